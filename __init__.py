@@ -1,0 +1,3 @@
+"""fedscan: hospitals train one medical image generator together, and no scan leaves its site."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The shipped base generator."""

@@ -1,0 +1,1 @@
+"""What runs inside a hospital: scans become patients, patients a private update."""

@@ -1,0 +1,1 @@
+"""The one typed study configuration, read from TOML."""

@@ -1,0 +1,1 @@
+"""The conditional latent diffusion generator: its parts, training objective and sampling."""

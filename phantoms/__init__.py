@@ -1,0 +1,1 @@
+"""Made-up hospitals: anatomical and parametric phantoms, written as real DICOM."""

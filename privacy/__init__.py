@@ -1,0 +1,1 @@
+"""Patient-level differential privacy: sampling, clipping, noise, accounting and the ledger."""

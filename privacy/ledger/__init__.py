@@ -1,0 +1,1 @@
+"""The durable, append-only record of what a data set has spent."""
