@@ -1,1 +1,1 @@
-"""The fedscan command line."""
+"""The command line ``fedscan``."""

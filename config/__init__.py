@@ -1,1 +1,1 @@
-"""The one typed study configuration, read from TOML."""
+"""The one typed configuration: its sections, its TOML form and its reference."""

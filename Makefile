@@ -1,0 +1,66 @@
+# `make demo` and `make test` are all that is needed from a fresh clone; both set up first.
+# PYTHON picks the interpreter (3.11 or newer); WORKERS the processes that compute.
+
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The pins go with every call: without them pip may fetch another, far larger torch.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+TYPED := .mypy_cache/package
+
+export FLWR_TELEMETRY_ENABLED := 0
+export FLWR_DISABLE_UPDATE_CHECK := 1
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: demo test lint format docs clean help
+
+help:
+	@echo "make demo    set up, write three phantom hospitals, train across them, report"
+	@echo "make test    set up, check style and types, run the tests"
+	@echo "make lint    style and types only"
+	@echo "make format  put the code into the house style"
+	@echo "make docs    renew the generated pages of docs/"
+	@echo "make clean   remove the environment and everything that was made"
+
+demo: $(VENV)/ready
+	rm -rf demo
+	$(BIN)/fedscan phantoms demo/hospitals --patients 120 --seed 0
+	$(BIN)/fedscan simulate --data demo/hospitals --config config/demo.toml --workers $(WORKERS) --out demo
+	@echo
+	@echo "Generator  demo/generator"
+	@echo "Gallery    demo/gallery"
+	@echo "Report     demo/report.html"
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@mkdir -p $(TYPED) && ln -sfn "$(CURDIR)" $(TYPED)/fedscan
+	MYPYPATH=$(TYPED) $(BIN)/mypy -p fedscan
+
+format: $(VENV)/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/ready
+	$(BIN)/python -m fedscan.config.reference > docs/configuration.md
+	$(BIN)/python -m fedscan.cli.reference > docs/commands.md
+
+clean:
+	rm -rf $(VENV) demo build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) torch
+	$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	$(INSTALL) -e ".[dev]"
+	@touch $@

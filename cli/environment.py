@@ -1,0 +1,21 @@
+"""Process-wide settings that must stand before Flower, Ray or transformers are imported."""
+
+from __future__ import annotations
+
+import os
+
+_DEFAULTS = {
+    # No process of fedscan phones home.
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The default encoder loads from an installed package; a hub is asked only on request.
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
+def set_defaults() -> None:
+    """Set each variable that the user has not set; child processes inherit them."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)

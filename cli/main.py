@@ -1,0 +1,64 @@
+"""The command ``fedscan`` and its subcommands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import config, environment, generate
+from .group import FedscanGroup
+
+_EPILOG = """\
+First steps:
+
+  fedscan phantoms hospitals                      three hospitals of generated patients, as DICOM
+  fedscan index hospitals/site-a                  what a site would train on, and what not
+  fedscan simulate --data hospitals --out run     the whole federation on this machine
+  fedscan generate run --prompt "CT of the head"  images from the trained generator
+
+Exit status: 0 done, 1 unexpected, 2 usage or configuration, 3 data, 4 privacy budget spent,
+5 ledger or privacy, 6 model, 7 protocol or refused update, 8 failed round, 9 checkpoint,
+130 interrupted.
+"""
+
+app = typer.Typer(
+    name="fedscan",
+    cls=FedscanGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog=_EPILOG,
+)
+for _module in (generate, config):
+    _module.register(app)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fedscan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Hospitals train one medical image generator together; no scan leaves its site.
+
+    Each site trains with patient-level differential privacy on its own DICOM files, and only
+    noised weight updates are shared.
+    """
+    environment.set_defaults()
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    app()

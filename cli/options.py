@@ -1,0 +1,47 @@
+"""Options that several commands share, and the study that they add up to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..config.study import Study
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="Study as TOML; `fedscan config` writes one.", metavar="FILE"
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        help="Override one setting, e.g. `--set privacy.epsilon=4`. Repeatable; the last wins.",
+        metavar="SECTION.KEY=VALUE",
+    ),
+]
+
+
+def study_from(
+    config: Path | None, sets: list[str] | None, flags: dict[str, Any] | None = None
+) -> Study:
+    """Load the study that the options describe.
+
+    Args:
+        config: TOML file, if any.
+        sets: The ``--set`` overrides.
+        flags: Settings that have an option of their own, by path; ``None`` is "not given".
+            They win over ``--set``.
+
+    Raises:
+        ConfigurationError: If the study is not valid.
+    """
+    from ..config.study import load_study
+
+    given = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
+    return load_study(config, [*(sets or ()), *given])

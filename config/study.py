@@ -1,0 +1,107 @@
+"""A study: everything that decides what a federation does, as one frozen value."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ..client.settings import DataSettings, LocalSettings
+from ..evaluation.settings import EvaluationSettings
+from ..model.settings import GeneratorSettings, TrainableSettings
+from ..privacy.settings import PrivacySettings
+from ..server.settings import FederationSettings, WarmUpSettings
+from .complaints import configuration_error
+from .overrides import apply_overrides
+from .schema import Setting, settings
+from .toml_io import read_toml, write_toml
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class Study:
+    """One federated training run; every field has a documented default."""
+
+    name: str = Field(
+        "study", min_length=1, max_length=64, description="Name shown in reports and logs."
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Seed of everything that is not private: initial weights, phantoms, gallery. "
+        "The private noise comes from secrets of the sites instead.",
+    )
+    generator: GeneratorSettings = Field(default_factory=GeneratorSettings)
+    trainable: TrainableSettings = Field(default_factory=TrainableSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
+    data: DataSettings = Field(default_factory=DataSettings)
+    local: LocalSettings = Field(default_factory=LocalSettings)
+    federation: FederationSettings = Field(default_factory=FederationSettings)
+    warm_up: WarmUpSettings = Field(default_factory=WarmUpSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+
+
+_ADAPTER = TypeAdapter(Study)
+
+
+@functools.cache
+def study_settings() -> tuple[Setting, ...]:
+    """Return every setting of a study in the order of the file."""
+    return tuple(settings(Study))
+
+
+def load_study(path: Path | None = None, overrides: Sequence[str] = ()) -> Study:
+    """Read a study from TOML and the command line.
+
+    Args:
+        path: TOML file; without one, all defaults hold.
+        overrides: ``"section.key=value"`` texts; they win over the file, a later one over
+            an earlier one.
+
+    Raises:
+        ConfigurationError: If the file is not TOML, or a setting is unknown, of the wrong
+            type or out of range; all problems are named at once.
+    """
+    values = read_toml(path) if path is not None else {}
+    known = study_settings()
+    texts = (setting.path for setting in known if setting.kind == "string")
+    values = apply_overrides(values, overrides, texts)
+    source = str(path) if path is not None else "The configuration"
+    return _study_from(values, known, source)
+
+
+def _study_from(values: dict[str, Any], known: Sequence[Setting], source: str) -> Study:
+    # Through JSON, pydantic's strict mode refuses "8" for 8 and 1 for true, yet still takes
+    # a list for a tuple and a table for a section. TOML's dates count as text.
+    try:
+        return _ADAPTER.validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as failure:
+        raise configuration_error(failure, known, source) from failure
+
+
+def study_to_toml(study: Study) -> str:
+    """Write a study as TOML with its documentation; :func:`load_study` reads it back."""
+    values = _plain(study)
+
+    def value_of(setting: Setting) -> Any:
+        table = values[setting.section] if setting.section else values
+        return table[setting.key]
+
+    return write_toml(study_settings(), value_of)
+
+
+def study_digest(study: Study) -> str:
+    """Return the SHA-256 of a study's values, in hex: equal studies, equal digests."""
+    text = json.dumps(_plain(study), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(study: Study) -> dict[str, Any]:
+    plain: dict[str, Any] = _ADAPTER.dump_python(study, mode="json")
+    return plain

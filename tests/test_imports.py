@@ -1,0 +1,144 @@
+"""The walls between the parts: who may import whom, and what, read from the source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: For each part the other parts it may import. ``errors`` is open to all.
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "assets": set(),
+    "protocol": set(),
+    "model": {"assets"},
+    "privacy": set(),
+    "phantoms": {"model"},
+    "client": {"model", "privacy", "protocol"},
+    "server": {"model", "privacy", "protocol"},
+    "evaluation": {"model"},
+    "report": set(),
+    "config": {"client", "evaluation", "model", "privacy", "server"},
+}
+#: These put the parts together and see everything.
+OPEN = {"cli", "simulation"}
+
+#: ``phantoms`` needs from ``model`` only what an image and its description are.
+PHANTOMS_FROM_MODEL = {"conditions", "intensity", "description", "example"}
+
+#: Outside packages that only the named parts may import.
+RESERVED = {
+    "flwr": {"client", "server", "simulation", "protocol"},
+    "ray": {"simulation"},
+    "pydicom": {"client", "phantoms"},
+    "highdicom": {"client", "phantoms"},
+    "typer": {"cli"},
+    "opacus": {"privacy"},
+    "dp_accounting": {"privacy"},
+}
+
+
+def modules() -> list[Path]:
+    """Return the package's own Python files, tests and benchmarks apart."""
+    parts = [*ALLOWED, *OPEN]
+    files = [ROOT / f"{part}.py" for part in parts]
+    files += [file for part in parts for file in (ROOT / part).rglob("*.py")]
+    return sorted(file for file in files if file.is_file())
+
+
+def imports(file: Path) -> Iterator[tuple[str, ...]]:
+    """Yield what a file imports: ``("fedscan", part, module…)`` or ``(package, …)``."""
+    package = file.relative_to(ROOT).parent.parts
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                up = node.level - 1
+                base = ("fedscan", *package[: len(package) - up], *base)
+            # `from ..model import example` may name a module: keep the names too.
+            yield from ((*base, alias.name) for alias in node.names)
+
+
+@pytest.fixture(scope="module")
+def tree() -> list[tuple[str, Path, tuple[str, ...]]]:
+    """Every import as (part, file, what)."""
+    found = []
+    for file in modules():
+        part = file.relative_to(ROOT).parts[0].removesuffix(".py")
+        found += [(part, file.relative_to(ROOT), name) for name in imports(file)]
+    return found
+
+
+def test_every_part_is_known():
+    unknown = {
+        path.name.removesuffix(".py")
+        for path in ROOT.iterdir()
+        if (path.suffix == ".py" or (path / "__init__.py").is_file()) and path.name[0] not in "._"
+    } - {*ALLOWED, *OPEN}
+    assert unknown == set(), "add the part to ALLOWED and to docs/architecture.md"
+
+
+def test_the_package_imports_itself_relatively():
+    absolute = [
+        file
+        for file in modules()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and not node.level and node.module == "fedscan")
+        or (
+            isinstance(node, (ast.Import, ast.ImportFrom))
+            and any(name.startswith("fedscan.") for name in _absolute_names(node))
+        )
+    ]
+    assert absolute == []
+
+
+def _absolute_names(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if node.module and not node.level else []
+
+
+def test_parts_import_only_what_they_may(tree):
+    wrong = []
+    for part, file, name in tree:
+        if part in OPEN or name[0] != "fedscan" or len(name) < 2:
+            continue
+        target = name[1]
+        if target not in {part, "errors", "__version__"} | ALLOWED[part]:
+            wrong.append(f"{file} imports {'.'.join(name)}")
+    assert wrong == []
+
+
+def test_phantoms_know_images_but_not_the_generator(tree):
+    wrong = [
+        f"{file} imports {'.'.join(name)}"
+        for part, file, name in tree
+        if part == "phantoms" and name[:2] == ("fedscan", "model")
+        if len(name) < 3 or name[2] not in PHANTOMS_FROM_MODEL
+    ]
+    assert wrong == []
+
+
+def test_configuration_reads_only_settings(tree):
+    wrong = [
+        f"{file} imports {'.'.join(name)}"
+        for part, file, name in tree
+        if part == "config" and name[0] == "fedscan" and name[1] not in ("config", "errors")
+        if name[2] != "settings"
+    ]
+    assert wrong == []
+
+
+def test_libraries_stay_in_their_parts(tree):
+    wrong = [
+        f"{file} imports {'.'.join(name)}"
+        for part, file, name in tree
+        if name[0] in RESERVED and part not in RESERVED[name[0]]
+    ]
+    assert wrong == []
