@@ -1,0 +1,96 @@
+"""Contrasts: random tissue values per patient and scanner, and what a scanner adds to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...model.intensity import hounsfield_to_model, percentile_to_model
+from .scene import Scene
+from .textures import smooth_map
+from .tissue import TISSUES
+
+Floats = NDArray[np.float32]
+
+#: The modalities that slices are drawn in.
+CONTRASTS = ("CT", "T1-weighted MR", "T2-weighted MR")
+
+#: Tissues that take up contrast agent, and how many HU they gain at most.
+_ENHANCING = {"blood": 180, "heart muscle": 60, "liver": 55, "spleen": 70, "kidney": 130,
+              "lung vessel": 150, "pancreas": 50}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TissueValues:
+    """Value and texture of every tissue in one contrast of one patient.
+
+    Attributes:
+        modality: One of :data:`CONTRASTS`.
+        table: Tissue to float32 ``[2]``: mean and standard deviation of its texture.
+        enhanced: Whether contrast agent was given.
+    """
+
+    modality: str
+    table: dict[str, Floats]
+    enhanced: bool = False
+
+
+def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> TissueValues:
+    """Draw the tissue values of one series.
+
+    Args:
+        rng: Source of randomness.
+        modality: One of :data:`CONTRASTS`.
+        body_part: Part of the body, which decides how often contrast agent is given.
+    """
+    enhanced = modality == "CT" and body_part != "head" and rng.random() < 0.5
+    uptake = rng.uniform(0.4, 1.0) if enhanced else 0.0
+    grain = rng.uniform(0.4, 1.6)
+    blood_signal = rng.uniform(-0.1, 0.5)
+    table: dict[str, Floats] = {}
+    for name, tissue in TISSUES.items():
+        if modality == "CT":
+            mean = tissue.hu + tissue.spread * rng.normal()
+            mean += uptake * _ENHANCING.get(name, 0.0)
+            texture = tissue.grain * grain
+        else:
+            base = tissue.t1 if modality == "T1-weighted MR" else tissue.t2
+            if name in ("blood", "lung vessel"):
+                base += blood_signal  # flow and sequence decide whether blood is bright
+            mean = max(base * np.exp(0.07 * rng.normal()), 0.0)
+            texture = tissue.mr_grain * grain
+        table[name] = np.array([mean, texture], np.float32)
+    if modality != "CT":
+        return TissueValues(modality, table)
+    # A brain lesion is a fresh infarct or cyst (dark) or a bleed (bright).
+    if rng.random() < 0.4:
+        table["brain lesion"][0] = rng.uniform(62, 85)
+    table["air"][:] = (-1000, 0)
+    return TissueValues(modality, table, enhanced)
+
+
+def finish(rng: np.random.Generator, scene: Scene, values: TissueValues, image: Floats) -> Floats:
+    """Add what the scanner adds, and map to [-1, 1].
+
+    Args:
+        rng: Source of randomness.
+        scene: The patient.
+        values: The series' tissue values.
+        image: float32, HU or relative signal, texture included.
+
+    Returns:
+        float32 of the same shape in [-1, 1].
+    """
+    noise = rng.standard_normal(image.shape, np.float32)
+    if values.modality == "CT":
+        return hounsfield_to_model(image + np.float32(rng.uniform(2, 14)) * noise)
+    strength = rng.uniform(0.0, 0.25)
+    image = image * np.exp(np.float32(strength) * smooth_map(rng, image.shape, 2))
+    sigma = np.float32(rng.uniform(0.005, 0.04))
+    # Magnitude images of complex noise: Rician, so the air is not quite black.
+    other = rng.standard_normal(image.shape, np.float32)
+    image = np.hypot(image + sigma * noise, sigma * other)
+    gamma = np.float32(rng.uniform(0.85, 1.2))
+    return percentile_to_model(image**gamma, 0.5, float(rng.uniform(98.8, 99.7)))
