@@ -1,0 +1,132 @@
+"""The sizes in which a generator is built, and the building of its three networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from diffusers import AutoencoderKL, T2IAdapter, UNet2DConditionModel
+
+from .conditions import SPATIAL_CHANNELS
+from .position import POSITION_FEATURES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Dimensions of one generator size.
+
+    Attributes:
+        image_size: Height and width of an image in pixels.
+        latent_channels: Channels of a latent.
+        autoencoder_channels: Channels per resolution; each but the last halves the resolution.
+        unet_channels: Channels per resolution of the U-Net; each but the last halves.
+        layers_per_block: Residual layers per U-Net block.
+        head_channels: Channels of one attention head.
+        norm_groups: Groups of the U-Net's group normalisation.
+    """
+
+    image_size: int
+    latent_channels: int
+    autoencoder_channels: tuple[int, ...]
+    unet_channels: tuple[int, ...]
+    layers_per_block: int = 1
+    head_channels: int = 32
+    norm_groups: int = 8
+
+    @property
+    def downscale(self) -> int:
+        """Pixels per latent cell along one side."""
+        return int(2 ** (len(self.autoencoder_channels) - 1))
+
+    @property
+    def latent_size(self) -> int:
+        """Height and width of a latent."""
+        return self.image_size // self.downscale
+
+
+#: ``small`` keeps its U-Net at 8×8 and 4×4 cells of many channels: on a CPU that trains several
+#: times faster than 16×16 cells of few channels, with the same number of latent values.
+ARCHITECTURES: dict[str, Architecture] = {
+    "tiny": Architecture(
+        image_size=32,
+        latent_channels=4,
+        autoencoder_channels=(8, 16, 16),
+        unet_channels=(16, 32),
+        head_channels=8,
+    ),
+    "small": Architecture(
+        image_size=64,
+        latent_channels=16,
+        autoencoder_channels=(16, 32, 64, 64),
+        unet_channels=(64, 128),
+    ),
+    "base": Architecture(
+        image_size=256,
+        latent_channels=4,
+        autoencoder_channels=(64, 128, 256, 256),
+        unet_channels=(192, 384, 576),
+        layers_per_block=2,
+        head_channels=64,
+        norm_groups=32,
+    ),
+}
+
+
+def build_autoencoder(size: Architecture) -> AutoencoderKL:
+    """Build the autoencoder: images ``[B, 1, H, W]`` to latents ``[B, C, H/d, W/d]``.
+
+    It is fully convolutional (no attention at its bottom), so that it can be trained on crops
+    and used at any size.
+    """
+    levels = len(size.autoencoder_channels)
+    return AutoencoderKL(
+        in_channels=1,
+        out_channels=1,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=size.autoencoder_channels,
+        layers_per_block=1,
+        latent_channels=size.latent_channels,
+        norm_num_groups=8,
+        sample_size=size.image_size,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+    )
+
+
+def build_unet(size: Architecture, text_width: int) -> UNet2DConditionModel:
+    """Build the denoising U-Net with cross-attention to text and a slice position input."""
+    levels = len(size.unet_channels)
+    options: dict[str, Any] = {
+        "sample_size": size.latent_size,
+        "in_channels": size.latent_channels,
+        "out_channels": size.latent_channels,
+        "block_out_channels": size.unet_channels,
+        "layers_per_block": size.layers_per_block,
+        "down_block_types": ("CrossAttnDownBlock2D",) * levels,
+        "up_block_types": ("CrossAttnUpBlock2D",) * levels,
+        "cross_attention_dim": text_width,
+        # diffusers reads this argument as the number of heads (its issue 2011).
+        "attention_head_dim": tuple(width // size.head_channels for width in size.unet_channels),
+        "norm_num_groups": size.norm_groups,
+        "class_embed_type": "projection",
+        "projection_class_embeddings_input_dim": POSITION_FEATURES,
+    }
+    return UNet2DConditionModel(**options)
+
+
+def build_adapter(
+    unet_channels: tuple[int, ...], downscale: int, layers_per_block: int
+) -> T2IAdapter:
+    """Build the spatial adapter: one feature map per U-Net resolution.
+
+    T2I-Adapter (Mou et al., arXiv 2302.08453): the features are added to the U-Net's encoder
+    at every scale.
+    """
+    return T2IAdapter(
+        in_channels=SPATIAL_CHANNELS,
+        channels=list(unet_channels),
+        num_res_blocks=layers_per_block,
+        downscale_factor=downscale,
+        adapter_type="full_adapter",
+    )

@@ -1,0 +1,172 @@
+"""The conditional latent diffusion generator: its networks and how they work together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+from torch import Tensor, nn
+
+from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .position import position_features
+from .settings import GeneratorSettings
+from .text_encoder import CaptionEncoder
+
+
+class Generator(nn.Module):
+    """A latent diffusion model with text, slice position and spatial conditions.
+
+    Args:
+        unet: Denoiser of latents ``[B, C, h, w]``.
+        adapter: Spatial conditions to one feature map per U-Net resolution.
+        autoencoder: Images ``[B, 1, H, W]`` to latents and back.
+        caption_encoder: Frozen text encoder.
+        scheduler: Noise schedule and kind of prediction.
+    """
+
+    def __init__(
+        self,
+        unet: UNet2DConditionModel,
+        adapter: T2IAdapter,
+        autoencoder: AutoencoderKL,
+        caption_encoder: CaptionEncoder,
+        scheduler: DDPMScheduler,
+    ) -> None:
+        super().__init__()
+        self.unet = unet
+        self.adapter = adapter
+        self.autoencoder = autoencoder.eval().requires_grad_(False)
+        # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
+        self.__dict__["caption_encoder"] = caption_encoder
+        self.scheduler = scheduler
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of an image in pixels."""
+        return int(self.autoencoder.config.sample_size)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of one latent."""
+        size = int(self.unet.config.sample_size)
+        return int(self.unet.config.in_channels), size, size
+
+    @property
+    def device(self) -> torch.device:
+        """Where the U-Net's weights are."""
+        return next(self.unet.parameters()).device
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """Encode captions to ``[B, L, D]``; ``""`` is the unconditional caption."""
+        return self.caption_encoder.embed(captions).to(self.device)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
+        channels = int(self.autoencoder.config.in_channels)
+        means = self.autoencoder.encode(
+            images.expand(-1, channels, -1, -1).to(self.device)
+        ).latent_dist.mean
+        shift, scale = self._latent_statistics()
+        return (means - shift) / scale
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
+        shift, scale = self._latent_statistics()
+        images = self.autoencoder.decode(latents * scale + shift).sample
+        return images.mean(1, keepdim=True).clamp(-1.0, 1.0)
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        timesteps: Tensor,
+        text: Tensor,
+        position: Tensor,
+        spatial: Tensor | None = None,
+    ) -> Tensor:
+        """Predict the noise or velocity in noisy latents.
+
+        Args:
+            noisy: ``[B, C, h, w]``.
+            timesteps: ``[B]``, long.
+            text: ``[B, L, D]``.
+            position: ``[B]`` in [0, 1].
+            spatial: ``[B, SPATIAL_CHANNELS, H, W]`` or ``None``.
+
+        Returns:
+            ``[B, C, h, w]``.
+        """
+        positions = position_features(position) if self.unet.class_embedding is not None else None
+        return self.unet(
+            noisy,
+            timesteps,
+            text,
+            class_labels=positions,
+            down_intrablock_additional_residuals=self._spatial_features(spatial),
+        ).sample
+
+    def autoencoder_digest(self) -> str:
+        """SHA-256 over the autoencoder's weights: what cached latents are keyed by."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.autoencoder.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(repr(self._latent_statistics()).encode())
+        return digest.hexdigest()
+
+    def _spatial_features(self, spatial: Tensor | None) -> list[Tensor] | None:
+        """Adapter features per scale; rows without any condition get zeros, at no cost."""
+        if spatial is None:
+            return None
+        given = spatial.flatten(1).abs().sum(1) > 0
+        if not bool(given.any()):
+            return None
+        features = []
+        for feature in self.adapter(spatial[given]):
+            full = feature.new_zeros((len(given), *feature.shape[1:]))
+            features.append(full.index_copy(0, given.nonzero()[:, 0], feature))
+        return features
+
+    def _latent_statistics(self) -> tuple[Tensor, Tensor]:
+        config = self.autoencoder.config
+        if config.latents_mean is not None:
+            shift = torch.tensor(config.latents_mean, device=self.device)
+            scale = torch.tensor(config.latents_std, device=self.device)
+        else:
+            shift = torch.tensor([config.shift_factor or 0.0], device=self.device)
+            scale = torch.tensor([1.0 / config.scaling_factor], device=self.device)
+        return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
+
+
+def noise_schedule(prediction: str) -> DDPMScheduler:
+    """The training noise schedule: squared cosine (Nichol & Dhariwal, arXiv 2102.09672)."""
+    return DDPMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type=prediction,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
+    """Build a generator with random weights; a base for fine-tuning comes from ``fedscan pretrain``.
+
+    Args:
+        settings: Size, kind of prediction and text encoder.
+        seed: Seed of the initial weights.
+    """
+    size = ARCHITECTURES[settings.size]
+    captions = CaptionEncoder(settings.text_encoder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Generator(
+            build_unet(size, captions.width),
+            build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
+            build_autoencoder(size),
+            captions,
+            noise_schedule(settings.prediction),
+        )

@@ -1,0 +1,112 @@
+"""Training the U-Net and the spatial adapter with every condition that fine-tuning uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+
+from ..condition_sampling import CAPTION_DROPOUT, random_spatial_conditions
+from ..generator import Generator
+from ..objective import diffusion_loss, num_train_timesteps
+from ..rows import LatentRows
+from .examples import ExampleBank
+from .pace import Pace
+
+_BATCH = 64
+_EMA_DECAY = 0.999
+
+
+def train_denoiser(
+    generator: Generator,
+    bank: ExampleBank,
+    *,
+    seconds: float,
+    seed: int,
+    learning_rate: float = 1e-3,
+    on_step: Callable[[int, float], None] | None = None,
+    on_pause: Callable[[int], None] | None = None,
+    pause_every: int = 500,
+) -> None:
+    """Fit U-Net and adapter; they end with the exponential moving average of their weights.
+
+    Args:
+        generator: Trained in place; its autoencoder must be trained already.
+        bank: Images with captions, positions and masks.
+        seconds: Time to train for.
+        seed: Seed of every draw.
+        learning_rate: Highest learning rate.
+        on_step: Called with (step, loss).
+        on_pause: Called with the step every ``pause_every`` steps, the averaged weights in place.
+        pause_every: See ``on_pause``.
+    """
+    parameters = [*generator.unet.parameters(), *generator.adapter.parameters()]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    generator.unet.train()
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=1e-4)
+    average = EMAModel(parameters, decay=_EMA_DECAY, use_ema_warmup=True, power=0.75)
+    latents = _encode_all(generator, bank)
+    rng = np.random.default_rng(seed)
+    torch_rng = torch.Generator().manual_seed(seed)
+    for step, rate in Pace(seconds, learning_rate, warm_up_steps=200):
+        optimizer.param_groups[0]["lr"] = rate
+        rows = _draw_rows(generator, bank, latents, rng)
+        timesteps = torch.randint(
+            num_train_timesteps(generator), (len(rows),), generator=torch_rng
+        )
+        noise = torch.randn(rows.latents.shape, generator=torch_rng)
+        loss = diffusion_loss(
+            generator,
+            rows.to(generator.device),
+            timesteps.to(generator.device),
+            noise.to(generator.device),
+        ).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        average.step(parameters)
+        if on_step:
+            on_step(step, loss.item())
+        if on_pause and (step + 1) % pause_every == 0:
+            average.store(parameters)
+            average.copy_to(parameters)
+            on_pause(step + 1)
+            average.restore(parameters)
+    average.copy_to(parameters)
+    generator.requires_grad_(False).eval()
+
+
+def _encode_all(generator: Generator, bank: ExampleBank) -> Tensor:
+    parts = []
+    for start in range(0, len(bank), 256):
+        images = torch.from_numpy(bank.images[start : start + 256].astype(np.float32))[:, None]
+        parts.append(generator.encode(images).cpu())
+    return torch.cat(parts)
+
+
+def _draw_rows(
+    generator: Generator, bank: ExampleBank, latents: Tensor, rng: np.random.Generator
+) -> LatentRows:
+    chosen = rng.integers(len(bank), size=_BATCH)
+    captions = [
+        "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in chosen
+    ]
+    spatial = [
+        random_spatial_conditions(
+            rng,
+            bank.images[index].astype(np.float32),
+            bank.masks[index] if bank.masks[index].any() else None,
+        )
+        for index in chosen
+    ]
+    return LatentRows(
+        latents=latents[torch.from_numpy(chosen)],
+        text=generator.embed(captions),
+        position=torch.from_numpy(bank.positions[chosen]),
+        spatial=torch.from_numpy(np.stack(spatial)),
+    )

@@ -1,0 +1,92 @@
+"""The images a base is trained on, held compactly in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..example import Example
+
+
+@dataclass(frozen=True)
+class ExampleBank:
+    """Many examples as arrays.
+
+    Attributes:
+        images: float16 ``[N, H, W]`` in [-1, 1].
+        masks: uint8 ``[N, H, W]``; all zero where an example has no mask.
+        captions: ``[N]`` strings.
+        positions: float32 ``[N]``.
+    """
+
+    images: NDArray[np.float16]
+    masks: NDArray[np.uint8]
+    captions: NDArray[np.str_]
+    positions: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def save(self, path: Path) -> None:
+        """Write the bank to one ``.npz`` file."""
+        np.savez(
+            path,
+            images=self.images,
+            masks=self.masks,
+            captions=self.captions,
+            positions=self.positions,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> ExampleBank:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            DataError: If the file is missing or is not a bank.
+        """
+        try:
+            with np.load(path) as stored:
+                return cls(
+                    stored["images"], stored["masks"], stored["captions"], stored["positions"]
+                )
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(
+                f"{path} is not a bank of pre-training images.",
+                hint="Delete it; pretrain makes it again.",
+            ) from error
+
+
+def fill_bank(
+    draw: Callable[[np.random.Generator], list[Example]],
+    count: int,
+    *,
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ExampleBank:
+    """Draw examples until ``count`` are there.
+
+    Args:
+        draw: Makes the examples of one random made-up patient.
+        count: How many examples to collect.
+        seed: Seed of the random patients.
+        on_progress: Called with (examples so far, count).
+    """
+    rng = np.random.default_rng(seed)
+    kept: list[Example] = []
+    while len(kept) < count:
+        kept += draw(rng)
+        if on_progress:
+            on_progress(min(len(kept), count), count)
+    kept = kept[:count]
+    empty = np.zeros(kept[0].image.shape, np.uint8)
+    return ExampleBank(
+        np.stack([example.image for example in kept]).astype(np.float16),
+        np.stack([empty if example.mask is None else example.mask for example in kept]),
+        np.array([example.description.caption() for example in kept]),
+        np.array([example.position for example in kept], np.float32),
+    )

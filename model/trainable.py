@@ -1,0 +1,77 @@
+"""Choosing what trains: a small, named part of the generator; the rest stays frozen."""
+
+from __future__ import annotations
+
+from peft import LoraConfig
+from torch import nn
+
+from ..errors import ModelError
+from .generator import Generator
+from .settings import TrainableSettings
+
+_LORA_NAME = "fedscan"
+#: The projections of diffusers' attention layers.
+_ATTENTION_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
+
+
+def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[str, nn.Parameter]:
+    """Freeze the generator except the chosen parameters.
+
+    Few parameters from a close base are what patient-level privacy leaves room for: DP-LDM
+    (arXiv 2305.15759) trains attention only, and arXiv 2406.01355 low-rank updates.
+
+    Args:
+        generator: Changed in place; for ``lora``, low-rank layers that start as zero updates
+            are added, with the same initial values on every machine.
+        settings: The subset, and the rank for ``lora``.
+
+    Returns:
+        The parameters that now require gradients, by name, sorted by name.
+    """
+    generator.requires_grad_(False)
+    if settings.subset == "lora":
+        _add_lora(generator, settings.lora_rank)
+    chosen = {
+        name: parameter
+        for name, parameter in sorted(generator.named_parameters())
+        if _belongs(name, settings.subset)
+    }
+    if not chosen:
+        raise ModelError(
+            f"The generator has no parameters of the subset {settings.subset!r}.",
+            hint="Choose trainable.subset=attention, adapters, lora or all.",
+        )
+    for parameter in chosen.values():
+        parameter.requires_grad_(True)
+    return chosen
+
+
+def merge_lora(generator: Generator) -> None:
+    """Fold low-rank updates into the layers that they update, so that a plain U-Net remains."""
+    if getattr(generator.unet, "peft_config", None):
+        generator.unet.fuse_lora()
+        generator.unet.unload_lora()
+
+
+def _belongs(name: str, subset: str) -> bool:
+    if subset == "lora":
+        return "lora_" in name
+    if subset == "adapters":
+        return name.startswith("adapter.")
+    if subset == "attention":
+        return name.startswith("unet.") and (".attn1." in name or ".attn2." in name)
+    return name.startswith(("unet.", "adapter."))
+
+
+def _add_lora(generator: Generator, rank: int) -> None:
+    if getattr(generator.unet, "peft_config", None):
+        return
+    generator.unet.add_adapter(
+        LoraConfig(
+            r=rank,
+            lora_alpha=rank,
+            target_modules=list(_ATTENTION_PROJECTIONS),
+            init_lora_weights="gaussian",
+        ),
+        adapter_name=_LORA_NAME,
+    )
