@@ -44,7 +44,7 @@ def section_types(study_type: type) -> dict[str, type]:
     """Return the sections of a study class by name, in the order of the file."""
     sections: dict[str, type] = {}
     for name, field in study_type.__pydantic_fields__.items():  # type: ignore[attr-defined]
-        if dataclasses.is_dataclass(field.annotation):
+        if isinstance(field.annotation, type) and dataclasses.is_dataclass(field.annotation):
             sections[name] = field.annotation
     return sections
 

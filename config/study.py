@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -22,29 +22,36 @@ from .overrides import apply_overrides
 from .schema import Setting, settings
 from .toml_io import read_toml, write_toml
 
+Section = TypeVar("Section")
+
+
+def _defaults(section: Callable[..., Section]) -> Section:
+    """Make a section with all its defaults; it is frozen, so all studies may share it."""
+    return section()
+
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class Study:
     """One federated training run; every field has a documented default."""
 
     name: str = Field(
-        "study", min_length=1, max_length=64, description="Name shown in reports and logs."
+        default="study", min_length=1, max_length=64, description="Name shown in reports and logs."
     )
     seed: int = Field(
-        0,
+        default=0,
         ge=0,
         le=2**31 - 1,
         description="Seed of everything that is not private: initial weights, phantoms, gallery. "
         "The private noise comes from secrets of the sites instead.",
     )
-    generator: GeneratorSettings = Field(default_factory=GeneratorSettings)
-    trainable: TrainableSettings = Field(default_factory=TrainableSettings)
-    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
-    data: DataSettings = Field(default_factory=DataSettings)
-    local: LocalSettings = Field(default_factory=LocalSettings)
-    federation: FederationSettings = Field(default_factory=FederationSettings)
-    warm_up: WarmUpSettings = Field(default_factory=WarmUpSettings)
-    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    generator: GeneratorSettings = _defaults(GeneratorSettings)
+    trainable: TrainableSettings = _defaults(TrainableSettings)
+    privacy: PrivacySettings = _defaults(PrivacySettings)
+    data: DataSettings = _defaults(DataSettings)
+    local: LocalSettings = _defaults(LocalSettings)
+    federation: FederationSettings = _defaults(FederationSettings)
+    warm_up: WarmUpSettings = _defaults(WarmUpSettings)
+    evaluation: EvaluationSettings = _defaults(EvaluationSettings)
 
 
 _ADAPTER = TypeAdapter(Study)
