@@ -1,0 +1,72 @@
+"""What an open ledger can tell, without changing anything."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from ..accounting import epsilon as composed_epsilon
+from ..mechanism import SubsampledGaussian
+from .book import merge
+from .entries import Entry
+from .files import LedgerFiles
+from .journal import Head
+from .results import Spent
+
+
+class Account:
+    """An open ledger under a ceiling, to be asked only."""
+
+    def __init__(self, files: LedgerFiles, *, epsilon_ceiling: float, delta: float) -> None:
+        self._files = files
+        self._ceiling, self._delta = epsilon_ceiling, delta
+        self._mutex = threading.RLock()
+
+    def epsilon_with(self, mechanisms: Sequence[SubsampledGaussian]) -> float:
+        """Return what would be spent in all if these mechanisms were run too."""
+        everything = merge([*self._files.book.mechanisms(), *mechanisms])
+        return composed_epsilon(everything, self._delta)
+
+    def affordable(self, mechanisms: Sequence[SubsampledGaussian]) -> bool:
+        """Return whether these mechanisms fit under the ceiling."""
+        return self.epsilon_with(mechanisms) <= self._ceiling
+
+    def spent(self, study: str | None = None) -> Spent:
+        """Return what the data set has spent in its life, or one study's part of it.
+
+        Every reservation counts, completed or not. What is left is not ``ceiling - epsilon``,
+        because epsilons do not add up; ask :meth:`affordable`.
+        """
+        with self._mutex:
+            mechanisms = self._files.book.mechanisms(study)
+            epsilon = composed_epsilon(mechanisms, self._delta)
+            return Spent(epsilon, self._delta, self._ceiling, mechanisms)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all entries in their order."""
+        with self._mutex:
+            return tuple(self._files.journal.entries)
+
+    def head(self) -> Head:
+        """Return the last line's place and digest. An auditor who keeps it can :meth:`verify`
+        later that the history up to it was not changed. It reveals nothing.
+        """
+        with self._mutex:
+            return self._files.journal.head
+
+    def verify(self, pinned: Head | None = None) -> Head:
+        """Read everything from the disk again and check it.
+
+        Args:
+            pinned: A head that was kept elsewhere; its line must still be in the history.
+
+        Returns:
+            The head.
+
+        Raises:
+            LedgerError: If a line or a secret is damaged or missing, or the history was changed.
+        """
+        with self._mutex:
+            self._files.require_open()
+            self._files.verify(pinned)
+            return self._files.journal.head

@@ -1,0 +1,226 @@
+"""The entries of a ledger: what each kind says, and how it is written as one line.
+
+A line is one JSON object: ``sequence`` (0 for the first line), ``time`` (UTC, for people;
+nothing depends on it), ``previous`` (SHA-256 of the whole previous line with its newline) and
+``record``, which is one of the kinds below. Nothing about a patient is in any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic.dataclasses import dataclass
+
+from ...errors import FedscanError, PrivacyError
+from ..mechanism import SubsampledGaussian
+
+#: Raised whenever the format changes its meaning.
+FORMAT: Final = 1
+#: ``previous`` of the first line, which continues nothing.
+NOTHING = "0" * 64
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+#: Words for people, chosen by the program: no free text, no line breaks.
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/+#-]{0,119}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+def _read_mechanism(value: object) -> object:
+    return SubsampledGaussian.from_dict(value) if isinstance(value, dict) else value
+
+
+Mechanism = Annotated[InstanceOf[SubsampledGaussian], BeforeValidator(_read_mechanism)]
+Mechanisms = Annotated[tuple[Mechanism, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Genesis:
+    """The first line.
+
+    Attributes:
+        format: Version of the format of all lines.
+        data_set: Identity of the data set whose budget this is.
+        ledger: Random name of this very ledger, so that two of one data set differ.
+    """
+
+    kind: Literal["genesis"] = "genesis"
+    format: Literal[1] = FORMAT
+    data_set: Label
+    ledger: Digest
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Plan:
+    """The noise of a study's training, calibrated once for all of its steps.
+
+    Attributes:
+        study: Digest of the study.
+        epsilon: What the study as a whole may spend, at ``delta``.
+        mechanism: All training steps of the study with their noise.
+    """
+
+    kind: Literal["plan"] = "plan"
+    study: Digest
+    epsilon: float
+    delta: float
+    mechanism: Mechanism
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Reserve:
+    """Budget taken for a step that is about to run; it stays taken whatever happens.
+
+    Attributes:
+        request: Digest of everything that the step's result depends on, data included.
+        study: Digest of the study it belongs to, or empty.
+        purpose: What for, in a few words.
+        mechanisms: What the step runs on the patients.
+        delta: Delta that the ceiling and ``epsilon`` were taken at.
+        ceiling: The data set's ceiling at that time.
+        epsilon: Epsilon of everything up to and with this step.
+        commitment: Commitment to the step's secret; reveals nothing of it.
+    """
+
+    kind: Literal["reserve"] = "reserve"
+    request: Digest
+    study: Digest | Literal[""]
+    purpose: Label
+    mechanisms: Mechanisms
+    delta: float
+    ceiling: float
+    epsilon: float
+    commitment: Digest
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Complete:
+    """The one result that may leave the site for a reservation.
+
+    Attributes:
+        reservation: Sequence number of the :class:`Reserve`.
+        result: Digest of the result.
+    """
+
+    kind: Literal["complete"] = "complete"
+    reservation: Count
+    result: Digest
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Refuse:
+    """A step that was not run because it would have passed the ceiling; it spent nothing.
+
+    Attributes:
+        epsilon: What the total would have become; ``None`` if unbounded.
+    """
+
+    kind: Literal["refuse"] = "refuse"
+    request: Digest
+    study: Digest | Literal[""]
+    purpose: Label
+    mechanisms: Mechanisms
+    delta: float
+    ceiling: float
+    epsilon: float | None
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Erase:
+    """The secrets of all completed reservations before a sequence number are gone."""
+
+    kind: Literal["erase"] = "erase"
+    before: Count
+
+
+Record = Annotated[
+    Genesis | Plan | Reserve | Complete | Refuse | Erase, Field(discriminator="kind")
+]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Entry:
+    """One line: a record and its place in the chain."""
+
+    sequence: Count
+    time: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z$")]
+    previous: Digest
+    record: Record
+
+
+_ENTRY = TypeAdapter(Entry)
+
+
+R = TypeVar("R", Genesis, Plan, Reserve, Complete, Refuse, Erase)
+
+
+def make(kind: type[R], **values: Any) -> R:
+    """Build a record from a caller's values.
+
+    Raises:
+        PrivacyError: If a value has the wrong form.
+    """
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = first["loc"][0] if first["loc"] else "value"
+        raise PrivacyError(
+            f"A ledger entry cannot hold {where} = {first['input']!r}: {first['msg']}."
+        ) from None
+
+
+def encode(entry: Entry) -> bytes:
+    """Return the line of an entry, with its newline."""
+    line = {
+        "sequence": entry.sequence,
+        "time": entry.time,
+        "previous": entry.previous,
+        "record": record_to_dict(entry.record),
+    }
+    return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Entry:
+    """Read one line.
+
+    Raises:
+        ValueError: If it is not exactly one well-formed entry; says what is wrong.
+    """
+    try:
+        return _ENTRY.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "line"
+        raise ValueError(f"{where}: {first['msg']}") from None
+    except FedscanError as error:
+        raise ValueError(error.message) from None
+
+
+def record_to_dict(record: Record) -> dict[str, Any]:
+    """Return a record as plain JSON values, in the order of its fields."""
+    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+
+
+def line_digest(line: bytes) -> str:
+    """Return what the next line calls ``previous``: SHA-256 of the line with its newline."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value.to_dict() if isinstance(value, SubsampledGaussian) else value

@@ -1,0 +1,119 @@
+"""A ledger's folder, opened by one process: lock, lines, secrets and what they add up to."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from ...errors import LedgerError
+from .book import Book
+from .durable import make_folder
+from .entries import Genesis, Record, make
+from .journal import Head, Journal, read
+from .lock import FolderLock
+from .secret_store import SecretStore
+
+LOCK = "lock"
+
+
+class LedgerFiles:
+    """An open folder. Use :meth:`open`.
+
+    Attributes:
+        journal: The lines.
+        book: What they add up to.
+        store: The secrets.
+    """
+
+    def __init__(self, folder: Path, lock: FolderLock, data_set: str) -> None:
+        genesis = make(Genesis, data_set=data_set, ledger=secrets.token_hex(32))
+        self._folder, self._lock, self._owner = folder, lock, os.getpid()
+        contents = read(folder)
+        self.book = Book(contents.entries if contents else [])
+        if contents and self.book.data_set != data_set:
+            raise LedgerError(
+                f"The ledger belongs to data set {self.book.data_set!r}, not to {data_set!r}.",
+                hint="Each data set has a ledger of its own; give that one's folder.",
+            )
+        self.store = SecretStore(folder)
+        _tidy(self.store, self.book, len(contents.entries) if contents else 0)
+        if contents:
+            self.journal = Journal(folder, contents)
+        else:
+            self.journal = Journal.begin(folder, genesis)
+            self.book.add(self.journal.entries[0])
+        self._open = True
+
+    @classmethod
+    def open(cls, folder: Path, data_set: str, lock_timeout: float) -> LedgerFiles:
+        """Open a ledger's folder, or begin one; see :meth:`Ledger.open`."""
+        try:
+            make_folder(folder, 0o750)
+            lock = FolderLock(folder / LOCK, lock_timeout)
+            try:
+                return cls(folder, lock, data_set)
+            except BaseException:
+                lock.release()
+                raise
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger cannot be opened: {error.strerror}.",
+                hint="It needs a folder of the site that this user may write to, with room.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the folder and let others in."""
+        if self._open:
+            self._open = False
+            self.journal.close()
+            self._lock.release()
+
+    def append(self, record: Record) -> None:
+        """Put a record on the disk and into the book."""
+        self.book.add(self.journal.append(record))
+
+    def require_open(self) -> None:
+        """Check that this process may use the folder.
+
+        Raises:
+            LedgerError: If it was closed, or opened by a process this one was forked from.
+        """
+        if not self._open:
+            raise LedgerError("The ledger is closed.", hint="Open it again.")
+        if os.getpid() != self._owner:
+            raise LedgerError(
+                "The ledger was opened by a process that this one was forked from.",
+                hint="Use it in the process that opened it.",
+            )
+
+    def verify(self, pinned: Head | None) -> None:
+        """Read everything again and check it; see :meth:`Ledger.verify`."""
+        contents = read(self._folder)
+        if contents is None or contents.head != self.journal.head:
+            raise LedgerError(
+                "The ledger on the disk is not the one that was opened.",
+                hint="Something else wrote to its files; see 'Recovery' in docs/ledger.md.",
+            )
+        contents.require(pinned)
+        for reserved in Book(contents.entries).reservations.values():
+            if not reserved.erased:
+                self.store.read(reserved.sequence, reserved.record.commitment)
+
+
+def _tidy(store: SecretStore, book: Book, length: int) -> None:
+    """Finish what a crash interrupted among the secrets; refuse what no crash explains."""
+    for sequence in store.sequences():
+        reserved = book.reservations.get(sequence)
+        if reserved is None and sequence == length:
+            # Its line was never confirmed, so nobody was given it.
+            store.discard(sequence)
+        elif reserved is None:
+            raise LedgerError(
+                f"There is a secret for entry {sequence}, which the ledger of {length} entries "
+                "does not reserve.",
+                hint="The ledger was replaced by an older copy or mixed with another one. What "
+                "was spent since is missing; see 'Recovery' in docs/ledger.md.",
+            )
+        elif reserved.erased:
+            store.erase(sequence)

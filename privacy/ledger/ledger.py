@@ -1,0 +1,301 @@
+"""The ledger of one data set: budget is taken from it before anything is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ...errors import BudgetExceededError, LedgerError, PrivacyError
+from ..mechanism import SubsampledGaussian
+from ..planning import plan_mechanism
+from .account import Account
+from .book import Reserved
+from .entries import Complete, Erase, Plan, Refuse, Reserve, make
+from .files import LedgerFiles
+from .results import Reservation
+from .secret_store import commitment, fresh_secret
+
+
+class Ledger(Account):
+    """The durable record of what one data set has spent, over all studies, runs and restarts.
+
+    Use :meth:`open` as a context manager. For each step::
+
+        reservation = ledger.reserve(request, mechanisms, purpose="round 3")
+        result = run(SecretStream(reservation.secret, ...))
+        ledger.complete(reservation, digest(result))
+        send(result)
+
+    in that order: budget is taken before the step runs, and a result leaves the site only
+    after :meth:`complete` has returned.
+    """
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        data_set: str,
+        *,
+        epsilon_ceiling: float,
+        delta: float,
+        lock_timeout: float = 10.0,
+    ) -> Ledger:
+        """Open the ledger of a data set, or begin it, and keep everybody else out.
+
+        Args:
+            path: The ledger's folder, on a disk of the site.
+            data_set: Identity of the data set: the same for as long as patients stay the same,
+                whatever scans are added.
+            epsilon_ceiling: The site's own lifetime ceiling for the data set. It is the site's
+                word of today: raising it allows more, lowering it stops a data set at once.
+            delta: Delta of the ceiling. The ledger keeps mechanisms, not epsilons, so another
+                delta than before is sound: all that was spent is composed anew at it.
+            lock_timeout: Seconds to wait for another process that has the ledger open.
+
+        Raises:
+            LedgerError: If the ledger is damaged, locked, of another data set, older than its
+                secrets, readable by others where it must not be, or the disk is full.
+            PrivacyError: If the ceiling or delta make no promise.
+        """
+        if not 0 < epsilon_ceiling < math.inf:
+            raise PrivacyError(
+                f"epsilon_ceiling is {epsilon_ceiling!r}.", hint="It must be positive and finite."
+            )
+        if not 0 < delta < 1:
+            raise PrivacyError(f"delta is {delta!r}.", hint="It must lie between 0 and 1.")
+        files = LedgerFiles.open(path, data_set, lock_timeout)
+        return cls(files, epsilon_ceiling=float(epsilon_ceiling), delta=float(delta))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger and let others in. Nothing is pending: all writes are done."""
+        with self._mutex:
+            self._files.close()
+
+    def reserve(
+        self,
+        request_digest: str,
+        mechanisms: Sequence[SubsampledGaussian],
+        *,
+        purpose: str,
+        study: str = "",
+    ) -> Reservation:
+        """Take the budget of a step, durably, before it runs.
+
+        Args:
+            request_digest: SHA-256 (hex) of everything the step's result depends on; see
+                :func:`~fedscan.privacy.ledger.request.request_digest`.
+            mechanisms: All that the step will run on the patients.
+            purpose: A few words for the record, such as ``"round 3"``.
+            study: Digest of the study that the step belongs to, if any.
+
+        Returns:
+            The step's secret. A request that was paid for before gets the same secret again,
+            and nothing is spent.
+
+        Raises:
+            BudgetExceededError: If everything together would pass the ceiling. Nothing is
+                spent; the refusal is put on record once.
+            LedgerError: If the disk did not take it or the secret of an old request is gone.
+            PrivacyError: If an argument has the wrong form, or an old request comes with other
+                mechanisms.
+        """
+        mechanisms = tuple(mechanisms)
+        with self._mutex:
+            self._files.require_open()
+            reserved = self._files.book.find(request_digest)
+            if reserved:
+                return self._replay(reserved, mechanisms)
+            total = self.epsilon_with(mechanisms)
+            terms = {
+                "request": request_digest,
+                "study": study,
+                "purpose": purpose,
+                "mechanisms": mechanisms,
+                "delta": self._delta,
+                "ceiling": self._ceiling,
+            }
+            if not total <= self._ceiling:
+                recorded = total if math.isfinite(total) else None
+                self._refuse(make(Refuse, **terms, epsilon=recorded), total)
+            secret = fresh_secret()
+            record = make(Reserve, **terms, epsilon=total, commitment=commitment(secret))
+            sequence = len(self._files.journal.entries)
+            # The secret first: a paid step whose secret is lost could never be repeated.
+            try:
+                self._files.store.write(sequence, secret)
+            except OSError as error:
+                self._files.journal.close()
+                raise LedgerError(
+                    f"The disk did not take a step's secret: {error.strerror}.",
+                    hint="Nothing was run or spent. Make room on the site's disk and open the "
+                    "ledger again.",
+                ) from error
+            self._files.append(record)
+            return Reservation(secret, sequence, replay=False)
+
+    def complete(self, reservation: Reservation, result_digest: str) -> None:
+        """Put the result of a step on record. Only after this may it leave the site.
+
+        At most one result can ever be completed for a reservation. So even if a repeated step
+        came out differently (other data, another machine) the second result, with the same
+        noise as the first, stays here. To complete the same result again does nothing.
+
+        Raises:
+            PrivacyError: If another result is on record, or the digest is not SHA-256 in hex.
+            LedgerError: If the reservation is not this ledger's, or the disk did not take it.
+        """
+        with self._mutex:
+            self._files.require_open()
+            reserved = self._files.book.reservations.get(reservation.sequence)
+            if reserved is None or reserved.record.commitment != commitment(reservation.secret):
+                raise LedgerError(
+                    f"Reservation {reservation.sequence} is not one of this ledger.",
+                    hint="Complete a step in the ledger that it was reserved in.",
+                )
+            record = make(Complete, reservation=reservation.sequence, result=result_digest)
+            if not reserved.result:
+                self._files.append(record)
+            elif reserved.result != result_digest:
+                raise PrivacyError(
+                    f"The step of entry {reservation.sequence} was repeated with another result.",
+                    hint="Data, software or hardware changed since it first ran. The difference "
+                    "of the two would have no noise, so this one must not leave the site; ask "
+                    "for a new round.",
+                )
+
+    def erase_secrets(self, before: int) -> int:
+        """Erase the secrets of completed steps that can no longer be asked for again.
+
+        Call it once the coordinator has moved past them: its request for the next round says
+        that it has stored the last one. Steps that are not completed keep their secrets; as
+        nothing of theirs has left the site, there is nothing their secrets could uncover.
+
+        Args:
+            before: Sequence number; only reservations before it are erased.
+
+        Returns:
+            How many were erased.
+
+        Raises:
+            LedgerError: If the disk did not take it.
+            PrivacyError: If ``before`` is not a sequence number.
+        """
+        with self._mutex:
+            self._files.require_open()
+            record = make(Erase, before=before)
+            gone = self._files.book.completed_before(before)
+            if gone:
+                # On record first: a secret that is merely missing would look like damage.
+                self._files.append(record)
+                try:
+                    for reserved in gone:
+                        self._files.store.erase(reserved.sequence)
+                except OSError as error:
+                    raise LedgerError(
+                        f"A secret could not be erased: {error.strerror}.",
+                        hint="It is erased when the ledger is next opened.",
+                    ) from error
+            return len(gone)
+
+    def plan(
+        self,
+        study: str,
+        *,
+        epsilon: float,
+        sample_rate: float,
+        steps: int,
+        delta: float | None = None,
+        min_noise_multiplier: float = 0.0,
+    ) -> SubsampledGaussian:
+        """Return the noise for all training steps of a study, calibrated once and kept.
+
+        The first call calibrates it for the study's epsilon and for what is left under the
+        ceiling (:func:`~fedscan.privacy.planning.plan_mechanism`) and records it, so that every
+        later round, restart and release of the software trains with the same noise. A plan
+        reserves nothing.
+
+        Args:
+            study: Digest of the study.
+            epsilon: What the study may spend here, its earlier reservations included.
+            sample_rate: Each patient's chance to be in a step.
+            steps: All training steps of the study.
+            delta: The study's delta; the ledger's if not given.
+            min_noise_multiplier: Least noise that the site accepts.
+
+        Raises:
+            BudgetExceededError: If no noise keeps both promises.
+            LedgerError: If the disk did not take it.
+            PrivacyError: If the study has a plan for another budget, rate or number of steps.
+        """
+        delta = self._delta if delta is None else float(delta)
+        with self._mutex:
+            self._files.require_open()
+            plan = self._files.book.plans.get(study)
+            if plan is None:
+                mechanism = plan_mechanism(
+                    epsilon=epsilon,
+                    delta=delta,
+                    sample_rate=sample_rate,
+                    steps=steps,
+                    in_study=self._files.book.mechanisms(study),
+                    earlier=self._files.book.mechanisms(other_than=study),
+                    epsilon_ceiling=self._ceiling,
+                    ceiling_delta=self._delta,
+                    min_noise_multiplier=min_noise_multiplier,
+                )
+                plan = make(
+                    Plan, study=study, epsilon=float(epsilon), delta=delta, mechanism=mechanism
+                )
+                self._files.append(plan)
+            planned = plan.mechanism
+            asked = (epsilon, delta, sample_rate, steps)
+            recorded = (plan.epsilon, plan.delta, planned.sample_rate, planned.steps)
+            if asked != recorded or planned.noise_multiplier < min_noise_multiplier:
+                raise PrivacyError(
+                    f"The study was planned with (epsilon, delta, sample rate, steps) {recorded} "
+                    f"and noise {planned.noise_multiplier:g}, and is now asked with {asked} and "
+                    f"noise of at least {min_noise_multiplier:g}.",
+                    hint="A study's plan is fixed. Other settings are another study.",
+                )
+            return planned
+
+    def _replay(
+        self, reserved: Reserved, mechanisms: tuple[SubsampledGaussian, ...]
+    ) -> Reservation:
+        if reserved.record.mechanisms != mechanisms:
+            raise PrivacyError(
+                f"The request of entry {reserved.sequence} was paid for with other mechanisms.",
+                hint="The request's digest must cover the noise, sampling and steps.",
+            )
+        if reserved.erased:
+            raise LedgerError(
+                f"The step of entry {reserved.sequence} was completed and its secret erased.",
+                hint="The coordinator went back behind a round that it had stored. It must "
+                "resume from its newest checkpoint, or ask for a new round.",
+            )
+        secret = self._files.store.read(reserved.sequence, reserved.record.commitment)
+        return Reservation(secret, reserved.sequence, replay=True)
+
+    def _refuse(self, record: Refuse, total: float) -> None:
+        if record.request not in self._files.book.refused:
+            self._files.append(record)
+        spent = self.spent().epsilon
+        raise BudgetExceededError(
+            f"This step would bring the data set to epsilon {total:.4g}, past its ceiling of "
+            f"{self._ceiling:g} at delta {self._delta:g}; {spent:.4g} is spent.",
+            hint="Nothing was run or spent. Only the site can raise its ceiling.",
+        )
