@@ -1,0 +1,54 @@
+"""Files that are whole or absent, whenever the process or the machine dies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from .errors import ModelError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_durably(temporary, content)
+    os.replace(temporary, path)
+    sync_folder(path.parent)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries are on disk: a rename lives in the folder, not the file."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def folder_digest(folder: Path) -> str:
+    """Return the SHA-256 over the weights and configurations in a generator's folder, in hex.
+
+    Read me's and pictures do not count: they change nothing.
+
+    Raises:
+        ModelError: If the folder holds no weights.
+    """
+    content = hashlib.sha256()
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors"))
+    if not any(path.suffix == ".safetensors" for path in paths):
+        raise ModelError(f"{folder} holds no generator.", hint="Give the folder that was saved.")
+    for path in paths:
+        with path.open("rb") as file:
+            one = hashlib.file_digest(file, "sha256").hexdigest()
+        content.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
+    return content.hexdigest()

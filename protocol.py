@@ -1,0 +1,269 @@
+"""What coordinator and site say to each other in a round, and how a message is checked.
+
+A message is a Flower ``RecordDict`` with one ``ConfigRecord`` (:data:`CONFIG`) and one
+``ArrayRecord`` (:data:`ARRAYS`). Neither side trusts the other: everything that arrives is
+checked for its exact keys, types, ranges and sizes before it is used, and an error names the
+key that was wrong, never its content, because the text may end up in the other side's log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from numpy.typing import NDArray
+
+from . import errors
+from .errors import ProtocolError
+
+#: Raised whenever a message changes its meaning; both sides must agree exactly.
+PROTOCOL_VERSION = 1
+
+#: Names of the two records of every message.
+CONFIG = "fedscan"
+ARRAYS = "trainable"
+
+#: Codes of a reply. Everything else that went wrong is the code of a fedscan error.
+OK = "ok"
+INTERNAL = "internal"
+CODES = frozenset(
+    {OK, INTERNAL}
+    | {kind.code for kind in vars(errors).values() if isinstance(kind, type)
+       and issubclass(kind, errors.FedscanError)}
+)  # fmt: skip
+
+#: Element types a tensor may travel in; always little-endian.
+DTYPES = ("float16", "float32", "float64")
+
+_MAX_TENSORS = 100_000
+_MAX_TERM = 65_536
+_HEX = re.compile(r"[0-9a-f]{64}")
+_TENSOR_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
+_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}|")
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RoundRequest:
+    """What the coordinator asks of every site in one round; the same for all of them.
+
+    Attributes:
+        round: Number of the round, from 1.
+        rounds: Rounds of the whole study: a site calibrates its noise for all of them.
+        base: Digest of the public generator that the tensors belong to (64 hex digits).
+        terms: Sections of the study that bind a site, by name, each as JSON text.
+        tensors: The current trainable tensors by name.
+    """
+
+    round: int
+    rounds: int
+    base: str
+    terms: Mapping[str, str]
+    tensors: Tensors
+
+    def study(self) -> str:
+        """Return what names the study across its rounds: the digest of all but the tensors."""
+        content = [PROTOCOL_VERSION, self.rounds, self.base, dict(sorted(self.terms.items()))]
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the request's canonical bytes, in hex.
+
+        Equal requests, and only those, have equal digests: a request repeated after a crash
+        is recognised by it.
+        """
+        content = hashlib.sha256(f"{self.study()}:{self.round}:".encode())
+        content.update(tensors_digest(self.tensors).encode())
+        return content.hexdigest()
+
+    def to_records(self) -> RecordDict:
+        """Return the message's content."""
+        config = ConfigRecord(
+            {
+                "version": PROTOCOL_VERSION,
+                "round": self.round,
+                "rounds": self.rounds,
+                "base": self.base,
+                "term-names": sorted(self.terms),
+                "terms": [self.terms[name] for name in sorted(self.terms)],
+            }
+        )
+        return RecordDict({CONFIG: config, ARRAYS: _to_arrays(self.tensors)})
+
+    @classmethod
+    def from_records(cls, records: RecordDict) -> RoundRequest:
+        """Read and check a message's content.
+
+        Raises:
+            ProtocolError: If anything is missing, unknown, of a wrong type or out of range.
+        """
+        config, tensors = _open(
+            records, {"version", "round", "rounds", "base", "term-names", "terms"}
+        )
+        rounds = _integer(config, "rounds", 1, 1_000_000)
+        names, texts = _texts(config, "term-names"), _texts(config, "terms")
+        if len(names) != len(texts) or len(set(names)) != len(names):
+            raise _wrong("term-names", "must be distinct, one for each of the terms")
+        return cls(
+            round=_integer(config, "round", 1, rounds),
+            rounds=rounds,
+            base=_matching(config, "base", _HEX),
+            terms=MappingProxyType(dict(zip(names, texts, strict=True))),
+            tensors=tensors,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RoundReply:
+    """What a site answers: its new trainable tensors, or the code of what went wrong.
+
+    Attributes:
+        site: The site's own name, or empty if it does not know it.
+        request: Digest of the request this answers; empty if it could not be read.
+        code: :data:`OK` or one of :data:`CODES`; no other word about an error ever leaves a site.
+        weight: Weight the site declares for itself; a public choice, never a patient count.
+        tensors: The trainable tensors after local training; empty unless the code is OK.
+    """
+
+    site: str
+    request: str
+    code: str = OK
+    weight: float = 1.0
+    tensors: Tensors = field(default_factory=dict)
+
+    def to_records(self) -> RecordDict:
+        """Return the message's content."""
+        config = ConfigRecord(
+            {
+                "version": PROTOCOL_VERSION,
+                "site": self.site,
+                "request": self.request,
+                "code": self.code,
+                "weight": float(self.weight),
+            }
+        )
+        return RecordDict({CONFIG: config, ARRAYS: _to_arrays(self.tensors)})
+
+    @classmethod
+    def from_records(cls, records: RecordDict) -> RoundReply:
+        """Read and check a message's content.
+
+        Raises:
+            ProtocolError: If anything is missing, unknown, of a wrong type or out of range.
+        """
+        config, tensors = _open(records, {"version", "site", "request", "code", "weight"})
+        code = config["code"]
+        if code not in CODES:
+            raise _wrong("code", "is not a known code")
+        if (code == OK) != bool(tensors):
+            raise _wrong(ARRAYS, "must hold tensors if and only if the code is ok")
+        weight = config["weight"]
+        if not isinstance(weight, float) or not math.isfinite(weight) or weight <= 0:
+            raise _wrong("weight", "must be a positive number")
+        return cls(
+            site=_matching(config, "site", _SITE),
+            request=_matching(config, "request", _HEX) if config["request"] != "" else "",
+            code=str(code),
+            weight=weight,
+            tensors=tensors,
+        )
+
+
+def tensors_digest(tensors: Tensors) -> str:
+    """Return the SHA-256 over the names, types, shapes and values of tensors, in hex."""
+    content = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        head = json.dumps([name, array.dtype.str, list(tensors[name].shape)])
+        content.update(f"{len(head)}:{head}".encode())
+        content.update(array.tobytes())
+    return content.hexdigest()
+
+
+def _to_arrays(tensors: Tensors) -> ArrayRecord:
+    return ArrayRecord(
+        {name: Array(np.asarray(tensors[name], order="C")) for name in sorted(tensors)}
+    )
+
+
+def _open(records: RecordDict, keys: set[str]) -> tuple[ConfigRecord, Tensors]:
+    """Check a message's outline; return its config and its decoded tensors."""
+    if set(records) != {CONFIG, ARRAYS}:
+        raise _wrong("records", f"must be exactly {CONFIG} and {ARRAYS}")
+    config, arrays = records[CONFIG], records[ARRAYS]
+    if not isinstance(config, ConfigRecord):
+        raise _wrong(CONFIG, "must be a ConfigRecord")
+    if not isinstance(arrays, ArrayRecord):
+        raise _wrong(ARRAYS, "must be an ArrayRecord")
+    # The version first: another version may well have other keys.
+    version = config.get("version")
+    if type(version) is not int or version != PROTOCOL_VERSION:
+        raise ProtocolError(
+            f"The other side does not speak version {PROTOCOL_VERSION} of the protocol.",
+            hint="Coordinator and sites must run the same release of fedscan.",
+        )
+    if set(config) != keys:
+        raise _wrong(CONFIG, f"must have exactly the keys {', '.join(sorted(keys))}")
+    if len(arrays) > _MAX_TENSORS:
+        raise _wrong(ARRAYS, f"must hold at most {_MAX_TENSORS} tensors")
+    return config, MappingProxyType({name: _decode(name, arrays[name]) for name in sorted(arrays)})
+
+
+def _decode(name: str, array: Array) -> NDArray[Any]:
+    """Decode one tensor without trusting what its header says about its size."""
+    # Errors repeat a name, so a name must not be able to carry anything else.
+    if not _TENSOR_NAME.fullmatch(name):
+        raise _wrong("tensor names", "must be 1 to 256 letters, digits, '_', '-' or '.'")
+    if array.stype != "numpy.ndarray" or array.dtype not in DTYPES:
+        raise _wrong(name, f"must be a numpy array of {', '.join(DTYPES)}")
+    stream = io.BytesIO(array.data)
+    try:
+        if np.lib.format.read_magic(stream) != (1, 0):
+            raise ValueError("version")
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    except ValueError:
+        raise _wrong(name, "has an unreadable header") from None
+    if fortran_order or dtype != np.dtype(array.dtype).newbyteorder("<"):
+        raise _wrong(name, "has another type or order than declared")
+    if tuple(shape) != tuple(array.shape) or any(size < 0 for size in shape):
+        raise _wrong(name, "has another shape than declared")
+    if len(array.data) - stream.tell() != math.prod(shape) * dtype.itemsize:
+        raise _wrong(name, "has another number of bytes than its shape says")
+    return np.frombuffer(array.data, dtype, offset=stream.tell()).reshape(shape)
+
+
+def _integer(config: ConfigRecord, key: str, low: int, high: int) -> int:
+    value = config[key]
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise _wrong(key, f"must be an integer from {low} to {high}")
+    return value
+
+
+def _matching(config: ConfigRecord, key: str, pattern: re.Pattern[str]) -> str:
+    value = config[key]
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise _wrong(key, "must be a text of the expected form")
+    return value
+
+
+def _texts(config: ConfigRecord, key: str) -> list[str]:
+    value = config[key]
+    if not isinstance(value, list) or not all(
+        isinstance(text, str) and len(text) <= _MAX_TERM for text in value
+    ):
+        raise _wrong(key, f"must be a list of texts of at most {_MAX_TERM} characters")
+    return [str(text) for text in value]
+
+
+def _wrong(key: str, rule: str) -> ProtocolError:
+    return ProtocolError(f"In the message, {key} {rule}.")

@@ -1,0 +1,108 @@
+"""The server's optimiser: Flower's strategies, with a state that can be saved and restored.
+
+Flower's FedAvg, FedAvgM and FedAdam do the arithmetic; their own loops are not used, because
+they neither check what they average, nor insist on a minimum of results, nor resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, Message, Metadata, MetricRecord, RecordDict
+from flwr.app.message.message import make_message
+from flwr.serverapp.strategy import FedAdam, FedAvg, FedAvgM
+from numpy.typing import NDArray
+
+from ..protocol import Tensors
+from .settings import FederationSettings
+from .updates import Update
+
+_WEIGHT = "weight"
+
+
+class ServerOptimizer:
+    """Combines the sites' updates of a round into the next model.
+
+    Args:
+        settings: Which strategy, with which rates.
+    """
+
+    def __init__(self, settings: FederationSettings) -> None:
+        self._strategy = _strategy(settings)
+
+    def step(
+        self, server_round: int, model: Tensors, updates: Sequence[Update]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the next model.
+
+        Args:
+            server_round: Number of the round, from 1.
+            model: The tensors that were sent.
+            updates: Checked updates, at least one. They are averaged in the order of their
+                sites' names, so that the result does not depend on who answered first.
+        """
+        names, strategy = sorted(model), self._strategy
+        if isinstance(strategy, FedAvgM):
+            strategy.current_arrays = _record(model)
+        elif isinstance(strategy, FedAdam):
+            strategy.current_arrays = {name: model[name] for name in names}
+        replies = [_message(update) for update in sorted(updates, key=lambda one: one.site)]
+        combined, _ = strategy.aggregate_train(server_round, replies)
+        assert combined is not None  # it is None only without replies
+        # FedAdam's bias correction is a float64 scalar and would widen the model.
+        return {name: combined[name].numpy().astype(model[name].dtype) for name in names}
+
+    def state(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return what the next step depends on, as tensors by name; empty for plain averaging."""
+        strategy, ordered = self._strategy, sorted(names)
+        if isinstance(strategy, FedAvgM) and strategy.momentum_vector is not None:
+            return {
+                f"momentum/{name}": np.asarray(value)
+                for name, value in zip(ordered, strategy.momentum_vector, strict=True)
+            }
+        if isinstance(strategy, FedAdam) and strategy.m_t and strategy.v_t:
+            first = {f"first/{name}": strategy.m_t[name] for name in ordered}
+            return first | {f"second/{name}": strategy.v_t[name] for name in ordered}
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up the state that :meth:`state` returned."""
+        slots: dict[str, dict[str, NDArray[Any]]] = {}
+        for key in sorted(state):
+            slot, name = key.split("/", 1)
+            slots.setdefault(slot, {})[name] = state[key]
+        if isinstance(self._strategy, FedAvgM) and slots:
+            self._strategy.momentum_vector = list(slots["momentum"].values())
+        elif isinstance(self._strategy, FedAdam) and slots:
+            self._strategy.m_t, self._strategy.v_t = slots["first"], slots["second"]
+
+
+def _strategy(settings: FederationSettings) -> FedAvg:
+    if settings.strategy == "fedavgm":
+        return FedAvgM(
+            weighted_by_key=_WEIGHT,
+            server_learning_rate=settings.server_learning_rate,
+            server_momentum=settings.server_momentum,
+        )
+    if settings.strategy == "fedadam":
+        return FedAdam(
+            weighted_by_key=_WEIGHT,
+            eta=settings.server_learning_rate,
+            beta_1=settings.server_beta1,
+            beta_2=settings.server_beta2,
+            tau=settings.server_tau,
+        )
+    return FedAvg(weighted_by_key=_WEIGHT)
+
+
+def _record(tensors: Tensors) -> ArrayRecord:
+    return ArrayRecord({name: Array(np.asarray(tensors[name])) for name in sorted(tensors)})
+
+
+def _message(update: Update) -> Message:
+    """Wrap an update as the reply that Flower's strategies take."""
+    metadata = Metadata(0, "", 0, 0, "", "", 0.0, 1.0, "train")
+    weight = MetricRecord({_WEIGHT: float(update.weight)})
+    return make_message(metadata, RecordDict({"arrays": _record(update.tensors), "weight": weight}))

@@ -1,0 +1,166 @@
+"""The coordinator's ServerApp: from a public base to the federation's generator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+import torch
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+from pydantic import TypeAdapter
+
+from ..config.study import Study, load_study
+from ..errors import CheckpointError, ConfigurationError, FedscanError
+from ..files import folder_digest
+from ..model.generator import Generator, load_generator, save_generator
+from ..model.trainable import select_trainable
+from ..protocol import Tensors
+from .checkpoint import Checkpoints, FederationState
+from .collect import Collector
+from .events import CheckpointSkipped, GeneratorSaved, Observer, log_event
+from .history import History
+from .job import ServerJob
+from .rounds import Rounds
+
+_log = logging.getLogger(__name__)
+
+#: Sections of a study that bind a site. It is sent these and no others.
+_TERMS = ("trainable", "privacy", "data", "local")
+
+
+def server_app(observe: Observer = log_event) -> ServerApp:
+    """Make the coordinator's app.
+
+    Its run configuration is that of :class:`~fedscan.server.job.ServerJob`.
+
+    Args:
+        observe: Told what happens.
+    """
+    made = ServerApp()
+
+    @made.main()
+    def main(grid: Grid, context: Context) -> None:
+        run_study(grid, ServerJob.from_config(context.run_config), observe)
+
+    return made
+
+
+def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
+    """Run a study, or the rest of one, and save its generator.
+
+    Args:
+        grid: Flower's grid, which reaches the sites.
+        job: Where everything lies.
+        observe: Told what happens.
+
+    Returns:
+        The last round's state.
+
+    Raises:
+        CheckpointError: If the run's folder holds a run already and ``job.resume`` is off, or
+            its checkpoints are of another study or all damaged.
+        ConfigurationError: If the study does not fit the base.
+        RoundFailedError: If a round got too few usable results.
+    """
+    study, base = load_study(job.study), folder_digest(job.base)
+    generator = load_generator(job.base)
+    _require_fitting(study, generator)
+    terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
+    checkpoints = Checkpoints(
+        job.run / "checkpoints",
+        study=_identity(study, base, terms),
+        kept=study.federation.checkpoints_kept,
+    )
+    history = History(job.run / "history.jsonl")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(study.seed)
+        parameters = select_trainable(generator, study.trainable)
+    state = _start(checkpoints, history, parameters, job.resume, observe)
+    rounds = Rounds(
+        collector=Collector(
+            grid=grid, settings=study.federation, observe=observe, complain=_complain
+        ),
+        base=base,
+        terms=terms,
+        checkpoints=checkpoints,
+        history=history,
+    )
+    state = rounds.run(state)
+    _load(parameters, state.final())
+    save_generator(generator, job.generator, _card(study))
+    observe(GeneratorSaved(folder=str(job.generator)))
+    return state
+
+
+def _start(
+    checkpoints: Checkpoints,
+    history: History,
+    parameters: dict[str, torch.nn.Parameter],
+    resume: bool,
+    observe: Observer,
+) -> FederationState:
+    """Take up the newest good checkpoint, or make the one of round 0."""
+    state = checkpoints.latest(
+        lambda name, reason: observe(CheckpointSkipped(name=name, reason=reason))
+    )
+    if state is not None and not resume:
+        raise CheckpointError(
+            f"The run's folder holds a run that has finished round {state.round}.",
+            hint="Continue it with --resume, or choose another folder.",
+        )
+    if state is None:
+        # The initial tensors may be random: a run killed in its first round starts from the same.
+        model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
+        state = FederationState(round=0, model=model)
+        checkpoints.save(state)
+    history.rewind(state.round)
+    return state
+
+
+def _require_fitting(study: Study, generator: Generator) -> None:
+    if study.data.image_size != generator.image_size:
+        raise ConfigurationError(
+            f"data.image_size is {study.data.image_size}, but the base generates "
+            f"{generator.image_size} pixels.",
+            hint=f"Set data.image_size={generator.image_size}, or start from another base.",
+        )
+
+
+def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(torch.from_numpy(tensors[name].copy()))
+
+
+def _identity(study: Study, base: str, terms: dict[str, str]) -> str:
+    """Digest of what the trained tensors depend on; other sections may change on resuming."""
+    content = [base, terms, _as_json(study.federation), _as_json(study.warm_up), study.seed]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _card(study: Study) -> dict[str, Any]:
+    """What the model card says of the training; all of it public."""
+    return {
+        "study": study.name,
+        "rounds": study.federation.rounds,
+        "private": study.privacy.enabled,
+        "epsilon": study.privacy.epsilon if study.privacy.enabled else None,
+        "delta": study.privacy.delta if study.privacy.enabled else None,
+        "trained": study.trainable.subset,
+    }
+
+
+def _as_json(section: Any) -> str:
+    adapter: TypeAdapter[Any] = TypeAdapter(type(section))
+    values = adapter.dump_python(section, mode="json")
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def _complain(failure: FedscanError) -> None:
+    _log.warning("%s", failure)
+
+
+app = server_app()

@@ -1,0 +1,77 @@
+"""What a running federation tells its observer, for progress displays and logs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Base of everything an observer can receive."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitesConnected(Event):
+    """Enough sites are connected to begin."""
+
+    sites: int
+    rounds: int
+    first_round: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundStarted(Event):
+    """A round's request went out to so many sites."""
+
+    round: int
+    rounds: int
+    sites: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteFinished(Event):
+    """A site answered, or its failure became known; ``code`` is "ok" or names what went wrong."""
+
+    round: int
+    site: str
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundFinished(Event):
+    """A round's results are combined and its checkpoint is on disk."""
+
+    round: int
+    rounds: int
+    results: int
+    update_norm: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSkipped(Event):
+    """A damaged checkpoint was passed over on resuming."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSaved(Event):
+    """The trained generator is on disk."""
+
+    folder: str
+
+
+Observer = Callable[[Event], None]
+
+
+def log_event(event: Event) -> None:
+    """Observe by writing one log line per event."""
+    values = ", ".join(f"{field.name}={getattr(event, field.name)}" for field in fields(event))
+    _log.info("%s: %s", type(event).__name__, values)

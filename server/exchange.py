@@ -1,0 +1,108 @@
+"""Sending one message to many sites and taking their answers as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from flwr.app import Message, RecordDict
+from flwr.serverapp import Grid
+
+from ..errors import RoundFailedError
+
+#: Status codes that no site can send: its answer is late, or the network reports it gone.
+TIMEOUT = "timeout"
+UNAVAILABLE = "unavailable"
+
+# Asking again soon keeps a simulation fast; asking rarely spares a real network.
+_SHORTEST_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arrival:
+    """A site's answer, or the news that there will be none.
+
+    Attributes:
+        node: Flower's number of the site.
+        content: What it answered; ``None`` if it did not.
+        code: Empty with an answer, else :data:`TIMEOUT` or :data:`UNAVAILABLE`.
+        seconds: From sending to receiving.
+    """
+
+    node: int
+    content: RecordDict | None
+    code: str = ""
+    seconds: float
+
+
+def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> list[int]:
+    """Wait until enough sites are connected.
+
+    Args:
+        grid: Flower's grid.
+        wanted: How many to wait for; after the limit fewer are accepted,
+        needed: but never fewer than this.
+        limit_s: Longest wait in seconds.
+
+    Returns:
+        The connected sites' node numbers, ascending.
+
+    Raises:
+        RoundFailedError: If fewer than ``needed`` are connected after the limit.
+    """
+    deadline = time.monotonic() + limit_s
+    pause = _SHORTEST_PAUSE_S
+    while len(nodes := sorted(grid.get_node_ids())) < max(wanted, needed):
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE_S)
+    if len(nodes) < needed:
+        raise RoundFailedError(
+            f"{len(nodes)} of the {needed} sites a round needs are connected "
+            f"after {limit_s:g} seconds.",
+            hint="Start more sites, or lower federation.min_results.",
+        )
+    return nodes
+
+
+def exchange(
+    grid: Grid, content: RecordDict, message_type: str, nodes: Iterable[int], limit_s: float
+) -> Iterator[Arrival]:
+    """Send the same content to sites and yield one arrival for each, as they come.
+
+    Only answers to these very messages are looked at: what a slow site answers to an older
+    round is never seen.
+    """
+    targets = list(nodes)
+    messages = [Message(content, node, message_type, ttl=limit_s) for node in targets]
+    started = time.monotonic()
+    # push_messages leaves out what it could not send, so replies are told apart by node.
+    identifiers = set(grid.push_messages(messages))
+    waiting = {m.metadata.message_id: m.metadata.dst_node_id for m in messages}
+    waiting = {key: node for key, node in waiting.items() if key in identifiers}
+    for node in sorted(set(targets) - set(waiting.values())):
+        yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=0.0)
+    pause = _SHORTEST_PAUSE_S
+    while waiting and time.monotonic() - started < limit_s:
+        replies = [
+            reply
+            for reply in grid.pull_messages(list(waiting))
+            if reply.metadata.reply_to_message_id in waiting
+        ]
+        for reply in replies:
+            node = waiting.pop(reply.metadata.reply_to_message_id)
+            seconds = time.monotonic() - started
+            if reply.has_content():
+                yield Arrival(node=node, content=reply.content, seconds=seconds)
+            else:
+                yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=seconds)
+        if replies:
+            pause = _SHORTEST_PAUSE_S
+        elif waiting:
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+    for node in sorted(waiting.values()):
+        yield Arrival(node=node, content=None, code=TIMEOUT, seconds=time.monotonic() - started)

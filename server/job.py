@@ -1,0 +1,55 @@
+"""What a run of the ServerApp is told: where its study, its base and its results lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flwr.app import UserConfig
+
+from ..errors import ConfigurationError
+
+_PATHS = ("study", "base", "run", "generator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerJob:
+    """The run configuration of the ServerApp.
+
+    Attributes:
+        study: TOML file of the study.
+        base: Folder of the public generator that the study starts from.
+        run: Folder for checkpoints and history.
+        generator: Folder for the trained generator.
+        resume: Whether to continue from the checkpoints in ``run``.
+    """
+
+    study: Path
+    base: Path
+    run: Path
+    generator: Path
+    resume: bool = False
+
+    @classmethod
+    def from_config(cls, config: UserConfig) -> ServerJob:
+        """Read Flower's run configuration.
+
+        Raises:
+            ConfigurationError: If a value is missing or of a wrong type.
+        """
+        for key in _PATHS:
+            if not isinstance(config.get(key), str) or not config[key]:
+                raise ConfigurationError(
+                    f"The run configuration has no {key}.",
+                    hint=f"Pass it to Flower, for example -c '{key}=\"/path/to/{key}\"'.",
+                )
+        resume = config.get("resume", False)
+        if not isinstance(resume, bool):
+            raise ConfigurationError(
+                f"resume is {resume!r} in the run configuration.", hint="Use true or false."
+            )
+        return cls(**{key: Path(str(config[key])) for key in _PATHS}, resume=resume)
+
+    def to_config(self) -> UserConfig:
+        """Return the run configuration that :meth:`from_config` reads."""
+        return {**{key: str(getattr(self, key)) for key in _PATHS}, "resume": self.resume}

@@ -1,0 +1,136 @@
+"""The rounds of a study: ask all sites, combine what is usable, record, checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import RoundFailedError
+from ..protocol import RoundRequest, Tensors
+from .aggregation import ServerOptimizer
+from .checkpoint import Checkpoints, FederationState
+from .collect import Collector
+from .events import RoundFinished, SitesConnected
+from .exchange import wait_for_sites
+from .history import History, HistoryEntry
+from .updates import Update, cosine, distance
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rounds:
+    """Runs the rounds of one study.
+
+    Attributes:
+        collector: Reaches the sites.
+        base: Digest of the public generator all start from.
+        terms: Sections of the study that bind a site, as JSON texts.
+        checkpoints: Where the state after each round is saved.
+        history: Where each round is recorded.
+    """
+
+    collector: Collector
+    base: str
+    terms: Mapping[str, str]
+    checkpoints: Checkpoints
+    history: History
+
+    def run(self, state: FederationState) -> FederationState:
+        """Run all rounds after ``state.round`` and return the last state.
+
+        Raises:
+            RoundFailedError: If a round ends with too few usable results. The rounds before
+                it are checkpointed, so the study can be resumed.
+        """
+        settings = self.collector.settings
+        if state.round >= settings.rounds:
+            return state
+        nodes = self._wait(settings.expected_sites)
+        self.collector.observe(
+            SitesConnected(sites=len(nodes), rounds=settings.rounds, first_round=state.round + 1)
+        )
+        optimizer = ServerOptimizer(settings)
+        optimizer.restore(state.optimizer)
+        while state.round < settings.rounds:
+            state = self._round(state, optimizer)
+        return state
+
+    def _round(self, state: FederationState, optimizer: ServerOptimizer) -> FederationState:
+        settings = self.collector.settings
+        started = time.monotonic()
+        request = RoundRequest(
+            round=state.round + 1,
+            rounds=settings.rounds,
+            base=self.base,
+            terms=self.terms,
+            tensors=state.model,
+        )
+        updates, entries = self.collector.collect(request, self._wait(settings.min_results))
+        if len(updates) < settings.min_results:
+            self.history.append(entries)
+            raise _too_few(request.round, len(updates), settings.min_results, entries)
+        model = optimizer.step(request.round, state.model, updates)
+        following = FederationState(
+            round=request.round,
+            model=model,
+            average=_average(state, model, settings.ema_decay),
+            optimizer=optimizer.state(list(model)),
+        )
+        # History first: on resuming, entries beyond the last checkpoint are dropped.
+        self.history.append(_with_cosines(entries, updates, state.model, model))
+        self.checkpoints.save(following)
+        self.collector.observe(
+            RoundFinished(
+                round=request.round,
+                rounds=settings.rounds,
+                results=len(updates),
+                update_norm=distance(state.model, model),
+                seconds=time.monotonic() - started,
+            )
+        )
+        return following
+
+    def _wait(self, wanted: int) -> list[int]:
+        settings = self.collector.settings
+        return wait_for_sites(
+            self.collector.grid,
+            wanted=wanted,
+            needed=settings.min_results,
+            limit_s=settings.wait_timeout_s,
+        )
+
+
+def _average(state: FederationState, model: Tensors, decay: float) -> dict[str, Tensors]:
+    """Return the next moving average of the model over rounds; empty if none is kept.
+
+    Early on the decay is smaller, as in diffusers' EMAModel, so that the average does not
+    remember the untrained start.
+    """
+    if decay == 0.0:
+        return {}
+    before = state.average or state.model
+    keep = min(decay, (1 + state.round) / (10 + state.round))
+    return {
+        name: (keep * before[name] + (1 - keep) * array).astype(array.dtype)
+        for name, array in model.items()
+    }
+
+
+def _with_cosines(
+    entries: Sequence[HistoryEntry], updates: Sequence[Update], before: Tensors, after: Tensors
+) -> list[HistoryEntry]:
+    angles = {update.site: cosine(update, before, after) for update in updates}
+    return [
+        replace(entry, cosine=angles[entry.site]) if entry.site in angles else entry
+        for entry in entries
+    ]
+
+
+def _too_few(
+    number: int, usable: int, needed: int, entries: Sequence[HistoryEntry]
+) -> RoundFailedError:
+    codes = ", ".join(f"{entry.site}: {entry.code}" for entry in entries)
+    return RoundFailedError(
+        f"Round {number} ended with {usable} usable results of the {needed} it needs ({codes}).",
+        hint="See the sites' own logs, then continue with --resume.",
+    )

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fedscan.errors import ProtocolError
+from fedscan.protocol import ARRAYS, CODES, CONFIG, OK, RoundReply, RoundRequest, tensors_digest
+from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+_HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
+_NAMES = st.text("abcXYZ019_.-", min_size=1, max_size=12)
+_TENSORS = st.dictionaries(
+    _NAMES,
+    arrays.arrays(
+        dtype=st.sampled_from([np.float32, np.float64, np.float16]),
+        shape=arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@st.composite
+def _requests(draw: st.DrawFn) -> RoundRequest:
+    rounds = draw(st.integers(1, 1000))
+    return RoundRequest(
+        round=draw(st.integers(1, rounds)),
+        rounds=rounds,
+        base=draw(_HEX),
+        terms=draw(st.dictionaries(_NAMES, st.text(max_size=30), max_size=4)),
+        tensors=draw(_TENSORS),
+    )
+
+
+def _replies() -> st.SearchStrategy[RoundReply]:
+    good = st.builds(
+        RoundReply,
+        site=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
+        request=_HEX,
+        weight=st.floats(1e-3, 1e3),
+        tensors=_TENSORS,
+    )
+    bad = st.builds(
+        RoundReply,
+        site=st.just(""),
+        request=st.just(""),
+        code=st.sampled_from(sorted(CODES - {OK})),
+    )
+    return good | bad
+
+
+def _same(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> bool:
+    return tensors_digest(ours) == tensors_digest(theirs)
+
+
+def _request(**changes: object) -> RoundRequest:
+    values = {
+        "round": 1,
+        "rounds": 2,
+        "base": "0" * 64,
+        "terms": {"local": "{}"},
+        "tensors": {"w": np.zeros((2, 3), np.float32)},
+    }
+    return RoundRequest(**(values | changes))
+
+
+@given(_requests())
+@settings(max_examples=60, deadline=None)
+def test_a_request_survives_the_journey(request: RoundRequest) -> None:
+    received = RoundRequest.from_records(request.to_records())
+    assert received.digest() == request.digest()
+    assert (received.round, received.rounds, received.base) == (
+        request.round,
+        request.rounds,
+        request.base,
+    )
+    assert dict(received.terms) == dict(request.terms)
+    assert _same(received.tensors, request.tensors)
+
+
+@given(_replies())
+@settings(max_examples=60, deadline=None)
+def test_a_reply_survives_the_journey(reply: RoundReply) -> None:
+    received = RoundReply.from_records(reply.to_records())
+    assert (received.site, received.request, received.code, received.weight) == (
+        reply.site,
+        reply.request,
+        reply.code,
+        reply.weight,
+    )
+    assert _same(received.tensors, reply.tensors)
+
+
+def test_a_transposed_tensor_survives_the_journey() -> None:
+    tensors = {"w": np.arange(6, dtype=np.float32).reshape(2, 3).T}
+    request = _request(tensors=tensors)
+    assert _same(RoundRequest.from_records(request.to_records()).tensors, tensors)
+
+
+def test_the_digest_tells_apart_whatever_differs() -> None:
+    zeros = np.zeros((2, 3), np.float32)
+    variants = [
+        _request(),
+        _request(round=2),
+        _request(rounds=3),
+        _request(base="1" * 64),
+        _request(terms={"local": "{ }"}),
+        _request(terms={"loca": "l{}"}),
+        _request(tensors={"w": zeros + 1}),
+        _request(tensors={"v": zeros}),
+        _request(tensors={"w": zeros.T.copy()}),
+        _request(tensors={"w": zeros.astype(np.float64)}),
+        _request(tensors={"w": zeros, "x": zeros}),
+    ]
+    assert len({request.digest() for request in variants}) == len(variants)
+    assert _request().digest() == _request().digest()
+
+
+def test_the_study_is_the_same_in_all_rounds() -> None:
+    later = _request(round=2, tensors={"w": np.ones((2, 3), np.float32)})
+    assert _request().study() == later.study()
+    assert _request().study() != _request(rounds=3).study()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", 2),
+        ("version", True),
+        ("round", 0),
+        ("round", 3),
+        ("round", True),
+        ("round", 1.0),
+        ("rounds", "2"),
+        ("base", "0" * 63),
+        ("base", "PatientDoe" + "0" * 54),
+        ("term-names", ["local", "local"]),
+        ("terms", [1]),
+        ("terms", ["x" * 100_000]),
+    ],
+)
+def test_a_wrong_value_is_refused_by_key_and_not_repeated(key: str, value: object) -> None:
+    records = _request().to_records()
+    records[CONFIG][key] = value
+    with pytest.raises(ProtocolError) as failure:
+        RoundRequest.from_records(records)
+    assert "Patient" not in str(failure.value)
+    if key != "version":
+        assert key.split("-")[0] in str(failure.value)
+
+
+@pytest.mark.parametrize("key", ["version", "round", "base", "terms"])
+def test_a_missing_key_is_refused(key: str) -> None:
+    records = _request().to_records()
+    del records[CONFIG][key]
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
+
+
+def test_unknown_keys_and_records_are_refused() -> None:
+    records = _request().to_records()
+    records[CONFIG]["extra"] = 1
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
+    records = _request().to_records()
+    records["extra"] = ConfigRecord()
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(RecordDict({CONFIG: ArrayRecord(), ARRAYS: ConfigRecord()}))
+
+
+def _arrays(**changes: object) -> ArrayRecord:
+    good = Array(np.zeros((2, 3), np.float32))
+    values = {"dtype": good.dtype, "shape": good.shape, "stype": good.stype, "data": good.data}
+    return ArrayRecord({"w": Array(**(values | changes))})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        _arrays(dtype="int64"),
+        _arrays(dtype="float64"),
+        _arrays(stype="pickle"),
+        _arrays(shape=(3, 2)),
+        _arrays(shape=(10**15,)),
+        _arrays(data=b""),
+        _arrays(data=b"\x93NUMPY\x01\x00\xff\xff"),
+        _arrays(data=Array(np.zeros((2, 3), np.float32)).data[:-1]),
+        _arrays(data=Array(np.zeros((2, 3), np.float32)).data + b"x"),
+        ArrayRecord({"w": Array(np.zeros((2, 3), ">f4"))}),
+        ArrayRecord({"w": Array(np.asfortranarray(np.zeros((2, 3), np.float32)))}),
+        ArrayRecord({"a name": Array(np.zeros(1, np.float32))}),
+        ArrayRecord({"n" * 300: Array(np.zeros(1, np.float32))}),
+    ],
+)
+def test_a_tensor_that_lies_about_itself_is_refused(record: ArrayRecord) -> None:
+    records = _request().to_records()
+    records[ARRAYS] = record
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_for_a_tensor_are_refused_or_decoded(data: bytes) -> None:
+    records = _request().to_records()
+    records[ARRAYS] = _arrays(data=data)
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
+
+
+def test_an_error_reply_may_not_carry_tensors_nor_an_ok_reply_none() -> None:
+    tensors = {"w": np.zeros(1, np.float32)}
+    for reply in (
+        RoundReply(site="a", request="0" * 64, code="data", tensors=tensors),
+        RoundReply(site="a", request="0" * 64),
+    ):
+        with pytest.raises(ProtocolError):
+            RoundReply.from_records(reply.to_records())
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_weight_must_be_positive(weight: float) -> None:
+    reply = RoundReply(
+        site="a", request="0" * 64, weight=weight, tensors={"w": np.zeros(1, np.float32)}
+    )
+    with pytest.raises(ProtocolError):
+        RoundReply.from_records(reply.to_records())
+
+
+def test_a_free_text_cannot_be_a_code_or_a_site() -> None:
+    records = RoundReply(site="a", request="", code="data").to_records()
+    records[CONFIG]["code"] = "patient Doe was not found"
+    with pytest.raises(ProtocolError):
+        RoundReply.from_records(records)
+    records = RoundReply(site="not a name", request="", code="data").to_records()
+    with pytest.raises(ProtocolError):
+        RoundReply.from_records(records)
