@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,23 @@ class Head:
 
     sequence: int
     digest: str
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """Read what ``str`` wrote.
+
+        Raises:
+            LedgerError: If the text has another form.
+        """
+        match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())
+        if match is None:
+            raise LedgerError(
+                f"{text!r} is not a ledger's head.", hint="Write it as sequence:digest."
+            )
+        return cls(int(match[1]), match[2])
 
     def to_json(self) -> bytes:
         """Return the one line of ``head.json``."""

@@ -1,0 +1,234 @@
+"""The site's own word: what it lets any study do with its patients, whatever the study asks.
+
+The policy is a file that only the site writes. It is read before every step, and a step that
+it does not allow is not run: a study can ask for less than the policy allows, never for more.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import textwrap
+import tomllib
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ..errors import ConfigurationError, PrivacyError
+from ..files import write_atomically
+from ..privacy.mechanism import SubsampledGaussian
+
+#: From the most permissive to the strictest, as in the study's data settings.
+BURNED_IN = ("refuse_marked", "refuse_likely", "refuse_unstated")
+
+_HEADING = """\
+# What this site lets any study do with its patients. Only the site edits this file; a step
+# that it does not allow is not run. It is read anew before every step.
+"""
+_HINT = "`python -m fedscan.client.policy` prints one with all settings explained."
+
+
+@plain_dataclass(frozen=True, kw_only=True)
+class ProposedStep:
+    """What a study asks this site to run, as far as the policy has a say in it.
+
+    Attributes:
+        mechanism: Noise, sampling and number of steps; ``None`` without privacy.
+        clip_norm: Largest norm of one patient's contribution.
+        patients: Patients that the step would draw from. Private: it stays in this process.
+        burned_in: How images with text in their pixels are set aside.
+        subset: Which parameters are trained; ``None`` where nothing is, as for statistics.
+    """
+
+    mechanism: SubsampledGaussian | None
+    clip_norm: float
+    patients: int
+    burned_in: str
+    subset: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SitePolicy:
+    """What a site allows. The defaults suit a hospital that knows nothing about a study."""
+
+    epsilon_ceiling: float = Field(
+        default=8.0,
+        gt=0,
+        le=100,
+        description="Privacy loss (epsilon) that the data set may spend in its whole life, over "
+        "all studies. Raising it costs every patient in it; above 10 the promise is weak.",
+    )
+    delta: float = Field(
+        default=1e-5,
+        ge=1e-10,
+        le=1e-2,
+        description="Chance with which the promise may fail. Keep it well below one over the "
+        "number of patients. A change holds for the past too: all that was spent is counted anew.",
+    )
+    min_noise_multiplier: float = Field(
+        default=0.3,
+        ge=0,
+        le=100,
+        description="Least noise of a single step, in units of the clip norm. The ceiling alone "
+        "would let one step with hardly any noise spend it all.",
+    )
+    max_clip_norm: float = Field(
+        default=10.0,
+        gt=0,
+        le=1000,
+        description="Largest norm that one patient's contribution may have.",
+    )
+    max_sample_rate: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Largest chance of a patient to be drawn in a training step. Statistics, "
+        "which draw everybody once, are not bound by it.",
+    )
+    max_steps_per_round: int = Field(
+        default=1000, ge=1, le=100_000, description="Most training steps in one round."
+    )
+    min_patients: int = Field(
+        default=20,
+        ge=1,
+        le=1_000_000,
+        description="Fewest patients to train on. With fewer the site takes no part, and the "
+        "others learn that it has fewer than this.",
+    )
+    allowed_subsets: tuple[Literal["attention", "adapters", "lora", "all"], ...] = Field(
+        default=("attention", "adapters", "lora"),
+        min_length=1,
+        description="Parts of the generator that may be trained here.",
+    )
+    burned_in: Literal["refuse_marked", "refuse_likely", "refuse_unstated"] = Field(
+        default="refuse_likely",
+        description="The least that must be set aside for text in the pixels: images marked so "
+        "(refuse_marked), also ultrasound and secondary captures that do not state otherwise "
+        "(refuse_likely), or all that do not state that they have none (refuse_unstated).",
+    )
+    weight: float = Field(
+        default=1.0,
+        gt=0,
+        le=1000,
+        description="Weight that the site declares for its updates. Everybody sees it: never "
+        "the number of patients.",
+    )
+    allow_non_private: bool = Field(
+        default=False,
+        description="Allow training without privacy. Only for comparison runs on data that "
+        "needs no protection: such a step has no noise to limit and is in no ledger.",
+    )
+
+    def check(self, step: ProposedStep) -> None:
+        """Refuse a step that the site does not allow.
+
+        Raises:
+            PrivacyError: Names everything about the step that is not allowed. Only its code
+                may leave the site.
+        """
+        problems = [*self._privacy_problems(step), *self._other_problems(step)]
+        if problems:
+            raise PrivacyError(
+                f"The site's policy does not allow this step: {'; '.join(problems)}.",
+                hint="Nothing was run or spent. The study can ask for less, or the site can "
+                "change its policy.",
+            )
+
+    def _privacy_problems(self, step: ProposedStep) -> list[str]:
+        mechanism = step.mechanism
+        if mechanism is None:
+            return [] if self.allow_non_private else ["it has no privacy"]
+        problems = []
+        if mechanism.noise_multiplier < self.min_noise_multiplier:
+            problems.append(
+                f"noise multiplier {mechanism.noise_multiplier:g} is below "
+                f"{self.min_noise_multiplier:g}"
+            )
+        if step.subset is not None and mechanism.sample_rate > self.max_sample_rate:
+            problems.append(
+                f"sample rate {mechanism.sample_rate:g} is above {self.max_sample_rate:g}"
+            )
+        if mechanism.steps > self.max_steps_per_round:
+            problems.append(f"{mechanism.steps} steps are more than {self.max_steps_per_round}")
+        # Written so that a clip norm that is no number fails it too.
+        if not 0 < step.clip_norm <= self.max_clip_norm:
+            problems.append(f"clip norm {step.clip_norm:g} is above {self.max_clip_norm:g}")
+        return problems
+
+    def _other_problems(self, step: ProposedStep) -> list[str]:
+        problems = []
+        if step.patients < self.min_patients:
+            problems.append(f"there are fewer than {self.min_patients} patients")
+        if step.subset is not None and step.subset not in self.allowed_subsets:
+            problems.append(f"{step.subset!r} is not among {', '.join(self.allowed_subsets)}")
+        if step.burned_in not in BURNED_IN[BURNED_IN.index(self.burned_in) :]:
+            problems.append(f"burned-in text needs {self.burned_in}, not {step.burned_in!r}")
+        return problems
+
+
+_ADAPTER = TypeAdapter(SitePolicy)
+_DESCRIPTIONS = {
+    key: str(schema["description"]) for key, schema in _ADAPTER.json_schema()["properties"].items()
+}
+
+
+def load_policy(path: Path) -> SitePolicy:
+    """Read a site's policy.
+
+    Raises:
+        ConfigurationError: If the file is missing or not TOML, or a setting is unknown, of the
+            wrong type or out of range; all of them are named.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The site's policy {path} cannot be read: {error.strerror}.", hint=_HINT
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}.", hint=_HINT) from error
+    try:
+        # Through JSON, strict: "8" is not 8 and true is not 1, yet a list makes a tuple.
+        return _ADAPTER.validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as failure:
+        problems = {str(problem["loc"][0]): _problem(dict(problem)) for problem in failure.errors()}
+        raise ConfigurationError(
+            f"The site's policy {path} is not valid: {'; '.join(problems.values())}.", hint=_HINT
+        ) from failure
+
+
+def write_policy(path: Path, policy: SitePolicy) -> None:
+    """Write a policy with its explanations; :func:`load_policy` reads it back."""
+    write_atomically(path, policy_to_toml(policy).encode("utf-8"))
+
+
+def policy_to_toml(policy: SitePolicy) -> str:
+    """Return a policy as TOML, each setting below a comment that explains it."""
+    parts = [_HEADING]
+    for key, value in _ADAPTER.dump_python(policy, mode="json").items():
+        description = _DESCRIPTIONS[key]
+        parts += textwrap.wrap(
+            description, 98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+        )
+        # On one line, unlike the writer's own lists.
+        text = json.dumps(value) if isinstance(value, list) else tomli_w.dumps({"v": value})[4:]
+        parts.append(f"{key} = {text.strip()}\n")
+    return "\n".join(parts)
+
+
+def _problem(problem: dict[str, Any]) -> str:
+    key = str(problem["loc"][0])
+    if problem["type"] == "unexpected_keyword_argument":
+        known = [field.name for field in fields(SitePolicy)]
+        near = difflib.get_close_matches(key, known, n=1) or known
+        return f"there is no setting {key!r} (did you mean {' or '.join(near)}?)"
+    return f"{key} = {problem['input']!r}: {problem['msg']}"
+
+
+if __name__ == "__main__":
+    print(policy_to_toml(SitePolicy()), end="")

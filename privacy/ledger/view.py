@@ -1,0 +1,166 @@
+"""A ledger for people: read without a lock, changed by nothing, shown as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rich.table import Table
+
+from ...errors import LedgerError
+from ..mechanism import SubsampledGaussian
+from .book import Book
+from .entries import Complete, Entry, Erase, Genesis, Plan, Refuse, Reserve, record_to_dict
+from .journal import Head, read
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        sequence: The entry's place in the ledger.
+        time: When it was written, UTC.
+        kind: What it is.
+        purpose: What for.
+        mechanism: What was to run on the patients.
+        epsilon: What all steps up to this one spend together, as recorded at the time.
+        state: What became of it.
+    """
+
+    sequence: int
+    time: str
+    kind: str
+    purpose: str = ""
+    mechanism: str = ""
+    epsilon: float | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class LedgerView:
+    """A ledger as it is on the disk. It has passed all checks that need no secret.
+
+    Attributes:
+        entries: All entries.
+        book: What they add up to.
+        head: The last line.
+        torn: Whether an interrupted line follows, which will be dropped.
+    """
+
+    entries: tuple[Entry, ...]
+    book: Book
+    head: Head
+    torn: bool
+
+    @classmethod
+    def read(cls, path: Path, pinned: Head | None = None) -> LedgerView:
+        """Read and check the ledger in a folder; another process may be writing to it.
+
+        Args:
+            path: The ledger's folder.
+            pinned: A head that was kept elsewhere; its line must still be in the history.
+
+        Raises:
+            LedgerError: If there is none, it is damaged, or its history was changed.
+        """
+        try:
+            contents = read(path)
+        except OSError as error:
+            raise LedgerError(
+                f"The ledger cannot be read: {error.strerror}.",
+                hint="Run as the user that trains, or give a copy of its folder.",
+            ) from error
+        if contents is None:
+            raise LedgerError(f"There is no ledger in {path}.", hint="Give a ledger's folder.")
+        contents.require(pinned)
+        return cls(contents.entries, Book(contents.entries), contents.head, contents.torn_bytes > 0)
+
+    def rows(self) -> list[Row]:
+        """Return one row per entry; a step's completion is told in the step's own row."""
+        return [
+            self._row(entry) for entry in self.entries if not isinstance(entry.record, Complete)
+        ]
+
+    def to_json(self) -> str:
+        """Return everything as JSON, with what it adds up to."""
+        content = {
+            "data_set": self.book.data_set,
+            "head": asdict(self.head),
+            "torn_tail": self.torn,
+            "mechanisms": [mechanism.to_dict() for mechanism in self.book.mechanisms()],
+            "entries": [
+                {
+                    "sequence": entry.sequence,
+                    "time": entry.time,
+                    "previous": entry.previous,
+                    "record": record_to_dict(entry.record),
+                }
+                for entry in self.entries
+            ],
+        }
+        return json.dumps(content, indent=2) + "\n"
+
+    def table(self) -> Table:
+        """Return the rows as a table for the terminal."""
+        table = Table(
+            title=f"Privacy ledger of data set {self.book.data_set}",
+            caption=f"head {self.head}" + (" (an interrupted line follows)" if self.torn else ""),
+        )
+        table.add_column("entry", justify="right")
+        table.add_column("time (UTC)")
+        table.add_column("what")
+        table.add_column("mechanism")
+        table.add_column("epsilon so far", justify="right")
+        table.add_column("state")
+        for row in self.rows():
+            table.add_row(
+                str(row.sequence),
+                row.time.removesuffix("Z").replace("T", " "),
+                f"{row.kind}: {row.purpose}" if row.purpose else row.kind,
+                row.mechanism,
+                "" if row.epsilon is None else f"{row.epsilon:.3f}",
+                row.state,
+            )
+        return table
+
+    def _row(self, entry: Entry) -> Row:
+        record = entry.record
+        row = Row(entry.sequence, entry.time, record.kind)
+        match record:
+            case Genesis():
+                return replace(row, state="begun")
+            case Plan():
+                terms = f"epsilon {record.epsilon:g} at delta {record.delta:g}"
+                return replace(
+                    row,
+                    purpose=f"study {record.study[:8]}, {terms}",
+                    mechanism=_shown(record.mechanism),
+                    state="planned, nothing spent",
+                )
+            case Reserve():
+                reserved = self.book.reservations[entry.sequence]
+                state = "completed" if reserved.result else "reserved"
+                return replace(
+                    row,
+                    purpose=record.purpose,
+                    mechanism=", ".join(map(_shown, record.mechanisms)),
+                    epsilon=record.epsilon,
+                    state=f"{state}, secret erased" if reserved.erased else state,
+                )
+            case Refuse():
+                needed = "without bound" if record.epsilon is None else f"{record.epsilon:.3f}"
+                return replace(
+                    row,
+                    purpose=record.purpose,
+                    mechanism=", ".join(map(_shown, record.mechanisms)),
+                    state=f"refused: {needed} against {record.ceiling:g}, nothing spent",
+                )
+            case Erase():
+                return replace(row, state=f"completed secrets before {record.before} erased")
+        return row
+
+
+def _shown(mechanism: SubsampledGaussian) -> str:
+    return f"{mechanism.steps} × (q {mechanism.sample_rate:g}, σ {mechanism.noise_multiplier:g})"
