@@ -1,0 +1,105 @@
+"""Marks that say "synthetic": in the pixels and in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from .. import __version__
+
+#: The sentence that every synthetic image carries.
+NOTICE = "Synthetic, not for diagnosis"
+_SYNTHETIC_COLOUR = (232, 119, 34)
+_REAL_COLOUR = (110, 118, 129)
+_EDGE = 3
+_GAP = 4
+_BAND = 18
+_TILE = 128
+
+
+def to_grey(image: NDArray[np.float32]) -> Image.Image:
+    """Turn an image ``[H, W]`` in [-1, 1] into 8-bit grey."""
+    levels = np.clip((image + 1.0) * 127.5, 0.0, 255.0)
+    return Image.fromarray(np.rint(levels).astype(np.uint8))
+
+
+def save_synthetic(
+    image: NDArray[np.float32], path: Path, *, caption: str, details: Mapping[str, str] = {}
+) -> None:
+    """Save one synthetic image as PNG, with a coloured edge and the facts as text chunks.
+
+    Args:
+        image: ``[H, W]`` in [-1, 1]; the edge is added around it.
+        path: PNG file to write.
+        caption: The prompt.
+        details: Further text chunks, for example the seed and the generator's hash.
+    """
+    grey = to_grey(image).convert("RGB")
+    framed = Image.new("RGB", (grey.width + 2 * _EDGE, grey.height + 2 * _EDGE), _SYNTHETIC_COLOUR)
+    framed.paste(grey, (_EDGE, _EDGE))
+    framed.save(path, pnginfo=png_text({"Description": caption, **details}, synthetic=True))
+
+
+def strip(images: NDArray[np.float32], *, label: str, synthetic: bool) -> Image.Image:
+    """Lay images side by side over a coloured band that says what they are.
+
+    Args:
+        images: ``[N, H, W]`` in [-1, 1], at least one.
+        label: Text in the band.
+        synthetic: Chooses the colour of band and edges, and adds the notice.
+    """
+    colour = _SYNTHETIC_COLOUR if synthetic else _REAL_COLOUR
+    height, width = images.shape[1:]
+    zoom = max(1, round(_TILE / max(height, width)))
+    tile = (width * zoom, height * zoom)
+    pitch = tile[0] + _GAP
+    sheet = Image.new(
+        "RGB",
+        (len(images) * pitch - _GAP + 2 * _EDGE, tile[1] + 2 * _EDGE + _BAND),
+        colour,
+    )
+    for column, image in enumerate(images):
+        sheet.paste(
+            to_grey(image).resize(tile, Image.Resampling.BICUBIC), (_EDGE + column * pitch, _EDGE)
+        )
+    text = f"{label} · {NOTICE}" if synthetic else label
+    ImageDraw.Draw(sheet).text(
+        (_EDGE + 3, tile[1] + 2 * _EDGE + 1),
+        text,
+        fill="black" if synthetic else "white",
+        font=ImageFont.load_default(13),
+    )
+    return sheet
+
+
+def png_text(texts: Mapping[str, str], *, synthetic: bool) -> PngImagePlugin.PngInfo:
+    """Text chunks of a PNG file; a synthetic one says so."""
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Software", f"fedscan {__version__}")
+    if synthetic:
+        chunks.add_text("Synthetic", "yes")
+        chunks.add_text("Disclaimer", NOTICE)
+    for name, text in texts.items():
+        chunks.add_itxt(name, text)
+    return chunks
+
+
+def stack(strips: Sequence[tuple[str, Image.Image]]) -> Image.Image:
+    """Stack titled strips into one sheet, on white."""
+    font = ImageFont.load_default(14)
+    title = 24
+    sheet = Image.new(
+        "RGB",
+        (max(image.width for _, image in strips), sum(image.height + title for _, image in strips)),
+        "white",
+    )
+    top = 0
+    for text, image in strips:
+        ImageDraw.Draw(sheet).text((4, top + 3), text, fill="black", font=font)
+        sheet.paste(image, (0, top + title))
+        top += title + image.height
+    return sheet
