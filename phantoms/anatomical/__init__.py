@@ -1,0 +1,1 @@
+"""Heads from the MNI152 template: deformed patients, lesions, T1, T2 and CT contrasts."""

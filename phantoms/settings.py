@@ -1,0 +1,42 @@
+"""What `fedscan phantoms` writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+Contrast = Literal["T1", "T2", "CT"]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class PhantomSettings:
+    """Size and content of the phantom hospitals."""
+
+    patients: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(min_length=1)
+    ] = Field(
+        (80, 60, 40),
+        max_length=26,
+        description="Patients of each hospital; as many hospitals as numbers.",
+    )
+    contrasts: Annotated[tuple[Contrast, ...], Field(min_length=1)] = Field(
+        ("T1", "T2", "CT"), description="Contrasts that the hospitals acquire."
+    )
+    paired_share: float = Field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        description="Share of patients scanned with every contrast; the others get one each.",
+    )
+    slices: int = Field(12, ge=1, le=200, description="Axial slices of a series, base to vertex.")
+    matrix: int = Field(64, ge=32, le=512, description="Rows and columns of an image.")
+    mask_share: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of patients with a segmentation object beside each series.",
+    )
+    seed: int = Field(0, ge=0, description="Seed; the same seed writes the same bytes.")
+    workers: int = Field(1, ge=1, le=256, description="Processes that write patients in parallel.")
