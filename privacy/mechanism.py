@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import PrivacyError
 
 #: More steps than any run takes; bounds the time and memory that accounting can be made to use.
-MAX_STEPS = 10_000_000
+MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)

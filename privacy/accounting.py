@@ -1,0 +1,231 @@
+"""What a sequence of mechanisms costs, and how much noise keeps it within a budget.
+
+Everything is counted between data sets that differ by one patient, added or removed, with
+Poisson sampling of patients. The epsilon that fedscan reports and enforces comes from Google's
+dp-accounting: privacy loss distributions ("PLD", Koskela et al. 2020, arXiv:1906.03049) with
+the "connect the dots" discretisation (Doroshenko et al. 2022, arXiv:2207.04380), which errs on
+the side of more epsilon. Opacus' RDP and PRV accountants are independent cross-checks.
+
+Mechanisms are composed, never their epsilons added: the sum of epsilons is a valid but far
+looser bound.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+
+from dp_accounting import get_sigma_gaussian
+from dp_accounting.pld import privacy_loss_distribution as pld
+from opacus.accountants import PRVAccountant, RDPAccountant
+from scipy.optimize import brentq
+
+from ..errors import BudgetExceededError, PrivacyError
+from .mechanism import SubsampledGaussian
+
+#: Grid of the privacy loss for whatever is reported or enforced, and for searches.
+FINE = 1e-4
+COARSE = 1e-3
+#: Where even a Rényi bound is beyond this, nobody is protected and that bound tells it as
+#: well: loss distributions of such mechanisms can take gigabytes.
+_HOPELESS = 200.0
+_HOPELESS_ORDERS = list(range(2, 33))
+#: Less noise than this counts as none, for the same reason.
+_LEAST_NOISE = 0.1
+#: Calibrated noise multipliers are multiples of this, and at most the largest.
+_NOISE_GRID = 1e-4
+_MOST_NOISE = 1000.0
+
+#: A (sample rate, noise multiplier, steps) triple per distinct mechanism, sorted.
+_Groups = tuple[tuple[float, float, int], ...]
+
+
+def epsilon(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float:
+    """Return the epsilon that all mechanisms together spend at ``delta``.
+
+    Args:
+        mechanisms: Everything that touched the data set, in any order.
+        delta: Chance with which the promise may fail, in (0, 1).
+
+    Returns:
+        An upper bound on epsilon, tight to about 1e-3; 0 for no mechanisms, infinite where
+        a mechanism has no or next to no noise.
+
+    Raises:
+        PrivacyError: If delta is out of range.
+    """
+    _check_delta(delta)
+    return _epsilon(_groups(mechanisms), delta, FINE)
+
+
+def noise_multiplier_for(
+    *,
+    epsilon: float,
+    delta: float,
+    sample_rate: float,
+    steps: int,
+    already: Sequence[SubsampledGaussian] = (),
+) -> float:
+    """Return the least noise with which ``steps`` more steps keep the budget.
+
+    Args:
+        epsilon: Budget of the data set's whole life.
+        delta: Chance with which the promise may fail, in (0, 1).
+        sample_rate: Each patient's chance to be in a step, in (0, 1].
+        steps: How many steps are planned.
+        already: Mechanisms spent before.
+
+    Returns:
+        Noise multiplier, a multiple of 1e-4, for which :func:`epsilon` of everything is at
+        most ``epsilon``.
+
+    Raises:
+        BudgetExceededError: If no amount of noise keeps the budget.
+        PrivacyError: If an argument is out of range.
+    """
+    _check_delta(delta)
+    if not 0 < epsilon < math.inf:
+        raise PrivacyError(f"epsilon is {epsilon!r}.", hint="It must be positive and finite.")
+    SubsampledGaussian(sample_rate, 1.0, steps)  # checks the ranges
+    return _noise_multiplier(epsilon, delta, sample_rate, steps, tuple(already))
+
+
+def epsilon_rdp(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float:
+    """Return Opacus' Rényi bound on epsilon: never below :func:`epsilon`, often 10 % above.
+
+    Raises:
+        PrivacyError: If delta is out of range.
+    """
+    return _opacus(RDPAccountant(), _groups(mechanisms), delta)
+
+
+def epsilon_prv(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float:
+    """Return Opacus' upper bound on epsilon from privacy random variables, within 0.02.
+
+    Slow or unable to answer for very little noise or very small delta: a cross-check, not what
+    is enforced (Gopi et al. 2021, arXiv:2106.02848).
+
+    Raises:
+        PrivacyError: If delta is out of range.
+    """
+    return _opacus(PRVAccountant(), _groups(mechanisms), delta)
+
+
+@lru_cache(maxsize=64)
+def _noise_multiplier(
+    budget: float, delta: float, rate: float, steps: int, already: tuple[SubsampledGaussian, ...]
+) -> float:
+    def spent(noise: float, grid: float) -> float:
+        return _epsilon(_groups([*already, SubsampledGaussian(rate, noise, steps)]), delta, grid)
+
+    def excess(log_noise: float) -> float:
+        # Close to straight in logarithms; capped to stay finite where there is no privacy.
+        return math.log(min(spent(math.exp(log_noise), COARSE), 1e6) / budget + 1e-12)
+
+    # The central limit theorem's guess (Dong, Roth, Su 2019, arXiv:1905.02383) is near enough
+    # to bracket the answer closely: far too little noise is slow to account for.
+    gaussian = 1 / get_sigma_gaussian(budget, delta)
+    guess = math.log1p((gaussian / (rate * math.sqrt(steps))) ** 2) ** -0.5
+    low = high = math.log(min(max(guess, _LEAST_NOISE), _MOST_NOISE))
+    while excess(high) > 0:
+        if high >= math.log(_MOST_NOISE):
+            raise BudgetExceededError(
+                f"No noise multiplier up to {_MOST_NOISE:g} keeps {steps} steps at sample rate "
+                f"{rate:g} within epsilon {budget:g} at delta {delta:g}; "
+                f"{_epsilon(_groups(already), delta, FINE):.4g} is spent already.",
+                hint="Plan fewer steps, or a larger budget if the site allows it.",
+            )
+        low, high = high, min(high + 0.2, math.log(_MOST_NOISE))
+    while low > math.log(_LEAST_NOISE) and excess(low) < 0:
+        low, high = max(low - 0.2, math.log(_LEAST_NOISE)), low
+    noise = math.exp(brentq(excess, low, high, xtol=2e-4) if excess(low) > 0 else low)
+    # The coarse grid errs towards more noise: correct the answer on the fine one, by secants
+    # of the logarithms aimed a little inside the budget.
+    best, slope, previous = math.inf, -1.0, None
+    for _ in range(6):
+        noise = max(math.ceil(noise / _NOISE_GRID) * _NOISE_GRID, _LEAST_NOISE)
+        log_ratio = math.log(spent(noise, FINE) / budget)
+        if log_ratio <= 0:
+            best = min(best, noise)
+            if log_ratio > -1e-3 or noise == _LEAST_NOISE:
+                break
+        if previous is not None and previous[0] != noise:
+            slope = (log_ratio - previous[1]) / math.log(noise / previous[0])
+        previous = noise, log_ratio
+        noise *= math.exp(max(-0.1, min((-3e-4 - log_ratio) / min(slope, -0.5), 0.1)))
+    return round(best, 4)
+
+
+def _opacus(
+    accountant: RDPAccountant | PRVAccountant,
+    groups: _Groups,
+    delta: float,
+    **options: list[int],
+) -> float:
+    _check_delta(delta)
+    if not groups:
+        return 0.0
+    if any(noise == 0 for _, noise, _ in groups):
+        return math.inf
+    accountant.history = [(noise, rate, steps) for rate, noise, steps in groups]
+    with warnings.catch_warnings():
+        # It warns when the best order is its largest: then it is loose, not wrong.
+        warnings.simplefilter("ignore", UserWarning)
+        return float(accountant.get_epsilon(delta=delta, **options))
+
+
+def _check_delta(delta: float) -> None:
+    if not 0 < delta < 1:
+        raise PrivacyError(f"delta is {delta!r}.", hint="It must lie between 0 and 1.")
+
+
+def _groups(mechanisms: Sequence[SubsampledGaussian]) -> _Groups:
+    """Merge equal mechanisms; all unsampled Gaussians are exactly one with less noise."""
+    steps: defaultdict[tuple[float, float], int] = defaultdict(int)
+    for mechanism in mechanisms:
+        steps[mechanism.sample_rate, mechanism.noise_multiplier] += mechanism.steps
+    unsampled = {noise: count for (rate, noise), count in steps.items() if rate == 1}
+    merged = [(rate, noise, count) for (rate, noise), count in steps.items() if rate < 1]
+    if unsampled:
+        if 0 in unsampled:
+            merged.append((1.0, 0.0, 1))
+        else:
+            precision = math.fsum(count / noise**2 for noise, count in unsampled.items())
+            merged.append((1.0, precision**-0.5, 1))
+    return tuple(sorted(merged))
+
+
+@lru_cache(maxsize=256)
+def _epsilon(groups: _Groups, delta: float, grid: float) -> float:
+    if not groups:
+        return 0.0
+    if any(noise < _LEAST_NOISE for _, noise, _ in groups):
+        return math.inf
+    bound = _opacus(RDPAccountant(), groups, delta, alphas=_HOPELESS_ORDERS)
+    if bound > _HOPELESS:
+        return bound
+    total = _composed(groups[0], grid)
+    for group in groups[1:]:
+        total = total.compose(_composed(group, grid))
+    return float(total.get_epsilon_for_delta(delta))
+
+
+# A round of a run asks about the same noise again, with one group's steps grown.
+@lru_cache(maxsize=16)
+def _single(rate: float, noise: float, grid: float) -> pld.PrivacyLossDistribution:
+    return pld.from_gaussian_mechanism(
+        noise,
+        value_discretization_interval=grid,
+        sampling_prob=rate,
+        neighboring_relation=pld.NeighborRel.ADD_OR_REMOVE_ONE,
+    )
+
+
+@lru_cache(maxsize=16)
+def _composed(group: tuple[float, float, int], grid: float) -> pld.PrivacyLossDistribution:
+    rate, noise, steps = group
+    single = _single(rate, noise, grid)
+    return single if steps == 1 else single.self_compose(steps)
