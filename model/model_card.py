@@ -1,0 +1,65 @@
+"""The model card: what a generator is, what it was made from, and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .generator import Generator
+
+NOT_FOR_DIAGNOSIS = (
+    "Everything this generator makes is synthetic. It is not for diagnosis, and shows no patient."
+)
+
+
+def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
+    """Write the card as Markdown with the metadata block that model hubs read.
+
+    Args:
+        generator: The generator, for its dimensions.
+        facts: Statements about data, privacy and measures; nested mappings become sections.
+    """
+    channels, height, width = generator.latent_shape
+    millions = sum(p.numel() for p in generator.parameters()) / 1e6
+    lines = [
+        "---",
+        "library_name: diffusers",
+        "pipeline_tag: text-to-image",
+        "tags: [medical, synthetic, federated-learning, differential-privacy, fedscan]",
+        "---",
+        "",
+        f"# {facts.get('name', 'fedscan generator')}",
+        "",
+        f"**{NOT_FOR_DIAGNOSIS}**",
+        "",
+        "## What it is",
+        "",
+        f"A conditional latent diffusion model: {generator.image_size}×{generator.image_size} "
+        f"grey-level images, latents {channels}×{height}×{width}, {millions:.1f} million "
+        "parameters without the frozen text encoder "
+        f"(`{generator.caption_encoder.name}`).",
+        "It takes a caption, a slice position in [0, 1] and spatial conditions "
+        "(mask, edges, partial image).",
+        "",
+        "```python",
+        "import fedscan.model.pipeline",
+        "from diffusers import DiffusionPipeline",
+        "",
+        'pipeline = DiffusionPipeline.from_pretrained("this-folder")',
+        'image = pipeline("axial CT slice of the head, no finding").images[0]',
+        "```",
+        "",
+    ]
+    for key, value in facts.items():
+        if key != "name":
+            lines += _section(key, value)
+    return "\n".join(lines)
+
+
+def _section(title: str, value: Any) -> list[str]:
+    heading = f"## {title.replace('_', ' ').capitalize()}"
+    if isinstance(value, Mapping):
+        return [heading, "", *(f"- **{name}**: {item}" for name, item in value.items()), ""]
+    if isinstance(value, list | tuple):
+        return [heading, "", *(f"- {item}" for item in value), ""]
+    return [heading, "", str(value), ""]

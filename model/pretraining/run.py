@@ -1,0 +1,120 @@
+"""The three stages of making a base: images, autoencoder, denoiser. Each can be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from diffusers import AutoencoderKL
+
+from ..example import Example
+from ..generator import Generator, build_generator
+from ..settings import GeneratorSettings
+from ..storage import save_generator
+from .autoencoder import train_autoencoder
+from .denoiser import train_denoiser
+from .examples import ExampleBank, fill_bank
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainPlan:
+    """How a base is made.
+
+    Attributes:
+        examples: Images to draw.
+        autoencoder_seconds: Training time of the autoencoder.
+        denoiser_seconds: Training time of U-Net and adapter.
+        seed: Seed of images, weights and training.
+    """
+
+    examples: int = 20_000
+    autoencoder_seconds: float = 1200.0
+    denoiser_seconds: float = 3600.0
+    seed: int = 0
+
+
+def pretrain(
+    out: Path,
+    draw: Callable[[np.random.Generator], list[Example]],
+    settings: GeneratorSettings,
+    plan: PretrainPlan,
+    *,
+    on_progress: Callable[[str, int, float], None] | None = None,
+) -> Generator:
+    """Make a base generator in ``out/generator``.
+
+    A finished stage is kept in ``out`` (``examples.npz``, ``autoencoder/``) and not repeated
+    when the command runs again.
+
+    Args:
+        out: Folder to work in.
+        draw: Makes the examples of one random made-up patient.
+        settings: Size, kind of prediction and text encoder.
+        plan: Amounts and times.
+        on_progress: Called with (stage, step, loss or share done).
+    """
+    report = on_progress or (lambda stage, step, value: None)
+    out.mkdir(parents=True, exist_ok=True)
+    generator = build_generator(settings, plan.seed)
+    bank = _stage_examples(out / "examples.npz", draw, plan, report)
+    _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
+    card = {
+        "name": f"fedscan base, {settings.size}",
+        "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
+        "No scan of any person was used, and no privacy was spent.",
+        "training": {
+            "command": f"fedscan pretrain --examples {plan.examples} "
+            f"--autoencoder-minutes {plan.autoencoder_seconds / 60:g} "
+            f"--denoiser-minutes {plan.denoiser_seconds / 60:g} --seed {plan.seed}",
+        },
+    }
+    train_denoiser(
+        generator,
+        bank,
+        seconds=plan.denoiser_seconds,
+        seed=plan.seed,
+        on_step=lambda step, loss: report("denoiser", step, loss),
+        on_pause=lambda _: save_generator(generator, out / "generator", card, half_precision=True),
+    )
+    save_generator(generator, out / "generator", card, half_precision=True)
+    return generator
+
+
+def _stage_examples(
+    path: Path,
+    draw: Callable[[np.random.Generator], list[Example]],
+    plan: PretrainPlan,
+    report: Callable[[str, int, float], None],
+) -> ExampleBank:
+    if path.exists():
+        return ExampleBank.load(path)
+    bank = fill_bank(
+        draw,
+        plan.examples,
+        seed=plan.seed,
+        on_progress=lambda done, count: report("examples", done, done / count),
+    )
+    bank.save(path)
+    return bank
+
+
+def _stage_autoencoder(
+    path: Path,
+    generator: Generator,
+    bank: ExampleBank,
+    plan: PretrainPlan,
+    report: Callable[[str, int, float], None],
+) -> None:
+    if (path / "config.json").exists():
+        generator.autoencoder = AutoencoderKL.from_pretrained(path).eval().requires_grad_(False)
+        return
+    train_autoencoder(
+        generator,
+        bank,
+        seconds=plan.autoencoder_seconds,
+        seed=plan.seed,
+        on_step=lambda step, loss: report("autoencoder", step, loss),
+    )
+    generator.autoencoder.save_pretrained(path)

@@ -1,0 +1,151 @@
+"""Saving and opening a generator as a diffusers pipeline folder, with a model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+from safetensors import SafetensorError
+
+from ..errors import ModelError
+from .architecture import build_adapter
+from .generator import Generator
+from .model_card import render_model_card
+from .pipeline import FedscanPipeline
+from .text_encoder import CaptionEncoder
+
+_CARD = "README.md"
+_CARD_DATA = "fedscan.json"
+#: Lets diffusers open the folder without fedscan being imported first (``trust_remote_code``).
+_PIPELINE_MODULE = "pipeline.py"
+_PIPELINE_SOURCE = '''"""Opens this folder with diffusers: the pipeline itself comes from the installed fedscan."""
+
+from fedscan.model import pipeline as _installed
+
+
+class FedscanPipeline(_installed.FedscanPipeline):
+    """The pipeline of the installed fedscan."""
+'''
+
+
+def save_generator(
+    generator: Generator,
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+    *,
+    half_precision: bool = False,
+) -> None:
+    """Save a generator as a folder that ``DiffusionPipeline.from_pretrained`` opens.
+
+    Args:
+        generator: The generator; low-rank updates must be merged first.
+        path: Folder to write; existing files of the same names are replaced.
+        card: What the model card states (data, privacy, measures); also kept as JSON.
+        half_precision: Store the weights as float16, at half the size.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    before = next(generator.unet.parameters()).dtype
+    if half_precision:
+        generator.to(torch.float16)
+    try:
+        FedscanPipeline.of(generator).save_pretrained(path, safe_serialization=True)
+    finally:
+        generator.to(before)
+    (path / _PIPELINE_MODULE).write_text(_PIPELINE_SOURCE)
+    facts = dict(card or {})
+    (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    (path / _CARD).write_text(render_model_card(generator, facts))
+
+
+def load_generator(path: Path | str) -> Generator:
+    """Open a generator saved by :func:`save_generator`, or a Stable Diffusion pipeline folder.
+
+    A Stable Diffusion folder brings U-Net, autoencoder and text encoder; it gets a new spatial
+    adapter with zero output, and no slice position.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        The generator in float32, ready for training or sampling.
+
+    Raises:
+        ModelError: If the folder is missing, damaged or of another kind.
+    """
+    folder = Path(path)
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise ModelError(
+            f"{folder} is not a generator: it has no model_index.json.",
+            hint="Name the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
+        )
+    try:
+        parts = json.loads(index.read_text())
+        if "caption_encoder" in parts:
+            return _load_fedscan(folder)
+        return _load_stable_diffusion(folder)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"The generator in {folder} cannot be opened: {error}",
+            hint="Restore the folder from where it was made.",
+        ) from error
+
+
+def shipped_base() -> Path:
+    """Folder of the base generator that ships with fedscan.
+
+    Raises:
+        ModelError: If this installation lacks it.
+    """
+    folder = Path(str(files("fedscan.assets") / "base-small"))
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(
+            "This installation has no base generator.",
+            hint="Install fedscan again, or make one with `fedscan pretrain`.",
+        )
+    return folder
+
+
+def generator_digest(path: Path) -> str:
+    """SHA-256 over all weight files of a generator folder."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*.safetensors")):
+        digest.update(file.relative_to(path).as_posix().encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _load_fedscan(folder: Path) -> Generator:
+    return Generator(
+        UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32),
+        T2IAdapter.from_pretrained(folder, subfolder="adapter", torch_dtype=torch.float32),
+        AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32),
+        CaptionEncoder.from_pretrained(folder / "caption_encoder"),
+        DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
+    )
+
+
+def _load_stable_diffusion(folder: Path) -> Generator:
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
+    autoencoder = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+    downscale = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    # The autoencoder's own sample size is that of its training; images are made at the U-Net's.
+    autoencoder.register_to_config(sample_size=int(unet.config.sample_size) * downscale)
+    adapter = build_adapter(tuple(unet.config.block_out_channels), downscale, 2)
+    for block in adapter.adapter.body:
+        for parameter in block.resnets[-1].block2.parameters():
+            torch.nn.init.zeros_(parameter)
+    length = json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text())
+    return Generator(
+        unet,
+        adapter,
+        autoencoder,
+        CaptionEncoder(str(folder), int(length.get("model_max_length", 77))),
+        DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
+    )
