@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
-
-from .errors import ModelError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -33,22 +30,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def folder_digest(folder: Path) -> str:
-    """Return the SHA-256 over the weights and configurations in a generator's folder, in hex.
-
-    Read me's and pictures do not count: they change nothing.
-
-    Raises:
-        ModelError: If the folder holds no weights.
-    """
-    content = hashlib.sha256()
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".safetensors"))
-    if not any(path.suffix == ".safetensors" for path in paths):
-        raise ModelError(f"{folder} holds no generator.", hint="Give the folder that was saved.")
-    for path in paths:
-        with path.open("rb") as file:
-            one = hashlib.file_digest(file, "sha256").hexdigest()
-        content.update(f"{path.relative_to(folder).as_posix()} {one}\n".encode())
-    return content.hexdigest()

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 
 from ..config.study import Study, load_study
 from ..errors import CheckpointError, ConfigurationError, FedscanError
-from ..files import folder_digest
-from ..model.generator import Generator, load_generator, save_generator
-from ..model.trainable import select_trainable
+from ..model.generator import Generator
+from ..model.storage import generator_digest, load_generator, save_generator
+from ..model.trainable import merge_lora, select_trainable
 from ..protocol import Tensors
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
@@ -65,7 +65,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         ConfigurationError: If the study does not fit the base.
         RoundFailedError: If a round got too few usable results.
     """
-    study, base = load_study(job.study), folder_digest(job.base)
+    study, base = load_study(job.study), generator_digest(job.base)
     generator = load_generator(job.base)
     _require_fitting(study, generator)
     terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
@@ -90,6 +90,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     )
     state = rounds.run(state)
     _load(parameters, state.final())
+    merge_lora(generator)
     save_generator(generator, job.generator, _card(study))
     observe(GeneratorSaved(folder=str(job.generator)))
     return state

@@ -49,6 +49,8 @@ class InProcessGrid(Grid):
         self._replies: dict[str, Message] = {}
         count = min(workers, len(self._contexts))
         self._workers = [Worker(load_app) for _ in range(count)] if count > 1 else []
+        for worker in self._workers:
+            worker.wait_until_ready()
         TaskIdentity.run_id = _RUN_ID
         TaskIdentity.node_id = SUPERLINK_NODE_ID
         TaskIdentity.task_id = 0
@@ -161,6 +163,7 @@ class InProcessGrid(Grid):
                 # Killed, or out of memory: this site's message is lost, the others go on.
                 worker.stop()
                 self._workers[busy[connection]] = Worker(self._load_app)
+                self._workers[busy[connection]].wait_until_ready()
                 error = Error(ErrorCode.CLIENT_APP_CRASHED, "The site's process died.")
                 self._deliver(message, Message(error, reply_to=message))
                 continue

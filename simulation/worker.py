@@ -54,13 +54,20 @@ class Worker:
     """
 
     def __init__(self, load_app: AppLoader) -> None:
-        context = multiprocessing.get_context("spawn")
+        # Not a fork of this process, whose threads may hold locks; but one that has imported
+        # the heavy libraries once serves as the template of all workers.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__, load_app.__module__])
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(load_app, theirs), daemon=True)
         self._process.start()
         theirs.close()
         #: What it is busy with; ``None`` if idle.
         self.task: Message | None = None
+
+    def wait_until_ready(self) -> None:
+        """Wait until the process has loaded the app: that is no part of any site's time."""
+        self.finish()
 
     def start(self, message: Message, context: Context) -> None:
         """Begin to work on a message."""
@@ -71,7 +78,7 @@ class Worker:
         """Take the reply and the site's context; ``None`` if the process died over it."""
         self.task = None
         try:
-            reply: tuple[Message, Context] = self.connection.recv()
+            reply: tuple[Message, Context] | None = self.connection.recv()
         except (EOFError, OSError):
             return None
         return reply
@@ -84,6 +91,8 @@ class Worker:
 
 
 def _serve(load_app: AppLoader, connection: Connection[Any, Any]) -> None:
+    load_app()
+    connection.send(None)
     while True:
         try:
             message, context = connection.recv()
