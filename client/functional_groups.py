@@ -1,0 +1,68 @@
+"""Multi-frame headers: one flat, single-frame-like header per frame.
+
+Enhanced objects keep what varies in functional groups (PS3.3 C.7.6.16): per-frame items
+override shared ones. Flattened, a frame looks like a classic single-frame header, so that
+everything else has to know one kind of header only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydicom import Dataset
+
+from .fields import items
+
+#: Functional group macros that the rest of the client reads.
+_MACROS = (
+    "CTImageFrameTypeSequence",
+    "DerivationImageSequence",
+    "FrameAnatomySequence",
+    "FrameContentSequence",
+    "FrameVOILUTSequence",
+    "MRDiffusionSequence",
+    "MREchoSequence",
+    "MRImageFrameTypeSequence",
+    "MRModifierSequence",
+    "MRTimingAndRelatedParametersSequence",
+    "PixelMeasuresSequence",
+    "PixelValueTransformationSequence",
+    "PlaneOrientationSequence",
+    "PlanePositionSequence",
+    "SegmentIdentificationSequence",
+)
+
+
+def flat_headers(ds: Dataset) -> Iterator[Dataset] | None:
+    """Iterate over one flat header per frame of an object with functional groups.
+
+    Returns:
+        One header per per-frame item, or ``None`` if the object has no functional groups.
+    """
+    per_frame = list(items(ds, "PerFrameFunctionalGroupsSequence"))
+    if not per_frame:
+        return None
+    common = Dataset()
+    for element in ds:
+        if element.keyword not in (
+            "PerFrameFunctionalGroupsSequence",
+            "SharedFunctionalGroupsSequence",
+        ):
+            common.add(element)
+    for shared in items(ds, "SharedFunctionalGroupsSequence"):
+        _merge(common, shared)
+    return (_flatten(common, group) for group in per_frame)
+
+
+def _flatten(common: Dataset, group: Dataset) -> Dataset:
+    flat = Dataset()
+    flat.update(common)
+    _merge(flat, group)
+    return flat
+
+
+def _merge(flat: Dataset, group: Dataset) -> None:
+    for macro in _MACROS:
+        for item in items(group, macro):
+            flat.update(item)
+            break

@@ -1,0 +1,142 @@
+"""Stored pixel values become physical or displayed ones: HU, windowed grey levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+from pydicom.datadict import tag_for_keyword
+from pydicom.filereader import read_file_meta_info
+from pydicom.pixels import iter_pixels
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from .fields import first_number, first_text
+from .functional_groups import flat_headers
+from .header import COLOURS
+from .set_aside import Reason, SetAsideError
+
+Image = NDArray[np.float32]
+
+#: CT values are kept within what 12 bits and any scanner express.
+HU_RANGE = (-1024.0, 3071.0)
+_EXTRA_TAGS = [
+    tag
+    for keyword in (
+        "Modality",
+        "ModalityLUTSequence",
+        "VOILUTSequence",
+        "PixelPaddingValue",
+        "PixelPaddingRangeLimit",
+        "PerFrameFunctionalGroupsSequence",
+        "SharedFunctionalGroupsSequence",
+    )
+    if (tag := tag_for_keyword(keyword)) is not None
+]
+_LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+
+
+def read_frames(path: Path, frames: Sequence[int], *, windowed: bool) -> Iterator[Image]:
+    """Decode frames of one file, in ascending order.
+
+    Args:
+        path: The file.
+        frames: Ascending frame numbers from 0.
+        windowed: Whether to apply the VOI LUT or window, as a display would.
+
+    Yields:
+        One float32 array ``[rows, columns]`` per frame: HU for CT, else grey levels of which
+        larger ones are brighter (MONOCHROME1 is inverted).
+
+    Raises:
+        SetAsideError: If the pixels cannot be decoded.
+    """
+    header = Dataset()
+    views: list[Dataset] = []
+    try:
+        for position, stored in enumerate(_stored(path, frames, header)):
+            if not position:  # the header is there once the first frame is decoded
+                views = _views(header, frames)
+            yield _values(stored, views[position], windowed=windowed)
+    except SetAsideError:
+        raise
+    except Exception:
+        # Codecs raise nearly any type on damaged streams; see header.read_header.
+        raise SetAsideError(Reason.BROKEN) from None
+
+
+def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDArray[np.generic]]:
+    """Decode frames without loading the others; fill ``header`` on the way."""
+    # Files deflated as a whole are the one kind in which frames cannot be sought.
+    if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        ds = dcmread(path)
+        header.update(ds)
+        header.file_meta = ds.file_meta
+        yield from iter_pixels(ds, indices=frames)
+    else:
+        yield from iter_pixels(path, ds_out=header, specific_tags=_EXTRA_TAGS, indices=frames)
+
+
+def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
+    """Return one flat header per wanted frame."""
+    flat = flat_headers(header)
+    if flat is None:
+        return [header] * len(frames)
+    wanted = set(frames)
+    views = [view for number, view in enumerate(flat) if number in wanted]
+    for view in views:
+        view.file_meta = header.file_meta
+    return views
+
+
+def _values(stored: NDArray[np.generic], ds: Dataset, *, windowed: bool) -> Image:
+    if first_text(ds, "PhotometricInterpretation").upper() in COLOURS:
+        return _luminance(stored, ds)
+    if stored.ndim != 2:
+        raise SetAsideError(Reason.PHOTOMETRIC)
+    padding = _padding(stored, ds)
+    values = np.asarray(apply_modality_lut(stored, ds), np.float64)
+    if first_text(ds, "Modality").upper() == "CT":
+        # HU mean the same whichever way a display shows them: no inversion here.
+        values[padding] = HU_RANGE[0]
+        return np.clip(values, *HU_RANGE).astype(np.float32)
+    if windowed:
+        values = _windowed(values, ds)
+    if first_text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1":
+        values = -values
+    if padding.any() and not padding.all():
+        values[padding] = values[~padding].min()
+    return values.astype(np.float32)
+
+
+def _padding(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.bool_]:
+    """Mark pixels outside the field of view (PS3.3 C.7.5.1.1.2)."""
+    value = first_number(ds, "PixelPaddingValue")
+    if value is None:
+        return np.zeros(stored.shape, np.bool_)
+    limit = first_number(ds, "PixelPaddingRangeLimit")
+    low, high = sorted((value, value if limit is None else limit))
+    levels = stored.astype(np.float64)
+    return (levels >= low) & (levels <= high)
+
+
+def _windowed(values: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:
+    indices = values
+    if "VOILUTSequence" in ds:
+        indices = np.rint(values).astype(np.int32)
+    try:
+        return np.asarray(apply_voi_lut(indices, ds), np.float64)
+    except (ValueError, TypeError, AttributeError, KeyError, IndexError):
+        return values  # a window is a display hint: a malformed one is no reason to lose the image
+
+
+def _luminance(stored: NDArray[np.generic], ds: Dataset) -> Image:
+    """Reduce a colour image to its luminance; pydicom has turned YBR into RGB already."""
+    if first_text(ds, "PhotometricInterpretation").upper() == "PALETTE COLOR":
+        stored = apply_color_lut(stored, ds)
+    if stored.ndim != 3 or stored.shape[-1] < 3:
+        raise SetAsideError(Reason.PHOTOMETRIC)
+    return (stored[..., :3].astype(np.float64) @ _LUMINANCE).astype(np.float32)
