@@ -39,6 +39,7 @@ def write_gallery(
     """
     folder.mkdir(parents=True, exist_ok=True)
     groups = []
+    columns = max(len(row) for row in plan.gallery)
     sheets: dict[str, list[tuple[str, Image.Image]]] = {name: [] for name in synthetic}
     start = 0
     for number, row in enumerate(plan.gallery, start=1):
@@ -55,8 +56,12 @@ def write_gallery(
         drawn = {}
         for name, images in sources.items():
             made = name in synthetic
-            label = f"SYNTHETIC · {name}" if made else "REAL · held-out patients"
-            drawn[name] = strip(images, label=label, synthetic=made)
+            drawn[name] = strip(
+                images,
+                label=name if made else "real, held-out patients",
+                synthetic=made,
+                columns=columns,
+            )
             file = f"{number:02d}-{_slug(name)}.png"
             texts = {"Description": title, "Source": name, "Prompts": "\n".join(prompts)}
             drawn[name].save(folder / file, pnginfo=png_text(texts, synthetic=made))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from .. import __version__
 
 #: The sentence that every synthetic image carries.
-NOTICE = "Synthetic, not for diagnosis"
+NOTICE = "SYNTHETIC, not for diagnosis"
 _SYNTHETIC_COLOUR = (232, 119, 34)
 _REAL_COLOUR = (110, 118, 129)
 _EDGE = 3
@@ -27,49 +26,32 @@ def to_grey(image: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(np.rint(levels).astype(np.uint8))
 
 
-def save_synthetic(
-    image: NDArray[np.float32], path: Path, *, caption: str, details: Mapping[str, str] = {}
-) -> None:
-    """Save one synthetic image as PNG, with a coloured edge and the facts as text chunks.
-
-    Args:
-        image: ``[H, W]`` in [-1, 1]; the edge is added around it.
-        path: PNG file to write.
-        caption: The prompt.
-        details: Further text chunks, for example the seed and the generator's hash.
-    """
-    grey = to_grey(image).convert("RGB")
-    framed = Image.new("RGB", (grey.width + 2 * _EDGE, grey.height + 2 * _EDGE), _SYNTHETIC_COLOUR)
-    framed.paste(grey, (_EDGE, _EDGE))
-    framed.save(path, pnginfo=png_text({"Description": caption, **details}, synthetic=True))
-
-
-def strip(images: NDArray[np.float32], *, label: str, synthetic: bool) -> Image.Image:
+def strip(
+    images: NDArray[np.float32], *, label: str, synthetic: bool, columns: int = 0
+) -> Image.Image:
     """Lay images side by side over a coloured band that says what they are.
 
     Args:
         images: ``[N, H, W]`` in [-1, 1], at least one.
         label: Text in the band.
         synthetic: Chooses the colour of band and edges, and adds the notice.
+        columns: Images the strip has room for, at least; the room beyond ``N`` stays empty.
     """
     colour = _SYNTHETIC_COLOUR if synthetic else _REAL_COLOUR
     height, width = images.shape[1:]
     zoom = max(1, round(_TILE / max(height, width)))
     tile = (width * zoom, height * zoom)
     pitch = tile[0] + _GAP
-    sheet = Image.new(
-        "RGB",
-        (len(images) * pitch - _GAP + 2 * _EDGE, tile[1] + 2 * _EDGE + _BAND),
-        colour,
-    )
+    band = _EDGE + tile[1] + _EDGE
+    room = max(len(images), columns) * pitch - _GAP + 2 * _EDGE
+    sheet = Image.new("RGB", (room, band + _BAND), colour)
+    sheet.paste("white", (len(images) * pitch - _GAP + 2 * _EDGE, 0, room, band))
     for column, image in enumerate(images):
-        sheet.paste(
-            to_grey(image).resize(tile, Image.Resampling.BICUBIC), (_EDGE + column * pitch, _EDGE)
-        )
-    text = f"{label} · {NOTICE}" if synthetic else label
+        grey = to_grey(image).resize(tile, Image.Resampling.BICUBIC)
+        sheet.paste(grey, (_EDGE + column * pitch, _EDGE))
     ImageDraw.Draw(sheet).text(
-        (_EDGE + 3, tile[1] + 2 * _EDGE + 1),
-        text,
+        (_EDGE + 3, band + 1),
+        f"{label} · {NOTICE}" if synthetic else label,
         fill="black" if synthetic else "white",
         font=ImageFont.load_default(13),
     )
