@@ -1,0 +1,87 @@
+"""The sum of the patients' clipped gradients, with a sensitivity that holds to the last bit.
+
+Floating-point sums break the textbook sensitivity: adding one term changes how all others are
+rounded (Casacuberta et al. 2022, arXiv:2207.10635). So each clipped gradient is rounded towards
+zero to a grid of 2**-31 of the clip norm or finer, which never makes it longer, and the grid
+points are added in double precision, where sums of integers below 2**53 are exact. The sum is
+therefore the same for any order of patients, and adding or removing one patient changes it by
+exactly that patient's vector, whose norm is at most the clip norm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import PrivacyError
+
+_GRID_BITS = 30
+#: Patients whose sum is certain to be exact: 2**53 grid points over 2**31 for each.
+MAX_PATIENTS = 1 << 22
+#: Room for the rounding of the float32 gradient when it is scaled, and of its norm.
+_MARGIN = 1 - 2.0**-20
+
+
+class ClippedSum:
+    """Sums vectors, one per patient, each clipped to the same Euclidean norm.
+
+    Args:
+        size: Length D of the vectors.
+        clip_norm: Largest norm, positive and finite.
+        device: Where the vectors are.
+
+    Raises:
+        PrivacyError: If the clip norm is out of range.
+    """
+
+    def __init__(self, size: int, clip_norm: float, device: torch.device | str = "cpu") -> None:
+        if not 0 < clip_norm < math.inf:
+            raise PrivacyError(
+                f"clip_norm is {clip_norm!r}.", hint="It must be positive and finite."
+            )
+        self._limit = clip_norm * _MARGIN
+        self._grid = math.ldexp(1.0, math.frexp(clip_norm)[1] - 1 - _GRID_BITS)
+        self._total = torch.zeros(size, dtype=torch.float64, device=device)
+        self._patients = 0
+
+    def add(self, vector: Tensor) -> None:
+        """Add one patient's vector, float32 ``[D]``; its contents are overwritten.
+
+        A vector that is not finite counts as zero: an error would tell that it occurred.
+
+        Raises:
+            PrivacyError: If there are too many patients for an exact sum.
+        """
+        self._patients += 1
+        if self._patients > MAX_PATIENTS:
+            raise PrivacyError(f"More than {MAX_PATIENTS} patients are in one step.")
+        norm = float(torch.linalg.vector_norm(vector, dtype=torch.float64))
+        if not math.isfinite(norm):
+            return
+        scale = min(1.0, self._limit / norm) if norm else 1.0
+        self._total += vector.mul_(scale / self._grid).trunc_()
+
+    def total(self) -> Tensor:
+        """Return the sum so far, float64 ``[D]``."""
+        return self._total * self._grid
+
+
+def flatten(gradients: Sequence[Tensor | None], out: Tensor, like: Sequence[Tensor]) -> Tensor:
+    """Write gradients one after the other into ``out``; an unused parameter's are zero.
+
+    Args:
+        gradients: One per parameter, ``None`` where the loss does not depend on it.
+        out: float32 ``[D]``, overwritten.
+        like: The parameters.
+
+    Returns:
+        ``out``.
+    """
+    parts = [
+        (torch.zeros_like(parameter) if gradient is None else gradient).reshape(-1)
+        for gradient, parameter in zip(gradients, like, strict=True)
+    ]
+    return torch.cat(parts, out=out) if parts[0].dtype == out.dtype else out.copy_(torch.cat(parts))

@@ -1,0 +1,111 @@
+"""Per-patient gradients behind one small interface, and the engine that works for any loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from .clipping import ClippedSum, flatten
+from .stream import SecretStream
+
+
+@runtime_checkable
+class PatientLoss(Protocol):
+    """The loss of one patient, by the patient's place in the population."""
+
+    def __call__(self, patient: int, stream: SecretStream) -> Tensor:
+        """Return the mean loss over the patient's draws, a scalar.
+
+        It must depend on no other patient, and draw only from the given stream.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchedPatientLoss(PatientLoss, Protocol):
+    """A patient's loss taken apart, so that several patients can share a forward pass.
+
+    Calling it is the same as ``row_losses(draw(patient, stream)).mean()``.
+    """
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that holds the trained parameters."""
+        ...
+
+    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
+        """Return the patient's K rows: tensors ``[K, …]`` of the same shapes for each patient."""
+        ...
+
+    def row_losses(self, *rows: Tensor) -> Tensor:
+        """Return the losses ``[B]`` of ``B`` rows, of one patient or of several in a row."""
+        ...
+
+
+class PatientGradients(Protocol):
+    """A way to compute the sum of clipped per-patient gradients. All ways agree."""
+
+    def clipped_sum(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        patients: Sequence[int],
+        loss: PatientLoss,
+        clip_norm: float,
+        stream: SecretStream,
+    ) -> Tensor:
+        """Return the sum over patients of the gradient of their loss, clipped as one vector.
+
+        It is not private until noise is added.
+
+        Args:
+            parameters: What trains, on one device.
+            patients: Who was sampled; may be empty.
+            loss: Loss of one patient.
+            clip_norm: Largest Euclidean norm of one patient's whole gradient.
+            stream: Each patient's draws come from its own child stream, so they depend neither
+                on who else was sampled nor on the engine.
+
+        Returns:
+            float64 ``[D]``: the parameters' gradients one after the other.
+
+        Raises:
+            PrivacyError: If the clip norm is out of range or the loss does not suit the engine.
+        """
+        ...
+
+
+def patient_stream(stream: SecretStream, patient: int) -> SecretStream:
+    """Return the stream of one patient's draws in one step."""
+    return stream.child(f"patient {patient}")
+
+
+class LoopGradients:
+    """One patient after the other, by ordinary back-propagation.
+
+    Exact for every model and loss, with the memory of one patient only. A patient's K rows go
+    through one backward pass, so it is fast where K rows keep the processor busy.
+    """
+
+    def clipped_sum(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        patients: Sequence[int],
+        loss: PatientLoss,
+        clip_norm: float,
+        stream: SecretStream,
+    ) -> Tensor:
+        """See :class:`PatientGradients`."""
+        tensors = list(parameters.values())
+        size = sum(tensor.numel() for tensor in tensors)
+        total = ClippedSum(size, clip_norm, tensors[0].device)
+        vector = torch.empty(size, device=tensors[0].device)
+        for patient in patients:
+            value = loss(patient, patient_stream(stream, patient))
+            # A loss can miss all of what trains: an adapter, in rows that do not use it.
+            if value.requires_grad:
+                gradients = torch.autograd.grad(value, tensors, allow_unused=True)
+                total.add(flatten(gradients, vector, tensors))
+        return total.total()
