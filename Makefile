@@ -26,7 +26,7 @@ help:
 
 demo: $(VENV)/ready
 	rm -rf demo
-	$(BIN)/fedscan phantoms demo/hospitals --patients 120 --seed 0
+	$(BIN)/fedscan phantoms demo/hospitals --patients 120,90,60 --workers $(WORKERS)
 	$(BIN)/fedscan simulate --data demo/hospitals --config config/demo.toml --workers $(WORKERS) --out demo
 	@echo
 	@echo "Generator  demo/generator"

@@ -8,13 +8,18 @@ import typer
 
 from .options import ConfigOption, SetOption, study_from
 
+_EPILOG = """\
+Examples:
+
+- `fedscan config --set privacy.epsilon=4 > study.toml`
+
+- `fedscan config --config study.toml --digest` checks a file.
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    app.command(
-        "config",
-        epilog="Example: fedscan config --set privacy.epsilon=4 > study.toml",
-    )(show_config)
+    app.command("config", epilog=_EPILOG)(show_config)
 
 
 def show_config(

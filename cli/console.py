@@ -7,15 +7,25 @@ from rich.text import Text
 
 from ..errors import FedscanError
 
+#: Columns of tables in files and pipes, where there is no terminal to fit.
+_WIDTH = 120
+
 
 def output() -> Console:
-    """Return the console for results; long lines are never wrapped in a pipe."""
-    return Console(soft_wrap=True)
+    """Return the console for results."""
+    return _console(stderr=False)
 
 
 def status() -> Console:
     """Return the console for progress and errors."""
-    return Console(stderr=True, soft_wrap=True)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDTH)
+    return console
 
 
 def show_error(error: FedscanError) -> None:

@@ -9,16 +9,17 @@ import typer
 from rich.text import Text
 
 from .console import output
+from .progress import progress
 
 _EPILOG = """\
 Examples:
 
-  fedscan generate run --prompt "axial CT slice of the head, lesion" -n 8
+- `fedscan generate run --prompt "axial CT slice of the head, lesion" -n 8`
 
-  fedscan generate run --prompt "chest X-ray, PA view, no finding" --prompt "chest X-ray,
-  PA view, pneumonia" --seed 3 --out pictures
+- `fedscan generate run --prompt "chest X-ray, PA view, no finding" --prompt "chest X-ray, PA
+view, pneumonia" --seed 3 --out pictures`
 
-  fedscan generate run --prompt "axial CT slice of the head" --mask labels.png --position 0.6
+- `fedscan generate run --prompt "axial CT slice of the head" --mask labels.png --position 0.6`
 """
 
 
@@ -69,11 +70,11 @@ def generate(
     import numpy as np
 
     from ..errors import DataError
-    from ..model.generator import load_generator
+    from ..evaluation.marking import png_text, stack, strip, to_grey
     from ..model.sampling import sample
+    from ..model.storage import generator_digest, load_generator
     from .conditions import load_conditions
-    from .models import find_generator, generator_digest
-    from .pictures import save_png, save_sheet
+    from .models import find_generator
 
     names = [f"{row:02}-{column:03}.png" for row in range(len(prompts)) for column in range(count)]
     sheet = out / "contact-sheet.png"
@@ -83,22 +84,29 @@ def generate(
     generator = load_generator(folder)
     spatial = load_conditions(generator.image_size, mask=mask, edges=edges, partial=partial)
     total = len(names)
-    images = sample(
-        generator,
-        [prompt for prompt in prompts for _ in range(count)],
-        positions=np.full(total, position, np.float32),
-        spatial=None if spatial is None else np.repeat(spatial[None], total, axis=0),
-        guidance_scale=guidance,
-        steps=steps,
-        seed=seed,
-        batch_size=batch,
-    )
+    with progress() as report:
+        images = sample(
+            generator,
+            [prompt for prompt in prompts for _ in range(count)],
+            positions=[position] * total,
+            spatial=None if spatial is None else np.repeat(spatial[None], total, axis=0),
+            guidance_scale=guidance,
+            steps=steps,
+            seed=seed,
+            batch_size=batch,
+            on_batch=lambda done: report("images", done, total),
+        )
     out.mkdir(parents=True, exist_ok=True)
-    digest = generator_digest(folder)
-    marks = {"Seed": str(seed), "Generator": digest}
-    for index, (name, image) in enumerate(zip(names, images, strict=True)):
-        extra = {"Prompt": prompts[index // count], "Index": str(index), **marks}
-        save_png(out / name, image, extra)
-    rows = [(prompt, images[i * count : (i + 1) * count]) for i, prompt in enumerate(prompts)]
-    save_sheet(sheet, rows, f"seed {seed}, generator {digest[:12]}")
+    facts = {"Seed": str(seed), "Generator": generator_digest(folder)}
+    strips = []
+    for row, prompt in enumerate(prompts):
+        start = row * count
+        for index in range(start, start + count):
+            texts = {"Description": prompt, "Index": str(index), **facts}
+            # The pixels stay untouched, for use as data; the mark is in the file's text.
+            marks = png_text(texts, synthetic=True)
+            to_grey(images[index]).save(out / names[index], pnginfo=marks)
+        label = f"seed {seed}"
+        strips.append((prompt, strip(images[start : start + count], label=label, synthetic=True)))
+    stack(strips).save(sheet, pnginfo=png_text(facts, synthetic=True))
     output().print(Text(f"{total} images and {sheet.name} in {out}"))

@@ -7,18 +7,23 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import config, environment, generate
+from . import config, environment, evaluate, generate, index, ledger, phantoms, pretrain, simulate
 from .group import FedscanGroup
 
 _EPILOG = """\
 First steps:
 
-  fedscan phantoms hospitals                      three hospitals of generated patients, as DICOM
-  fedscan index hospitals/site-a                  what a site would train on, and what not
-  fedscan simulate --data hospitals --out run     the whole federation on this machine
-  fedscan generate run --prompt "CT of the head"  images from the trained generator
+- `fedscan phantoms hospitals` writes three hospitals of made-up patients, as DICOM.
 
-Exit status: 0 done, 1 unexpected, 2 usage or configuration, 3 data, 4 privacy budget spent,
+- `fedscan index hospitals/hospital-a` shows what a site would train on, and what not.
+
+- `fedscan simulate --data hospitals --out run` runs the whole federation on this machine.
+
+- `fedscan generate run --prompt "axial CT slice of the head, lesion"` makes images.
+
+- `fedscan COMMAND --help` explains a command, with examples.
+
+- Exit status: 0 done, 1 unexpected, 2 usage or configuration, 3 data, 4 privacy budget spent,
 5 ledger or privacy, 6 model, 7 protocol or refused update, 8 failed round, 9 checkpoint,
 130 interrupted.
 """
@@ -27,11 +32,11 @@ app = typer.Typer(
     name="fedscan",
     cls=FedscanGroup,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     epilog=_EPILOG,
 )
-for _module in (generate, config):
+for _module in (phantoms, index, simulate, generate, evaluate, pretrain, ledger, config):
     _module.register(app)
 
 

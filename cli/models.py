@@ -1,8 +1,7 @@
-"""Find a generator on disk and name it by its content."""
+"""Find a generator on disk."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from ..errors import ModelError
@@ -21,13 +20,3 @@ def find_generator(path: Path) -> Path:
         f"There is no generator in {path}.",
         hint="Give the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
     )
-
-
-def generator_digest(folder: Path) -> str:
-    """Return the SHA-256 over a generator's weight files and their names, in hex."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.safetensors")):
-        digest.update(file.relative_to(folder).as_posix().encode() + b"\0")
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()

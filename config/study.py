@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ..client.settings import DataSettings, LocalSettings
@@ -17,10 +17,10 @@ from ..evaluation.settings import EvaluationSettings
 from ..model.settings import GeneratorSettings, TrainableSettings
 from ..privacy.settings import PrivacySettings
 from ..server.settings import FederationSettings, WarmUpSettings
-from .complaints import configuration_error
 from .overrides import apply_overrides
 from .schema import Setting, settings
 from .toml_io import read_toml, write_toml
+from .validation import validated
 
 Section = TypeVar("Section")
 
@@ -54,9 +54,6 @@ class Study:
     evaluation: EvaluationSettings = _defaults(EvaluationSettings)
 
 
-_ADAPTER = TypeAdapter(Study)
-
-
 @functools.cache
 def study_settings() -> tuple[Setting, ...]:
     """Return every setting of a study in the order of the file."""
@@ -76,20 +73,9 @@ def load_study(path: Path | None = None, overrides: Sequence[str] = ()) -> Study
             type or out of range; all problems are named at once.
     """
     values = read_toml(path) if path is not None else {}
-    known = study_settings()
-    texts = (setting.path for setting in known if setting.kind == "string")
+    texts = (setting.path for setting in study_settings() if setting.kind == "string")
     values = apply_overrides(values, overrides, texts)
-    source = str(path) if path is not None else "The configuration"
-    return _study_from(values, known, source)
-
-
-def _study_from(values: dict[str, Any], known: Sequence[Setting], source: str) -> Study:
-    # Through JSON, pydantic's strict mode refuses "8" for 8 and 1 for true, yet still takes
-    # a list for a tuple and a table for a section. TOML's dates count as text.
-    try:
-        return _ADAPTER.validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as failure:
-        raise configuration_error(failure, known, source) from failure
+    return validated(Study, values, str(path) if path is not None else "The configuration")
 
 
 def study_to_toml(study: Study) -> str:
@@ -110,5 +96,5 @@ def study_digest(study: Study) -> str:
 
 
 def _plain(study: Study) -> dict[str, Any]:
-    plain: dict[str, Any] = _ADAPTER.dump_python(study, mode="json")
+    plain: dict[str, Any] = TypeAdapter(Study).dump_python(study, mode="json")
     return plain

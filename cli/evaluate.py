@@ -1,0 +1,99 @@
+"""``fedscan evaluate``: what generators' images are worth beside real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from .console import output
+from .options import ConfigOption, SetOption, study_from
+from .progress import progress
+
+if TYPE_CHECKING:
+    from ..evaluation.results import EvaluationResult, TaskUtility
+
+_EPILOG = """\
+Examples:
+
+- `fedscan evaluate run --data hospitals`
+
+- `fedscan evaluate run other-run base/generator --data hospitals --set evaluation.samples=1000`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("evaluate", epilog=_EPILOG)(evaluate)
+
+
+def evaluate(
+    models: Annotated[list[Path], typer.Argument(help="Generator folders, or runs that hold one.")],
+    data: Annotated[Path, typer.Option(help="Folder with one sub-folder of DICOM per site.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for evaluation.json and gallery.")
+    ] = Path("evaluation"),
+    config: ConfigOption = None,
+    sets: SetOption = None,
+) -> None:
+    """Measure generators against the sites' real images: distances, utility, memorisation.
+
+    If the first model is a run, its study and its split of the patients are used: only then is
+    it certain that no held-out patient was trained on. All data must be on this machine.
+    """
+    from ..simulation.measure import measure
+    from ..simulation.sites import find_sites
+    from .models import find_generator
+
+    generators = {path.resolve().name: find_generator(path) for path in models}
+    if len(generators) < len(models):
+        raise typer.BadParameter("The folders need different names to be told apart.")
+    first = models[0]
+    study = study_from(config or _present(first / "study.toml"), sets)
+    state = _present(first / "sites") or out / "sites"
+    sites = find_sites(data.resolve(), state.resolve(), generators[first.resolve().name].resolve())
+    with progress() as report:
+        result = measure(
+            generators,
+            sites,
+            study,
+            gallery=out / "gallery",
+            progress=lambda stage, share: report(stage, round(100 * share), 100),
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "evaluation.json").write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    console = output()
+    console.print(_table(result))
+    console.print(Text(f"All measures and the gallery are in {out}"))
+
+
+def _present(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _table(result: EvaluationResult) -> Table:
+    table = Table("Images", "Fréchet distance", "Kernel distance")
+    for task in result.tasks:
+        table.add_column(f"{task.title}: AUC (95 %)")
+    real = result.real
+    rows = [("real", real), *((generator.name, generator) for generator in result.generators)]
+    for name, scores in rows:
+        utility = {entry.task: entry for entry in scores.utility}
+        table.add_row(
+            Text(name),
+            f"{scores.distances.frechet:.2f}",
+            f"{scores.distances.kernel:.4f}",
+            *(_auc(utility.get(task.key)) for task in result.tasks),
+        )
+    return table
+
+
+def _auc(utility: TaskUtility | None) -> str:
+    if utility is None:
+        return ""
+    auc = utility.auc
+    return f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})"

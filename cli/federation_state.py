@@ -1,0 +1,119 @@
+"""A running federation as a table: what each site has done, from the events that arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from ..server.events import (
+    CheckpointSkipped,
+    Event,
+    GeneratorSaved,
+    RoundFinished,
+    RoundStarted,
+    SiteFinished,
+    SitesConnected,
+)
+from ..simulation.events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
+
+
+@dataclass
+class SiteState:
+    """One row: what is known of one site."""
+
+    patients: int | None = None
+    round: int = 0
+    code: str = "waiting"
+    seconds: float | None = None
+    epsilon: float | None = None
+
+
+class FederationState:
+    """Follows the events of a simulation.
+
+    Args:
+        spent: Returns what a site's ledger records as spent, or ``None`` without a ledger.
+        ceiling: Epsilon that each site may spend.
+
+    Attributes:
+        sites: The rows by the site's name.
+        stage: What is being done now.
+        share: How much of that is done, from 0 to 1.
+    """
+
+    def __init__(self, spent: Callable[[str], float | None], ceiling: float) -> None:
+        self._spent = spent
+        self._ceiling = ceiling
+        self.sites: dict[str, SiteState] = {}
+        self.stage = "starting"
+        self.share = 0.0
+
+    def take(self, event: Event) -> str:
+        """Take an event in.
+
+        Returns:
+            A line for a log, or nothing where the event is not worth one.
+        """
+        match event:
+            case StageStarted(stage=stage):
+                self.stage, self.share = stage, 0.0
+                return stage
+            case StageProgress(stage=stage, share=share):
+                self.stage, self.share = stage, share
+            case SiteIndexed():
+                self._site(event.site).patients = event.train_patients
+                aside = sum(event.set_aside.values())
+                counts = f"{event.train_patients} to train on, {event.holdout_patients} held out"
+                return f"{event.site}: {counts}, {aside} files set aside"
+            case SitesConnected():
+                self.stage, self.share = "training", 0.0
+                return f"{event.sites} sites, rounds {event.first_round} to {event.rounds}"
+            case RoundStarted():
+                self.stage = f"round {event.round} of {event.rounds}"
+                self.share = (event.round - 1) / event.rounds
+            case SiteFinished():
+                return self._finished(event)
+            case RoundFinished():
+                self.share = event.round / event.rounds
+                return self._round_line(event)
+            case CheckpointSkipped():
+                return f"checkpoint {event.name} passed over: {event.reason}"
+            case EvaluationSkipped(reason=reason):
+                return f"not evaluated: {reason}"
+            case GeneratorSaved():
+                return f"generator saved in {event.folder}"
+        return ""
+
+    def table(self) -> Table:
+        """Return the sites as a table."""
+        table = Table("Site", "Training patients", "Round", "State", "Seconds", "Epsilon spent")
+        for name, site in self.sites.items():
+            table.add_row(
+                Text(name),
+                "" if site.patients is None else str(site.patients),
+                str(site.round or ""),
+                Text(site.code, style="" if site.code in ("ok", "waiting") else "bold red"),
+                "" if site.seconds is None else f"{site.seconds:.1f}",
+                "" if site.epsilon is None else f"{site.epsilon:.2f} of {self._ceiling:g}",
+            )
+        return table
+
+    def _site(self, name: str) -> SiteState:
+        return self.sites.setdefault(name, SiteState())
+
+    def _finished(self, event: SiteFinished) -> str:
+        site = self._site(event.site)
+        site.round, site.code, site.seconds = event.round, event.code, event.seconds
+        site.epsilon = self._spent(event.site)
+        return "" if event.code == "ok" else f"round {event.round}, {event.site}: {event.code}"
+
+    def _round_line(self, event: RoundFinished) -> str:
+        spent = ", ".join(
+            f"{name} {site.epsilon:.2f}" for name, site in self.sites.items() if site.epsilon
+        )
+        line = f"round {event.round}/{event.rounds}: {event.results} results, "
+        line += f"update norm {event.update_norm:.3g}, {event.seconds:.1f} s"
+        return f"{line}; epsilon {spent}" if spent else line

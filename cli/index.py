@@ -1,0 +1,73 @@
+"""``fedscan index``: what a site would train on, and what it set aside and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from .console import output
+from .options import ConfigOption, SetOption, study_from
+from .progress import progress
+
+_EPILOG = """\
+Examples:
+
+- `fedscan index hospitals/hospital-a`
+
+- `fedscan index scans --set data.burned_in=refuse_unstated --json`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("index", epilog=_EPILOG)(index)
+
+
+def index(
+    folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Show what a site would train on, and what it would set aside and why.
+
+    Only headers are read, nothing is written, and no name, identifier, date or free text is
+    shown. The counts are exact, so they are for the site itself.
+    """
+    from ..client.scan_index import index_folder
+    from ..client.summary import summarise
+
+    study = study_from(config, sets)
+    with progress() as report:
+        found = index_folder(
+            folder, study.data, progress=lambda done, total: report("files", done, total)
+        )
+    summary = summarise(found)
+    if as_json:
+        typer.echo(json.dumps(asdict(summary), indent=2))
+        return
+    counts = ("patients", "studies", "series", "slices")
+    totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
+    console = output()
+    console.print(Text(totals))
+    if summary.captions:
+        console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
+    if summary.set_aside:
+        rows = {reason: (count,) for reason, count in summary.set_aside.items()}
+        console.print(_table(("Set aside because", "Files"), rows))
+
+
+def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:
+    table = Table(headings[0])
+    for heading in headings[1:]:
+        table.add_column(heading, justify="right")
+    for name, counts in rows.items():
+        table.add_row(Text(name), *map(str, counts))
+    return table

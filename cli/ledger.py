@@ -1,0 +1,58 @@
+"""``fedscan ledger``: what a data set has spent of its patients' privacy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output
+
+_EPILOG = """\
+Examples:
+
+- `fedscan ledger run/sites/hospital-a/ledger`
+
+- `fedscan ledger run --json` prints the ledgers of all sites of a simulation.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("ledger", epilog=_EPILOG)(ledger)
+
+
+def ledger(
+    path: Annotated[Path, typer.Argument(help="A ledger's folder, or a run that holds some.")],
+    delta: Annotated[
+        float, typer.Option(min=0, max=1, help="Delta that the total epsilon is stated at.")
+    ] = 1e-5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as JSON.")] = False,
+) -> None:
+    """Check and print the durable record of privacy spent, over all studies and restarts.
+
+    Damage to a ledger is an error that names the line. The total is composed anew from the
+    recorded mechanisms; epsilons are never added up.
+    """
+    from ..privacy.accounting import epsilon
+    from ..privacy.ledger.view import LedgerView
+
+    views = {folder: LedgerView.read(folder) for folder in _ledgers(path)}
+    if as_json:
+        content = {str(folder): json.loads(view.to_json()) for folder, view in views.items()}
+        typer.echo(json.dumps(content, indent=2))
+        return
+    console = output()
+    for folder, view in views.items():
+        spent = epsilon(view.book.mechanisms(), delta)
+        console.print(Text(str(folder), style="bold"))
+        console.print(view.table())
+        console.print(Text(f"Spent: epsilon {spent:.4g} at delta {delta:g}."))
+
+
+def _ledgers(path: Path) -> list[Path]:
+    """The folder itself, or the ledgers of a run's sites."""
+    return sorted(path.glob("sites/*/ledger")) or [path]

@@ -1,0 +1,90 @@
+"""``fedscan phantoms``: write hospitals of generated patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from .console import output
+from .progress import progress
+
+_EPILOG = """\
+Examples:
+
+- `fedscan phantoms hospitals`
+
+- `fedscan phantoms hospitals --patients 1000,1000,1000 --workers 4 --seed 1`
+
+- `fedscan phantoms ct-only --patients 50 --contrasts CT --matrix 128`
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("phantoms", epilog=_EPILOG)(phantoms)
+
+
+def phantoms(
+    out: Annotated[Path, typer.Argument(help="Folder to write into, one folder per hospital.")],
+    patients: Annotated[
+        str, typer.Option(help="Patients of each hospital; as many hospitals as numbers.")
+    ] = "80,60,40",
+    contrasts: Annotated[
+        str, typer.Option(help="Contrasts that the hospitals acquire.")
+    ] = "T1,T2,CT",
+    paired_share: Annotated[
+        float, typer.Option(help="Share of patients scanned with every contrast.")
+    ] = 0.3,
+    mask_share: Annotated[
+        float, typer.Option(help="Share of patients with a segmentation beside each series.")
+    ] = 1.0,
+    slices: Annotated[int, typer.Option(help="Slices of a series.")] = 12,
+    matrix: Annotated[int, typer.Option(help="Rows and columns of an image.")] = 64,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes that write patients in parallel.")] = 1,
+) -> None:
+    """Write phantom hospitals as real DICOM: heads in T1, T2 and CT, with masks beside them.
+
+    No patient is real: heads are deformed from a public brain atlas, with drawn age, sex and
+    lesions. Hospitals differ in scanner, noise, case mix and size.
+    """
+    from ..config.validation import validated
+    from ..phantoms.hospital import write_hospitals
+    from ..phantoms.settings import PhantomSettings
+
+    settings = validated(
+        PhantomSettings,
+        {
+            "patients": [_whole(text) for text in patients.split(",")],
+            "contrasts": [text.strip() for text in contrasts.split(",")],
+            "paired_share": paired_share,
+            "mask_share": mask_share,
+            "slices": slices,
+            "matrix": matrix,
+            "seed": seed,
+            "workers": workers,
+        },
+        "The command",
+    )
+    with progress() as report:
+        summaries = write_hospitals(out, settings, progress=report)
+    table = Table("Hospital", "Patients", "With lesion", "Series", "Images", "Segmentations")
+    for summary in summaries:
+        series = ", ".join(f"{count} {name}" for name, count in summary.series.items())
+        counts = (summary.images, summary.segmentations)
+        table.add_row(
+            str(summary.folder),
+            str(summary.patients),
+            str(summary.lesions),
+            series,
+            *map(str, counts),
+        )
+    output().print(table)
+
+
+def _whole(text: str) -> int | str:
+    """Read a whole number; anything else goes on to be refused by name."""
+    return int(text) if text.strip().isdecimal() else text

@@ -1,0 +1,93 @@
+"""``fedscan pretrain``: make a base generator from made-up bodies."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output, status
+
+_EPILOG = """\
+Examples:
+
+- `fedscan pretrain base`
+
+- `fedscan pretrain quick --size tiny --examples 500 --autoencoder-minutes 1
+--denoiser-minutes 2`
+
+- `fedscan simulate --set generator.base=base/generator` starts a federation from it.
+"""
+#: Images of one made-up body: drawing a body costs more than another image of it.
+_PER_BODY = 8
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("pretrain", epilog=_EPILOG)(pretrain)
+
+
+def pretrain(
+    out: Annotated[Path, typer.Argument(help="Folder to work in; the base is OUT/generator.")],
+    size: Annotated[
+        str, typer.Option(help="Architecture: tiny (32 px), small (64 px) or base (256 px).")
+    ] = "small",
+    prediction: Annotated[
+        str, typer.Option(help="What the U-Net predicts: v_prediction or epsilon.")
+    ] = "v_prediction",
+    text_encoder: Annotated[
+        str, typer.Option(help="minilm, or name or path of a Hugging Face encoder.")
+    ] = "minilm",
+    examples: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 20_000,
+    autoencoder_minutes: Annotated[
+        float, typer.Option(min=0.01, help="Training time of the autoencoder.")
+    ] = 20.0,
+    denoiser_minutes: Annotated[
+        float, typer.Option(min=0.01, help="Training time of U-Net and adapter.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of images, weights and training.")] = 0,
+) -> None:
+    """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
+
+    Finished stages are kept in OUT: the same command again continues after them.
+    """
+    from ..config.validation import validated
+    from ..model.architecture import ARCHITECTURES
+    from ..model.pretraining.run import PretrainPlan
+    from ..model.pretraining.run import pretrain as make_base
+    from ..model.settings import GeneratorSettings
+    from ..phantoms.parametric import sample_examples
+
+    chosen = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
+    settings = validated(GeneratorSettings, chosen, "The command")
+    image_size = ARCHITECTURES[settings.size].image_size
+    plan = PretrainPlan(
+        examples=examples,
+        autoencoder_seconds=60 * autoencoder_minutes,
+        denoiser_seconds=60 * denoiser_minutes,
+        seed=seed,
+    )
+    make_base(
+        out,
+        lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
+        settings,
+        plan,
+        on_progress=_Lines(),
+    )
+    output().print(Text(f"The base is in {out / 'generator'}"))
+
+
+class _Lines:
+    """A line on standard error every half minute: a stage ends by time, not by steps."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, stage: str, step: int, value: float) -> None:
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            status().print(Text(f"{stage}: step {step}, {value:.4f}"))

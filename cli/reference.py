@@ -1,0 +1,83 @@
+"""The command reference, made from the commands themselves.
+
+``python -m fedscan.cli.reference > docs/commands.md`` renews the page.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+
+import click
+import typer
+from typer.models import CommandInfo
+from typer.utils import get_params_from_function
+
+from .main import app
+
+_INTRODUCTION = """\
+# Commands
+
+Every command explains itself with `--help`. `fedscan --debug COMMAND …` shows the traceback of
+an error. Results go to standard output; progress and errors go to standard error.
+
+*This page is generated: `python -m fedscan.cli.reference > docs/commands.md`.*
+
+## Exit status
+
+| Status | Meaning |
+|---|---|
+| 0 | Done. |
+| 1 | Unexpected: a bug, or something that the operating system refused. |
+| 2 | The command was used wrongly, or a setting is unknown, of the wrong type or out of range. |
+| 3 | Scans, masks or cached data cannot be used. |
+| 4 | A step would spend more privacy than a data set's ceiling allows. |
+| 5 | A privacy ledger is damaged, locked or of another data set; or a promise cannot be kept. |
+| 6 | A generator cannot be built, loaded or used as asked. |
+| 7 | A message is malformed or of another version, or a site's update was refused. |
+| 8 | A federated round ended with fewer usable results than it needs. |
+| 9 | A checkpoint is missing, damaged or of another run. |
+| 130 | Interrupted with Ctrl-C. |
+"""
+
+
+def reference() -> str:
+    """Return the reference of all commands as Markdown."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    parts = [_INTRODUCTION]
+    for info in app.registered_commands:
+        parts.append("\n".join(_command(group.commands[str(info.name)], info)))
+    return "\n".join(parts)
+
+
+def _command(command: click.Command, info: CommandInfo) -> Iterator[str]:
+    usage = " ".join(command.collect_usage_pieces(click.Context(command)))
+    yield f"## fedscan {command.name}\n"
+    yield f"```\nfedscan {command.name} {usage}\n```\n"
+    yield inspect.cleandoc(command.help or "") + "\n"
+    yield "| | Default | Meaning |\n|---|---|---|"
+    for parameter in command.params:
+        if parameter.name != "help":
+            yield "| " + " | ".join(_cells(parameter, info)) + " |"
+    yield "\n" + (command.epilog or "")
+
+
+def _cells(parameter: click.Parameter, info: CommandInfo) -> Iterator[str]:
+    assert info.callback is not None
+    declared = get_params_from_function(info.callback)[str(parameter.name)].default
+    if isinstance(parameter, click.Option):
+        yield ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
+    else:
+        yield f"`{str(parameter.name).upper()}`"
+    if parameter.required:
+        yield "required"
+    elif parameter.default is None or parameter.default is False:
+        yield ""
+    else:
+        yield f"`{parameter.default}`"
+    yield str(declared.help).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

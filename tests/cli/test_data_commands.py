@@ -1,0 +1,82 @@
+"""``fedscan phantoms``, ``index`` and ``ledger`` on what they really read and write."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fedscan.cli.main import app
+from fedscan.privacy.ledger.ledger import Ledger
+from fedscan.privacy.mechanism import SubsampledGaussian
+from typer.testing import CliRunner
+
+runner = CliRunner()
+
+
+@pytest.fixture(scope="module")
+def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("data") / "hospitals"
+    words = ["phantoms", str(out), "--patients", "2,1", "--slices", "3", "--contrasts", "T1,CT"]
+    result = runner.invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "hospital-b" in result.output
+    return out
+
+
+def test_phantoms_are_what_index_finds(hospitals):
+    result = runner.invoke(app, ["index", str(hospitals / "hospital-a"), "--json"])
+    found = json.loads(result.stdout)
+    assert found["patients"] == 2
+    assert found["slices"] == 3 * found["series"]
+    assert found["set_aside"] == {}
+
+
+def test_index_counts_what_it_set_aside_and_shows_no_identifier(hospitals, tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    for source in (hospitals / "hospital-a").rglob("*.dcm"):
+        (folder / f"{source.parent.parent.name}-{source.parent.name}-{source.name}").write_bytes(
+            source.read_bytes()
+        )
+    (folder / "notes.txt").write_text("no DICOM")
+    result = runner.invoke(app, ["index", str(folder)])
+    assert "2 patients" in result.output
+    assert "not a DICOM file" in result.output
+    assert "UHA" not in result.output
+
+
+def test_phantoms_are_not_written_over_others(hospitals):
+    result = runner.invoke(app, ["phantoms", str(hospitals)])
+    assert result.exit_code == 3
+    assert "is not empty" in result.output
+
+
+def test_wrong_sizes_are_all_named(tmp_path):
+    words = ["phantoms", str(tmp_path), "--patients", "0,x", "--contrasts", "PET"]
+    result = runner.invoke(app, words)
+    assert result.exit_code == 2
+    assert "patients = [0, 'x']: allowed is list of whole number, at least 1" in result.output
+    assert "contrasts = ['PET']: allowed is list of one of T1, T2, CT" in result.output
+
+
+def test_index_of_no_folder_is_a_data_error(tmp_path):
+    assert runner.invoke(app, ["index", str(tmp_path / "none")]).exit_code == 3
+
+
+def test_ledger_prints_what_was_spent(tmp_path):
+    folder = tmp_path / "run" / "sites" / "a" / "ledger"
+    mechanism = SubsampledGaussian(sample_rate=0.1, noise_multiplier=1.0, steps=10)
+    with Ledger.open(folder, "ab" * 16, epsilon_ceiling=8, delta=1e-5) as opened:
+        opened.reserve("0" * 64, [mechanism], purpose="round 1")
+    for path in (folder, tmp_path / "run"):
+        result = runner.invoke(app, ["ledger", str(path)])
+        assert result.exit_code == 0, result.output
+        assert "round 1" in result.output
+        assert "Spent: epsilon " in result.output
+    shown = json.loads(runner.invoke(app, ["ledger", str(folder), "--json"]).stdout)
+    assert shown[str(folder)]["mechanisms"] == [mechanism.to_dict()]
+
+
+def test_a_damaged_ledger_ends_with_its_status(tmp_path):
+    assert runner.invoke(app, ["ledger", str(tmp_path)]).exit_code == 5
