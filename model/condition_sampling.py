@@ -31,7 +31,7 @@ def random_known_region(rng: np.random.Generator, shape: tuple[int, int]) -> NDA
         angle = rng.uniform(0, 2 * np.pi)
         along = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle)
         return along > rng.uniform(-0.25, 0.25)
-    low, high = np.sort(rng.uniform(0, 1, (2, 2)) + [[-0.15], [0.15]], axis=0)
+    low, high = np.sort(rng.uniform([[-0.15], [0.15]], [[0.85], [1.15]], (2, 2)), axis=0)
     if kind == 1:
         return (rows > low[0]) & (rows < high[0])
     inside = (rows > low[0]) & (rows < high[0]) & (columns > low[1]) & (columns < high[1])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
 from .position import position_features
@@ -70,13 +72,14 @@ class Generator(nn.Module):
             images.expand(-1, channels, -1, -1).to(self.device)
         ).latent_dist.mean
         shift, scale = self._latent_statistics()
-        return (means - shift) / scale
+        return functional.pixel_unshuffle((means - shift) / scale, self._packing)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
-        images = self.autoencoder.decode(latents * scale + shift).sample
+        unpacked = functional.pixel_shuffle(latents, self._packing)
+        images = self.autoencoder.decode(unpacked * scale + shift).sample
         return images.mean(1, keepdim=True).clamp(-1.0, 1.0)
 
     def denoise(
@@ -130,6 +133,12 @@ class Generator(nn.Module):
             features.append(full.index_copy(0, given.nonzero()[:, 0], feature))
         return features
 
+    @property
+    def _packing(self) -> int:
+        """Side of the block of autoencoder cells that the U-Net sees as one."""
+        ratio = self.unet.config.in_channels // self.autoencoder.config.latent_channels
+        return math.isqrt(ratio)
+
     def _latent_statistics(self) -> tuple[Tensor, Tensor]:
         config = self.autoencoder.config
         if config.latents_mean is not None:
@@ -153,7 +162,7 @@ def noise_schedule(prediction: str) -> DDPMScheduler:
 
 
 def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
-    """Build a generator with random weights; a base for fine-tuning comes from ``fedscan pretrain``.
+    """Build a generator with random weights (a trained base comes from ``fedscan pretrain``).
 
     Args:
         settings: Size, kind of prediction and text encoder.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import diffusers
 import numpy as np
-from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, T2IAdapter
-from diffusers import UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    DiffusionPipeline,
+    T2IAdapter,
+    UNet2DConditionModel,
+)
 from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from PIL import Image

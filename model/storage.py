@@ -24,7 +24,7 @@ _CARD = "README.md"
 _CARD_DATA = "fedscan.json"
 #: Lets diffusers open the folder without fedscan being imported first (``trust_remote_code``).
 _PIPELINE_MODULE = "pipeline.py"
-_PIPELINE_SOURCE = '''"""Opens this folder with diffusers: the pipeline itself comes from the installed fedscan."""
+_PIPELINE_SOURCE = '''"""Opens this folder with diffusers; the code comes from fedscan."""
 
 from fedscan.model import pipeline as _installed
 

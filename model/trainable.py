@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from peft import LoraConfig
 from torch import nn
 
@@ -66,12 +67,15 @@ def _belongs(name: str, subset: str) -> bool:
 def _add_lora(generator: Generator, rank: int) -> None:
     if getattr(generator.unet, "peft_config", None):
         return
-    generator.unet.add_adapter(
-        LoraConfig(
-            r=rank,
-            lora_alpha=rank,
-            target_modules=list(_ATTENTION_PROJECTIONS),
-            init_lora_weights="gaussian",
-        ),
-        adapter_name=_LORA_NAME,
-    )
+    # Every machine must start from the same factors: they are averaged from then on.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator.unet.add_adapter(
+            LoraConfig(
+                r=rank,
+                lora_alpha=rank,
+                target_modules=list(_ATTENTION_PROJECTIONS),
+                init_lora_weights="gaussian",
+            ),
+            adapter_name=_LORA_NAME,
+        )

@@ -14,7 +14,7 @@ from .examples import ExampleBank
 from .pace import Pace
 
 _BATCH = 32
-_KL_WEIGHT = 1e-5
+_KL_WEIGHT = 1e-6
 _EDGE_WEIGHT = 0.5
 
 

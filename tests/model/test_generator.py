@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+
+from fedscan.errors import ModelError
+from fedscan.model.generator import build_generator
+from fedscan.model.objective import diffusion_loss, num_train_timesteps
+from fedscan.model.rows import LatentRows
+from fedscan.model.sampling import sample
+from fedscan.model.settings import GeneratorSettings, TrainableSettings
+from fedscan.model.storage import generator_digest, load_generator, save_generator
+from fedscan.model.trainable import merge_lora, select_trainable
+
+
+def some_rows(generator, count=3, spatial=False):
+    rng = torch.Generator().manual_seed(0)
+    size = generator.image_size
+    return LatentRows(
+        latents=torch.randn(count, *generator.latent_shape, generator=rng),
+        text=generator.embed(["axial CT slice of the head", "chest X-ray", ""][:count]),
+        position=torch.linspace(0, 1, count),
+        spatial=torch.rand(count, 13, size, size, generator=rng) if spatial else None,
+    )
+
+
+def test_velocity_loss_is_the_textbook_formula(tiny):
+    rows = some_rows(tiny)
+    noise = torch.randn_like(rows.latents)
+    timesteps = torch.tensor([1, 500, 998])
+    alpha = tiny.scheduler.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
+    noisy = alpha.sqrt() * rows.latents + (1 - alpha).sqrt() * noise
+    velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * rows.latents
+    with torch.no_grad():
+        predicted = tiny.denoise(noisy, timesteps, rows.text, rows.position)
+        loss = diffusion_loss(tiny, rows, timesteps, noise)
+    torch.testing.assert_close(loss, ((predicted - velocity) ** 2).mean((1, 2, 3)))
+    assert num_train_timesteps(tiny) == 1000
+
+
+def test_epsilon_prediction_is_scored_against_the_noise():
+    generator = build_generator(GeneratorSettings(size="tiny", prediction="epsilon"))
+    rows = some_rows(generator)
+    noise = torch.randn_like(rows.latents)
+    timesteps = torch.tensor([10, 20, 30])
+    with torch.no_grad():
+        noisy = generator.scheduler.add_noise(rows.latents, noise, timesteps)
+        predicted = generator.denoise(noisy, timesteps, rows.text, rows.position)
+        loss = diffusion_loss(generator, rows, timesteps, noise)
+    torch.testing.assert_close(loss, ((predicted - noise) ** 2).mean((1, 2, 3)))
+
+
+@pytest.mark.parametrize("which", ["text", "position", "spatial"])
+def test_each_condition_reaches_the_prediction(tiny, which):
+    rows = some_rows(tiny, spatial=True)
+    other = {
+        "text": rows.text.flip(0),
+        "position": 1 - rows.position + 0.1,
+        "spatial": rows.spatial.flip(-1),
+    }[which]
+    given = {"text": rows.text, "position": rows.position, "spatial": rows.spatial}
+    timesteps = torch.tensor([100, 100, 100])
+    with torch.no_grad():
+        one = tiny.denoise(rows.latents, timesteps, **given)
+        two = tiny.denoise(rows.latents, timesteps, **{**given, which: other})
+    assert (one - two).abs().max() > 1e-4
+
+
+def test_rows_without_spatial_conditions_are_as_if_none_were_given(tiny):
+    rows = some_rows(tiny, spatial=True)
+    rows.spatial[1] = 0
+    timesteps = torch.tensor([5, 5, 5])
+    with torch.no_grad():
+        mixed = tiny.denoise(rows.latents, timesteps, rows.text, rows.position, rows.spatial)
+        none = tiny.denoise(rows.latents, timesteps, rows.text, rows.position)
+    torch.testing.assert_close(mixed[1], none[1])
+    assert not torch.allclose(mixed[0], none[0])
+
+
+@pytest.mark.parametrize("subset", ["attention", "adapters", "lora", "all"])
+def test_only_the_chosen_subset_requires_gradients(tiny, subset):
+    chosen = select_trainable(tiny, TrainableSettings(subset=subset))
+    needing = {name for name, value in tiny.named_parameters() if value.requires_grad}
+    assert needing == set(chosen) and list(chosen) == sorted(chosen)
+    assert not any(name.startswith("autoencoder") for name in chosen)
+
+
+def test_lora_starts_as_no_change_alike_on_every_machine_and_merges():
+    before = build_generator(GeneratorSettings(size="tiny"), seed=3)
+    rows = some_rows(before)
+    times = torch.tensor([50, 50, 50])
+    with torch.no_grad():
+        plain = before.denoise(rows.latents, times, rows.text, rows.position)
+    chosen = select_trainable(before, TrainableSettings(subset="lora", lora_rank=2))
+    with torch.no_grad():
+        start = before.denoise(rows.latents, times, rows.text, rows.position)
+    torch.testing.assert_close(start, plain)
+    torch.manual_seed(99)
+    again = select_trainable(
+        build_generator(GeneratorSettings(size="tiny"), seed=3),
+        TrainableSettings(subset="lora", lora_rank=2),
+    )
+    assert all(torch.equal(chosen[name], again[name]) for name in chosen)
+    with torch.no_grad():
+        for value in chosen.values():
+            value.add_(0.05)
+        changed = before.denoise(rows.latents, times, rows.text, rows.position)
+        merge_lora(before)
+        merged = before.denoise(rows.latents, times, rows.text, rows.position)
+    assert not torch.allclose(changed, plain)
+    torch.testing.assert_close(merged, changed, atol=1e-5, rtol=1e-4)
+    assert not any("lora" in name for name, _ in before.named_parameters())
+
+
+def test_an_image_depends_on_seed_and_index_not_on_the_batch(tiny):
+    captions = ["axial CT slice of the head"] * 5
+    together = sample(tiny, captions, steps=2, seed=7)
+    apart = sample(tiny, captions, steps=2, seed=7, batch_size=2)
+    np.testing.assert_allclose(together, apart, atol=1e-4)
+    assert np.abs(together[0] - together[1]).max() > 1e-3
+    assert np.abs(together - sample(tiny, captions, steps=2, seed=8)).max() > 1e-3
+
+
+def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_path):
+    save_generator(tiny, tmp_path, {"name": "a test", "privacy": {"epsilon": 8}})
+    pipeline = DiffusionPipeline.from_pretrained(tmp_path)
+    images = pipeline(["chest X-ray"] * 2, num_inference_steps=2, seed=1, output_type="np").images
+    np.testing.assert_allclose(
+        images, sample(tiny, ["chest X-ray"] * 2, steps=2, seed=1), atol=1e-5
+    )
+    card = (tmp_path / "README.md").read_text()
+    assert "not for diagnosis" in card and "**epsilon**: 8" in card
+    loaded = load_generator(tmp_path)
+    assert loaded.autoencoder_digest() == tiny.autoencoder_digest()
+    assert len(generator_digest(tmp_path)) == 64
+
+
+def test_opening_what_is_no_generator_says_so(tmp_path):
+    with pytest.raises(ModelError, match="no model_index.json"):
+        load_generator(tmp_path)
+    (tmp_path / "model_index.json").write_text('{"caption_encoder": 1}')
+    with pytest.raises(ModelError, match="cannot be opened"):
+        load_generator(tmp_path)
