@@ -7,18 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    CTImageStorage,
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-    generate_uid,
-)
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from .anatomical.contrast import Sequence
 from .anatomical.sampling import SliceGrid
+from .encoding import encode, join, write_file
 
-IMPLEMENTATION_UID = generate_uid(entropy_srcs=["fedscan", "phantoms"])
 #: HU that a stored value of 0 stands for.
 CT_INTERCEPT = -1024
 _FINDINGS = {True: ("52988006", "Lesion"), False: ("281900007", "No abnormality detected")}
@@ -76,6 +71,29 @@ class Equipment:
     tube_voltage: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class WrittenSeries:
+    """A written series.
+
+    Attributes:
+        header: The elements that its images share.
+        instances: SOPInstanceUID of each slice.
+    """
+
+    header: Dataset
+    instances: tuple[str, ...]
+
+
+def decimal(value: float) -> str:
+    """A decimal string (DS) of at most 16 bytes, without a negative zero."""
+    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
+
+
+def position(grid: SliceGrid, index: int) -> list[str]:
+    """ImagePositionPatient of a slice: left, posterior, superior of its first pixel."""
+    return [decimal(v) for v in (*grid.corner[::-1], grid.heights[index])]
+
+
 def code_item(value: str, scheme: str, meaning: str) -> Dataset:
     """A coded concept (PS3.3 8.8)."""
     item = Dataset()
@@ -93,7 +111,7 @@ def write_series(
     patient: PatientRecord,
     equipment: Equipment,
     number: int,
-) -> list[Dataset]:
+) -> WrittenSeries:
     """Write one series.
 
     Args:
@@ -105,38 +123,26 @@ def write_series(
         number: Series number within the study.
 
     Returns:
-        Headers of the written files in slice order, without pixels.
+        What a segmentation needs to refer to the series.
     """
     folder.mkdir(parents=True, exist_ok=True)
     stored, window = _store(image, equipment.contrast)
-    shared = _series_header(grid, patient, equipment, number)
-    shared.WindowCenter, shared.WindowWidth = window
-    headers = []
+    header = _series_header(grid, patient, equipment, number)
+    header.WindowCenter, header.WindowWidth = window
+    shared = encode(header)
+    instances = []
     digits = len(str(len(grid.heights)))
     for index, height in enumerate(grid.heights):
-        # A copy shares the series' elements; those of the slice are only ever added to it.
-        header = Dataset()
-        header.update(shared)
-        header.SOPInstanceUID = patient.uid(equipment.contrast, "instance", index)
-        header.InstanceNumber = index + 1
-        header.ImagePositionPatient = [_decimal(v) for v in (*grid.corner[::-1], height)]
-        header.SliceLocation = _decimal(height)
-        header.file_meta = _file_meta(header)
-        header.PixelData = stored[index].tobytes()
-        header.save_as(folder / f"{index + 1:0{digits}d}.dcm", enforce_file_format=True)
-        del header.PixelData
-        headers.append(header)
-    return headers
-
-
-def _file_meta(header: Dataset) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = header.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_UID
-    meta.ImplementationVersionName = "FEDSCAN_PHANTOM"
-    return meta
+        own = Dataset()
+        own.SOPInstanceUID = patient.uid(equipment.contrast, "instance", index)
+        own.InstanceNumber = index + 1
+        own.ImagePositionPatient = position(grid, index)
+        own.SliceLocation = decimal(height)
+        own.add_new("PixelData", "OW", stored[index].tobytes())
+        path = folder / f"{index + 1:0{digits}d}.dcm"
+        write_file(path, header.SOPClassUID, own.SOPInstanceUID, join(shared, encode(own)))
+        instances.append(own.SOPInstanceUID)
+    return WrittenSeries(header, tuple(instances))
 
 
 def _store(image: NDArray[np.float32], contrast: str) -> tuple[NDArray[np.uint16], tuple[int, int]]:
@@ -147,11 +153,6 @@ def _store(image: NDArray[np.float32], contrast: str) -> tuple[NDArray[np.uint16
     stored = np.clip(np.rint(image * 700.0), 0, 4095).astype("<u2")
     top = max(int(np.percentile(stored, 99.5)), 2)
     return stored, (top // 2, top)
-
-
-def _decimal(value: float) -> str:
-    """A decimal string (DS) of at most 16 bytes, without a negative zero."""
-    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
 def _series_header(
@@ -188,9 +189,8 @@ def _series_header(
     ds.BodyPartExamined = "HEAD"
     ds.AnatomicRegionSequence = [code_item("69536005", "SCT", "Head")]
     ds.PatientPosition = "HFS"
-    ds.SliceThickness = _decimal(grid.thickness)
-    if len(grid.heights) > 1:
-        ds.SpacingBetweenSlices = _decimal(grid.heights[1] - grid.heights[0])
+    ds.SliceThickness = decimal(grid.thickness)
+    ds.SpacingBetweenSlices = decimal(grid.spacing)
     ds.StudyInstanceUID = patient.uid("study")
     ds.SeriesInstanceUID = patient.uid("series", equipment.contrast)
     ds.StudyID = "1"
@@ -202,7 +202,7 @@ def _series_header(
     ds.SamplesPerPixel = 1
     ds.PhotometricInterpretation = "MONOCHROME2"
     ds.Rows = ds.Columns = grid.matrix
-    ds.PixelSpacing = [_decimal(grid.pixel)] * 2
+    ds.PixelSpacing = [decimal(grid.pixel)] * 2
     ds.BitsAllocated = 16
     ds.BitsStored = 12
     ds.HighBit = 11
@@ -235,13 +235,13 @@ def _describe_mr(ds: Dataset, sequence: Sequence) -> None:
     ds.SequenceVariant = ["SP", "MP"] if prepared else "SK"
     ds.ScanOptions = ""
     ds.MRAcquisitionType = "3D" if prepared else "2D"
-    ds.RepetitionTime = _decimal(sequence.repetition_time)
-    ds.EchoTime = _decimal(sequence.echo_time)
+    ds.RepetitionTime = decimal(sequence.repetition_time)
+    ds.EchoTime = decimal(sequence.echo_time)
     ds.EchoTrainLength = 15 if sequence.echo_time > 60 else 1
     if prepared:
-        ds.InversionTime = _decimal(sequence.inversion_time)
+        ds.InversionTime = decimal(sequence.inversion_time)
     ds.FlipAngle = 9 if prepared else 90
-    ds.MagneticFieldStrength = _decimal(sequence.field)
+    ds.MagneticFieldStrength = decimal(sequence.field)
     ds.ImagedNucleus = "1H"
-    ds.ImagingFrequency = _decimal(sequence.field * 42.577)
+    ds.ImagingFrequency = decimal(sequence.field * 42.577)
     ds.NumberOfAverages = 1

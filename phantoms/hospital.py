@@ -19,7 +19,7 @@ from .anatomical.atlas import HeadAtlas, load_atlas
 from .anatomical.contrast import hounsfield, mr_signal
 from .anatomical.patient import draw_head
 from .anatomical.sampling import Anatomy, SliceGrid, sample_anatomy
-from .anatomical.scanner import ct_image, mr_image
+from .anatomical.scanner import ct_image, headrest, mr_image
 from .dicom_writer import Equipment, PatientRecord, write_series
 from .profile import HospitalProfile, hospital_profile
 from .segmentation import write_segmentation
@@ -56,7 +56,7 @@ class HospitalSummary:
 class _Written:
     lesion: bool
     contrasts: tuple[str, ...]
-    segmentations: int
+    segmented: bool
 
 
 def write_hospitals(
@@ -67,7 +67,8 @@ def write_hospitals(
 ) -> list[HospitalSummary]:
     """Write the hospitals, each into its own folder below ``out``.
 
-    The layout is ``SITE/PATIENT/CONTRAST/NN.dcm``, with ``CONTRAST_seg.dcm`` beside.
+    The layout is ``SITE/PATIENT/CONTRAST/NN.dcm`` with ``SITE/PATIENT/segmentation.dcm``,
+    one segmentation object for all of a patient's series: they share their slices.
 
     Args:
         out: Folder to write into; a site's folder must not exist yet.
@@ -108,7 +109,7 @@ def _write_hospital(
     for done, written in enumerate(_run(write, total, settings.workers), start=1):
         series.update(written.contrasts)
         lesions += written.lesion
-        segmentations += written.segmentations
+        segmentations += written.segmented
         if progress is not None:
             progress(profile.name, done, total)
     return HospitalSummary(
@@ -147,25 +148,23 @@ def _write_patient(
     atlas = _atlas_seen_by(grid.pixel, grid.thickness)
     head = draw_head(rng, atlas, sex=record.sex, age=record.age, lesion=record.lesion)
     anatomy = sample_anatomy(atlas, head, grid)
-    labels = _labels(anatomy) if segmented else None
-    for position, contrast in enumerate(contrasts, start=1):
-        headers = write_series(
-            folder / record.identifier / contrast,
-            _scan(np.random.default_rng(rng.integers(2**63)), anatomy, profile, contrast),
+    place = folder / record.identifier
+    series = [
+        write_series(
+            place / contrast,
+            _scan(np.random.default_rng(rng.integers(2**63)), anatomy, grid, profile, contrast),
             grid=grid,
             patient=record,
             equipment=_equipment(profile, contrast),
             number=position,
         )
-        if labels is not None:
-            write_segmentation(
-                folder / record.identifier / f"{contrast}_seg.dcm",
-                labels,
-                headers,
-                uid=partial(record.uid, "segmentation", contrast),
-                number=100 + position,
-            )
-    return _Written(record.lesion, contrasts, len(contrasts) if segmented else 0)
+        for position, contrast in enumerate(contrasts, start=1)
+    ]
+    if segmented:
+        write_segmentation(
+            place / "segmentation.dcm", _labels(anatomy), grid=grid, patient=record, series=series
+        )
+    return _Written(record.lesion, contrasts, segmented)
 
 
 def _admit(
@@ -204,26 +203,31 @@ def _plan(
 ) -> SliceGrid:
     """Place the slices, roughly as a technician does: never twice the same."""
     low, high = np.array(_COVERAGE) + rng.normal(0.0, 3.0, 2)
-    heights = np.linspace(low, high, settings.slices) if settings.slices > 1 else [(low + high) / 2]
     pixel = profile.field_of_view / settings.matrix
-    spacing = (high - low) / max(settings.slices - 1, 1)
+    # A multiple of 0.01 mm, so that the positions in the headers are evenly spaced as well.
+    spacing = round(float(high - low) / max(settings.slices - 1, 1), 2)
+    first = round(float(low if settings.slices > 1 else (low + high) / 2), 2)
     edge = pixel / 2 - profile.field_of_view / 2
     return SliceGrid(
         matrix=settings.matrix,
         pixel=pixel,
         thickness=round(min(profile.slice_thickness, max(spacing, 1.0)), 1),
-        heights=tuple(round(float(h), 2) for h in heights),
-        corner=(edge - 4.0, edge),
+        heights=tuple(round(first + spacing * k, 2) for k in range(settings.slices)),
+        corner=(edge + 2.0, edge),
     )
 
 
 def _scan(
-    rng: np.random.Generator, anatomy: Anatomy, profile: HospitalProfile, contrast: str
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    grid: SliceGrid,
+    profile: HospitalProfile,
+    contrast: str,
 ) -> NDArray[np.float32]:
     if contrast == "CT":
         return ct_image(
             rng,
-            hounsfield(anatomy),
+            hounsfield(anatomy) + headrest(grid) * anatomy.air(),
             noise=profile.ct_noise,
             offset=profile.ct_offset,
             sharpness=profile.ct_sharpness,

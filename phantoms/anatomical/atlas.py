@@ -30,6 +30,8 @@ class HeadAtlas:
         tissues: Fractions, float32 ``[len(TISSUES), Z, Y, X]``; the rest is air.
         texture: The template's T1 intensity beyond what the tissue fractions explain, as a
             share of the contrast from grey to white, ``[Z, Y, X]``.
+        presence: 1 where any tissue is near, else 0, uint8 ``[Z, Y, X]``.
+        interior: 1 within the skull, fading to 0 at it, ``[z, y, x]`` on the coarse grid.
         ventricle_push: Displacement ``[3, z, y, x]`` (z, y, x components) on the coarse grid
             that widens the ventricles by 1 mm.
         cortex_pull: Displacement likewise that draws the cortex 1 mm from the skull.
@@ -39,6 +41,8 @@ class HeadAtlas:
     spacing: float
     tissues: NDArray[np.float32]
     texture: NDArray[np.float32]
+    presence: NDArray[np.uint8]
+    interior: NDArray[np.float32]
     ventricle_push: NDArray[np.float32]
     cortex_pull: NDArray[np.float32]
     lesion_sites: NDArray[np.float32]
@@ -72,6 +76,8 @@ def load_atlas(spacing: float = 2.0) -> HeadAtlas:
         spacing=spacing,
         tissues=tissues,
         texture=_texture(brain, tissues),
+        presence=_presence(tissues, spacing),
+        interior=_thin(np.clip(-inside / 6.0, 0.0, 1.0), spacing),
         ventricle_push=_coarse_vectors(
             -np.exp(-ventricles / _VENTRICLE_REACH), ventricles, brain.spacing
         ),
@@ -103,10 +109,20 @@ def _coarse_vectors(weight: Field, distance: Field, spacing: float) -> NDArray[n
     slopes = np.stack(np.gradient(distance, spacing))
     slopes /= np.maximum(np.linalg.norm(slopes, axis=0), 0.3)
     vectors = slopes * weight
-    # Average before thinning, so that kinks of the distance do not alias.
-    vectors = ndimage.gaussian_filter(vectors, (0, *[2.5 / spacing] * 3))
+    return np.stack([_thin(component, spacing) for component in vectors])
+
+
+def _thin(field: Field, spacing: float) -> Field:
+    """Bring a field onto the coarse grid, averaged first so that its kinks do not alias."""
+    smooth = ndimage.gaussian_filter(field, 2.5 / spacing)
     step = round(COARSE / spacing)
-    return np.ascontiguousarray(vectors[:, ::step, ::step, ::step], np.float32)
+    return np.ascontiguousarray(smooth[::step, ::step, ::step], np.float32)
+
+
+def _presence(tissues: NDArray[np.float32], spacing: float) -> NDArray[np.uint8]:
+    """Where there is tissue, with room for what a scanner's blur adds around it."""
+    head = tissues.max(0) > 0.01
+    return ndimage.binary_dilation(head, iterations=round(8.0 / spacing)).astype(np.uint8)
 
 
 def _lesion_sites(brain: Brain, inside: Field, ventricles: Field) -> NDArray[np.float32]:

@@ -36,7 +36,9 @@ def _paint_base(tissues: Tissues, grid: Axes, inside: Field, skin: Field) -> Non
     ]
     for sign in (-1.0, 1.0):
         solids += [
-            cone(grid, (sign * 58.0, 34.0, -46.0), (sign * 13.0, 9.0, -42.0), 11.0, 6.0),  # petrous
+            cone(
+                grid, (sign * 58.0, 42.0, -46.0), (sign * 13.0, 12.0, -42.0), 11.0, 6.0
+            ),  # petrous
             ellipsoid(grid, (sign * 57.0, 42.0, -54.0), (13.0, 17.0, 20.0)),  # mastoid
             cone(grid, (sign * 46.0, -62.0, -56.0), (sign * 66.0, -18.0, -52.0), 5.0, 3.0),  # cheek
             cone(grid, (sign * 48.0, -56.0, -24.0), (sign * 46.0, -60.0, -58.0), 4.5, 5.0),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .face import paint_face
-from .shapes import Axes, Field, Tissues, blend, ellipsoid, intersection, mirrored
+from .shapes import Axes, Field, Tissues, blend, cone, ellipsoid, intersection, mirrored
 from .template import Brain, axes
 
 #: Tissue classes; what a voxel lacks to one is air.
@@ -129,9 +129,25 @@ def _paint_brain(tissues: Tissues, grid: Axes, brain: Brain, inside: Field) -> N
         np.abs(inside + 2.5) - 2.5, np.abs(x) - 4.0, np.minimum(15.0 - z, 60.0 - y)
     )
     tissues.paint(tissues.occupancy(sinus), dura=1.0)
+    _paint_ridges(tissues, grid)
     solid = np.maximum(brain.grey + brain.white, 1e-3)
     share = tissues.occupancy(inside + 0.5) * np.minimum(solid, 1.0)
     tissues.paint(share, grey=brain.grey / solid, white=brain.white / solid)
+
+
+def _paint_ridges(tissues: Tissues, grid: Axes) -> None:
+    """The bony ridges that reach between the lobes: petrous bones and sphenoid wings."""
+    ridges = [
+        *(
+            cone(grid, p, (np.sign(p[0]) * 13.0, 12.0, -40.0), 10.0, 5.0)
+            for p in mirrored((58.0, 42.0, -44.0))
+        ),
+        *(
+            cone(grid, p, (np.sign(p[0]) * 12.0, -12.0, -22.0), 4.0, 2.5)
+            for p in mirrored((46.0, -24.0, -16.0))
+        ),
+    ]
+    tissues.paint(tissues.occupancy(blend(ridges, 2.0)), cortical=0.8, marrow=0.2)
 
 
 def _ventricle_distance(tissues: Tissues, grid: Axes) -> Field:

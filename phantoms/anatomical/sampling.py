@@ -10,11 +10,12 @@ from scipy import ndimage
 
 from .atlas import COARSE, HeadAtlas
 from .head import TISSUES
-from .patient import Head, Lesion
+from .lesion import LESION_TISSUES, lesion_parts
+from .patient import Head
 from .template import BOX_LOW
 
 #: Tissue classes of a patient: those of the atlas, and those of a lesion.
-PATIENT_TISSUES = (*TISSUES, "rim", "core", "oedema", "scar")
+PATIENT_TISSUES = (*TISSUES, *LESION_TISSUES)
 _BRAIN = [TISSUES.index(name) for name in ("grey", "white")]
 _FLUID = TISSUES.index("fluid")
 
@@ -42,6 +43,11 @@ class SliceGrid:
         """Slices, rows and columns."""
         return len(self.heights), self.matrix, self.matrix
 
+    @property
+    def spacing(self) -> float:
+        """Distance between the centres of neighbouring slices in mm."""
+        return self.heights[1] - self.heights[0] if len(self.heights) > 1 else self.thickness
+
 
 @dataclass(frozen=True, eq=False)
 class Anatomy:
@@ -50,12 +56,14 @@ class Anatomy:
     Attributes:
         fractions: float32 ``[len(PATIENT_TISSUES), S, H, W]``; the rest is air.
         texture: Brain texture ``[S, H, W]`` as a share of the contrast from grey to white.
-        lesion: Share of each voxel that is lesion (without its oedema), ``[S, H, W]``.
     """
 
     fractions: NDArray[np.float32]
     texture: NDArray[np.float32]
-    lesion: NDArray[np.float32]
+
+    def air(self) -> NDArray[np.float32]:
+        """Fraction of air, ``[S, H, W]``."""
+        return np.asarray(1.0 - self.fractions.sum(0), np.float32)
 
     def share(self, *names: str) -> NDArray[np.float32]:
         """Summed fraction of the named tissues, ``[S, H, W]``."""
@@ -74,18 +82,34 @@ def sample_anatomy(atlas: HeadAtlas, head: Head, grid: SliceGrid) -> Anatomy:
     """
     points = _template_points(head, grid)
     index = _index(points, atlas.spacing)
+    # Half of a scan is the air around the head, which needs no tissue looked up.
+    present = ndimage.map_coordinates(atlas.presence, index, order=0).astype(bool)
+    points, index = points[:, present], index[:, present]
     fractions = np.zeros((len(PATIENT_TISSUES), index.shape[1]), np.float32)
     for channel, volume in enumerate(atlas.tissues):
         ndimage.map_coordinates(volume, index, fractions[channel], order=1)
     texture = ndimage.map_coordinates(atlas.texture, index, order=1)
     _widen_sulci(fractions, head.sulci)
-    lesion = np.zeros(index.shape[1], np.float32)
-    if head.lesion is not None:
-        lesion = _place_lesion(fractions, points, head.lesion, head.roughness)
-        texture *= 1.0 - np.clip(lesion, 0.0, 1.0)
+    for lesion in head.lesions:
+        near = np.abs(lesion.offset(points)).max(0) < lesion.size + 30.0
+        roughness = ndimage.map_coordinates(
+            head.roughness, _index(points[:, near], COARSE), order=1, mode="nearest"
+        )
+        block = fractions[:, near]
+        _replace_brain(block, lesion_parts(lesion, points[:, near], roughness))
+        fractions[:, near] = block
+    texture *= np.clip(1.0 - fractions[len(TISSUES) :].sum(0), 0.0, 1.0)
     return Anatomy(
-        fractions.reshape(-1, *grid.shape), texture.reshape(grid.shape), lesion.reshape(grid.shape)
+        _scatter(fractions, present).reshape(-1, *grid.shape),
+        _scatter(texture[None], present).reshape(grid.shape),
     )
+
+
+def _scatter(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Put values ``[C, n]`` of the present points among all points; the others are zero."""
+    everywhere = np.zeros((len(values), len(present)), np.float32)
+    everywhere[:, present] = values
+    return everywhere
 
 
 def _template_points(head: Head, grid: SliceGrid) -> NDArray[np.float32]:
@@ -119,40 +143,14 @@ def _widen_sulci(fractions: NDArray[np.float32], exponent: float) -> None:
     fractions[_FLUID] = wider
 
 
-def _place_lesion(
-    fractions: NDArray[np.float32],
-    points: NDArray[np.float32],
-    lesion: Lesion,
-    roughness: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Replace brain by lesion; return the lesion's share of each point."""
-    near = np.abs(points - np.reshape(lesion.centre, (3, 1))).max(0) < 48.0
-    local = points[:, near]
-    away = (local - np.reshape(lesion.centre, (3, 1))) / np.reshape(lesion.radii, (3, 1))
-    size = float(np.mean(lesion.radii))
-    depth = (1.0 - np.linalg.norm(away, axis=0)) * size
-    depth += lesion.roughness * ndimage.map_coordinates(
-        roughness, _index(local, COARSE), order=1, mode="nearest"
-    )
-    within = np.clip(0.5 + depth / 2.5, 0.0, 1.0)
-    parts: dict[str, NDArray[np.floating]]
-    if lesion.kind == "tumour":
-        centre = np.clip(0.5 + (depth - 0.42 * size) / 2.5, 0.0, 1.0)
-        around = np.clip(0.5 + (depth + lesion.oedema) / 4.0, 0.0, 1.0) - within
-        parts = {"rim": within - centre, "core": centre, "oedema": np.maximum(around, 0.0)}
-    else:
-        parts = {"scar": within}
-    block = fractions[:, near]
-    white = block[_BRAIN[1]].copy()
-    room = block[_BRAIN].sum(0)
+def _replace_brain(fractions: NDArray[np.float32], parts: dict[str, NDArray[np.floating]]) -> None:
+    """Let a lesion's tissues take the place of brain in ``[C, n]`` fractions."""
+    room = fractions[_BRAIN].sum(0)
+    white = fractions[_BRAIN[1]].copy()
     taken = np.zeros_like(room)
     for name, part in parts.items():
         # Oedema spreads along white matter and spares the cortex.
         amount = part * (0.25 * room + 0.75 * white if name == "oedema" else room)
-        block[PATIENT_TISSUES.index(name)] += amount
+        fractions[PATIENT_TISSUES.index(name)] += amount
         taken += amount
-    block[_BRAIN] *= 1.0 - taken / np.maximum(room, 1e-4)
-    fractions[:, near] = block
-    share = np.zeros(fractions.shape[1], np.float32)
-    share[near] = within * room
-    return share
+    fractions[_BRAIN] *= 1.0 - taken / np.maximum(room, 1e-4)

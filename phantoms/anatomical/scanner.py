@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .sampling import SliceGrid
+
 
 def mr_image(
     rng: np.random.Generator,
@@ -56,6 +58,20 @@ def ct_image(
     grain = rng.standard_normal(image.shape, np.float32)
     image, grain = _kernel(image, sharpness), _kernel(grain, sharpness)
     return np.asarray(image + noise * grain / grain.std(), np.float32)
+
+
+def headrest(grid: SliceGrid) -> NDArray[np.float32]:
+    """The cradle that holds a head in a CT scanner, in HU above air, ``[1, H, W]``.
+
+    Args:
+        grid: The slices; the cradle is the same on each.
+    """
+    offsets = np.arange(grid.matrix) * grid.pixel
+    y = grid.corner[0] + offsets[:, None]
+    x = grid.corner[1] + offsets
+    shell = np.hypot(x / 102.0, (y - 12.0) / 113.0) - 1.0
+    share = np.clip(0.5 + (2.0 - np.abs(shell) * 106.0) / grid.pixel, 0.0, 1.0)
+    return np.asarray((620.0 * share * np.clip((y - 25.0) / 10.0, 0.0, 1.0))[None], np.float32)
 
 
 def _kernel(image: NDArray[np.float32], sharpness: float) -> NDArray[np.float32]:
