@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,16 @@ def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("run")
     save_generator(build_generator(GeneratorSettings(size="tiny"), seed=0), run / "generator")
     return run
+
+
+@pytest.fixture(scope="session")
+def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two phantom hospitals of two patients and one, as the command writes them."""
+    from fedscan.cli.main import app
+
+    out = tmp_path_factory.mktemp("data") / "hospitals"
+    words = ["phantoms", str(out), "--patients", "2,1", "--slices", "3", "--contrasts", "T1,CT"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert "hospital-b" in result.output
+    return out

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import pytest
 from fedscan.cli.main import app
 from fedscan.privacy.ledger.ledger import Ledger
 from fedscan.privacy.mechanism import SubsampledGaussian
 from typer.testing import CliRunner
 
 runner = CliRunner()
-
-
-@pytest.fixture(scope="module")
-def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("data") / "hospitals"
-    words = ["phantoms", str(out), "--patients", "2,1", "--slices", "3", "--contrasts", "T1,CT"]
-    result = runner.invoke(app, words)
-    assert result.exit_code == 0, result.output
-    assert "hospital-b" in result.output
-    return out
 
 
 def test_phantoms_are_what_index_finds(hospitals):
