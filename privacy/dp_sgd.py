@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import PrivacyError
 from .descent import Descent, DescentSettings
 from .engines import Engine, choose_engine
-from .gradients import PatientLoss, patient_stream
+from .gradients import PatientLoss, patient_gradient
 from .mechanism import SubsampledGaussian
 from .noise import release
 from .sampling import poisson_sample
@@ -151,10 +151,8 @@ def _mean_gradient(
     tensors = list(parameters.values())
     sums = [torch.zeros_like(tensor) for tensor in tensors]
     for patient in patients:
-        value = loss(patient, patient_stream(stream, patient))
-        if value.requires_grad:
-            found = torch.autograd.grad(value, tensors, allow_unused=True)
-            for total, gradient in zip(sums, found, strict=True):
-                if gradient is not None:
-                    total.add_(gradient)
+        found = patient_gradient(parameters, loss, patient, stream)
+        for total, gradient in zip(sums, found, strict=True):
+            if gradient is not None:
+                total.add_(gradient)
     return torch.cat([total.reshape(-1) for total in sums]) / len(patients)

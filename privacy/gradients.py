@@ -82,6 +82,27 @@ def patient_stream(stream: SecretStream, patient: int) -> SecretStream:
     return stream.child(f"patient {patient}")
 
 
+def patient_gradient(
+    parameters: Mapping[str, nn.Parameter], loss: PatientLoss, patient: int, stream: SecretStream
+) -> list[Tensor | None]:
+    """Return the unclipped gradient of one patient's loss, by ordinary back-propagation.
+
+    Args:
+        parameters: What trains.
+        loss: Loss of one patient.
+        patient: Which one.
+        stream: Of the step; the patient draws from its own child.
+
+    Returns:
+        One tensor per parameter, ``None`` where the loss does not depend on it.
+    """
+    value = loss(patient, patient_stream(stream, patient))
+    if not value.requires_grad:
+        # A loss can miss all of what trains: an adapter, in rows that do not use it.
+        return [None] * len(parameters)
+    return list(torch.autograd.grad(value, list(parameters.values()), allow_unused=True))
+
+
 class LoopGradients:
     """One patient after the other, by ordinary back-propagation.
 
@@ -99,13 +120,9 @@ class LoopGradients:
     ) -> Tensor:
         """See :class:`PatientGradients`."""
         tensors = list(parameters.values())
-        size = sum(tensor.numel() for tensor in tensors)
-        total = ClippedSum(size, clip_norm, tensors[0].device)
-        vector = torch.empty(size, device=tensors[0].device)
+        vector = torch.empty(sum(t.numel() for t in tensors), device=tensors[0].device)
+        total = ClippedSum(len(vector), clip_norm, vector.device)
         for patient in patients:
-            value = loss(patient, patient_stream(stream, patient))
-            # A loss can miss all of what trains: an adapter, in rows that do not use it.
-            if value.requires_grad:
-                gradients = torch.autograd.grad(value, tensors, allow_unused=True)
-                total.add(flatten(gradients, vector, tensors))
+            gradients = patient_gradient(parameters, loss, patient, stream)
+            total.add(flatten(gradients, vector, tensors))
         return total.total()

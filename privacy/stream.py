@@ -62,7 +62,7 @@ class SecretStream:
 
     def uniform(self, count: int) -> NDArray[np.float64]:
         """Return ``count`` numbers in [0, 1), multiples of 2**-53, float64 ``[count]``."""
-        return (self._words(count) >> np.uint64(11)) * 2.0**-53
+        return np.multiply(self._words(count) >> np.uint64(11), 2.0**-53, dtype=np.float64)
 
     def integers(self, low: int, high: int, count: int) -> NDArray[np.int64]:
         """Return ``count`` integers in [low, high), int64 ``[count]``, exactly uniform.
@@ -119,8 +119,6 @@ class SecretStream:
 
     def _words(self, count: int) -> NDArray[np.uint64]:
         # Encrypting zeros gives the key stream; in place, for it is the slowest part.
-        words = np.zeros(count, "<u8")
-        if count:
-            plain = memoryview(words).cast("B")
-            self._cipher.update_into(plain, plain)
-        return words.astype(np.uint64, copy=False)
+        words = bytearray(8 * count)
+        self._cipher.update_into(words, words)
+        return np.frombuffer(words, "<u8").astype(np.uint64, copy=False)
