@@ -15,7 +15,7 @@ from .options import ConfigOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..evaluation.results import EvaluationResult, TaskUtility
+    from ..evaluation.results import EvaluationResult, GeneratorScores, RealScores, TaskUtility
 
 _EPILOG = """\
 Examples:
@@ -79,9 +79,9 @@ def _table(result: EvaluationResult) -> Table:
     table = Table("Images", "Fréchet distance", "Kernel distance")
     for task in result.tasks:
         table.add_column(f"{task.title}: AUC (95 %)")
-    real = result.real
-    rows = [("real", real), *((generator.name, generator) for generator in result.generators)]
-    for name, scores in rows:
+    rows: dict[str, RealScores | GeneratorScores] = {"real": result.real}
+    rows |= {generator.name: generator for generator in result.generators}
+    for name, scores in rows.items():
         utility = {entry.task: entry for entry in scores.utility}
         table.add_row(
             Text(name),

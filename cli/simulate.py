@@ -98,6 +98,7 @@ def simulate(
 
 def _phantoms(folder: Path, seed: int, workers: int) -> Path:
     """Write phantom hospitals, unless an earlier start of the same run has done so."""
+    from ..config.validation import validated
     from ..phantoms.hospital import write_hospitals
     from ..phantoms.settings import PhantomSettings
     from .progress import progress
@@ -107,7 +108,8 @@ def _phantoms(folder: Path, seed: int, workers: int) -> Path:
         # Under another name until all are there: a part of them must not be taken for the whole.
         unfinished = folder.with_name(f"{folder.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        settings = PhantomSettings(seed=seed, workers=workers or os.cpu_count() or 1)
+        values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
+        settings = validated(PhantomSettings, values, "The command")
         with progress() as report:
             write_hospitals(unfinished, settings, progress=report)
         unfinished.rename(folder)
