@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .scene import Layer, Scene
-from .solids import ellipsoid, grown, half_space, intersection, outside, rotation, roughened, tube
-from .textures import NoiseField, Warp
+from .bowel import bowel_layers
+from .build import Build, draw_build
+from .combine import grown, intersection, outside, roughened, shell, union
+from .points import Points
+from .scene import Layer, Scene, of
+from .solids import Floats, Solid, ellipsoid, half_space, rotation, segment, strands
+from .spine import Spine
+from .textures import Warp
 
 
 def abdomen_scene(rng: np.random.Generator, finding: str, sex: str, years: float) -> Scene:
@@ -18,171 +23,177 @@ def abdomen_scene(rng: np.random.Generator, finding: str, sex: str, years: float
         sex: "female" or "male".
         years: Age; the aorta widens with it.
     """
-    size = (0.94 if sex == "female" else 1.0) * rng.normal(1, 0.04)
-    broad, deep, tall = rng.normal(1, (0.05, 0.08, 0.06)) * size
-    fat = max(rng.normal(22, 9), 6)
-    rough = NoiseField.draw(rng, 30)
-    torso = ellipsoid((0, 0, 0), (138 * broad + fat, 92 * deep + fat, 520), square=0.35).kept()
-    wall = grown(torso, -fat).kept()
-    cavity = intersection(
-        grown(torso, -fat - rng.uniform(9, 15)), half_space((0, 1, 0), 64 * deep)
-    ).kept()
-    period = 34 * tall
-
-    liver = intersection(
-        roughened(
-            ellipsoid((-66 * broad, -8, 62), (74 * broad, 74 * deep, 88 * tall), rotation(roll=0.2)),
-            rough, 2.5,
-        ),
-        grown(cavity, -2.0),
-        outside(ellipsoid((-20, 40, -30), (60, 50, 66))),
-    ).kept()  # fmt: skip
-    left_lobe = intersection(
-        ellipsoid((8, -46 * deep, 84), (66 * broad, 34 * deep, 44 * tall)), grown(cavity, -2.0)
-    )
+    build = draw_build(rng, sex, years, spread=0.06, female=0.94, fat=18)
+    fat = build.fat
+    half = build.radii(138, 92, 1) + np.array([fat, fat, 600])
+    skin = ellipsoid((0, 0, 0), half, square=0.3).kept()
+    muscle = rng.uniform(8, 14)
+    cavity = intersection(grown(skin, -fat - muscle), half_space((0, 1, 0), 70 * build.deep)).kept()
+    spine = Spine(46 * build.deep, -2.5e-4, -40, 21 * build.size, 34 * build.tall)
+    dome = rng.normal(118, 10) * build.tall
+    liver = _liver(build, cavity, dome)
     layers = [
-        Layer("fat", torso),
-        Layer("muscle", wall),
-        Layer("fat", cavity),
-        *_back(rng, broad, deep, tall, size, period, years),
-        *_bowel(rng, cavity, broad, deep),
-        Layer("bowel", ellipsoid((44 * broad, -30 * deep, 84), (34, 36, 44))),
-        Layer("pancreas", tube([(-22, -12, 18), (6, -18, 34), (52 * broad, 8, 52)], [12, 9, 8])),
-        Layer("spleen", ellipsoid((100 * broad, 28 * deep, 86), (22, 38, 48), rotation(yaw=0.4))),
-    ]
-    if rng.random() < 0.7:
-        layers.append(Layer("inner air", ellipsoid((44 * broad, -46 * deep, 96), (24, 16, 26))))
-    for side in (-1, 1):
-        place = (side * rng.normal(62, 4) * broad, 40 * deep, rng.normal(10, 10) + 8 * side)
-        kidney = ellipsoid(place, (26, 28, 52 * tall), rotation(yaw=side * 0.5, roll=side * 0.2))
-        pelvis = ellipsoid((place[0] - side * 9, place[1] - 4, place[2]), (13, 13, 26))
-        layers += [Layer("kidney", kidney), Layer("kidney sinus", pelvis)]
-    layers += [
-        Layer("liver", liver),
-        Layer("liver", left_lobe),
-        Layer("bile", ellipsoid((-52 * broad, -42 * deep, 4), (13, 15, 24))),
-        Layer("blood", tube([(-16, 2, 26), (-36, 4, 50), (-70, 0, 72)], [7, 6, 3])),
-        Layer("blood", tube([(-18, 20, 110), (-56, 4, 104)], [6, 3])),
-        Layer("blood", tube([(-18, 18, 110), (-40, -30, 100)], [5, 2])),
+        of("fat", skin),
+        of("muscle", grown(skin, -fat)),
+        of("fat", cavity),
+        *_back_muscles(build),
+        *spine.layers(),
+        *_bones(build, skin, fat),
+        *_great_vessels(build),
+        *bowel_layers(build, cavity),
+        *_upper_organs(build, cavity),
+        *_kidneys(build),
+        of("liver", liver),
+        *_liver_details(build),
+        of(
+            "lung",
+            intersection(grown(cavity, -4), _above(build, dome), outside(spine.bodies)),
+        ),
     ]
     if finding == "lesion":
-        layers += _liver_lesions(rng, liver, broad, deep)
+        layers += _liver_lesions(build, liver)
+    side, depth = 138 * build.broad + fat, 92 * build.deep + fat
     return Scene(
         body_part="abdomen",
         layers=tuple(layers),
         warp=Warp.draw(rng, rng.uniform(1.5, 5.0), 170),
         turn=rotation(*rng.normal(0, (0.04, 0.03, 0.03))),
-        low=np.array([-(138 * broad + fat), -(92 * deep + fat), -150 * tall], np.float32),
-        high=np.array([138 * broad + fat, 92 * deep + fat, 150 * tall], np.float32),
-        grain=NoiseField.draw(rng, 10),
-        mottle=NoiseField.draw(rng, 30),
+        low=np.array([-side, -depth, -160 * build.tall], np.float32),
+        high=np.array([side, depth, 150 * build.tall], np.float32),
+        grain=build.noise.field(10),
+        mottle=build.noise.field(30),
         finding=finding,
         sex=sex,
         years=years,
     )
 
 
-def _back(
-    rng: np.random.Generator,
-    broad: float,
-    deep: float,
-    tall: float,
-    size: float,
-    period: float,
-    years: float,
-) -> list[Layer]:
-    from .chest import _discs
+def _above(build: Build, dome: float) -> Solid:
+    """Above the diaphragm."""
+    top = np.float32(dome)
 
-    column = tube([(0, 44 * deep, -240), (0, 38 * deep, -40), (0, 50 * deep, 220)], 21 * size)
-    discs = _discs(period)
-    calibre = 1 + 0.004 * max(years - 40, 0)
-    layers = [
-        Layer("cortical bone", column),
-        Layer("spongy bone", grown(column, -2.0)),
-        Layer("disc", intersection(column, discs)),
-        Layer(
-            "spongy bone",
-            intersection(
-                tube([(0, 70 * deep, -240), (0, 66 * deep, -40), (0, 76 * deep, 220)], 16),
-                outside(discs),
-            ),
-        ),
-        Layer(
-            "spongy bone",
-            intersection(
-                tube([(0, 90 * deep, -240), (0, 90 * deep, 220)], 11, flat=(2.4, 0.8, 1)),
-                outside(discs),
-            ),
-        ),
-        Layer("csf", tube([(0, 70 * deep, -240), (0, 66 * deep, -40), (0, 76 * deep, 220)], 9)),
+    def measure(points: Points) -> Floats:
+        sideways = (np.abs(points.x) - np.float32(58 * build.broad)) / np.float32(74)
+        front = (points.y + 14) / np.float32(84)
+        return top - 34 * sideways**2 - 50 * front**2 - points.z + 8 * (points.x > 0)
+
+    return Solid(measure)
+
+
+def _liver(build: Build, cavity: Solid, dome: float) -> Solid:
+    rough = build.noise.field(40)
+    right = ellipsoid(
+        build.at(-70, -4, 0) + np.array([0, 0, dome - 84]),
+        build.radii(80, 84, 92),
+        rotation(roll=0.2),
+    )
+    left = ellipsoid(
+        build.at(10, -44, 0) + np.array([0, 0, dome - 44]),
+        build.radii(72, 38, 42),
+        rotation(roll=-0.15),
+    )
+    hollow = ellipsoid(build.at(-14, 44, -40), build.radii(62, 52, 76))
+    mass = intersection(union(right, left, blend=14), outside(hollow))
+    return intersection(roughened(mass, rough, 2.5), grown(cavity, -2.0)).kept()
+
+
+def _liver_details(build: Build) -> list[Layer]:
+    portal = strands(build.path((-16, 4, 26), (-36, 2, 50), (-74, -4, 72)), [7, 6, 3])
+    right = segment(build.at(-20, 20, 106), build.at(-84, 8, 84), 5.5, 2.5)
+    middle = segment(build.at(-20, 18, 106), build.at(-56, -44, 84), 5, 2)
+    return [
+        of("bile", ellipsoid(build.at(-52, -46, 4), build.radii(13, 16, 26))),
+        of("blood", *portal, right, middle),
     ]
-    for side in (-1, 1):
-        layers += [
-            Layer("fat", tube([(side * 34, 82 * deep, -200), (side * 34, 82 * deep, 200)], 3)),
-            Layer(
-                "muscle", tube([(side * 26, 40 * deep, 60), (side * 52, 30 * deep, -190)], [10, 26])
-            ),
-        ]
-        rib_y = 58 * deep
-        for level in (60, 92, 124):
-            rib = tube(
-                [(side * 40, rib_y + 14, level + 14), (side * 104 * broad, rib_y - 6, level - 6), (side * 132 * broad, 0, level - 34)],
-                [5, 5, 5], flat=(1, 1, 0.8),
-            )  # fmt: skip
-            layers += [Layer("cortical bone", rib), Layer("marrow", grown(rib, -2))]
-        hip = ellipsoid(
-            (side * 96 * broad, 38 * deep, -150),
-            (14, 46, 56),
-            rotation(yaw=-side * 0.6),
+
+
+def _upper_organs(build: Build, cavity: Solid) -> list[Layer]:
+    rng = build.rng
+    stomach = ellipsoid(build.at(48, -30, 78), build.radii(38, 42, 46) * rng.uniform(0.75, 1.1))
+    air = ellipsoid(build.at(46, -52, 90), build.radii(24, 14, 26) * rng.uniform(0.6, 1.1))
+    pancreas = strands(build.path((-24, -12, 14), (6, -18, 32), (56, 10, 50)), [12, 9, 8])
+    spleen = ellipsoid(build.at(100, 34, 78), build.radii(25, 38, 50), rotation(yaw=0.4))
+    layers = [
+        of("soft", stomach, within=cavity),
+        of("bowel", grown(stomach, -4), within=cavity),
+        of("pancreas", *pancreas),
+        of("spleen", spleen, within=cavity),
+    ]
+    if rng.random() < 0.7:
+        layers.append(of("inner air", air, within=grown(stomach, -4)))
+    return layers
+
+
+def _kidneys(build: Build) -> list[Layer]:
+    rng = build.rng
+    layers = []
+    for s in (-1, 1):
+        place = build.at(s * rng.normal(62, 4), 40, rng.normal(6, 9) + 8 * s)
+        lie = rotation(yaw=s * 0.5, roll=s * 0.2)
+        kidney = ellipsoid(place, build.radii(27, 29, 54), lie)
+        sinus = ellipsoid(place + np.array([-s * 9.0, -4.0, 0.0]), build.radii(13, 13, 27), lie)
+        around = ellipsoid(place, build.radii(36, 36, 64), lie)
+        layers += [of("fat", around), of("kidney", kidney), of("kidney sinus", sinus)]
+    return layers
+
+
+def _back_muscles(build: Build) -> list[Layer]:
+    layers = []
+    for s in (-1, 1):
+        psoas = segment(build.at(s * 26, 40, 60), build.at(s * 52, 30, -190), 9, 26 * build.size)
+        erector = segment(build.at(s * 30, 78, -260), build.at(s * 30, 78, 260), 24, 24)
+        layers.append(of("muscle", psoas, erector))
+    return layers
+
+
+def _great_vessels(build: Build) -> list[Layer]:
+    calibre = 1 + 0.004 * max(build.years - 40, 0)
+    aorta = build.path((8, 10, 200), (6, 12, -100), (34, 8, -190))
+    cava = build.path((-20, 18, 200), (-18, 14, -106), (-38, 12, -190))
+    branch = build.path((6, 12, -100), (-30, 8, -190))
+    renal = [segment(build.at(6, 12, 8), build.at(s * 52, 34, 8), 4, 3) for s in (-1, 1)]
+    return [
+        of("blood", *strands(aorta, [11 * calibre, 9 * calibre, 6])),
+        of("blood", *strands(branch, [8, 6]), *strands(cava, [12, 11, 7]), *renal),
+    ]
+
+
+def _bones(build: Build, skin: Solid, fat: float) -> list[Layer]:
+    """Lower ribs on the wall's inside, and the hip bones' wings."""
+    rng = build.rng
+    period = np.float32(25 * build.tall)
+    slope, phase = np.float32(rng.uniform(0.5, 0.75)), np.float32(rng.uniform(0, 1))
+
+    def rings(points: Points) -> Floats:
+        level = (points.z - slope * points.y + np.float32(0.001) * points.x**2) / period
+        return np.abs((level + phase) % 1 - np.float32(0.5)) * period - np.float32(6)
+
+    margin = half_space((0, -0.9, -1), -22 * build.tall)
+    ribs = intersection(shell(skin, 7, offset=-fat - 7), Solid(rings), margin).kept()
+    hips = [
+        ellipsoid(
+            build.at(s * 88, 36, -158),
+            build.radii(11, 52, 66),
+            rotation(yaw=-s * 0.7),
             square=0.3,
         )
-        layers += [Layer("cortical bone", hip), Layer("marrow", grown(hip, -3))]
-    layers += [
-        Layer(
-            "blood",
-            tube(
-                [(8, 8 * deep, 200), (6, 10 * deep, -110), (30, 10, -190)],
-                [11 * calibre, 9 * calibre, 6],
-            ),
-        ),
-        Layer(
-            "blood",
-            tube([(-18, 20 * deep, 200), (-16, 14 * deep, -110), (-34, 12, -190)], [12, 11, 7]),
-        ),
+        for s in (-1, 1)
     ]
-    return layers
+    return [
+        of("rib", ribs),
+        of("marrow", grown(ribs, -2)),
+        of("rib", *hips),
+        of("marrow", *(grown(hip, -3) for hip in hips)),
+    ]
 
 
-def _bowel(rng: np.random.Generator, cavity, broad: float, deep: float) -> list[Layer]:  # type: ignore[no-untyped-def]
-    layers: list[Layer] = []
-
-    def loop(path: list[tuple[float, float, float]], radius: float, gas: float) -> None:
-        whole = intersection(tube(path, radius), grown(cavity, -3.0))
-        layers.append(Layer("soft", whole))
-        layers.append(Layer("bowel", grown(whole, -2.0)))
-        if rng.random() < gas:
-            top = [(x, y - radius * 0.3, z) for x, y, z in path]
-            layers.append(
-                Layer("inner air", intersection(tube(top, radius * 0.62), grown(cavity, -4.0)))
-            )
-
-    for _ in range(16):
-        at = rng.uniform((-70, -70, -140), (80, 0, 10)) * (broad, deep, 1)
-        path = [tuple(at + rng.normal(0, (22, 10, 14)) * i) for i in range(3)]
-        loop(path, rng.uniform(9, 15), 0.25)
-    side = 104 * broad
-    loop([(-side, 10, -140), (-side, 0, -40), (-side * 0.9, -20, -14)], 20, 0.6)
-    loop([(-side * 0.9, -34, -14), (0, -74 * deep, -10), (side * 0.85, -40, 26)], 17, 0.75)
-    loop([(side, 10, 30), (side, 20, -60), (side * 0.9, 14, -150)], 15, 0.6)
-    return layers
-
-
-def _liver_lesions(rng: np.random.Generator, liver, broad: float, deep: float) -> list[Layer]:  # type: ignore[no-untyped-def]
-    rough = NoiseField.draw(rng, 18)
-    layers = []
+def _liver_lesions(build: Build, liver: Solid) -> list[Layer]:
+    rng = build.rng
+    rough = build.noise.field(18)
+    inside = grown(liver, -2.0)
+    bodies = []
     for _ in range(int(rng.choice((1, 2, 4), p=(0.6, 0.25, 0.15)))):
-        centre = rng.uniform((-110, -45, 30), (-30, 35, 115)) * (broad, deep, 1)
-        radius = rng.uniform(7, 22)
-        body = roughened(ellipsoid(centre, radius * rng.uniform(0.8, 1.2, 3)), rough, 1.5)
-        layers.append(Layer("liver lesion", intersection(body, grown(liver, -2.0))))
-    return layers
+        centre = build.at(*rng.uniform((-112, -48, 30), (-40, 32, 104)))
+        radii = rng.uniform(7, 22) * rng.uniform(0.8, 1.2, 3)
+        bodies.append(roughened(ellipsoid(centre, radii), rough, 1.5))
+    return [of("liver lesion", *bodies, within=inside)]

@@ -3,117 +3,105 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .points import Floats, Points
-from .scene import Layer
-from .solids import Solid, ellipsoid, half_space, intersection, rotation, roughened
-from .textures import NoiseField
+from .build import Build
+from .combine import intersection, roughened
+from .points import Points
+from .scene import Layer, of
+from .solids import Floats, Solid, ellipsoid, half_space, rotation
 
 
 def chest_findings(
-    rng: np.random.Generator,
-    finding: str,
-    other: str,
-    lungs: Solid,
-    ribs: Solid,
-    stretch: tuple[float, float, float],
-    domes: float,
+    build: Build, finding: str, other: str, lungs: Solid, ribs: Solid, domes: float
 ) -> list[Layer]:
-    """Draw what the finding looks like.
+    """Draw what a finding looks like.
 
     Args:
-        rng: Source of randomness.
+        build: The patient.
         finding: Word of the closed vocabulary.
         other: For "other finding": "effusion", "nodule" or "heart" (an enlarged heart is
             built with the heart, and adds nothing here).
         lungs: Where opacities can be.
         ribs: The rib cage, next to which COVID-19 opacities lie.
-        stretch: The patient's size relative to the standard, along x, y and z.
-        domes: Height of the diaphragm.
+        domes: Height of the diaphragm in millimetres.
     """
     if finding == "pneumonia":
-        return _consolidations(rng, lungs, stretch)
+        return _consolidations(build, lungs, domes)
     if finding == "COVID-19":
-        return _peripheral_haze(rng, lungs, ribs)
+        return _peripheral_haze(build, lungs, ribs)
     if other == "effusion":
-        return _effusion(rng, lungs, stretch, domes)
+        return _effusion(build, lungs, domes)
     if other == "nodule":
-        return _nodules(rng, lungs, stretch)
+        return _nodules(build, lungs, domes)
     return []
 
 
-def _spot(rng: np.random.Generator, stretch: tuple[float, float, float]) -> np.ndarray:
+def _spot(build: Build, domes: float) -> NDArray[np.float64]:
+    """A place in a lung, more often low than high."""
+    rng = build.rng
     side = rng.choice((-1, 1))
-    centre = np.array([side * rng.uniform(52, 98), rng.uniform(-45, 55), rng.uniform(-85, 70)])
-    return centre * stretch
+    x, y = rng.uniform((52, -45), (94, 50))
+    height = rng.beta(1.2, 1.7)
+    z = domes / build.tall + 8 + height * (80 - domes / build.tall)
+    return build.at(side * x, y, z)
 
 
-def _consolidations(
-    rng: np.random.Generator, lungs: Solid, stretch: tuple[float, float, float]
-) -> list[Layer]:
-    rough = NoiseField.draw(rng, 40)
+def _consolidations(build: Build, lungs: Solid, domes: float) -> list[Layer]:
+    rng = build.rng
+    rough = build.noise.field(45)
     layers = []
-    for _ in range(int(rng.choice((1, 2, 3), p=(0.6, 0.25, 0.15)))):
-        centre = _spot(rng, stretch)
+    for _ in range(int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2)))):
+        centre = _spot(build, domes)
         radii = rng.uniform(28, 58) * rng.uniform(0.75, 1.3, 3)
         body = ellipsoid(centre, radii, rotation(*rng.uniform(-0.6, 0.6, 3)))
-        body = roughened(body, rough, rng.uniform(4, 9)).hazy(rng.uniform(4, 22))
-        parts = [body, lungs]
-        if rng.random() < 0.45:  # a fissure bounds the lobe sharply
+        body = roughened(body, rough, rng.uniform(4, 10)).hazy(rng.uniform(6, 26))
+        if rng.random() < 0.4:  # a fissure bounds the lobe sharply
             down = rng.choice((-1.0, 1.0))
-            normal = (0, 0.6 * down, down)
-            parts.append(half_space(normal, float(np.dot(normal, centre)) / 1.166 + 8))
-        layers.append(Layer("opacity", intersection(*parts), alpha=rng.uniform(0.55, 0.97)))
-    return [Layer(layer.tissue, _keep_edge(layer.solid, rng), layer.alpha) for layer in layers]
+            normal = np.array([0, 0.6, 1]) * down / np.sqrt(1.36)
+            body = intersection(body, half_space(normal, float(normal @ centre) + 8))
+        layers.append(of("opacity", body, alpha=rng.uniform(0.45, 0.97), within=lungs))
+    return layers
 
 
-def _keep_edge(solid: Solid, rng: np.random.Generator) -> Solid:
-    return solid.hazy(rng.uniform(5, 18))
-
-
-def _peripheral_haze(rng: np.random.Generator, lungs: Solid, ribs: Solid) -> list[Layer]:
-    patches = NoiseField.draw(rng, rng.uniform(60, 100))
-    cover = rng.uniform(-0.2, 0.7)
-    rim = np.float32(rng.uniform(16, 34))
-    lower = np.float32(rng.uniform(0.002, 0.008))
+def _peripheral_haze(build: Build, lungs: Solid, ribs: Solid) -> list[Layer]:
+    rng = build.rng
+    patches = build.noise.field(rng.uniform(60, 100))
+    cover = np.float32(rng.uniform(-0.4, 0.6))
+    rim = np.float32(rng.uniform(18, 40))
+    lower = np.float32(rng.uniform(0.002, 0.009))
 
     def measure(points: Points) -> Floats:
+        """Patches of a field, where near the wall, and rather low and behind."""
+        wanted = patches(points) - cover - lower * (points.z + 20) + np.float32(0.004) * points.y
         depth = -8 - points.distance(ribs)
-        wanted = patches(points) - np.float32(cover) - lower * (points.z + 20)
-        wanted = wanted + np.float32(0.005) * points.y
-        patch = np.float32(-14) * wanted
-        return np.maximum(patch, (depth - rim) * np.float32(0.8))
+        return np.maximum(np.float32(-14) * wanted, (depth - rim) * np.float32(0.8))
 
-    haze = intersection(Solid(measure), lungs).hazy(rng.uniform(10, 22))
-    return [Layer("opacity", haze, alpha=rng.uniform(0.3, 0.65))]
+    haze = Solid(measure, lungs.box).hazy(rng.uniform(10, 24))
+    return [of("opacity", haze, alpha=rng.uniform(0.3, 0.7), within=lungs)]
 
 
-def _effusion(
-    rng: np.random.Generator,
-    lungs: Solid,
-    stretch: tuple[float, float, float],
-    domes: float,
-) -> list[Layer]:
-    side = float(rng.choice((-1, 1)))
-    level = domes + rng.uniform(-28, 45)
-    broad = np.float32(stretch[0])
+def _effusion(build: Build, lungs: Solid, domes: float) -> list[Layer]:
+    rng = build.rng
+    side = np.float32(rng.choice((-1, 1)))
+    level = np.float32(domes + rng.uniform(-22, 50))
+    tilt = np.float32(rng.uniform(0, 0.3))
 
     def measure(points: Points) -> Floats:
         """Below a level that rises to the chest wall, on one side."""
-        wall = np.maximum(points.x * np.float32(side) / broad - 60, 0)
-        surface = np.float32(level) + np.float32(0.012) * wall**2 + np.float32(0.2) * points.y
-        return np.maximum(points.z - surface, 4 - points.x * np.float32(side))
+        wall = np.maximum(points.x * (side / np.float32(build.broad)) - 60, 0)
+        surface = level + np.float32(0.012) * wall * wall + tilt * points.y
+        return np.maximum(points.z - surface, 4 - points.x * side)
 
-    return [Layer("effusion", intersection(Solid(measure), lungs))]
+    return [of("effusion", Solid(measure, lungs.box), within=lungs)]
 
 
-def _nodules(
-    rng: np.random.Generator, lungs: Solid, stretch: tuple[float, float, float]
-) -> list[Layer]:
-    rough = NoiseField.draw(rng, 24)
+def _nodules(build: Build, lungs: Solid, domes: float) -> list[Layer]:
+    rng = build.rng
+    rough = build.noise.field(24)
     layers = []
     for _ in range(int(rng.choice((1, 2, 4), p=(0.6, 0.25, 0.15)))):
-        radius = rng.uniform(8, 20)
-        body = ellipsoid(_spot(rng, stretch), radius * rng.uniform(0.85, 1.15, 3))
-        layers.append(Layer("opacity", intersection(roughened(body, rough, 1.2), lungs)))
+        radii = rng.uniform(8, 20) * rng.uniform(0.85, 1.15, 3)
+        body = roughened(ellipsoid(_spot(build, domes), radii), rough, 1.2)
+        layers.append(of("opacity", body, within=lungs))
     return layers

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.intensity import hounsfield_to_model, percentile_to_model
-from .scene import Scene
 from .textures import smooth_map
 from .tissue import TISSUES
 
@@ -62,21 +61,20 @@ def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> Tiss
             mean = max(base * np.exp(0.07 * rng.normal()), 0.0)
             texture = tissue.mr_grain * grain
         table[name] = np.array([mean, texture], np.float32)
-    if modality != "CT":
-        return TissueValues(modality, table)
-    # A brain lesion is a fresh infarct or cyst (dark) or a bleed (bright).
-    if rng.random() < 0.4:
-        table["brain lesion"][0] = rng.uniform(62, 85)
-    table["air"][:] = (-1000, 0)
+    if modality == "CT":
+        table["air"][:] = (-1000, 0)
+        if rng.random() < 0.4:  # a bleed is bright; an infarct, a cyst or oedema is dark
+            table["brain lesion"][0] = rng.uniform(62, 85)
+    if modality == "T1-weighted MR" and rng.random() < 0.25:
+        table["brain lesion"][0] = rng.uniform(0.9, 1.05)  # blood, fat or contrast agent
     return TissueValues(modality, table, enhanced)
 
 
-def finish(rng: np.random.Generator, scene: Scene, values: TissueValues, image: Floats) -> Floats:
+def finish(rng: np.random.Generator, values: TissueValues, image: Floats) -> Floats:
     """Add what the scanner adds, and map to [-1, 1].
 
     Args:
         rng: Source of randomness.
-        scene: The patient.
         values: The series' tissue values.
         image: float32, HU or relative signal, texture included.
 
@@ -85,7 +83,7 @@ def finish(rng: np.random.Generator, scene: Scene, values: TissueValues, image: 
     """
     noise = rng.standard_normal(image.shape, np.float32)
     if values.modality == "CT":
-        return hounsfield_to_model(image + np.float32(rng.uniform(2, 14)) * noise)
+        return hounsfield_to_model(image + np.float32(rng.uniform(1.5, 9)) * noise)
     strength = rng.uniform(0.0, 0.25)
     image = image * np.exp(np.float32(strength) * smooth_map(rng, image.shape, 2))
     sigma = np.float32(rng.uniform(0.005, 0.04))

@@ -3,40 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .build import Build
 from .scene import Vessel
-from .solids import Solid, tube
+from .solids import Solid, segment
 
 
-def grow_vessels(
-    rng: np.random.Generator, broad: float, deep: float, tall: float
-) -> tuple[list[Vessel], list[Solid]]:
-    """Grow both lungs' vessel trees.
-
-    Returns:
-        All branches as straight tubes, and the thicker ones as solids for slices.
-    """
+def grow_vessels(build: Build) -> list[Vessel]:
+    """Grow both lungs' vessel trees."""
+    rng = build.rng
+    calibre = rng.uniform(0.8, 1.2)
     vessels: list[Vessel] = []
     for side in (-1, 1):
-        hilum = np.array([side * 38.0 * broad, 20.0 * deep, 20.0 * tall])
+        hilum = build.at(side * 38, 20, 16)
         for _ in range(9):
-            reach = np.array(
-                [
-                    side * rng.uniform(62, 116) * broad,
-                    rng.uniform(-58, 62) * deep,
-                    rng.uniform(-108, 92) * tall,
-                ]
-            )
-            _branch(rng, vessels, hilum, reach, rng.uniform(3.6, 5.6), 3)
-    solids = [tube([v.start, v.end], [v.radius, v.radius * 0.8]) for v in vessels if v.radius > 0.9]
-    return vessels, solids
+            goal = build.at(*rng.uniform((62, -58, -112), (116, 62, 88)) * (side, 1, 1))
+            _branch(rng, vessels, hilum, goal, calibre * rng.uniform(3.0, 5.0), 3)
+    return vessels
+
+
+def vessel_solids(vessels: list[Vessel]) -> tuple[Solid, ...]:
+    """The vessels thick enough for a slice to show."""
+    return tuple(segment(v.start, v.end, v.radius, 0.8 * v.radius) for v in vessels if v.radius > 1)
 
 
 def _branch(
     rng: np.random.Generator,
     vessels: list[Vessel],
-    start: np.ndarray,
-    goal: np.ndarray,
+    start: NDArray[np.float64],
+    goal: NDArray[np.float64],
     radius: float,
     depth: int,
 ) -> None:
@@ -49,4 +45,11 @@ def _branch(
         return
     for _ in range(2):
         spread = rng.normal(0, 0.26 * length, 3)
-        _branch(rng, vessels, end, goal + spread, radius * rng.uniform(0.58, 0.76), depth - 1)
+        _branch(
+            rng,
+            vessels,
+            end,
+            goal + spread,
+            radius * rng.uniform(0.58, 0.76),
+            depth - 1,
+        )

@@ -48,4 +48,4 @@ def slice_points(
     else:
         x, y, z = fixed, columns + middle[1], middle[2] - rows
         y, z = y + np.float32(offset[0]), z + np.float32(offset[1])
-    return scene.points(x, y, z, float(pixel), float(pixel))
+    return scene.points(x, y, z, float(pixel))

@@ -1,4 +1,4 @@
-"""Points in the patient, at which anatomy is evaluated, and the canvas it is painted on.
+"""Points in the patient, at which anatomy is evaluated.
 
 Coordinates are millimetres in the patient's frame: x to the patient's left, y to the back,
 z to the head. Anatomy is a list of solids given by distance functions, so a slice costs only
@@ -7,15 +7,13 @@ its own pixels, at any size and in any orientation, and no volume needs to exist
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .solids import Solid
+from .solids import Floats, Solid
 
-Floats = NDArray[np.float32]
 Window = tuple[slice, ...]
 
 
@@ -27,109 +25,63 @@ class Points:
         x: Coordinates to the patient's left, any shape.
         y: Coordinates to the back, same shape.
         z: Coordinates to the head, same shape.
-        soft: Millimetres over which edges are smoothed (the distance between samples).
-        fine: Like ``soft``, for structures whose thickness lies across the image plane.
+        soft: Millimetres over which edges are smoothed: about the distance between samples.
     """
 
     x: Floats
     y: Floats
     z: Floats
     soft: float
-    fine: float
     _parent: tuple[Points, Window] | None = None
     _shared: dict[int, Floats] = field(default_factory=dict)
     _ranges: list[tuple[Floats, Floats]] = field(default_factory=list)
 
-    def window(self, centre: Sequence[float], reach: float) -> Window | None:
-        """Find the part of the grid that can lie within ``reach`` of ``centre``.
+    def window(self, box: Floats) -> Window | None:
+        """Find the part of the grid that can lie within a box.
+
+        Args:
+            box: float32 ``[2, 3]``, lower and upper corner.
 
         Returns:
-            One slice per axis, or ``None`` where no sample can lie so near.
+            One slice per axis, or ``None`` where no sample lies in the box.
         """
-        if not self._ranges:
-            self._measure()
-        low = np.asarray(centre, np.float32) - reach
-        high = np.asarray(centre, np.float32) + reach
         slices = []
-        for lows, highs in self._ranges:
-            hits = np.flatnonzero(((lows <= high[:, None]) & (highs >= low[:, None])).all(axis=0))
+        for lows, highs in self._extents():
+            hits = np.flatnonzero(((lows <= box[1]) & (highs >= box[0])).all(axis=1))
             if hits.size == 0:
                 return None
             slices.append(slice(int(hits[0]), int(hits[-1]) + 1))
         return tuple(slices)
 
-    def _measure(self) -> None:
-        for axis in range(self.x.ndim):
-            others = tuple(other for other in range(self.x.ndim) if other != axis)
-            self._ranges.append(
-                (
-                    np.stack([c.min(axis=others) for c in (self.x, self.y, self.z)]),
-                    np.stack([c.max(axis=others) for c in (self.x, self.y, self.z)]),
-                )
-            )
+    def near(self, boxes: Floats) -> NDArray[np.intp]:
+        """Indices of the boxes (``[n, 2, 3]``) that any sample may lie in."""
+        lows, highs = self._extents()[0]
+        low, high = lows.min(0) - self.soft, highs.max(0) + self.soft
+        return np.flatnonzero(((boxes[:, 0] <= high) & (boxes[:, 1] >= low)).all(axis=1))
+
+    def _extents(self) -> list[tuple[Floats, Floats]]:
+        """Least and greatest coordinates along each axis of the grid, ``[n, 3]`` each."""
+        if not self._ranges:
+            for axis in range(self.x.ndim):
+                others = tuple(other for other in range(self.x.ndim) if other != axis)
+                coordinates = (self.x, self.y, self.z)
+                lows = np.stack([c.min(axis=others) for c in coordinates], axis=1)
+                highs = np.stack([c.max(axis=others) for c in coordinates], axis=1)
+                self._ranges.append((lows, highs))
+        return self._ranges
 
     def crop(self, window: Window) -> Points:
         """Return the points of a window; shared solids are looked up in the whole."""
         x, y, z = self.x[window], self.y[window], self.z[window]
-        return Points(x, y, z, self.soft, self.fine, (self, window))
+        return Points(x, y, z, self.soft, (self, window))
 
-    def distance(self, solid: Solid, window: Window | None = None) -> Floats:
+    def distance(self, solid: Solid) -> Floats:
         """Evaluate a solid's distance, keeping the result of solids marked as shared."""
-        if solid.shared and self._parent is not None:
+        if not solid.shared:
+            return solid.measure(self)
+        if self._parent is not None:
             parent, part = self._parent
             return parent.distance(solid)[part]
-        if solid.shared:
-            if id(solid) not in self._shared:
-                self._shared[id(solid)] = solid.measure(self)
-            whole = self._shared[id(solid)]
-            return whole if window is None else whole[window]
-        return solid.measure(self if window is None else self.crop(window))
-
-
-class Canvas:
-    """Accumulates tissue values and labels while solids are painted over each other.
-
-    Args:
-        points: Where the samples lie.
-        channels: Number of values per sample.
-        background: Value of each channel outside everything.
-
-    Attributes:
-        values: float32 ``[channels, *shape]``.
-        labels: uint8 ``[*shape]``, codes of ``conditions.LABEL``.
-    """
-
-    def __init__(self, points: Points, background: Floats) -> None:
-        self.points = points
-        shape = points.x.shape
-        self.values = np.empty((len(background), *shape), np.float32)
-        self.values[:] = background.reshape(-1, *(1 for _ in shape))
-        self.labels = np.zeros(shape, np.uint8)
-
-    def paint(self, solid: Solid, values: Floats, label: int | None, alpha: float = 1.0) -> None:
-        """Paint one solid over what is there, with an edge as soft as the sampling.
-
-        Args:
-            solid: What to paint.
-            values: float32 ``[channels]``.
-            label: Code for the samples inside; ``None`` leaves the labels as they are.
-            alpha: Opacity in (0, 1].
-        """
-        points = self.points
-        window: Window | None = None
-        if solid.centre is not None:
-            window = points.window(solid.centre, solid.reach + points.soft)
-            if window is None:
-                return
-        distance = points.distance(solid, window)
-        weight = distance * np.float32(-1.0 / max(points.soft, solid.edge))
-        weight += np.float32(0.5)
-        np.clip(weight, 0.0, 1.0, out=weight)
-        if alpha != 1.0:
-            weight *= np.float32(alpha)
-        where = ... if window is None else window
-        for channel, value in enumerate(values):
-            view = self.values[channel][where]
-            view += weight * (value - view)
-        if label is not None:
-            self.labels[where][distance < 0] = label
+        if id(solid) not in self._shared:
+            self._shared[id(solid)] = solid.measure(self)
+        return self._shared[id(solid)]

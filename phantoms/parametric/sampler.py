@@ -9,12 +9,23 @@ from ...model.conditions import LABEL
 from ...model.description import Description, age_band
 from ...model.example import Example
 from .contrast import CONTRASTS, TissueValues, draw_values, finish
+from .film import expose
 from .patient import BODY_PARTS, draw_patient
 from .planes import slice_points
-from .projection import draw_projection
+from .projection import VIEWS, draw_geometry, path_integrals, projected_labels
 from .scene import Scene
 
 _PLANES = ("axial", "coronal", "sagittal")
+#: Where slices are taken, by body part and plane: the region's ends show little.
+_RANGE = {
+    "head": {"axial": (0.05, 0.96), "coronal": (0.08, 0.92), "sagittal": (0.12, 0.88)},
+    "chest": {"axial": (0.05, 0.93), "coronal": (0.18, 0.85), "sagittal": (0.14, 0.86)},
+    "abdomen": {
+        "axial": (0.02, 0.98),
+        "coronal": (0.18, 0.86),
+        "sagittal": (0.14, 0.86),
+    },
+}
 
 
 def sample_examples(
@@ -50,7 +61,7 @@ def sample_examples(
     examples = []
     for _ in range(per_volume):
         if body_part == "chest" and rng.random() < 0.6:
-            examples.append(draw_projection(rng, scene, image_size, known))
+            examples.append(_film(rng, scene, image_size, known))
             continue
         mr_share = 0.67 if body_part == "head" else 0.35
         modality = "CT" if rng.random() > mr_share else str(rng.choice(CONTRASTS[1:]))
@@ -68,33 +79,52 @@ def _slice(
     known: dict[str, str],
 ) -> Example:
     plane = str(rng.choice(_PLANES, p=(0.5, 0.25, 0.25)))
-    position = float(rng.uniform(0.04, 0.97))
+    position = float(rng.uniform(*_RANGE[scene.body_part][plane]))
     points = slice_points(rng, scene, plane, position, image_size)
     canvas = scene.paint(points, values.table)
     mean, texture = canvas.values
     image = mean + texture * (0.7 * scene.grain(points) + 0.7 * scene.mottle(points))
-    finding = slice_finding(scene, canvas.labels)
     contrast = ""
     if values.modality == "CT" and rng.random() < 0.6:
         contrast = "with contrast" if values.enhanced else "without contrast"
+    description = Description(
+        modality=values.modality,
+        body_part=scene.body_part,
+        plane=plane,
+        finding=_stated(rng, scene, canvas.labels),
+        contrast=contrast,
+        **known,
+    )
     return Example(
-        image=finish(rng, scene, values, image),
-        description=Description(
-            modality=values.modality,
-            body_part=scene.body_part,
-            plane=plane,
-            finding=finding if rng.random() < 0.93 else "",
-            contrast=contrast,
-            **known,
-        ),
+        image=finish(rng, values, image),
+        description=description,
         position=position,
         mask=canvas.labels,
     )
 
 
-def slice_finding(scene: Scene, labels: NDArray[np.uint8]) -> str:
-    """Name the finding that one slice shows."""
-    seen = bool((labels == LABEL["lesion"]).any())
-    if scene.diffuse:
-        seen = seen or bool((labels == LABEL["heart"]).mean() > 0.02)
+def _film(
+    rng: np.random.Generator, scene: Scene, image_size: int, known: dict[str, str]
+) -> Example:
+    view = str(rng.choice(VIEWS, p=(0.55, 0.37, 0.08)))
+    geometry = draw_geometry(rng, scene, view, image_size)
+    path, canvas = path_integrals(rng, scene, geometry)
+    mask = projected_labels(canvas, geometry.step)
+    description = Description(
+        modality="X-ray",
+        body_part=scene.body_part,
+        view=view if rng.random() < 0.85 else "",
+        finding=_stated(rng, scene, mask),
+        **known,
+    )
+    return Example(image=expose(rng, path), description=description, position=0.5, mask=mask)
+
+
+def _stated(rng: np.random.Generator, scene: Scene, mask: NDArray[np.uint8]) -> str:
+    """Name the finding that this image shows, or sometimes leave it unknown."""
+    seen = bool((mask == LABEL["lesion"]).any())
+    if scene.enlarged_heart:
+        seen = bool((mask == LABEL["heart"]).mean() > 0.02)
+    if rng.random() < 0.07:
+        return ""
     return scene.finding if seen else "no finding"

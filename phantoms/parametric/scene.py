@@ -7,38 +7,52 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .points import Canvas, Points
-from .solids import Solid
+from .canvas import Canvas
+from .points import Points
+from .solids import Floats, Solid
 from .textures import NoiseField, Warp
 from .tissue import TISSUES
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One solid of one tissue, painted over the layers before it.
+    """Solids of one tissue, painted over the layers before them.
 
     Attributes:
         tissue: Key of :data:`~.tissue.TISSUES`.
-        solid: Its shape.
+        solids: Their shapes; a layer of many small ones is cheap where few are hit.
         alpha: Opacity; below 1 for what only partly displaces the tissue under it.
-        labelled: Whether the mask shows it.
+        within: Solid that clips them.
+        slices: Whether slices show the layer.
+        films: Whether projections show it.
     """
 
     tissue: str
-    solid: Solid
+    solids: tuple[Solid, ...]
     alpha: float = 1.0
-    labelled: bool = True
+    within: Solid | None = None
+    slices: bool = True
+    films: bool = True
+    boxes: Floats | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        boxes = [solid.box for solid in self.solids if solid.box is not None]
+        stacked = np.stack(boxes) if len(boxes) == len(self.solids) > 1 else None
+        object.__setattr__(self, "boxes", stacked)
+
+
+def of(tissue: str, *solids: Solid, alpha: float = 1.0, within: Solid | None = None) -> Layer:
+    """Make a layer of a tissue from solids."""
+    return Layer(tissue, solids, alpha, within)
 
 
 @dataclass(frozen=True, eq=False)
 class Vessel:
-    """A thin straight tube in the lung; projected by formula, being thinner than a sample.
+    """A thin straight tube in the lung; projections draw it by formula, being so thin.
 
     Attributes:
-        start: First end, millimetres.
-        end: Other end, millimetres.
+        start: First end (x, y, z), millimetres.
+        end: Other end.
         radius: Radius in millimetres.
     """
 
@@ -61,7 +75,7 @@ class Scene:
         grain: Fine texture.
         mottle: Coarser texture.
         finding: The patient's finding; a slice may not show it.
-        diffuse: Whether every image of the patient shows the finding, lesion pixels or not.
+        enlarged_heart: Whether the finding is the heart's size, which no lesion label shows.
         sex: Word of the closed vocabulary.
         years: Age.
         vessels: Thin tubes that projections draw by formula.
@@ -76,31 +90,58 @@ class Scene:
     grain: NoiseField
     mottle: NoiseField
     finding: str
-    diffuse: bool = False
+    enlarged_heart: bool = False
     sex: str
     years: float
     vessels: tuple[Vessel, ...] = ()
-    lung: Solid | None = field(default=None)
 
-    def points(self, x: Floats, y: Floats, z: Floats, soft: float, fine: float) -> Points:
-        """Move scanner coordinates into the anatomy: turn, then warp."""
+    def points(self, x: Floats, y: Floats, z: Floats, soft: float) -> Points:
+        """Move scanner coordinates into the anatomy: turn, then warp.
+
+        Args:
+            x: Millimetres to the left, float32, any shape.
+            y: Millimetres to the back, same shape.
+            z: Millimetres to the head, same shape.
+            soft: Width of edges in millimetres.
+        """
         middle = (self.low + self.high) / 2
+        turn = self.turn.astype(np.float32)
         shifted = [c - m for c, m in zip((x, y, z), middle, strict=True)]
         turned = [
-            sum((np.float32(row[i]) * shifted[i] for i in range(3)), start=middle[axis])
-            for axis, row in enumerate(self.turn)
+            row[0] * shifted[0] + row[1] * shifted[1] + row[2] * shifted[2] + centre
+            for row, centre in zip(turn, middle, strict=True)
         ]
-        return Points(*self.warp(*turned), soft, fine)
+        return Points(*self.warp(*turned), soft)
 
-    def paint(self, points: Points, values: dict[str, Floats]) -> Canvas:
+    def place(self, positions: Floats) -> Floats:
+        """Find where the scanner sees places of the anatomy (the inverse to first order).
+
+        Args:
+            positions: Places in the anatomy, float32 ``[n, 3]``.
+
+        Returns:
+            Scanner coordinates, float32 ``[n, 3]``.
+        """
+        moved = np.stack(self.warp(*positions.T), axis=1)
+        middle = (self.low + self.high) / 2
+        return ((2 * positions - moved - middle) @ self.turn + middle).astype(np.float32)
+
+    def paint(self, points: Points, values: dict[str, Floats], *, film: bool = False) -> Canvas:
         """Paint all layers.
 
         Args:
             points: Where.
             values: Channel values of each tissue, float32 ``[channels]``.
+            film: Whether this is for a projection.
         """
         canvas = Canvas(points, values["air"])
         for layer in self.layers:
-            label = TISSUES[layer.tissue].label if layer.labelled else None
-            canvas.paint(layer.solid, values[layer.tissue], label, layer.alpha)
+            if not (layer.films if film else layer.slices):
+                continue
+            chosen = layer.solids
+            if layer.boxes is not None:
+                chosen = tuple(chosen[i] for i in points.near(layer.boxes))
+            label = TISSUES[layer.tissue].label
+            for solid in chosen:
+                canvas.paint(solid, values[layer.tissue], label, layer.alpha, layer.within)
         return canvas

@@ -1,8 +1,7 @@
-"""Solids as distance functions, and the ways to combine them.
+"""Solids as distance functions.
 
 A solid's distance is negative inside, positive outside and about in millimetres near the
-surface. Formulas of the approximations: Quilez, "Distance functions" (ellipsoid bound,
-capsule, polynomial smooth minimum).
+surface. Formulas of the approximations (ellipsoid, capsule): Quilez, "Distance functions".
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from .points import Points
 
 Floats = NDArray[np.float32]
-Vector = Sequence[float]
+Vector = Sequence[float] | NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,25 +26,30 @@ class Solid:
 
     Attributes:
         measure: Distance of each point to the surface, negative inside, in millimetres.
-        centre: Centre of a ball that holds the solid, or ``None`` where it is unbounded.
-        reach: Radius of that ball.
+        box: float32 ``[2, 3]``, the lower and upper corner of a box that holds the solid,
+            or ``None`` where it is unbounded.
         shared: Whether several others are built on it, so that its distance is kept.
         edge: Least width of its edge in millimetres; wide for hazy structures.
     """
 
     measure: Callable[[Points], Floats]
-    centre: tuple[float, float, float] | None = None
-    reach: float = 0.0
+    box: Floats | None = None
     shared: bool = False
     edge: float = 0.0
 
     def hazy(self, edge: float) -> Solid:
-        """The same solid with an edge at least ``edge`` millimetres wide."""
+        """Return the same solid with an edge at least ``edge`` millimetres wide."""
         return replace(self, edge=edge)
 
     def kept(self) -> Solid:
-        """The same solid, evaluated once per set of points."""
-        return replace(self, centre=None, shared=True)
+        """Return the same solid, evaluated once per set of points."""
+        return replace(self, shared=True)
+
+
+def box_around(centre: ArrayLike, half: ArrayLike) -> Floats:
+    """Return the box of a centre and half widths, float32 ``[2, 3]``."""
+    middle, size = np.asarray(centre, np.float32), np.asarray(half, np.float32)
+    return np.stack([middle - size, middle + size])
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> NDArray[np.float64]:
@@ -80,135 +84,103 @@ def ellipsoid(
         x, y, z = points.x - cx, points.y - cy, points.z - cz
         if matrix is not None:
             x, y, z = (row[0] * x + row[1] * y + row[2] * z for row in matrix)
-        x, y, z = (x * rx) ** 2, (y * ry) ** 2, (z * rz) ** 2
+        x *= rx
+        y *= ry
+        z *= rz
+        x *= x
+        y *= y
+        z *= z
         norm = np.sqrt(x + y + z)
         if square:
             boxed = np.sqrt(np.sqrt(x * x + y * y + z * z))
             return (norm + np.float32(square) * (boxed - norm) - 1) * smallest
-        slope = np.sqrt(x * (rx * rx) + y * (ry * ry) + z * (rz * rz))
-        return norm * (norm - 1) / np.maximum(slope, np.float32(1e-6))
+        x *= rx * rx
+        y *= ry * ry
+        z *= rz * rz
+        slope = np.sqrt(x + y + z) + np.float32(1e-6)
+        return norm * (norm - 1) / slope
 
-    return Solid(measure, (float(cx), float(cy), float(cz)), max(radii) * (1 + 0.5 * bool(square)))
+    axes = np.eye(3) if turn is None else turn
+    spread = np.abs(axes) @ np.asarray(radii, float)
+    if not square:
+        spread = np.sqrt(axes**2 @ np.square(np.asarray(radii, float)))
+    return Solid(measure, box_around((cx, cy, cz), spread))
 
 
 def ball(centre: Vector, radius: float) -> Solid:
     """Ball of a radius in millimetres."""
-    cx, cy, cz = (np.float32(c) for c in centre)
+    return ellipsoid(centre, (radius, radius, radius))
+
+
+def segment(
+    start: Vector, end: Vector, first: float, last: float, flat: Vector = (1, 1, 1)
+) -> Solid:
+    """Straight tube with round ends.
+
+    Args:
+        start: First end in millimetres.
+        end: Other end.
+        first: Radius at the first end.
+        last: Radius at the other end.
+        flat: Factors on the distance along x, y and z: above 1 flattens the tube.
+    """
+    origin, factor = np.asarray(start, np.float32), np.asarray(flat, np.float32)
+    step = (np.asarray(end, np.float32) - origin) * factor
+    scaled = step / max(float(step @ step), 1e-6)
+    first32, change = np.float32(first), np.float32(last - first)
 
     def measure(points: Points) -> Floats:
-        square = (points.x - cx) ** 2 + (points.y - cy) ** 2 + (points.z - cz) ** 2
-        return np.sqrt(square) - np.float32(radius)
+        x = (points.x - origin[0]) * factor[0]
+        y = (points.y - origin[1]) * factor[1]
+        z = (points.z - origin[2]) * factor[2]
+        along = x * scaled[0]
+        along += y * scaled[1]
+        along += z * scaled[2]
+        np.clip(along, 0, 1, out=along)
+        x -= along * step[0]
+        y -= along * step[1]
+        z -= along * step[2]
+        x *= x
+        y *= y
+        z *= z
+        x += y
+        x += z
+        np.sqrt(x, out=x)
+        along *= change
+        x -= along
+        x -= first32
+        return x
 
-    return Solid(measure, (float(cx), float(cy), float(cz)), radius)
+    ends = np.stack([origin, np.asarray(end, np.float32)])
+    margin = max(first, last) / factor
+    return Solid(measure, np.stack([ends.min(0) - margin, ends.max(0) + margin]))
 
 
-def tube(path: Sequence[Vector], radii: float | Sequence[float], flat: Vector = (1, 1, 1)) -> Solid:
-    """Tube along a polyline, of one radius or of one radius per vertex.
+def strands(
+    path: Sequence[Vector], radii: float | Vector, flat: Vector = (1, 1, 1)
+) -> tuple[Solid, ...]:
+    """Tube along a polyline, as one solid per stretch: cheap to paint one by one.
 
     Args:
         path: Vertices in millimetres.
         radii: Radius in millimetres, or one per vertex.
         flat: Factors on the distance along x, y and z: above 1 flattens the tube.
     """
-    nodes = np.asarray(path, np.float32)
-    sizes = np.broadcast_to(np.asarray(radii, np.float32), len(nodes))
-    factor = np.asarray(flat, np.float32)
-
-    def measure(points: Points) -> Floats:
-        nearest: Floats | None = None
-        for start, end, first, last in zip(nodes, nodes[1:], sizes, sizes[1:], strict=False):
-            step = (end - start) * factor
-            x, y, z = (
-                (c - s) * f
-                for c, s, f in zip((points.x, points.y, points.z), start, factor, strict=True)
-            )
-            along = (x * step[0] + y * step[1] + z * step[2]) / max(float(step @ step), 1e-6)
-            np.clip(along, 0, 1, out=along)
-            square = (
-                (x - along * step[0]) ** 2 + (y - along * step[1]) ** 2 + (z - along * step[2]) ** 2
-            )
-            here = np.sqrt(square) - (first + along * (last - first))
-            nearest = here if nearest is None else np.minimum(nearest, here)
-        assert nearest is not None
-        return nearest
-
-    middle = (nodes.min(0) + nodes.max(0)) / 2
-    reach = float(np.linalg.norm(nodes - middle, axis=1).max() + sizes.max())
-    return Solid(measure, (float(middle[0]), float(middle[1]), float(middle[2])), reach)
+    sizes = np.broadcast_to(np.asarray(radii, float), len(path))
+    return tuple(
+        segment(path[i], path[i + 1], float(sizes[i]), float(sizes[i + 1]), flat)
+        for i in range(len(path) - 1)
+    )
 
 
 def half_space(normal: Vector, offset: float) -> Solid:
-    """All points with ``normal · p < offset``; ``normal`` of any length."""
+    """All points with ``normal · p < offset``, ``normal`` taken at length 1."""
     n = np.asarray(normal, np.float32)
     n = n / np.linalg.norm(n)
 
     def measure(points: Points) -> Floats:
-        return n[0] * points.x + n[1] * points.y + n[2] * points.z - np.float32(offset)
+        parts = zip(n, (points.x, points.y, points.z), strict=True)
+        total = sum((w * c for w, c in parts if w), start=np.float32(-offset))
+        return np.asarray(total, np.float32)
 
     return Solid(measure)
-
-
-def union(*solids: Solid, blend: float = 0.0) -> Solid:
-    """Union; ``blend`` rounds the joints over about so many millimetres."""
-
-    def measure(points: Points) -> Floats:
-        first, *rest = (points.distance(solid) for solid in solids)
-        for other in rest:
-            if blend:
-                near = np.clip(0.5 + (other - first) * np.float32(0.5 / blend), 0, 1)
-                first = other + near * (first - other) - np.float32(blend) * near * (1 - near)
-            else:
-                first = np.minimum(first, other)
-        return first
-
-    return Solid(measure)
-
-
-def intersection(*solids: Solid) -> Solid:
-    """What lies in all of the solids; bounded by the smallest of them."""
-    bounded = [solid for solid in solids if solid.centre is not None]
-    smallest = min(bounded, key=lambda solid: solid.reach, default=Solid(solids[0].measure))
-
-    def measure(points: Points) -> Floats:
-        first, *rest = (points.distance(solid) for solid in solids)
-        for other in rest:
-            first = np.maximum(first, other)
-        return first
-
-    return Solid(measure, smallest.centre, smallest.reach)
-
-
-def grown(solid: Solid, amount: float) -> Solid:
-    """The solid grown (or, below 0, shrunk) by ``amount`` millimetres."""
-
-    def measure(points: Points) -> Floats:
-        return points.distance(solid) - np.float32(amount)
-
-    return Solid(measure, solid.centre, solid.reach + max(amount, 0.0))
-
-
-def outside(solid: Solid) -> Solid:
-    """Everything that the solid is not."""
-
-    def measure(points: Points) -> Floats:
-        return -points.distance(solid)
-
-    return Solid(measure)
-
-
-def shell(solid: Solid, thickness: float) -> Solid:
-    """The solid's skin, ``thickness`` millimetres thick and centred on its surface."""
-
-    def measure(points: Points) -> Floats:
-        return np.abs(points.distance(solid)) - np.float32(thickness / 2)
-
-    return Solid(measure, solid.centre, solid.reach + thickness)
-
-
-def roughened(solid: Solid, field: Callable[[Points], Floats], amount: float) -> Solid:
-    """The solid with its surface moved in and out by ``amount`` times a field of about ±1."""
-
-    def measure(points: Points) -> Floats:
-        return points.distance(solid) + np.float32(amount) * field(points)
-
-    return Solid(measure, solid.centre, solid.reach + 3 * abs(amount))

@@ -33,8 +33,18 @@ class Tissue:
     mr_grain: float = 0.02
 
 
-_BODY, _BONE, _LUNG, _HEART = LABEL["body"], LABEL["bone"], LABEL["lung"], LABEL["heart"]
-_BRAIN, _FLUID, _ORGAN, _LESION = LABEL["brain"], LABEL["fluid"], LABEL["organ"], LABEL["lesion"]
+_BODY, _BONE, _LUNG, _HEART = (
+    LABEL["body"],
+    LABEL["bone"],
+    LABEL["lung"],
+    LABEL["heart"],
+)
+_BRAIN, _FLUID, _ORGAN, _LESION = (
+    LABEL["brain"],
+    LABEL["fluid"],
+    LABEL["organ"],
+    LABEL["lesion"],
+)
 
 TISSUES: dict[str, Tissue] = {
     "air": Tissue(0, -1000, 0.0, 0.0, 0, 0, 0),
@@ -46,6 +56,7 @@ TISSUES: dict[str, Tissue] = {
     "eye": Tissue(_BODY, 12, 0.18, 0.95, 4, 2, 0.02),
     "lens": Tissue(_BODY, 80, 0.45, 0.20, 10, 2, 0.02),
     "cortical bone": Tissue(_BONE, 1150, 0.06, 0.05, 180, 60, 0.02),
+    "rib": Tissue(_BONE, 620, 0.20, 0.15, 100, 60, 0.04),
     "marrow": Tissue(_BONE, 420, 0.62, 0.42, 120, 60, 0.06),
     "spongy bone": Tissue(_BONE, 220, 0.55, 0.40, 60, 40, 0.05),
     "disc": Tissue(_BODY, 80, 0.35, 0.55, 15, 10, 0.04),
