@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from typing import Any
 
 import torch
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
-from pydantic import TypeAdapter
 
 from ..config.study import Study, load_study
 from ..errors import CheckpointError, ConfigurationError, FedscanError
@@ -24,11 +21,9 @@ from .events import CheckpointSkipped, GeneratorSaved, Observer, log_event
 from .history import History
 from .job import ServerJob
 from .rounds import Rounds
+from .terms import site_terms, training_digest
 
 _log = logging.getLogger(__name__)
-
-#: Sections of a study that bind a site. It is sent these and no others.
-_TERMS = ("trainable", "privacy", "data", "local")
 
 
 def server_app(observe: Observer = log_event) -> ServerApp:
@@ -68,10 +63,9 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     study, base = load_study(job.study), generator_digest(job.base)
     generator = load_generator(job.base)
     _require_fitting(study, generator)
-    terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
     checkpoints = Checkpoints(
         job.run / "checkpoints",
-        study=_identity(study, base, terms),
+        study=training_digest(study, base),
         kept=study.federation.checkpoints_kept,
     )
     history = History(job.run / "history.jsonl")
@@ -84,7 +78,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             grid=grid, settings=study.federation, observe=observe, complain=_complain
         ),
         base=base,
-        terms=terms,
+        terms=site_terms(study),
         checkpoints=checkpoints,
         history=history,
     )
@@ -136,12 +130,6 @@ def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
             parameter.copy_(torch.from_numpy(tensors[name].copy()))
 
 
-def _identity(study: Study, base: str, terms: dict[str, str]) -> str:
-    """Digest of what the trained tensors depend on; other sections may change on resuming."""
-    content = [base, terms, _as_json(study.federation), _as_json(study.warm_up), study.seed]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
 def _card(study: Study) -> dict[str, Any]:
     """What the model card says of the training; all of it public."""
     return {
@@ -152,12 +140,6 @@ def _card(study: Study) -> dict[str, Any]:
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
     }
-
-
-def _as_json(section: Any) -> str:
-    adapter: TypeAdapter[Any] = TypeAdapter(type(section))
-    values = adapter.dump_python(section, mode="json")
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
 def _complain(failure: FedscanError) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ..errors import RoundFailedError
 from ..protocol import RoundRequest, Tensors
@@ -100,7 +103,7 @@ class Rounds:
         )
 
 
-def _average(state: FederationState, model: Tensors, decay: float) -> dict[str, Tensors]:
+def _average(state: FederationState, model: Tensors, decay: float) -> dict[str, NDArray[Any]]:
     """Return the next moving average of the model over rounds; empty if none is kept.
 
     Early on the decay is smaller, as in diffusers' EMAModel, so that the average does not

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
@@ -13,6 +13,8 @@ from flwr.app import Context, Error, Message
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.supercore.task_identity import TaskIdentity
+
+from .pool import worker_context
 
 #: Returns the ClientApp; a module-level function, for a worker process calls it too.
 AppLoader = Callable[[], ClientApp]
@@ -54,12 +56,11 @@ class Worker:
     """
 
     def __init__(self, load_app: AppLoader) -> None:
-        # Not a fork of this process, whose threads may hold locks; but one that has imported
-        # the heavy libraries once serves as the template of all workers.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__, load_app.__module__])
+        context = worker_context(__name__, load_app.__module__)
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(load_app, theirs), daemon=True)
+        self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(load_app, theirs), daemon=True
+        )
         self._process.start()
         theirs.close()
         #: What it is busy with; ``None`` if idle.

@@ -1,0 +1,187 @@
+"""One round at a site: check, pay, train, put on record, answer. In this order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..errors import ModelError, ProtocolError
+from ..privacy.descent import DescentSettings
+from ..privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
+from ..privacy.ledger import Ledger, request_digest
+from ..privacy.ledger.entries import Complete
+from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.stream import SecretStream
+from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from .local_training import DiffusionLoss
+from .patient_count import expected_patients
+from .policy import ProposedStep, SitePolicy, load_policy
+from .site import Site
+from .study_request import StudyTerms
+from .workspace import OpenData, OpenGenerator, open_data, open_generator, software
+
+#: Steps whose secrets are kept: as far back as a coordinator may have to resume.
+_SECRETS_KEPT = 4
+
+
+def run_round(request: RoundRequest, site: Site) -> RoundReply:
+    """Train for one round and return the new tensors.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for the round.
+        DataError: If the scans cannot be used.
+        LedgerError: If the budget cannot be put on record.
+        ModelError: If the site has another base than the study.
+        PrivacyError: If the site's policy does not allow the round.
+        ProtocolError: If the request is malformed.
+    """
+    terms = StudyTerms.from_request(request)
+    policy = load_policy(site.policy)
+    opened = open_generator(site.base, terms.trainable, site.device)
+    _require_fitting(request, terms, opened)
+    data = open_data(site, terms.data, terms.trainable)
+    work = _Round(request=request, terms=terms, policy=policy, opened=opened, data=data)
+    tensors = work.train_privately(site) if terms.privacy.enabled else work.train_openly(site)
+    return RoundReply(
+        site=site.name, request=request.digest(), weight=policy.weight, tensors=tensors
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Round:
+    """A request that was understood, and everything it needs."""
+
+    request: RoundRequest
+    terms: StudyTerms
+    policy: SitePolicy
+    opened: OpenGenerator
+    data: OpenData
+
+    def train_privately(self, site: Site) -> Tensors:
+        """Pay for the round, train, and release only what the ledger has on record."""
+        study, privacy, local = self.request.study(), self.terms.privacy, self.terms.local
+        with self._ledger(site) as ledger:
+            expected = expected_patients(ledger, site, study, self.terms, self.policy, self.data)
+            planned = ledger.plan(
+                study,
+                epsilon=privacy.epsilon,
+                delta=privacy.delta,
+                sample_rate=privacy.sample_rate,
+                steps=self.request.rounds * local.steps,
+                min_noise_multiplier=self.policy.min_noise_multiplier,
+            )
+            mechanism = replace(planned, steps=local.steps)
+            self._check(mechanism)
+            reservation = ledger.reserve(
+                request_digest(
+                    message=self.request.digest(), data=self.data.digest, software=software(site)
+                ),
+                [mechanism],
+                purpose=f"round {self.request.round}",
+                study=study,
+            )
+        # The ledger is not held while training: whoever reads it need not wait.
+        self._take_up_tensors()
+        result = run_private_steps(
+            self.opened.parameters,
+            self._loss(),
+            population=len(self.data.dataset.train_patients),
+            expected_patients=expected,
+            mechanism=mechanism,
+            clip_norm=privacy.clip_norm,
+            descent=self._descent(),
+            stream=SecretStream(reservation.secret, "training"),
+        )
+        tensors = _arrays(result)
+        with self._ledger(site) as ledger:
+            ledger.complete(reservation, tensors_digest(tensors))
+            _erase_old_secrets(ledger)
+        return tensors
+
+    def train_openly(self, site: Site) -> Tensors:
+        """Train without protection, where the site's policy allows it at all."""
+        self._check(None)
+        self._take_up_tensors()
+        key = hashlib.sha256(f"{site.name}:{self.request.digest()}".encode()).digest()
+        result = run_unprotected_steps(
+            self.opened.parameters,
+            self._loss(),
+            population=len(self.data.dataset.train_patients),
+            sample_rate=self.terms.privacy.sample_rate,
+            steps=self.terms.local.steps,
+            descent=self._descent(),
+            stream=SecretStream(key, "open training"),
+        )
+        return _arrays(result)
+
+    def _ledger(self, site: Site) -> Ledger:
+        return Ledger.open(
+            site.ledger,
+            self.data.dataset.identity,
+            epsilon_ceiling=self.policy.epsilon_ceiling,
+            delta=self.policy.delta,
+        )
+
+    def _check(self, mechanism: SubsampledGaussian | None) -> None:
+        self.policy.check(
+            ProposedStep(
+                mechanism=mechanism,
+                clip_norm=self.terms.privacy.clip_norm,
+                patients=len(self.data.dataset.train_patients),
+                burned_in=self.terms.data.burned_in,
+                subset=self.terms.trainable.subset,
+            )
+        )
+
+    def _take_up_tensors(self) -> None:
+        with torch.no_grad():
+            for name, parameter in self.opened.parameters.items():
+                parameter.copy_(torch.from_numpy(self.request.tensors[name].copy()))
+
+    def _loss(self) -> DiffusionLoss:
+        return DiffusionLoss(
+            generator=self.opened.generator,
+            latents=self.data.latents,
+            patients=self.data.dataset.train_patients,
+            draws=self.terms.privacy.draws_per_patient,
+            settings=self.terms.local,
+        )
+
+    def _descent(self) -> DescentSettings:
+        local = self.terms.local
+        return DescentSettings(
+            learning_rate=local.learning_rate,
+            optimizer=local.optimizer,
+            momentum=local.momentum,
+            proximal_mu=local.proximal_mu,
+            ema_decay=local.ema_decay,
+        )
+
+
+def _arrays(result: TrainingResult) -> Tensors:
+    return {name: value.cpu().numpy() for name, value in result.tensors.items()}
+
+
+def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:
+    if request.base != opened.digest:
+        raise ModelError(
+            f"The study starts from base {request.base[:12]}, this site has {opened.digest[:12]}.",
+            hint="Copy the study's base to the site and name its folder in the node configuration.",
+        )
+    if terms.data.image_size != opened.generator.image_size:
+        raise ProtocolError("The term data.image_size is not the base's.")
+    expected = {name: tuple(value.shape) for name, value in opened.parameters.items()}
+    if {name: value.shape for name, value in request.tensors.items()} != expected:
+        raise ProtocolError("The tensors are not the base's trainable ones.")
+
+
+def _erase_old_secrets(ledger: Ledger) -> None:
+    """Erase the secrets of steps that no coordinator can go back to.
+
+    Whoever gets hold of a secret later could subtract the noise of its step.
+    """
+    done = [e.record.reservation for e in ledger.entries() if isinstance(e.record, Complete)]
+    if len(done) > _SECRETS_KEPT:
+        ledger.erase_secrets(sorted(done)[-_SECRETS_KEPT])

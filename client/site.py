@@ -1,0 +1,83 @@
+"""What a site is told by its own administrator, and where it keeps what must not leave it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from flwr.app import UserConfig
+
+from ..errors import ConfigurationError
+from ..model.storage import shipped_base
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A site as its node configuration describes it.
+
+    Attributes:
+        name: The site's public name.
+        data: Folder of its DICOM files; only read.
+        state: Folder for policy, ledger, cache and log; nothing in it leaves the site.
+        base: Folder of the public generator that studies start from.
+        device: Where PyTorch computes.
+    """
+
+    name: str
+    data: Path
+    state: Path
+    base: Path
+    device: str = "cpu"
+
+    @classmethod
+    def from_config(cls, config: UserConfig) -> Site:
+        """Read Flower's node configuration.
+
+        Raises:
+            ConfigurationError: If a value is missing or of a wrong form.
+        """
+        name = config.get("site")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"The node configuration's site is {name!r}.",
+                hint="Give a name of up to 64 letters, digits, '.', '_' and '-'.",
+            )
+        folders = {}
+        for key in ("data", "state"):
+            value = config.get(key)
+            if not isinstance(value, str) or not value:
+                raise ConfigurationError(
+                    f"The node configuration of site {name} has no {key}.",
+                    hint=f"Start the node with --node-config '{key}=\"/path\" …'.",
+                )
+            folders[key] = Path(value)
+        base = config.get("base")
+        return cls(
+            name=name,
+            **folders,
+            base=Path(str(base)) if base else shipped_base(),
+            device=str(config.get("device", "cpu")),
+        )
+
+    @property
+    def policy(self) -> Path:
+        """File with what the site allows."""
+        return self.state / "policy.toml"
+
+    @property
+    def ledger(self) -> Path:
+        """Folder of the data set's privacy ledger."""
+        return self.state / "ledger"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of decoded images and latents; may be deleted at any time."""
+        return self.state / "cache"
+
+    @property
+    def log(self) -> Path:
+        """File with the full text of errors."""
+        return self.state / "site.log"

@@ -1,0 +1,51 @@
+"""A study's terms as a site understands them: typed, in range, and nothing beyond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import ProtocolError
+from ..model.settings import TrainableSettings
+from ..privacy.settings import PrivacySettings
+from ..protocol import RoundRequest
+from .settings import DataSettings, LocalSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTerms:
+    """The sections of a study that bind a site."""
+
+    trainable: TrainableSettings
+    privacy: PrivacySettings
+    data: DataSettings
+    local: LocalSettings
+
+    @classmethod
+    def from_request(cls, request: RoundRequest) -> StudyTerms:
+        """Read a request's terms.
+
+        Raises:
+            ProtocolError: If a section is missing or unknown, or a value is unknown, of a wrong
+                type or out of range; names the section and the setting.
+        """
+        if set(request.terms) != set(_ADAPTERS):
+            raise ProtocolError(f"The terms must be exactly {', '.join(sorted(_ADAPTERS))}.")
+        sections: dict[str, Any] = {}
+        for name, adapter in _ADAPTERS.items():
+            try:
+                sections[name] = adapter.validate_json(request.terms[name], strict=True)
+            except ValidationError as failure:
+                where = sorted({".".join(map(str, one["loc"])) for one in failure.errors()})
+                raise ProtocolError(f"The term {name} is wrong in: {', '.join(where)}.") from None
+        return cls(**sections)
+
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "trainable": TypeAdapter(TrainableSettings),
+    "privacy": TypeAdapter(PrivacySettings),
+    "data": TypeAdapter(DataSettings),
+    "local": TypeAdapter(LocalSettings),
+}

@@ -1,0 +1,53 @@
+"""What of a study is sent to the sites, and what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ..config.study import Study
+from ..protocol import RoundRequest
+
+#: Sections of a study that bind a site. It is sent these and no others.
+_TERMS = ("trainable", "privacy", "data", "local")
+
+
+def site_terms(study: Study) -> dict[str, str]:
+    """Return the sections that are sent, by name, as JSON."""
+    return {name: _as_json(getattr(study, name)) for name in _TERMS}
+
+
+def study_at_site(study: Study, base: str) -> str:
+    """Return the digest under which the sites' ledgers know a study.
+
+    Args:
+        study: The study.
+        base: Digest of the generator it starts from.
+    """
+    rounds = study.federation.rounds
+    request = RoundRequest(round=1, rounds=rounds, base=base, terms=site_terms(study), tensors={})
+    return request.study()
+
+
+def training_digest(study: Study, base: str) -> str:
+    """Return the digest of everything that the trained tensors depend on.
+
+    A run can be resumed if it is the same; evaluation and name may change.
+    """
+    content = [
+        base,
+        site_terms(study),
+        _as_json(study.federation),
+        _as_json(study.warm_up),
+        study.seed,
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _as_json(section: Any) -> str:
+    adapter: TypeAdapter[Any] = TypeAdapter(type(section))
+    values = adapter.dump_python(section, mode="json")
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))

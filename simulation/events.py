@@ -1,0 +1,47 @@
+"""What a running simulation tells its observer, beside the events of the federation itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..server.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStarted(Event):
+    """A part of the simulation begins; ``stage`` is a short phrase for people."""
+
+    stage: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageProgress(Event):
+    """A part of the simulation is done to this share, from 0 to 1."""
+
+    stage: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteIndexed(Event):
+    """A site's scans are read and its images cached.
+
+    Attributes:
+        site: The site's name.
+        train_patients: Patients to train on.
+        holdout_patients: Patients kept for evaluation.
+        set_aside: Files set aside, by reason.
+    """
+
+    site: str
+    train_patients: int
+    holdout_patients: int
+    set_aside: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSkipped(Event):
+    """The generator could not be measured."""
+
+    reason: str

@@ -1,0 +1,77 @@
+"""Reading every simulated site's scans before the first round, several sites at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..client.settings import DataSettings
+from ..client.site import Site
+from ..client.workspace import open_data
+from ..model.settings import TrainableSettings
+from .pool import map_processes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteSummary:
+    """What a site has, in exact numbers: in a simulation, the sites' data are one's own.
+
+    Attributes:
+        site: The site's name.
+        patients: Patients with usable images.
+        train_patients: Those that are trained on.
+        examples: Images of all patients.
+        captions: Patients and images by caption, without sex and age.
+        set_aside: Files set aside, by reason.
+    """
+
+    site: str
+    patients: int
+    train_patients: int
+    examples: int
+    captions: Mapping[str, tuple[int, int]]
+    set_aside: Mapping[str, int]
+
+
+def index_sites(
+    sites: Sequence[Site],
+    data: DataSettings,
+    trainable: TrainableSettings,
+    *,
+    workers: int,
+    done: Callable[[SiteSummary], None],
+) -> list[SiteSummary]:
+    """Decode and encode all sites' scans into their caches, where they are not there yet.
+
+    A site would do it in its first round. Done before, it is not counted as part of a round,
+    and what a site has can be shown before the training starts.
+
+    Args:
+        sites: The sites.
+        data: How scans become images.
+        trainable: Part of what names a site's opened generator.
+        workers: Sites that are read at the same time.
+        done: Told about each site.
+
+    Returns:
+        A summary for each site, in the order given.
+    """
+    summaries = []
+    tasks = [(site, data, trainable) for site in sites]
+    for summary in map_processes(_index, tasks, workers=workers):
+        done(summary)
+        summaries.append(summary)
+    return summaries
+
+
+def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
+    site, data, trainable = task
+    composition = open_data(site, data, trainable).dataset.composition()
+    return SiteSummary(
+        site=site.name,
+        patients=composition.patients,
+        train_patients=composition.train_patients,
+        examples=composition.examples,
+        captions=composition.captions,
+        set_aside=composition.set_aside,
+    )

@@ -1,0 +1,97 @@
+"""Measuring the generators of a simulation against its sites' real images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..client.site import Site
+from ..client.workspace import open_data
+from ..config.study import Study
+from ..evaluation.real_sets import ImageSet, RealSets
+from ..evaluation.results import EvaluationResult
+from ..evaluation.run import Sampler, evaluate
+from ..model.example import Example
+from ..model.generator import Generator
+from ..model.sampling import sample
+from ..model.storage import load_generator
+
+
+def measure(
+    generators: Mapping[str, Path],
+    sites: Sequence[Site],
+    study: Study,
+    *,
+    gallery: Path,
+    progress: Callable[[str, float], None],
+) -> EvaluationResult:
+    """Compare generators on all sites' images; possible in a simulation only.
+
+    Args:
+        generators: Folders of generators by name, the base first.
+        sites: The sites, whose images are compared with.
+        study: The study.
+        gallery: Folder for the gallery's pictures.
+        progress: Told what is being done and which share is finished.
+
+    Raises:
+        DataError: If the real images are too few.
+    """
+    real = RealSets(
+        train=ImageSet.of(_examples(sites, study, held_out=False)),
+        holdout=ImageSet.of(_examples(sites, study, held_out=True)),
+    )
+    opened = {name: load_generator(folder) for name, folder in generators.items()}
+    return evaluate(
+        {name: _sampler(generator, study) for name, generator in opened.items()},
+        real,
+        study.evaluation,
+        autoencode=_autoencoder(next(iter(opened.values()))),
+        gallery=gallery,
+        progress=progress,
+    )
+
+
+def _examples(
+    sites: Sequence[Site], study: Study, *, held_out: bool
+) -> Iterator[tuple[str, Example]]:
+    """Yield every site's images with keys that tell its patients from other sites'."""
+    for site in sites:
+        dataset = open_data(site, study.data, study.trainable).dataset
+        keys = dataset.holdout_patients if held_out else dataset.train_patients
+        for key in keys:
+            for example in dataset.examples(key):
+                yield f"{site.name}/{key}", example
+
+
+def _sampler(generator: Generator, study: Study) -> Sampler:
+    settings = study.evaluation
+
+    def draw(
+        captions: Sequence[str], positions: NDArray[np.float32], seed: int
+    ) -> NDArray[np.float32]:
+        return sample(
+            generator,
+            captions,
+            positions=positions.tolist(),
+            guidance_scale=settings.guidance_scale,
+            steps=settings.steps,
+            seed=seed,
+        )
+
+    return draw
+
+
+def _autoencoder(generator: Generator) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    def through(images: NDArray[np.float32]) -> NDArray[np.float32]:
+        parts = [
+            generator.decode(generator.encode(batch[:, None]))[:, 0].cpu()
+            for batch in torch.from_numpy(images).split(64)
+        ]
+        return torch.cat(parts).numpy()
+
+    return through

@@ -1,0 +1,113 @@
+"""Everything a simulation found, in the form that is stored and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from .. import __version__
+from ..client.site import Site
+from ..client.workspace import open_generator
+from ..config.study import Study, study_digest
+from ..evaluation.results import EvaluationResult
+from ..model.storage import generator_digest
+from ..report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
+from ..server.history import HistoryEntry
+from ..server.terms import study_at_site
+from .indexing import SiteSummary
+from .spending import epsilon_by_round, site_privacy
+
+
+def run_results(
+    study: Study,
+    sites: Sequence[Site],
+    summaries: Sequence[SiteSummary],
+    history: Sequence[HistoryEntry],
+    evaluation: EvaluationResult | None,
+) -> RunResults:
+    """Put together what ``results.json`` holds.
+
+    Args:
+        study: The study.
+        sites: Its sites.
+        summaries: What each of them has.
+        history: Each site's part in each round.
+        evaluation: What was measured, if anything was.
+    """
+    by_name = {summary.site: summary for summary in summaries}
+    private = study.privacy.enabled
+    base = sites[0].base
+    known_as = study_at_site(study, generator_digest(base))
+    spent = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
+    return RunResults(
+        fedscan=__version__,
+        name=study.name,
+        study_digest=study_digest(study),
+        private=private,
+        seconds=_training_seconds(history),
+        generator=_generator_info(study, sites[0]),
+        sites=tuple(_site_report(site, by_name[site.name], study) for site in sites),
+        rounds=tuple(
+            SiteRound(
+                round=entry.round,
+                site=entry.site,
+                code=entry.code,
+                update_norm=entry.update_norm,
+                cosine=entry.cosine,
+                seconds=entry.seconds,
+                epsilon=spent.get(entry.site, {}).get(entry.round),
+                bytes_sent=entry.bytes_sent,
+                bytes_received=entry.bytes_received,
+            )
+            for entry in history
+        ),
+        settings=_settings(study),
+        evaluation=evaluation,
+    )
+
+
+def _training_seconds(history: Sequence[HistoryEntry]) -> float:
+    """Sum the rounds, each as long as its slowest site: right also where a run was resumed."""
+    longest: dict[int, float] = {}
+    for entry in history:
+        longest[entry.round] = max(entry.seconds, longest.get(entry.round, 0.0))
+    return sum(longest.values())
+
+
+def _generator_info(study: Study, site: Site) -> GeneratorInfo:
+    opened = open_generator(site.base, study.trainable, site.device)
+    return GeneratorInfo(
+        size=study.generator.size,
+        image_size=opened.generator.image_size,
+        parameters=sum(value.numel() for value in opened.generator.parameters()),
+        trained_parameters=sum(value.numel() for value in opened.parameters.values()),
+        trained_subset=study.trainable.subset,
+        base=f"{site.base.name} {opened.digest[:12]}",
+    )
+
+
+def _site_report(site: Site, summary: SiteSummary, study: Study) -> SiteReport:
+    privacy = study.privacy
+    return SiteReport(
+        name=site.name,
+        train_patients=summary.train_patients,
+        holdout_patients=summary.patients - summary.train_patients,
+        images=summary.examples,
+        set_aside=dict(summary.set_aside),
+        privacy=(
+            site_privacy(site, ceiling=privacy.epsilon, delta=privacy.delta)
+            if privacy.enabled
+            else None
+        ),
+    )
+
+
+def _settings(study: Study) -> dict[str, dict[str, Any]]:
+    """Return all settings by section; those outside any section as section "study"."""
+    adapter: TypeAdapter[Any] = TypeAdapter(Study)
+    values: Mapping[str, Any] = adapter.dump_python(study, mode="json")
+    single = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    sections = {key: value for key, value in values.items() if isinstance(value, dict)}
+    return {"study": single, **sections}

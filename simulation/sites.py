@@ -1,0 +1,80 @@
+"""The simulated sites: their folders of DICOM, their state and the policy each is given."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flwr.app import UserConfig
+
+from ..client.policy import SitePolicy, write_policy
+from ..client.site import Site
+from ..config.study import Study
+from ..errors import DataError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
+    """Make one site of every folder in ``data``.
+
+    Args:
+        data: Folder whose subfolders are the sites' DICOM files.
+        state: Folder that gets one subfolder per site, for what a site keeps.
+        base: Folder of the generator that the study starts from.
+
+    Returns:
+        The sites, sorted by name.
+
+    Raises:
+        DataError: If there is no folder, or a name cannot be a site's.
+    """
+    folders = sorted(path for path in data.glob("*") if path.is_dir() and path.name[0] != ".")
+    if not folders:
+        raise DataError(
+            f"{data} has no site folders.",
+            hint="Give the folder above the sites: each of its subfolders is one hospital.",
+        )
+    for folder in folders:
+        if not _NAME.fullmatch(folder.name):
+            raise DataError(
+                f"The folder {folder.name!r} cannot name a site.",
+                hint="Use up to 64 letters, digits, '.', '_' and '-'.",
+            )
+    return [
+        Site(name=folder.name, data=folder, state=state / folder.name, base=base)
+        for folder in folders
+    ]
+
+
+def write_policies(sites: list[Site], study: Study) -> None:
+    """Give every simulated site a policy that allows just what the study asks.
+
+    A real site writes its own; here the person who runs the simulation speaks for the sites.
+    """
+    evaluation = study.evaluation
+    policy = SitePolicy(
+        epsilon_ceiling=study.privacy.epsilon,
+        delta=study.privacy.delta,
+        min_noise_multiplier=0.0,
+        max_clip_norm=study.privacy.clip_norm,
+        max_sample_rate=study.privacy.sample_rate,
+        max_steps_per_round=study.local.steps,
+        min_patients=1,
+        allowed_subsets=(study.trainable.subset,),
+        burned_in=study.data.burned_in,
+        allow_non_private=not study.privacy.enabled or evaluation.non_private or evaluation.pooled,
+    )
+    for site in sites:
+        write_policy(site.policy, policy)
+
+
+def node_config(site: Site) -> UserConfig:
+    """Return the node configuration that :meth:`Site.from_config` reads."""
+    return {
+        "site": site.name,
+        "data": str(site.data),
+        "state": str(site.state),
+        "base": str(site.base),
+        "device": site.device,
+    }

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flwr.clientapp import ClientApp
+
+# Worker processes import the toy sites by name, so a path to them must be on sys.path.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fedscan.errors import FedscanError
+from fedscan.server.checkpoint import Checkpoints, FederationState
+from fedscan.server.collect import Collector
+from fedscan.server.events import Event
+from fedscan.server.history import History
+from fedscan.server.rounds import Rounds
+from fedscan.server.settings import FederationSettings
+from fedscan.simulation.grid import InProcessGrid
+from toy_sites import MODEL, Behaviour, toy_app
+
+
+class Federation:
+    """Toy sites and the real server's rounds over them; runs resume where the last one ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.history = History(folder / "history.jsonl")
+        self.checkpoints_folder = folder / "checkpoints"
+        self.events: list[Event] = []
+        self.complaints: list[FedscanError] = []
+        self.skipped: list[tuple[str, str]] = []
+
+    def run(
+        self,
+        behaviours: dict[str, Behaviour] | None = None,
+        *,
+        sites: list[str] | None = None,
+        app: Callable[[], ClientApp] | None = None,
+        workers: int = 1,
+        **settings: Any,
+    ) -> FederationState:
+        chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)
+        checkpoints = Checkpoints(self.checkpoints_folder, study="0", kept=chosen.checkpoints_kept)
+        state = checkpoints.latest(lambda name, reason: self.skipped.append((name, reason)))
+        state = state or FederationState(round=0, model=MODEL)
+        self.history.rewind(state.round)
+        toy = toy_app(behaviours or {})
+        configs = [{"site": site} for site in sites or ["site-1", "site-2", "site-3"]]
+        with InProcessGrid(app or (lambda: toy), configs, workers=workers) as grid:
+            collector = Collector(
+                grid=grid,
+                settings=chosen,
+                observe=self.events.append,
+                complain=self.complaints.append,
+            )
+            rounds = Rounds(
+                collector=collector,
+                base="0" * 64,
+                terms={},
+                checkpoints=checkpoints,
+                history=self.history,
+            )
+            return rounds.run(state)
+
+    def codes(self, number: int) -> dict[str, str]:
+        return {one.site: one.code for one in self.history.entries() if one.round == number}
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Federation:
+    return Federation(tmp_path)
