@@ -26,7 +26,7 @@ from .segmentation import write_segmentation
 from .settings import PhantomSettings
 
 #: Lowest and highest slice in mm of template space: from the skull base to the vertex.
-_COVERAGE = (-48.0, 80.0)
+_COVERAGE = (-46.0, 74.0)
 
 
 @dataclass(frozen=True)

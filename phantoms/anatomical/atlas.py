@@ -113,8 +113,8 @@ def _coarse_vectors(weight: Field, distance: Field, spacing: float) -> NDArray[n
 
 
 def _thin(field: Field, spacing: float) -> Field:
-    """Bring a field onto the coarse grid, averaged first so that its kinks do not alias."""
-    smooth = ndimage.gaussian_filter(field, 2.5 / spacing)
+    """Bring a field onto the coarse grid, averaged first so that its kinks do not fold space."""
+    smooth = ndimage.gaussian_filter(field, 3.5 / spacing)
     step = round(COARSE / spacing)
     return np.ascontiguousarray(smooth[::step, ::step, ::step], np.float32)
 

@@ -59,8 +59,10 @@ def _inner_skull(brain: Brain) -> Field:
     tissue = (brain.grey + brain.white) > 0.35
     # Thin leftovers of the average (tips of the temporal poles) would make spurs of skull.
     tissue = ndimage.binary_opening(tissue, iterations=max(1, round(3.0 / spacing)))
-    grown = ndimage.distance_transform_edt(~tissue, sampling=spacing) < 12.0
-    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > 12.0 - 2.5
+    grown = ndimage.distance_transform_edt(~tissue, sampling=spacing) < 9.0
+    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > 9.0 - 1.8
+    # The cistern between brain stem and frontal lobes is too wide for the closing to bridge.
+    closed |= ellipsoid(axes(spacing), (0.0, -6.0, -20.0), (13.0, 15.0, 9.0)) < 0.0
     distance = ndimage.distance_transform_edt(~closed, sampling=spacing)
     distance -= ndimage.distance_transform_edt(closed, sampling=spacing)
     return np.asarray(ndimage.gaussian_filter(distance, 3.0 / spacing), np.float32)
@@ -72,7 +74,7 @@ def _skull_thickness(grid: Axes) -> Field:
     temple = np.exp(-((np.abs(x) - 68.0) ** 2 / 900.0 + y**2 / 1600.0 + (z + 15.0) ** 2 / 1200.0))
     behind = np.exp(-((y - 105.0) ** 2 / 1200.0 + x**2 / 1600.0 + (z + 5.0) ** 2 / 2000.0))
     front = np.exp(-((y + 80.0) ** 2 / 500.0 + x**2 / 1200.0 + (z - 5.0) ** 2 / 900.0))
-    return np.asarray(7.0 - 3.2 * temple + 3.0 * behind + 1.5 * front, np.float32)
+    return np.asarray(6.2 - 2.7 * temple + 2.4 * behind + 1.2 * front, np.float32)
 
 
 def _outer_surface(grid: Axes, inside: Field, thickness: Field) -> Field:

@@ -53,12 +53,12 @@ def draw_head(
         lesion: Whether the brain has a lesion.
     """
     ageing = float(np.clip((age - 20) / 65.0, 0.0, 1.0)) ** 1.5
-    ventricles = float(np.clip(-0.6 + 5.6 * ageing + rng.normal(0.0, 0.7), -2.0, 6.5))
+    ventricles = float(np.clip(-0.8 + 7.3 * ageing + rng.normal(0.0, 0.8), -2.5, 8.0))
     cortex = float(np.clip(2.6 * ageing + rng.normal(0.0, 0.25), -0.3, 3.2))
     shape = atlas.ventricle_push.shape[1:]
     displacement = 2.2 * _smooth(rng, (3, *shape), 26.0)
     # Each brain has its own folds, but no bone is as bumpy.
-    displacement += 1.7 * _smooth(rng, (3, *shape), 9.0) * atlas.interior
+    displacement += 1.6 * _smooth(rng, (3, *shape), 9.0) * atlas.interior
     displacement += ventricles * atlas.ventricle_push + cortex * atlas.cortex_pull
     lesions = draw_lesions(rng, atlas.lesion_sites) if lesion else ()
     points = np.indices(shape) * COARSE + np.reshape(BOX_LOW, (3, 1, 1, 1))
