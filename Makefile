@@ -14,7 +14,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: demo test lint format docs clean help
+.PHONY: help demo test lint format docs clean
 
 help:
 	@echo "make demo    set up, write three phantom hospitals, train across them, report"
