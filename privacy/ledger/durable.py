@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...files import sync_folder
+
 #: Mode of files that anyone in the site's group may read, and of those only the owner may.
 SHARED, PRIVATE = 0o640, 0o600
 
@@ -18,15 +20,6 @@ def write_all(descriptor: int, data: bytes) -> None:
     remaining = memoryview(data)
     while remaining:
         remaining = remaining[os.write(descriptor, remaining) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a synced file without a name is lost."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def create_file(path: Path, data: bytes, mode: int) -> None:

@@ -15,7 +15,8 @@ import secrets
 from pathlib import Path
 
 from ...errors import LedgerError
-from .durable import PRIVATE, create_file, erase_file, make_folder, sync_folder
+from ...files import sync_folder
+from .durable import PRIVATE, create_file, erase_file, make_folder
 
 FOLDER = "secrets"
 SECRET_BYTES = 32

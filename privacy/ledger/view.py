@@ -163,4 +163,6 @@ class LedgerView:
 
 
 def _shown(mechanism: SubsampledGaussian) -> str:
-    return f"{mechanism.steps} × (q {mechanism.sample_rate:g}, σ {mechanism.noise_multiplier:g})"
+    return (
+        f"{mechanism.steps} x (q {mechanism.sample_rate:g}, sigma {mechanism.noise_multiplier:g})"
+    )
