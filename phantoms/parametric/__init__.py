@@ -2,5 +2,12 @@
 
 from .patient import BODY_PARTS, draw_patient
 from .sampler import sample_examples
+from .volume import ParametricVolume, parametric_volume
 
-__all__ = ["BODY_PARTS", "draw_patient", "sample_examples"]
+__all__ = [
+    "BODY_PARTS",
+    "ParametricVolume",
+    "draw_patient",
+    "parametric_volume",
+    "sample_examples",
+]

@@ -48,7 +48,8 @@ class Canvas:
         window: Window = (slice(None),) * self.points.x.ndim
         points = self.points
         if solid.box is not None:
-            found = points.window(solid.box + np.array([[-width], [width]], np.float32) / 2)
+            margin = np.array([[-width], [width]], np.float32) * np.float32(0.5)
+            found = points.window(solid.box + margin)
             if found is None:
                 return
             window = found

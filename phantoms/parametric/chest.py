@@ -9,8 +9,8 @@ from .chest_findings import chest_findings
 from .chest_organs import airways, great_vessels, heart, lungs, mediastinum, upper_belly
 from .chest_wall import breasts, rib_layers, shoulder_layers, torso, wall_layers
 from .combine import grown, intersection
-from .lung_vessels import grow_vessels, vessel_solids
-from .scene import Layer, Scene, of
+from .lung_vessels import grow_vessels, vessel_layer
+from .scene import Scene, of
 from .solids import ellipsoid, half_space, rotation
 from .spine import Spine
 from .textures import Warp
@@ -56,7 +56,7 @@ def chest_scene(rng: np.random.Generator, finding: str, sex: str, years: float) 
         of("fat", middle),
         of("soft", grown(body, 3.5)),
         of("lung", air),
-        Layer("lung vessel", vessel_solids(vessels), within=air, films=False),
+        vessel_layer(vessels, air),
         of("heart muscle", body),
         of("blood", *chambers),
         *great_vessels(build, spine),
@@ -77,5 +77,5 @@ def chest_scene(rng: np.random.Generator, finding: str, sex: str, years: float) 
         enlarged_heart=other == "heart",
         sex=sex,
         years=years,
-        vessels=tuple(vessels),
+        vessels=vessels,
     )

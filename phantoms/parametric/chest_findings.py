@@ -53,21 +53,21 @@ def _consolidations(build: Build, lungs: Solid, domes: float) -> list[Layer]:
     layers = []
     for _ in range(int(rng.choice((1, 2, 3), p=(0.5, 0.3, 0.2)))):
         centre = _spot(build, domes)
-        radii = rng.uniform(28, 58) * rng.uniform(0.75, 1.3, 3)
+        radii = rng.uniform(30, 60) * rng.uniform(0.75, 1.3, 3)
         body = ellipsoid(centre, radii, rotation(*rng.uniform(-0.6, 0.6, 3)))
-        body = roughened(body, rough, rng.uniform(4, 10)).hazy(rng.uniform(6, 26))
+        body = roughened(body, rough, rng.uniform(4, 10)).hazy(rng.uniform(6, 22))
         if rng.random() < 0.4:  # a fissure bounds the lobe sharply
             down = rng.choice((-1.0, 1.0))
             normal = np.array([0, 0.6, 1]) * down / np.sqrt(1.36)
             body = intersection(body, half_space(normal, float(normal @ centre) + 8))
-        layers.append(of("opacity", body, alpha=rng.uniform(0.45, 0.97), within=lungs))
+        layers.append(of("opacity", body, alpha=rng.uniform(0.65, 1.0), within=lungs))
     return layers
 
 
 def _peripheral_haze(build: Build, lungs: Solid, ribs: Solid) -> list[Layer]:
     rng = build.rng
     patches = build.noise.field(rng.uniform(60, 100))
-    cover = np.float32(rng.uniform(-0.4, 0.6))
+    cover = np.float32(rng.uniform(-0.1, 0.8))
     rim = np.float32(rng.uniform(18, 40))
     lower = np.float32(rng.uniform(0.002, 0.009))
 
@@ -77,8 +77,8 @@ def _peripheral_haze(build: Build, lungs: Solid, ribs: Solid) -> list[Layer]:
         depth = -8 - points.distance(ribs)
         return np.maximum(np.float32(-14) * wanted, (depth - rim) * np.float32(0.8))
 
-    haze = Solid(measure, lungs.box).hazy(rng.uniform(10, 24))
-    return [of("opacity", haze, alpha=rng.uniform(0.3, 0.7), within=lungs)]
+    haze = Solid(measure, lungs.box).hazy(rng.uniform(8, 18))
+    return [of("opacity", haze, alpha=rng.uniform(0.5, 0.9), within=lungs)]
 
 
 def _effusion(build: Build, lungs: Solid, domes: float) -> list[Layer]:

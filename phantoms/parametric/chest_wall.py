@@ -33,9 +33,11 @@ def torso(build: Build) -> Solid:
         ellipsoid(build.at(s * 118, 16, 98), build.radii(66, 58, 50), rotation(roll=s * 0.35))
         for s in (-1, 1)
     ]
-    yoke = ellipsoid(build.at(0, 30, 118), build.radii(120, 44, 34))
+    slopes = [
+        segment(build.at(s * 20, 26, 150), build.at(s * 112, 26, 100), 36, 38) for s in (-1, 1)
+    ]
     neck = segment(build.at(0, 18, 60), build.at(0, 2, 280), 60 * build.size, 56 * build.size)
-    return union(trunk, *pads, yoke, neck, blend=28).kept()
+    return union(trunk, *pads, *slopes, neck, blend=24).kept()
 
 
 def wall_layers(build: Build, skin: Solid) -> list[Layer]:

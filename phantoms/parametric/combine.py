@@ -17,22 +17,34 @@ def _widened(box: Floats | None, margin: float) -> Floats | None:
 def union(*solids: Solid, blend: float = 0.0) -> Solid:
     """Union; ``blend`` rounds the joints over about so many millimetres.
 
-    The rounding is Quilez's polynomial smooth minimum.
+    The rounding is Quilez's polynomial smooth minimum. Distances hold near the surface only,
+    and the first solid is the one evaluated everywhere: name the largest first.
     """
     boxes = [solid.box for solid in solids if solid.box is not None]
     box = None
     if len(boxes) == len(solids):
         box = np.stack([np.min([b[0] for b in boxes], 0), np.max([b[1] for b in boxes], 0)])
 
+    margin = 2 * blend + 12
+
     def measure(points: Points) -> Floats:
-        first, *rest = (points.distance(solid) for solid in solids)
-        for other in rest:
+        total = points.distance(solids[0]).copy()
+        for solid in solids[1:]:
+            window = (slice(None),) * total.ndim
+            if solid.box is not None:
+                # Farther away it cannot change what is near the surface.
+                found = points.window(solid.box + np.array([[-margin], [margin]], np.float32))
+                if found is None:
+                    continue
+                window = found
+            other, first = points.crop(window).distance(solid), total[window]
             if blend:
-                near = np.clip(0.5 + (other - first) * np.float32(0.5 / blend), 0, 1)
-                first = other + near * (first - other) - np.float32(blend) * near * (1 - near)
+                near = np.clip((other - first) * np.float32(0.5 / blend) + np.float32(0.5), 0, 1)
+                joint = np.float32(blend) * near * (1 - near)
+                total[window] = other + near * (first - other) - joint
             else:
-                first = np.minimum(first, other)
-        return first
+                np.minimum(first, other, out=first)
+        return total
 
     return Solid(measure, _widened(box, blend / 4))
 

@@ -86,7 +86,7 @@ def finish(rng: np.random.Generator, values: TissueValues, image: Floats) -> Flo
         return hounsfield_to_model(image + np.float32(rng.uniform(1.5, 9)) * noise)
     strength = rng.uniform(0.0, 0.25)
     image = image * np.exp(np.float32(strength) * smooth_map(rng, image.shape, 2))
-    sigma = np.float32(rng.uniform(0.005, 0.04))
+    sigma = np.float32(rng.uniform(0.004, 0.028))
     # Magnitude images of complex noise: Rician, so the air is not quite black.
     other = rng.standard_normal(image.shape, np.float32)
     image = np.hypot(image + sigma * noise, sigma * other)

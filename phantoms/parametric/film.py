@@ -21,24 +21,27 @@ def expose(rng: np.random.Generator, path: Floats) -> Floats:
         float32 ``[H, W]`` in [-1, 1]; dense is bright.
     """
     size = path.shape[0]
-    # Scatter veils contrast; processing that removes it overshoots.
-    film = path + np.float32(rng.uniform(-0.4, 0.25)) * gaussian_filter(path, size / 9)
+    # Scattered quanta fog the film, most where few come straight through.
+    straight = np.exp(-path)
+    # What passes beside the patient scatters little.
+    fog = gaussian_filter(np.minimum(straight, np.float32(0.15)), size / 6, mode="nearest")
+    film = -np.log(straight + np.float32(rng.uniform(0.03, 0.5)) * fog)
+    # Processing evens out what is brighter or darker at large.
+    film -= np.float32(rng.uniform(0.0, 0.4)) * gaussian_filter(film, size / 8, mode="nearest")
     film *= 1 + np.float32(rng.uniform(0, 0.06)) * smooth_map(rng, path.shape, 2)
-    # The detector sees exponentials: a gentle curve between its log and linear display.
-    linear = np.float32(rng.uniform(0.0, 0.6))
-    film = (1 - linear) * film - linear * 6 * np.exp(-np.maximum(film, 0) / 3)
     blur = rng.uniform(0.0, 0.6) * size / 64
     if blur > 0.25:
         film = gaussian_filter(film, blur)
     noise = rng.standard_normal(path.shape, np.float32) * np.float32(rng.uniform(0.001, 0.014))
     film += noise * np.exp(np.clip(path, 0, 6) / 5)  # fewer quanta arrive behind dense parts
-    low, high = float(rng.uniform(0.2, 5)), float(rng.uniform(95, 99.9))
-    image = (percentile_to_model(film, low, high) + 1) / 2
+    low, high = float(rng.uniform(0.2, 5)), float(rng.uniform(90, 99.8))
+    image: Floats = (percentile_to_model(film, low, high) + 1) / np.float32(2)
     image **= np.float32(rng.uniform(0.75, 1.7))
     bend = np.float32(rng.uniform(0, 0.5))  # the S-shaped curve of film and display
-    image = (1 - bend) * image + bend * (image * image * (3 - 2 * image))
+    image += bend * (image * image * (3 - 2 * image) - image)
     floor = rng.uniform(0, 0.2) if rng.random() < 0.3 else 0.0
-    image = np.float32(floor) + image * np.float32(rng.uniform(0.85, 1.0) - floor)
+    image *= np.float32(rng.uniform(0.85, 1.0) - floor)
+    image += np.float32(floor)
     _mark(rng, image)
     return np.clip(image * 2 - 1, -1, 1).astype(np.float32)
 
@@ -54,9 +57,9 @@ def _mark(rng: np.random.Generator, image: Floats) -> None:
     if rng.random() < 0.15:
         edge = int(rng.integers(1, 4 * unit))
         value = np.float32(rng.choice((0.0, 1.0), p=(0.8, 0.2)))
-        side = rng.integers(0, 4)
+        side = int(rng.integers(0, 4))
         np.rot90(image, side)[:edge] = value
-    if rng.random() < 0.15:
+    if rng.random() < 0.1:
         for _ in range(int(rng.integers(1, 4))):
             _draw_lead(rng, image)
 

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from ...model.conditions import LABEL
 from .canvas import Canvas
 from .points import Points
-from .scene import Scene
+from .scene import Scene, Vessels
 from .solids import Floats
 from .tissue import TISSUES
 
 VIEWS = ("PA", "AP", "lateral")
 #: Distance from X-ray source to detector in millimetres; AP films are taken from nearer.
 _SOURCE = {"PA": 1800.0, "AP": 1050.0, "lateral": 1800.0}
-_DEPTH_SAMPLES = 28
+_DEPTH_SAMPLES = 26
 #: Attenuation of water per millimetre at about 60 keV effective energy.
 _WATER = 0.0205
 
@@ -119,14 +119,14 @@ def path_integrals(
     canvas = scene.paint(geometry.points(scene), _attenuations(rng), film=True)
     path = canvas.values[0].sum(axis=1)
     path *= np.float32(geometry.step)
-    if scene.vessels:
-        _add_vessels(path, scene, geometry)
+    if scene.vessels is not None:
+        _add_vessels(path, scene, scene.vessels, geometry)
     return path, canvas
 
 
 def _attenuations(rng: np.random.Generator) -> dict[str, Floats]:
     """Attenuation per millimetre of each tissue at a random effective energy."""
-    bone, lung = rng.uniform(0.8, 1.9), rng.uniform(0.9, 1.9)
+    bone, lung = rng.uniform(0.7, 1.7), rng.uniform(0.9, 1.9)
     table = {}
     for name, tissue in TISSUES.items():
         hu = tissue.hu * bone if tissue.hu > 150 else tissue.hu
@@ -135,19 +135,15 @@ def _attenuations(rng: np.random.Generator) -> dict[str, Floats]:
     return table
 
 
-def _add_vessels(path: Floats, scene: Scene, geometry: Projection) -> None:
+def _add_vessels(path: Floats, scene: Scene, vessels: Vessels, geometry: Projection) -> None:
     """Add thin tubes, which samples in depth would miss, by their cross-sections.
 
     Each tube is cut into short pieces, and each piece into five strands whose shares follow
     the chord lengths of a disc; a strand's integral is spread over its four nearest pixels.
     """
     pixel, size = geometry.pixel, geometry.size
-    starts, ends = (
-        geometry.project(scene.place(np.stack(nodes)))
-        for nodes in zip(*((v.start, v.end) for v in scene.vessels), strict=True)
-    )
-    radii = np.array([vessel.radius for vessel in scene.vessels], np.float32)
-    spatial = np.linalg.norm([v.end - v.start for v in scene.vessels], axis=1)
+    starts, ends = (geometry.project(scene.place(n)) for n in (vessels.starts, vessels.ends))
+    radii, spatial = vessels.radii, np.linalg.norm(vessels.ends - vessels.starts, axis=1)
     steps = ends - starts
     lengths = np.linalg.norm(steps, axis=1) + 1e-3
     counts = np.ceil(lengths / (0.6 * pixel)).astype(int) + 1
@@ -194,5 +190,5 @@ def projected_labels(canvas: Canvas, step: float) -> NDArray[np.uint8]:
     mask[thickness("bone") > 26] = LABEL["bone"]
     mask[lung > 30] = LABEL["lung"]
     mask[thickness("heart") > 34] = LABEL["heart"]
-    mask[(lesion > 9) & (lung > 14)] = LABEL["lesion"]
+    mask[(lesion > 16) & (lung > 14)] = LABEL["lesion"]
     return mask

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,40 +26,39 @@ class Layer:
         within: Solid that clips them.
         slices: Whether slices show the layer.
         films: Whether projections show it.
+        boxes: The solids' boxes, float32 ``[n, 2, 3]``, where all have one; without them
+            every solid is looked at.
     """
 
     tissue: str
-    solids: tuple[Solid, ...]
+    solids: Sequence[Solid]
     alpha: float = 1.0
     within: Solid | None = None
     slices: bool = True
     films: bool = True
-    boxes: Floats | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        boxes = [solid.box for solid in self.solids if solid.box is not None]
-        stacked = np.stack(boxes) if len(boxes) == len(self.solids) > 1 else None
-        object.__setattr__(self, "boxes", stacked)
+    boxes: Floats | None = None
 
 
 def of(tissue: str, *solids: Solid, alpha: float = 1.0, within: Solid | None = None) -> Layer:
     """Make a layer of a tissue from solids."""
-    return Layer(tissue, solids, alpha, within)
+    boxes = [solid.box for solid in solids if solid.box is not None]
+    all_bounded = len(boxes) == len(solids) > 1
+    return Layer(tissue, solids, alpha, within, boxes=np.stack(boxes) if all_bounded else None)
 
 
 @dataclass(frozen=True, eq=False)
-class Vessel:
-    """A thin straight tube in the lung; projections draw it by formula, being so thin.
+class Vessels:
+    """Thin straight tubes in the lungs; projections draw them by formula, being so thin.
 
     Attributes:
-        start: First end (x, y, z), millimetres.
-        end: Other end.
-        radius: Radius in millimetres.
+        starts: First ends (x, y, z) in millimetres, float32 ``[n, 3]``.
+        ends: Other ends, float32 ``[n, 3]``.
+        radii: Radii in millimetres, float32 ``[n]``.
     """
 
-    start: Floats
-    end: Floats
-    radius: float
+    starts: Floats
+    ends: Floats
+    radii: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +78,7 @@ class Scene:
         enlarged_heart: Whether the finding is the heart's size, which no lesion label shows.
         sex: Word of the closed vocabulary.
         years: Age.
-        vessels: Thin tubes that projections draw by formula.
+        vessels: Thin tubes that projections draw by formula, where there are any.
     """
 
     body_part: str
@@ -93,7 +93,7 @@ class Scene:
     enlarged_heart: bool = False
     sex: str
     years: float
-    vessels: tuple[Vessel, ...] = ()
+    vessels: Vessels | None = None
 
     def points(self, x: Floats, y: Floats, z: Floats, soft: float) -> Points:
         """Move scanner coordinates into the anatomy: turn, then warp.
@@ -140,7 +140,7 @@ class Scene:
                 continue
             chosen = layer.solids
             if layer.boxes is not None:
-                chosen = tuple(chosen[i] for i in points.near(layer.boxes))
+                chosen = [chosen[i] for i in points.near(layer.boxes)]
             label = TISSUES[layer.tissue].label
             for solid in chosen:
                 canvas.paint(solid, values[layer.tissue], label, layer.alpha, layer.within)

@@ -62,7 +62,8 @@ class Spine:
         """Bodies, discs, arches, processes, canal and cord."""
         gaps = outside(self.discs(float(self.period) * 0.3))
         arch = intersection(self.pillar(self.radius * 1.35, self.radius * 0.95, 1.1), gaps)
-        side = intersection(self.pillar(self.radius * 1.2, self.radius * 1.75, 3.2), gaps)
+        levels = outside(self.discs(float(self.period) * 0.66))
+        side = intersection(self.pillar(self.radius * 1.2, self.radius * 1.75, 3.2), levels)
         process = intersection(self.pillar(self.radius * 2.5, self.radius * 0.34, 0.4), gaps)
         canal = self.radius * 1.38
         return [

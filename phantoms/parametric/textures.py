@@ -86,7 +86,7 @@ class Warp:
     shifts: Floats
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, size: float, wavelength: float, count: int = 4) -> Warp:
+    def draw(cls, rng: np.random.Generator, size: float, wavelength: float, count: int = 3) -> Warp:
         """Draw a warp of about ``size`` millimetres (standard deviation per direction)."""
         directions = rng.standard_normal((count, 3))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
