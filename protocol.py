@@ -13,7 +13,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -28,9 +28,15 @@ from .errors import ProtocolError
 #: Raised whenever a message changes its meaning; both sides must agree exactly.
 PROTOCOL_VERSION = 1
 
-#: Names of the two records of every message.
+#: Names of the records of every message. A request has a third one with what the warm-up changed.
 CONFIG = "fedscan"
 ARRAYS = "trainable"
+START = "start"
+
+#: Name of the query for the statistics that the warm-up begins with, and of its answer's tensors.
+STATISTICS = "statistics"
+SUMS = "sums"
+DEVIATION = "deviation"
 
 #: Codes of a reply. Everything else that went wrong is the code of a fedscan error.
 OK = "ok"
@@ -58,11 +64,12 @@ class RoundRequest:
     """What the coordinator asks of every site in one round; the same for all of them.
 
     Attributes:
-        round: Number of the round, from 1.
+        round: Number of the round, from 1; 0 asks for statistics and carries no tensors.
         rounds: Rounds of the whole study: a site calibrates its noise for all of them.
         base: Digest of the public generator that the tensors belong to (64 hex digits).
         terms: Sections of the study that bind a site, by name, each as JSON text.
         tensors: The current trainable tensors by name.
+        start: Tensors of the base that the warm-up changed, the same in every round.
     """
 
     round: int
@@ -70,6 +77,7 @@ class RoundRequest:
     base: str
     terms: Mapping[str, str]
     tensors: Tensors
+    start: Tensors = field(default_factory=dict)
 
     def study(self) -> str:
         """Return what names the study across its rounds: the digest of all but the tensors."""
@@ -84,6 +92,8 @@ class RoundRequest:
         """
         content = hashlib.sha256(f"{self.study()}:{self.round}:".encode())
         content.update(tensors_digest(self.tensors).encode())
+        if self.start:
+            content.update(tensors_digest(self.start).encode())
         return content.hexdigest()
 
     def to_records(self) -> RecordDict:
@@ -98,7 +108,9 @@ class RoundRequest:
                 "terms": [self.terms[name] for name in sorted(self.terms)],
             }
         )
-        return RecordDict({CONFIG: config, ARRAYS: _to_arrays(self.tensors)})
+        return RecordDict(
+            {CONFIG: config, ARRAYS: _to_arrays(self.tensors), START: _to_arrays(self.start)}
+        )
 
     @classmethod
     def from_records(cls, records: RecordDict) -> RoundRequest:
@@ -107,19 +119,22 @@ class RoundRequest:
         Raises:
             ProtocolError: If anything is missing, unknown, of a wrong type or out of range.
         """
-        config, tensors = _open(
-            records, {"version", "round", "rounds", "base", "term-names", "terms"}
+        config, tensors, start = _open(
+            records,
+            {"version", "round", "rounds", "base", "term-names", "terms"},
+            (ARRAYS, START),
         )
         rounds = _integer(config, "rounds", 1, 1_000_000)
         names, texts = _texts(config, "term-names"), _texts(config, "terms")
         if len(names) != len(texts) or len(set(names)) != len(names):
             raise _wrong("term-names", "must be distinct, one for each of the terms")
         return cls(
-            round=_integer(config, "round", 1, rounds),
+            round=_integer(config, "round", 0, rounds),
             rounds=rounds,
             base=_matching(config, "base", _HEX),
             terms=MappingProxyType(dict(zip(names, texts, strict=True))),
             tensors=tensors,
+            start=start,
         )
 
 
@@ -161,7 +176,9 @@ class RoundReply:
         Raises:
             ProtocolError: If anything is missing, unknown, of a wrong type or out of range.
         """
-        config, tensors = _open(records, {"version", "site", "request", "code", "weight"})
+        config, tensors = _open(
+            records, {"version", "site", "request", "code", "weight"}, (ARRAYS,)
+        )
         code = config["code"]
         if code not in CODES:
             raise _wrong("code", "is not a known code")
@@ -196,15 +213,13 @@ def _to_arrays(tensors: Tensors) -> ArrayRecord:
     )
 
 
-def _open(records: RecordDict, keys: set[str]) -> tuple[ConfigRecord, Tensors]:
-    """Check a message's outline; return its config and its decoded tensors."""
-    if set(records) != {CONFIG, ARRAYS}:
-        raise _wrong("records", f"must be exactly {CONFIG} and {ARRAYS}")
-    config, arrays = records[CONFIG], records[ARRAYS]
+def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[Any, ...]:
+    """Check a message's outline; return its config and the decoded tensors of its records."""
+    if set(records) != {CONFIG, *arrays}:
+        raise _wrong("records", f"must be exactly {', '.join((CONFIG, *arrays))}")
+    config = records[CONFIG]
     if not isinstance(config, ConfigRecord):
         raise _wrong(CONFIG, "must be a ConfigRecord")
-    if not isinstance(arrays, ArrayRecord):
-        raise _wrong(ARRAYS, "must be an ArrayRecord")
     # The version first: another version may well have other keys.
     version = config.get("version")
     if type(version) is not int or version != PROTOCOL_VERSION:
@@ -214,9 +229,15 @@ def _open(records: RecordDict, keys: set[str]) -> tuple[ConfigRecord, Tensors]:
         )
     if set(config) != keys:
         raise _wrong(CONFIG, f"must have exactly the keys {', '.join(sorted(keys))}")
-    if len(arrays) > _MAX_TENSORS:
-        raise _wrong(ARRAYS, f"must hold at most {_MAX_TENSORS} tensors")
-    return config, MappingProxyType({name: _decode(name, arrays[name]) for name in sorted(arrays)})
+    return config, *(_tensors(name, records[name]) for name in arrays)
+
+
+def _tensors(key: str, record: Any) -> Tensors:
+    if not isinstance(record, ArrayRecord):
+        raise _wrong(key, "must be an ArrayRecord")
+    if len(record) > _MAX_TENSORS:
+        raise _wrong(key, f"must hold at most {_MAX_TENSORS} tensors")
+    return MappingProxyType({name: _decode(name, record[name]) for name in sorted(record)})
 
 
 def _decode(name: str, array: Array) -> NDArray[Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..protocol import RoundRequest
+from ..protocol import STATISTICS, RoundRequest
 from .border import answer
 from .round import run_round
+from .statistics import run_statistics
 
 app = ClientApp()
 
@@ -19,4 +20,14 @@ def train(message: Message, context: Context) -> Message:
         message,
         context,
         lambda received, site: run_round(RoundRequest.from_records(received.content), site),
+    )
+
+
+@app.query(STATISTICS)
+def statistics(message: Message, context: Context) -> Message:
+    """Answer with noised sums of the patients' coarse images, or with an error's code."""
+    return answer(
+        message,
+        context,
+        lambda received, site: run_statistics(RoundRequest.from_records(received.content), site),
     )

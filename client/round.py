@@ -20,7 +20,7 @@ from .patient_count import expected_patients
 from .policy import ProposedStep, SitePolicy, load_policy
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import OpenData, OpenGenerator, open_data, open_generator, software
+from .workspace import OpenData, OpenGenerator, Start, open_data, open_generator, software
 
 #: Steps whose secrets are kept: as far back as a coordinator may have to resume.
 _SECRETS_KEPT = 4
@@ -39,7 +39,8 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
     """
     terms = StudyTerms.from_request(request)
     policy = load_policy(site.policy)
-    opened = open_generator(site.base, terms.trainable, site.device)
+    start = Start(tensors_digest(request.start), request.start) if request.start else None
+    opened = open_generator(site.base, terms.trainable, site.device, start)
     _require_fitting(request, terms, opened)
     data = open_data(site, terms.data, terms.trainable)
     work = _Round(request=request, terms=terms, policy=policy, opened=opened, data=data)

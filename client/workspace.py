@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from .. import __version__
 from ..errors import ModelError
 from ..model.generator import Generator
 from ..model.settings import TrainableSettings
+from ..model.start import replace_tensors
 from ..model.storage import generator_digest, load_generator
 from ..model.trainable import select_trainable
+from ..protocol import Tensors
 from .dataset import SiteDataset
 from .latents import LatentCache
 from .settings import DataSettings
@@ -54,10 +56,27 @@ class OpenData:
     digest: str
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a study's warm-up changed in the base; equal if the digest is.
+
+    Attributes:
+        digest: Digest of the tensors.
+        tensors: New values by parameter name.
+    """
+
+    digest: str
+    tensors: Tensors = field(compare=False)
+
+
 @lru_cache(maxsize=2)
-def open_generator(base: Path, trainable: TrainableSettings, device: str) -> OpenGenerator:
-    """Load a base and choose what trains in it; once per process."""
+def open_generator(
+    base: Path, trainable: TrainableSettings, device: str, start: Start | None = None
+) -> OpenGenerator:
+    """Load a base, warmed up if the study is, and choose what trains; once per process."""
     generator = load_generator(base)
+    if start is not None:
+        replace_tensors(generator, start.tensors)
     parameters = select_trainable(generator, trainable)
     try:
         generator.to(device).eval()

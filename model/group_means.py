@@ -25,9 +25,15 @@ RESOLUTION = 16
 #: Bins of the slice position.
 POSITION_BINS = 6
 #: What one patient's count weighs against their image, in the units of the vector.
-_COUNT_WEIGHT = 0.25 * RESOLUTION
-#: Clip of one patient's vector. Images in [0, 1] have a root mean square near 0.4.
-CLIP_NORM = 0.5 * RESOLUTION
+_COUNT_WEIGHT = 2.0
+#: Clip of one patient's vector. A clipped vector loses as much of its count as of its image, so
+#: clipping hardly bends the means, and a low clip keeps the noise low.
+CLIP_NORM = 5.0
+#: Grey level that images are compared with: slices lie in black, projections fill the frame.
+_GREY = {"X-ray": 0.5}
+#: A mean is used if its cells' noise is below this, and its count above so many deviations.
+_MOST_NOISE = 0.25
+_LEAST_DEVIATIONS = 4.0
 
 
 @dataclass(frozen=True, order=True)
@@ -63,6 +69,11 @@ class Group:
     def position(self) -> float:
         """Centre of the group's position bin."""
         return (self.position_bin + 0.5) / POSITION_BINS if self.orientation in PLANES else 0.5
+
+
+def vector_size(groups: Sequence[Group]) -> int:
+    """Length of one patient's vector."""
+    return len(groups) * (RESOLUTION**2 + 1)
 
 
 def all_groups(body_parts: Sequence[str] = BODY_PARTS) -> tuple[Group, ...]:
@@ -114,7 +125,8 @@ def patient_vector(examples: Iterable[Example], groups: Sequence[Group]) -> NDAr
     for example in examples:
         index = place.get(group_of(example))
         if index is not None:
-            sums.setdefault(index, []).append(pool(example.image).ravel())
+            grey = _GREY.get(example.description.modality, 0.0)
+            sums.setdefault(index, []).append(pool(example.image).ravel() - grey)
     images = np.zeros((len(groups), RESOLUTION**2), np.float32)
     counts = np.zeros(len(groups), np.float32)
     for index, pooled in sums.items():
@@ -152,21 +164,23 @@ def estimate_means(
         noise_deviation: Standard deviation of the noise in each entry of ``total``.
 
     Returns:
-        One mean for each group whose count is above three deviations of its noise and whose
-        cells are known to better than 0.2.
+        One mean for each group that is frequent enough for its mean to be of use.
     """
     sums = total[: len(groups) * RESOLUTION**2].reshape(-1, RESOLUTION, RESOLUTION)
     counts = total[len(groups) * RESOLUTION**2 :] / _COUNT_WEIGHT
     kept = [
         index
         for index, count in enumerate(counts)
-        if count > 3.0 * noise_deviation / _COUNT_WEIGHT and noise_deviation / count < 0.2
+        if count > _LEAST_DEVIATIONS * noise_deviation / _COUNT_WEIGHT
+        and noise_deviation / count < _MOST_NOISE
     ]
     everyone = float(sum(counts[index] for index in kept))
     return [
         GroupMean(
             groups[index],
-            np.clip(sums[index] / counts[index], 0.0, 1.0).astype(np.float32),
+            np.clip(
+                sums[index] / counts[index] + _GREY.get(groups[index].modality, 0.0), 0.0, 1.0
+            ).astype(np.float32),
             float(noise_deviation / counts[index]),
             float(counts[index] / everyone),
         )

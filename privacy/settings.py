@@ -53,3 +53,10 @@ class PrivacySettings:
         description="(slice, timestep, noise) draws a sampled patient's loss is averaged over. "
         "Costs time but no privacy.",
     )
+    statistics_share: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the budget for the warm-up's statistics: noised coarse mean images "
+        "per group. 0 spends nothing on them and needs warm_up.enabled=false.",
+    )

@@ -12,16 +12,19 @@ from flwr.serverapp import Grid, ServerApp
 from ..config.study import Study, load_study
 from ..errors import CheckpointError, ConfigurationError, FedscanError
 from ..model.generator import Generator
+from ..model.start import replace_tensors
 from ..model.storage import generator_digest, load_generator, save_generator
 from ..model.trainable import merge_lora, select_trainable
-from ..protocol import Tensors
+from ..protocol import RoundRequest, Tensors
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .events import CheckpointSkipped, GeneratorSaved, Observer, log_event
+from .exchange import wait_for_sites
 from .history import History
 from .job import ServerJob
 from .rounds import Rounds
 from .terms import site_terms, training_digest
+from .warm_up import warm_start
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +72,8 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         kept=study.federation.checkpoints_kept,
     )
     history = History(job.run / "history.jsonl")
+    start = _warm_start(study, base, generator, job, grid, observe)
+    replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.seed)
         parameters = select_trainable(generator, study.trainable)
@@ -79,6 +84,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         ),
         base=base,
         terms=site_terms(study),
+        start=start,
         checkpoints=checkpoints,
         history=history,
     )
@@ -88,6 +94,33 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     save_generator(generator, job.generator, _card(study))
     observe(GeneratorSaved(folder=str(job.generator)))
     return state
+
+
+def _warm_start(
+    study: Study, base: str, generator: Generator, job: ServerJob, grid: Grid, observe: Observer
+) -> Tensors:
+    """Return what the warm-up changes in the base; nothing where the study has none."""
+    if not (study.warm_up.enabled and study.privacy.enabled):
+        return {}
+    settings = study.federation
+    return warm_start(
+        job.run / "warm-up.safetensors",
+        generator,
+        RoundRequest(
+            round=0, rounds=settings.rounds, base=base, terms=site_terms(study), tensors={}
+        ),
+        grid,
+        lambda: wait_for_sites(
+            grid,
+            wanted=settings.expected_sites,
+            needed=settings.min_results,
+            limit_s=settings.wait_timeout_s,
+        ),
+        settings,
+        study.warm_up,
+        seed=study.seed,
+        observe=observe,
+    )
 
 
 def _start(

@@ -24,6 +24,21 @@ class SitesConnected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatisticsReceived(Event):
+    """A site answered the warm-up's question; ``code`` is "ok" or names what went wrong."""
+
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmedUp(Event):
+    """The base was moved towards the means of so many groups."""
+
+    groups: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoundStarted(Event):
     """A round's request went out to so many sites."""
 

@@ -28,6 +28,7 @@ class Rounds:
         collector: Reaches the sites.
         base: Digest of the public generator all start from.
         terms: Sections of the study that bind a site, as JSON texts.
+        start: Tensors of the base that the warm-up changed.
         checkpoints: Where the state after each round is saved.
         history: Where each round is recorded.
     """
@@ -35,6 +36,7 @@ class Rounds:
     collector: Collector
     base: str
     terms: Mapping[str, str]
+    start: Tensors
     checkpoints: Checkpoints
     history: History
 
@@ -67,6 +69,7 @@ class Rounds:
             base=self.base,
             terms=self.terms,
             tensors=state.model,
+            start=self.start,
         )
         updates, entries = self.collector.collect(request, self._wait(settings.min_results))
         if len(updates) < settings.min_results:

@@ -59,9 +59,21 @@ class FederationSettings:
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
 class WarmUpSettings:
-    """The private statistics asked of every site before the first round."""
+    """The stage before the first round, which moves the base towards private statistics.
 
-    enabled: bool = Field(True, description="Start from DP-noised statistics of every group.")
-    epsilon_share: float = Field(
-        0.1, gt=0, lt=1, description="Share of the study's epsilon spent on the statistics."
+    Its budget is ``privacy.statistics_share``.
+    """
+
+    enabled: bool = Field(
+        True, description="Begin with noised mean images of every group; needs privacy."
     )
+    subset: Literal["attention", "adapters", "all"] = Field(
+        "attention",
+        description="What the warm-up trains. It costs no privacy beyond the means, so this can "
+        "be more than the rounds train.",
+    )
+    images: int = Field(
+        512, ge=16, le=100_000, description="Samples of the base that are moved to the means."
+    )
+    steps: int = Field(200, ge=1, le=100_000, description="Optimizer steps on these samples.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of these steps.")

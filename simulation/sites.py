@@ -57,7 +57,8 @@ def write_policies(sites: list[Site], study: Study) -> None:
         epsilon_ceiling=study.privacy.epsilon,
         delta=study.privacy.delta,
         min_noise_multiplier=0.0,
-        max_clip_norm=study.privacy.clip_norm,
+        # Counts and statistics are clipped to 1 whatever the gradients are clipped to.
+        max_clip_norm=max(1.0, study.privacy.clip_norm),
         max_sample_rate=study.privacy.sample_rate,
         max_steps_per_round=study.local.steps,
         min_patients=1,

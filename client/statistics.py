@@ -1,0 +1,101 @@
+"""A site's share of the warm-up: noised sums of its patients' coarse images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PrivacyError
+from ..model.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
+from ..privacy.accounting import noise_multiplier_for
+from ..privacy.gaussian_sum import private_sum
+from ..privacy.ledger import Ledger, request_digest
+from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.settings import PrivacySettings
+from ..privacy.stream import SecretStream
+from ..protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
+from .dataset import SiteDataset
+from .policy import ProposedStep, load_policy
+from .site import Site
+from .study_request import StudyTerms
+from .workspace import open_data, software
+
+
+def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
+    """Sum the training patients' vectors, with noise that is paid for first.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for the sums.
+        DataError: If the scans cannot be used.
+        LedgerError: If the budget cannot be put on record.
+        PrivacyError: If the study or the site's policy has no room for statistics.
+        ProtocolError: If the request is malformed.
+    """
+    terms, policy = StudyTerms.from_request(request), load_policy(site.policy)
+    data = open_data(site, terms.data, terms.trainable)
+    mechanism = statistics_mechanism(terms.privacy)
+    policy.check(
+        ProposedStep(
+            mechanism=mechanism,
+            clip_norm=1.0,
+            patients=len(data.dataset.train_patients),
+            burned_in=terms.data.burned_in,
+        )
+    )
+    with Ledger.open(
+        site.ledger,
+        data.dataset.identity,
+        epsilon_ceiling=policy.epsilon_ceiling,
+        delta=policy.delta,
+    ) as ledger:
+        reservation = ledger.reserve(
+            request_digest(message=request.digest(), data=data.digest, software=software(site)),
+            [mechanism],
+            purpose="statistics",
+            study=request.study(),
+        )
+        groups = all_groups()
+        sums = private_sum(
+            _unit_vectors(data.dataset),
+            size=vector_size(groups),
+            clip_norm=1.0,
+            noise_multiplier=mechanism.noise_multiplier,
+            stream=SecretStream(reservation.secret, "statistics"),
+        )
+        tensors = {
+            SUMS: (sums * CLIP_NORM).astype(np.float32),
+            DEVIATION: np.array([mechanism.noise_multiplier * CLIP_NORM], np.float32),
+        }
+        ledger.complete(reservation, tensors_digest(tensors))
+    return RoundReply(
+        site=site.name, request=request.digest(), weight=policy.weight, tensors=tensors
+    )
+
+
+def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
+    """The mechanism that takes the statistics' share of a study's budget.
+
+    Budgets of Gaussian mechanisms compose like squares of 1 over the noise: a share of the
+    budget has the noise of the whole, divided by the root of the share.
+
+    Raises:
+        PrivacyError: If the study has no private statistics.
+    """
+    if not privacy.enabled or privacy.statistics_share == 0.0:
+        raise PrivacyError(
+            "The study asks for statistics without setting a budget aside for them.",
+            hint="Set privacy.statistics_share above 0, or warm_up.enabled=false.",
+        )
+    alone = noise_multiplier_for(
+        epsilon=privacy.epsilon, delta=privacy.delta, sample_rate=1.0, steps=1
+    )
+    return SubsampledGaussian(1.0, alone / math.sqrt(privacy.statistics_share), 1)
+
+
+def _unit_vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:
+    groups = all_groups()
+    for key in dataset.train_patients:
+        yield patient_vector(dataset.examples(key), groups) / np.float32(CLIP_NORM)

@@ -1,0 +1,157 @@
+"""The stage before round 1: from the sites' noised statistics to a base that is closer to them."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from torch import nn
+
+from ..errors import CheckpointError, FedscanError, RoundFailedError, UpdateRejectedError
+from ..files import write_atomically
+from ..model.generator import Generator
+from ..model.group_means import GroupMean, all_groups, estimate_means, vector_size
+from ..model.settings import TrainableSettings
+from ..model.trainable import select_trainable
+from ..model.warm_up import moved_samples, train_on_moved_samples
+from ..protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
+from .events import Observer, StatisticsReceived, WarmedUp
+from .exchange import exchange
+from .settings import FederationSettings, WarmUpSettings
+
+
+def warm_up(
+    generator: Generator,
+    means: list[GroupMean],
+    settings: WarmUpSettings,
+    *,
+    seed: int,
+) -> Tensors:
+    """Train a copy of the base on its own samples, moved to the means.
+
+    Args:
+        generator: The public base; not changed.
+        means: The groups' noised means.
+        settings: How much is drawn and trained.
+        seed: Seed of all draws.
+
+    Returns:
+        The changed tensors, by their names in the base.
+    """
+    changed = copy.deepcopy(generator)
+    parameters: Mapping[str, nn.Parameter] = select_trainable(
+        changed, TrainableSettings(subset=settings.subset)
+    )
+    rows = moved_samples(generator, means, images=settings.images, seed=seed)
+    train_on_moved_samples(
+        changed,
+        parameters,
+        rows,
+        steps=settings.steps,
+        learning_rate=settings.learning_rate,
+        seed=seed,
+    )
+    return {name: value.detach().cpu().numpy() for name, value in parameters.items()}
+
+
+def warm_start(
+    path: Path,
+    generator: Generator,
+    request: RoundRequest,
+    grid: Grid,
+    connect: Callable[[], list[int]],
+    federation: FederationSettings,
+    settings: WarmUpSettings,
+    *,
+    seed: int,
+    observe: Observer,
+) -> Tensors:
+    """Ask the sites for statistics and warm the base up, or read what an earlier run made.
+
+    Args:
+        path: File that keeps the result, so that a resumed run starts from the same tensors.
+        generator: The public base.
+        request: Round 0 of the study.
+        grid: Flower's grid.
+        connect: Waits for the sites and returns their nodes.
+        federation: How many answers are needed, and how long to wait.
+        settings: The warm-up's settings.
+        seed: The study's seed.
+        observe: Told what happens.
+
+    Returns:
+        Tensors that every round starts from, by their names in the base.
+
+    Raises:
+        CheckpointError: If the kept result is damaged.
+        RoundFailedError: If too few sites answered.
+    """
+    if path.exists():
+        try:
+            return MappingProxyType(load_file(path))
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(
+                f"The warm-up in {path} is damaged.",
+                hint="Delete the file: the sites repeat their statistics at no cost.",
+            ) from error
+    total, deviation = _collect(grid, connect(), request, federation, observe)
+    means = estimate_means(total, all_groups(), deviation)
+    tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
+    observe(WarmedUp(groups=len(means)))
+    if tensors:
+        write_atomically(path, save(tensors))
+    return MappingProxyType(tensors)
+
+
+def _collect(
+    grid: Grid,
+    nodes: list[int],
+    request: RoundRequest,
+    federation: FederationSettings,
+    observe: Observer,
+) -> tuple[NDArray[np.float32], float]:
+    """Return the sum of the sites' answers and the deviation of its noise."""
+    answers: dict[str, tuple[NDArray[np.float32], float]] = {}
+    codes: list[str] = []
+    for arrival in exchange(
+        grid, request.to_records(), f"query.{STATISTICS}", nodes, federation.round_timeout_s
+    ):
+        code = arrival.code
+        if arrival.content is not None:
+            try:
+                reply = RoundReply.from_records(arrival.content)
+                code = reply.code
+                if code == OK:
+                    answers[reply.site] = _checked(reply, request)
+            except FedscanError as failure:
+                code = failure.code
+        codes.append(code)
+        observe(StatisticsReceived(code=code, seconds=arrival.seconds))
+    if len(answers) < federation.min_results:
+        raise RoundFailedError(
+            f"{len(answers)} sites gave usable statistics of the {federation.min_results} that "
+            f"are needed (answers: {', '.join(codes)}).",
+            hint="See the sites' own logs, or set warm_up.enabled=false.",
+        )
+    ordered = [answers[site] for site in sorted(answers)]
+    total = np.sum([sums for sums, _ in ordered], axis=0, dtype=np.float64).astype(np.float32)
+    return total, math.sqrt(sum(deviation**2 for _, deviation in ordered))
+
+
+def _checked(reply: RoundReply, request: RoundRequest) -> tuple[NDArray[np.float32], float]:
+    if reply.request != request.digest() or set(reply.tensors) != {SUMS, DEVIATION}:
+        raise UpdateRejectedError(f"Site {reply.site!r} does not answer with statistics.")
+    sums, deviation = reply.tensors[SUMS], reply.tensors[DEVIATION]
+    if sums.shape != (vector_size(all_groups()),) or deviation.shape != (1,):
+        raise UpdateRejectedError(f"Site {reply.site!r} answers in another shape.")
+    if not (np.isfinite(sums).all() and np.isfinite(deviation).all() and deviation[0] > 0):
+        raise UpdateRejectedError(f"Site {reply.site!r} answers with impossible numbers.")
+    return np.asarray(sums, np.float32), float(deviation[0])
