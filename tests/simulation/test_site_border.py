@@ -1,0 +1,258 @@
+"""What a site lets in and out: the real ClientApp, asked by a coordinator of any intent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fedscan.client import workspace
+from fedscan.client.local_training import DiffusionLoss
+from fedscan.client.policy import SitePolicy, write_policy
+from fedscan.config.study import Study
+from fedscan.model.storage import generator_digest
+from fedscan.privacy.ledger.entries import Reserve
+from fedscan.privacy.ledger.view import LedgerView
+from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
+from fedscan.server.terms import site_terms
+from fedscan.simulation.apps import load_client_app
+from fedscan.simulation.grid import InProcessGrid
+from flwr.app import ConfigRecord, Message, RecordDict
+from tiny_hospitals import write_hospitals
+
+_OPEN = SitePolicy(min_patients=1, min_noise_multiplier=0.0, epsilon_ceiling=8.0)
+
+
+class Hospital:
+    """One site as its coordinator reaches it."""
+
+    def __init__(self, folder: Path, base: Path) -> None:
+        self.data, self.state = folder / "data" / "site", folder / "state"
+        write_hospitals(self.data.parent, {"site": 4})
+        self.config = {
+            "site": "site",
+            "data": str(self.data),
+            "state": str(self.state),
+            "base": str(base),
+        }
+        self.allow(_OPEN)
+
+    def allow(self, policy: SitePolicy) -> None:
+        write_policy(self.state / "policy.toml", policy)
+
+    def tell(self, records: RecordDict) -> RecordDict:
+        with InProcessGrid(load_client_app, [self.config]) as grid:
+            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], "train")])
+        assert reply.has_content()
+        return reply.content
+
+    def ask(self, request: RoundRequest) -> RoundReply:
+        return RoundReply.from_records(self.tell(request.to_records()))
+
+    def paid(self) -> list[Reserve]:
+        entries = LedgerView.read(self.state / "ledger").entries
+        return [entry.record for entry in entries if isinstance(entry.record, Reserve)]
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, base: Path) -> Iterator[Hospital]:
+    workspace.open_data.cache_clear()
+    yield Hospital(tmp_path, base)
+    workspace.open_data.cache_clear()
+
+
+@pytest.fixture
+def make_request(base: Path, make_study: Callable[..., Study]) -> Callable[..., RoundRequest]:
+    def make(*changes: str, number: int = 1) -> RoundRequest:
+        study = make_study(*changes)
+        opened = workspace.open_generator(base, study.trainable, "cpu")
+        tensors = {
+            name: np.full(value.shape, 0.01, np.float32)
+            for name, value in opened.parameters.items()
+        }
+        return RoundRequest(
+            round=number,
+            rounds=study.federation.rounds,
+            base=generator_digest(base),
+            terms=site_terms(study),
+            tensors=tensors,
+        )
+
+    return make
+
+
+def test_a_repeated_request_gives_the_same_bytes_and_costs_nothing(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    first, second = hospital.ask(make_request()), hospital.ask(make_request())
+    assert first.code == "ok"
+    assert tensors_digest(first.tensors) == tensors_digest(second.tensors)
+    assert [one.purpose for one in hospital.paid()] == ["patient count", "round 1"]
+
+
+def test_another_request_gets_other_noise_of_the_same_size(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    changes = ("local.optimizer=sgd", "privacy.clip_norm=0.001")
+    first, second = (hospital.ask(make_request(*changes, number=number)) for number in (1, 2))
+    noises = [
+        np.concatenate([value.ravel() - 0.01 for _, value in sorted(reply.tensors.items())])
+        for reply in (first, second)
+    ]
+    assert abs(np.corrcoef(noises)[0, 1]) < 0.05
+    assert np.std(noises[0]) == pytest.approx(np.std(noises[1]), rel=0.1)
+    assert len({one.mechanisms for one in hospital.paid()[1:]}) == 1
+
+
+def test_the_same_request_on_other_data_is_a_new_release(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    # A ceiling above the study's epsilon leaves room for it.
+    hospital.allow(replace(_OPEN, epsilon_ceiling=20.0))
+    first = hospital.ask(make_request())
+    write_hospitals(hospital.data.parent, {"site": 5})
+    workspace.open_data.cache_clear()
+    second = hospital.ask(make_request())
+    assert (first.code, second.code) == ("ok", "ok")
+    assert tensors_digest(first.tensors) != tensors_digest(second.tensors)
+    assert [one.purpose for one in hospital.paid()] == ["patient count", "round 1", "round 1"]
+
+
+def test_a_reply_holds_tensors_and_nothing_private(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    request = make_request()
+    records = hospital.tell(request.to_records())
+    assert set(records) == {"fedscan", "trainable"}
+    assert set(records["fedscan"]) == {"version", "site", "request", "code", "weight"}
+    assert records["fedscan"]["weight"] == 1.0
+    assert set(records["trainable"]) == set(request.tensors)
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, OSError, MemoryError])
+def test_no_word_of_an_error_crosses_the_border(
+    hospital: Hospital,
+    make_request: Callable[..., RoundRequest],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[Exception],
+) -> None:
+    def fail(self: DiffusionLoss, patient: int, stream: object) -> None:
+        raise kind(f"Doe^Jane, pixel 4095, {self.patients[patient]}")
+
+    monkeypatch.setattr(DiffusionLoss, "__call__", fail)
+    request = make_request("privacy.sample_rate=1", "local.steps=1")
+    hospital.allow(replace(_OPEN, max_sample_rate=1.0))
+    records = hospital.tell(request.to_records())
+    assert records["fedscan"]["code"] == "internal"
+    assert not records["trainable"]
+    assert "Doe" not in repr(records)
+    assert "4095" not in repr(records)
+    assert "Doe^Jane" in (hospital.state / "site.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes"),
+    [
+        (replace(_OPEN, min_patients=20), ()),
+        (replace(_OPEN, allowed_subsets=("lora",)), ()),
+        (replace(_OPEN, max_sample_rate=0.1), ()),
+        (replace(_OPEN, max_clip_norm=0.5), ()),
+        (replace(_OPEN, max_steps_per_round=1), ()),
+        (_OPEN, ("privacy.enabled=false",)),
+        (_OPEN, ("data.burned_in=refuse_marked",)),
+    ],
+)
+def test_what_the_policy_does_not_allow_is_not_run(
+    hospital: Hospital,
+    make_request: Callable[..., RoundRequest],
+    policy: SitePolicy,
+    changes: tuple[str, ...],
+) -> None:
+    hospital.allow(policy)
+    reply = hospital.ask(make_request(*changes))
+    assert (reply.code, reply.site, dict(reply.tensors)) == ("privacy", "site", {})
+
+
+def test_without_a_policy_nothing_is_run(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    (hospital.state / "policy.toml").unlink()
+    assert hospital.ask(make_request()).code == "configuration"
+    assert not (hospital.state / "ledger").exists()
+
+
+def test_a_site_pays_up_to_its_ceiling_and_no_further(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    hospital.allow(replace(_OPEN, epsilon_ceiling=2.0))
+    short = ("privacy.epsilon=8", "federation.rounds=1")
+    assert hospital.ask(make_request(*short)).code == "ok"
+    assert hospital.paid()[-1].epsilon <= 2.0
+    assert hospital.ask(make_request(*short, "local.steps=3")).code == "budget-exceeded"
+    assert hospital.paid()[-1].epsilon <= 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"base": "0" * 64}, "model"),
+        ({"terms": {}}, "protocol"),
+        ({"tensors": {"unet.other": np.zeros(3, np.float32)}}, "protocol"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused(
+    hospital: Hospital,
+    make_request: Callable[..., RoundRequest],
+    change: dict[str, object],
+    code: str,
+) -> None:
+    assert hospital.ask(replace(make_request(), **change)).code == code
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ("local", '{"steps": "many"}'),
+        ("local", '{"steps": 0}'),
+        ("local", '{"unknown": 1}'),
+        ("privacy", "not JSON"),
+        ("data", '{"image_size": 64}'),
+    ],
+)
+def test_terms_out_of_range_are_refused(
+    hospital: Hospital, make_request: Callable[..., RoundRequest], section: str, text: str
+) -> None:
+    request = make_request()
+    assert hospital.ask(replace(request, terms={**request.terms, section: text})).code == "protocol"
+
+
+def test_nonsense_is_answered_with_a_code(hospital: Hospital) -> None:
+    for records in (RecordDict(), RecordDict({"fedscan": ConfigRecord({"version": 1})})):
+        assert RoundReply.from_records(hospital.tell(records)).code == "protocol"
+
+
+def test_a_site_that_does_not_know_itself_says_only_that(hospital: Hospital) -> None:
+    hospital.config = {}
+    reply = RoundReply.from_records(hospital.tell(RecordDict()))
+    assert (reply.site, reply.code) == ("", "configuration")
+
+
+def test_scans_that_are_gone_are_a_data_error(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    shutil.rmtree(hospital.data)
+    assert hospital.ask(make_request()).code == "data"
+
+
+def test_secrets_older_than_a_resume_can_reach_are_erased(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    for number in range(1, 7):
+        reply = hospital.ask(make_request("federation.rounds=6", "local.steps=1", number=number))
+        assert reply.code == "ok"
+    view = LedgerView.read(hospital.state / "ledger")
+    kept = [one.record.purpose for one in view.book.reservations.values() if not one.erased]
+    assert kept == ["round 3", "round 4", "round 5", "round 6"]
