@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..model.example import Example
@@ -55,6 +55,7 @@ class SiteDataset:
     ) -> None:
         self._cache = cache
         self._by_key = {patient.key: patient for patient in cache.patients}
+        self._open_patient = lru_cache(maxsize=4096)(cache.patient)
         self.settings = settings
         self.identity = identity.name
 
@@ -105,7 +106,11 @@ class SiteDataset:
 
     def patient(self, key: str) -> PatientFile:
         """Open a patient's stored examples."""
-        return self._cache.patient(key)
+        return self._open_patient(key)
+
+    def count(self, key: str) -> int:
+        """Number of a patient's examples."""
+        return self._by_key[key].examples
 
     def source(self, key: str) -> str:
         """Digest of the scans and settings that a patient's examples were made from."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -32,10 +32,10 @@ _READ = (
     "ImageOrientationPatient", "ImagePositionPatient", "ImageType", "ImagerPixelSpacing",
     "InstanceNumber", "NumberOfFrames", "PatientID", "PatientOrientation",
     "PerFrameFunctionalGroupsSequence", "PhotometricInterpretation", "PixelAspectRatio",
-    "PixelSpacing", "ReferencedSeriesSequence", "Rows", "Columns", "SOPClassUID",
-    "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID", "SharedFunctionalGroupsSequence",
-    "SliceThickness", "SpacingBetweenSlices", "StudyInstanceUID", "TemporalPositionIdentifier",
-    "WindowCenter", "WindowWidth",
+    "PixelSpacing", "PresentationIntentType", "ReferencedSeriesSequence", "Rows", "Columns",
+    "SOPClassUID", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
+    "SharedFunctionalGroupsSequence", "SliceThickness", "SpacingBetweenSlices",
+    "StudyInstanceUID", "TemporalPositionIdentifier", "WindowCenter", "WindowWidth",
 )  # fmt: skip
 _TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
@@ -73,7 +73,7 @@ class Frame:
 class FileHeader:
     """What the index needs to know of one file. Identifiers here never leave the site."""
 
-    patient_id: str
+    patient_id: str = field(repr=False)
     study_uid: str
     series_uid: str
     sop_uid: str
@@ -126,9 +126,19 @@ def _parse(file: BinaryIO) -> Dataset:
     syntax = ds.file_meta.get("TransferSyntaxUID")
     sized = lengths[0] != _UNDEFINED_LENGTH and syntax != DeflatedExplicitVRLittleEndian
     # The parser stops in front of the pixel element, whose own header has 8 bytes or more.
-    if sized and file.tell() + 8 + lengths[0] > os.fstat(file.fileno()).st_size:
+    if sized and (
+        file.tell() + 8 + lengths[0] > os.fstat(file.fileno()).st_size
+        or lengths[0] < _least_length(ds)
+    ):
         raise SetAsideError(Reason.BROKEN)
     return ds
+
+
+def _least_length(ds: Dataset) -> int:
+    """Bytes that uncompressed pixels need at least (subsampled colour needs two thirds)."""
+    samples = integer(ds, "Rows") * integer(ds, "Columns") * integer(ds, "SamplesPerPixel", 1)
+    bits = samples * max(1, integer(ds, "NumberOfFrames", 1)) * integer(ds, "BitsAllocated")
+    return bits * 2 // 24 if integer(ds, "SamplesPerPixel", 1) == 3 else bits // 8
 
 
 def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
@@ -170,7 +180,7 @@ def _decodable(transfer_syntax: str) -> bool:
 
 
 def _refuse_unsuitable(ds: Dataset, settings: DataSettings) -> None:
-    """Apply the site's policies for colour, burned-in text and localizers."""
+    """Refuse what is no clean diagnostic picture, by the header and the site's policies."""
     photometric = first_text(ds, "PhotometricInterpretation").upper()
     if photometric not in MONOCHROME + COLOURS:
         raise SetAsideError(Reason.PHOTOMETRIC)
@@ -188,6 +198,8 @@ def _refuse_unsuitable(ds: Dataset, settings: DataSettings) -> None:
         raise SetAsideError(Reason.BURNED_IN)
     if "LOCALIZER" in (kind.upper() for kind in texts(ds, "ImageType")):
         raise SetAsideError(Reason.LOCALIZER)
+    if first_text(ds, "PresentationIntentType").upper() == "FOR PROCESSING":
+        raise SetAsideError(Reason.RAW)
 
 
 def _frames(ds: Dataset) -> Iterator[Frame]:

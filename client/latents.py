@@ -37,6 +37,7 @@ class LatentCache:
         self._dataset = dataset
         self._generator = generator
         self._root = root
+        self._ready: set[str] = set()
 
     @classmethod
     def open(
@@ -68,7 +69,7 @@ class LatentCache:
 
     def count(self, key: str) -> int:
         """Number of rows of a patient."""
-        return len(self._dataset.patient(key))
+        return self._dataset.count(key)
 
     def rows(
         self,
@@ -105,19 +106,21 @@ class LatentCache:
         self._ensure(key)
         with safe_open(self._path(key), framework="pt") as file:
             if indices is None:
-                return file.get_tensor("latents")
+                # A copy: what safetensors returns may be the mapped file itself.
+                return file.get_tensor("latents").clone()
             stored = file.get_slice("latents")
             return torch.cat([stored[i : i + 1] for i in map(int, indices)])
 
     def _ensure(self, key: str) -> None:
         """Encode a patient unless a file of the very same images exists."""
+        if key in self._ready:
+            return
         path, source = self._path(key), self._dataset.source(key)
-        try:
-            with safe_open(path, framework="pt") as file:
-                if file.metadata()["source"] == source:
-                    return
-        except (OSError, SafetensorError):
-            pass  # none yet, or one that a crash cut short
+        if _made_from(path) != source:
+            self._encode(key, path, source)
+        self._ready.add(key)
+
+    def _encode(self, key: str, path: Path, source: str) -> None:
         patient = self._dataset.patient(key)
         parts = []
         for start in range(0, len(patient), _BATCH):
@@ -127,6 +130,15 @@ class LatentCache:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
         os.replace(temporary, path)
+
+
+def _made_from(path: Path) -> str:
+    """Digest that a file of latents was made from; empty if there is none, or a damaged one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(file.metadata()["source"])
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return ""
 
 
 def _spatial(example: Example, rng: np.random.Generator | None) -> NDArray[np.float32]:

@@ -141,7 +141,15 @@ def index_files(
                 by_patient[header.patient_id].append((entry, header))
             progress(done, len(files))
     patients = tuple(_patient(key, found) for key, found in sorted(by_patient.items()))
+    if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
+        set_aside[Reason.ORPHAN] += orphans
     return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+
+
+def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
+    """Count segmentations that belong to none of the patient's series."""
+    used = {path for study in patient.studies for s in study.series for path in s.segmentations}
+    return sum(header.is_segmentation and entry.path not in used for entry, header in found)
 
 
 def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> PatientScans:

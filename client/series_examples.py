@@ -150,7 +150,8 @@ def _examples(
         margin=pictures.step / 2,
     )
     with_content = np.flatnonzero(shown)
-    blank[Reason.BLANK] += len(shown) - len(with_content)
+    if not shown.all():
+        blank[Reason.BLANK] += int((~shown).sum())
     chosen = with_content[evenly(len(with_content), limit)]
     images = pad_square(pictures.images[chosen], image_size, -1.0)
     labels = None

@@ -23,7 +23,9 @@ class Reason(StrEnum):
     LOCALIZER = "localizer or scout image"
     GEOMETRY = "no usable orientation"
     SIZE = "too small or too large an image"
+    RAW = "raw detector image, not for reading"
     DUPLICATE = "copy of another file"
+    ORPHAN = "segmentation of no image here"
     BLANK = "slice shows nothing"
 
 
