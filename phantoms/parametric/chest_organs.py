@@ -15,8 +15,8 @@ from .spine import Spine
 def mediastinum(build: Build) -> Solid:
     """The space between the lungs: narrow above and in front."""
     return union(
-        ellipsoid(build.at(2, -4, 62), build.radii(25, 72, 92), square=0.3),
-        ellipsoid(build.at(6, 0, -80), build.radii(29, 84, 112), square=0.3),
+        ellipsoid(build.at(2, 4, 62), build.radii(23, 62, 92), square=0.2),
+        ellipsoid(build.at(5, 6, -80), build.radii(25, 70, 112), square=0.2),
         blend=14,
     )
 

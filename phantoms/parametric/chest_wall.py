@@ -28,7 +28,9 @@ def torso(build: Build) -> Solid:
         (152 * build.broad + fat, 104 * build.deep + fat, 460),
         square=0.4,
     )
-    trunk = intersection(trunk, half_space((0, 0, 1), 108 * build.tall))
+    # Shoulders fall from the neck to the sides.
+    roof = [half_space((s * 0.42, 0, 1), 138 * build.tall) for s in (-1, 1)]
+    trunk = intersection(trunk, *roof)
     pads = [
         ellipsoid(build.at(s * 118, 16, 98), build.radii(66, 58, 50), rotation(roll=s * 0.35))
         for s in (-1, 1)

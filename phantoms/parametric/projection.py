@@ -17,6 +17,7 @@ from .tissue import TISSUES
 VIEWS = ("PA", "AP", "lateral")
 #: Distance from X-ray source to detector in millimetres; AP films are taken from nearer.
 _SOURCE = {"PA": 1800.0, "AP": 1050.0, "lateral": 1800.0}
+#: Samples along a ray of a 64-pixel film; finer films take more.
 _DEPTH_SAMPLES = 26
 #: Attenuation of water per millimetre at about 60 keV effective energy.
 _WATER = 0.0205
@@ -47,9 +48,14 @@ class Projection:
     film: float
 
     @property
+    def samples(self) -> int:
+        """Number of samples along a ray."""
+        return round(_DEPTH_SAMPLES * max(self.size / 64, 0.5) ** 0.6)
+
+    @property
     def step(self) -> float:
         """Millimetres between samples along a ray."""
-        return (self.far - self.near) / _DEPTH_SAMPLES
+        return (self.far - self.near) / self.samples
 
     def points(self, scene: Scene) -> Points:
         """Samples along all rays, ``[rows, depth, columns]``."""
@@ -58,13 +64,13 @@ class Projection:
                                     indexing="ij")  # fmt: skip
         c, s = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
         across, up = c * columns - s * rows, -(s * columns + c * rows)
-        depth = self.near + self.step * (np.arange(_DEPTH_SAMPLES) + 0.5)
+        depth = self.near + self.step * (np.arange(self.samples) + 0.5)
         # Rays converge towards the source: 1 at the film, less before it.
         spread = (1 - np.abs(depth - self.film) / _SOURCE[self.view]).astype(np.float32)
         z = up[:, None, :] * spread[:, None] + self.centre[2]
         side = across[:, None, :] * spread[:, None]
         level = np.broadcast_to(depth.astype(np.float32)[:, None], z.shape)
-        soft = max(0.7 * self.step, self.pixel)
+        soft = max(0.6 * self.step, self.pixel)
         if self.view == "lateral":
             return scene.points(level, side + self.centre[1], z, soft)
         return scene.points(side + self.centre[0], level, z, soft)
@@ -138,7 +144,7 @@ def _attenuations(rng: np.random.Generator) -> dict[str, Floats]:
 def _add_vessels(path: Floats, scene: Scene, vessels: Vessels, geometry: Projection) -> None:
     """Add thin tubes, which samples in depth would miss, by their cross-sections.
 
-    Each tube is cut into short pieces, and each piece into five strands whose shares follow
+    Each tube is cut into short pieces, and each piece into nine strands whose shares follow
     the chord lengths of a disc; a strand's integral is spread over its four nearest pixels.
     """
     pixel, size = geometry.pixel, geometry.size
@@ -151,7 +157,7 @@ def _add_vessels(path: Floats, scene: Scene, vessels: Vessels, geometry: Project
     first = np.cumsum(counts) - counts
     share = (np.arange(len(owner)) - first[owner] + 0.5) / counts[owner]
     across = np.stack([-steps[:, 1], steps[:, 0]], axis=1) / lengths[:, None]
-    places = np.array([-0.8, -0.4, 0.0, 0.4, 0.8], np.float32)
+    places = np.array([-0.88, -0.66, -0.44, -0.22, 0.0, 0.22, 0.44, 0.66, 0.88], np.float32)
     chords = np.sqrt(1 - places**2)
     at = starts[owner] + share[:, None] * steps[owner]
     sideways = (radii[:, None] * across)[owner]

@@ -6,14 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fedscan.errors import ConfigurationError
 from fedscan.model.conditions import LABEL, MASK_CLASSES
 from fedscan.model.example import Example
 from fedscan.model.intensity import model_to_hounsfield
 from fedscan.phantoms.parametric import BODY_PARTS, sample_examples
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 SIZE = 48
 

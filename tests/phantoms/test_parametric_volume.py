@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fedscan.errors import ConfigurationError
 from fedscan.model.conditions import LABEL
 from fedscan.phantoms.parametric import ParametricVolume, parametric_volume
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 def volume(part: str, finding: str, seed: int = 0, size: int = 40) -> ParametricVolume:
