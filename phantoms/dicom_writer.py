@@ -12,10 +12,13 @@ from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from .anatomical.contrast import Sequence
 from .anatomical.sampling import SliceGrid
-from .encoding import encode, join, write_file
+from .encoding import encode, encode_bytes, encode_text, write_file
 
 #: HU that a stored value of 0 stands for.
 CT_INTERCEPT = -1024
+#: Tags of what differs between the slices of a series.
+_INSTANCE_NUMBER, _IMAGE_POSITION, _SLICE_LOCATION = 0x00200013, 0x00200032, 0x00201041
+_PIXEL_DATA = 0x7FE00010
 _FINDINGS = {True: ("52988006", "Lesion"), False: ("281900007", "No abnormality detected")}
 
 
@@ -133,15 +136,15 @@ def write_series(
     instances = []
     digits = len(str(len(grid.heights)))
     for index, height in enumerate(grid.heights):
-        own = Dataset()
-        own.SOPInstanceUID = patient.uid(equipment.contrast, "instance", index)
-        own.InstanceNumber = index + 1
-        own.ImagePositionPatient = position(grid, index)
-        own.SliceLocation = decimal(height)
-        own.add_new("PixelData", "OW", stored[index].tobytes())
-        path = folder / f"{index + 1:0{digits}d}.dcm"
-        write_file(path, header.SOPClassUID, own.SOPInstanceUID, join(shared, encode(own)))
-        instances.append(own.SOPInstanceUID)
+        uid = patient.uid(equipment.contrast, "instance", index)
+        own = {
+            **encode_text(_INSTANCE_NUMBER, "IS", str(index + 1)),
+            **encode_text(_IMAGE_POSITION, "DS", *position(grid, index)),
+            **encode_text(_SLICE_LOCATION, "DS", decimal(height)),
+            **encode_bytes(_PIXEL_DATA, "OW", stored[index].tobytes()),
+        }
+        write_file(folder / f"{index + 1:0{digits}d}.dcm", header.SOPClassUID, uid, shared, own)
+        instances.append(uid)
     return WrittenSeries(header, tuple(instances))
 
 

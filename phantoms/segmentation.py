@@ -21,7 +21,7 @@ from pydicom.uid import SegmentationStorage
 from ..model.conditions import LABEL
 from .anatomical.sampling import SliceGrid
 from .dicom_writer import PatientRecord, WrittenSeries, code_item, decimal, position
-from .encoding import Elements, encode, encode_sequence, join, write_file
+from .encoding import Elements, encode, encode_bytes, encode_sequence, join, write_file
 
 _TISSUE = Code("85756007", "SCT", "Tissue")
 #: Category and type of each segment (PS3.16 CID 7150 and following) by its class.
@@ -41,7 +41,7 @@ _SEGMENTS: dict[str, tuple[Code, Code]] = {
         Code("52988006", "SCT", "Lesion"),
     ),
 }
-_PER_FRAME = 0x52009230
+_PER_FRAME, _PIXEL_DATA = 0x52009230, 0x7FE00010
 
 
 def write_segmentation(
@@ -73,15 +73,21 @@ def write_segmentation(
     pixels = np.stack([labels[index] == values[segment - 1] for segment, index in frames])
     ds = _header(grid, patient, series)
     ds.NumberOfFrames = len(frames)
-    packed = np.packbits(pixels.ravel(), bitorder="little").tobytes()
-    ds.add_new("PixelData", "OB", packed + b"\0" * (len(packed) % 2))
     by_slice = [_slice_groups(grid, series, index) for index in range(len(labels))]
     per_frame = encode_sequence(
         _PER_FRAME,
         [join(by_slice[index], _frame_groups(segment, index + 1)) for segment, index in frames],
     )
-    content = join(encode(ds), _segment_sequence(), per_frame)
-    write_file(path, ds.SOPClassUID, ds.SOPInstanceUID, content)
+    packed = np.packbits(pixels.ravel(), bitorder="little").tobytes()
+    write_file(
+        path,
+        SegmentationStorage,
+        patient.uid("segmentation", "instance"),
+        encode(ds),
+        _segment_sequence(),
+        per_frame,
+        encode_bytes(_PIXEL_DATA, "OB", packed),
+    )
 
 
 def _header(grid: SliceGrid, patient: PatientRecord, series: Sequence[WrittenSeries]) -> Dataset:
@@ -99,7 +105,6 @@ def _header(grid: SliceGrid, patient: PatientRecord, series: Sequence[WrittenSer
         ds[keyword] = source[keyword]
     ds.ImageType = ["DERIVED", "PRIMARY"]
     ds.SOPClassUID = SegmentationStorage
-    ds.SOPInstanceUID = patient.uid("segmentation", "instance")
     ds.SeriesInstanceUID = patient.uid("segmentation", "series")
     ds.SeriesNumber = 100
     ds.SeriesDescription = "Tissue classes"

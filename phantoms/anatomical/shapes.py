@@ -28,18 +28,14 @@ def ellipsoid(axes: Axes, centre: Point, radii: Point) -> Field:
 def cone(axes: Axes, start: Point, end: Point, start_radius: float, end_radius: float) -> Field:
     """Signed distance to a round-ended cone from ``start`` to ``end``."""
     z, y, x = axes
-    along = np.subtract(end, start)
-    length = float(along @ along)
-    share = (
-        (x - start[0]) * along[0] + (y - start[1]) * along[1] + (z - start[2]) * along[2]
-    ) / length
-    share = np.clip(share, 0.0, 1.0)
-    distance = np.sqrt(
-        (x - start[0] - share * along[0]) ** 2
-        + (y - start[1] - share * along[1]) ** 2
-        + (z - start[2] - share * along[2]) ** 2
-    )
-    return np.asarray(distance - (start_radius + share * (end_radius - start_radius)), np.float32)
+    left, back, up = (e - s for s, e in zip(start, end, strict=True))
+    length = left * left + back * back + up * up
+    x, y, z = x - start[0], y - start[1], z - start[2]
+    along = z * up + y * back + x * left
+    share = np.clip(along / length, 0.0, 1.0)
+    square = (z * z + y * y + x * x) - share * (2.0 * along - share * length)
+    radius = start_radius + share * (end_radius - start_radius)
+    return np.asarray(np.sqrt(np.maximum(square, 0.0)) - radius, np.float32)
 
 
 def mirrored(point: Point) -> tuple[Point, Point]:
