@@ -130,8 +130,9 @@ def _noise_multiplier(
     gaussian = 1 / get_sigma_gaussian(budget, delta)
     guess = math.log1p((gaussian / (rate * math.sqrt(steps))) ** 2) ** -0.5
     low = high = math.log(min(max(guess, _LEAST_NOISE), _MOST_NOISE))
-    while excess(high) > 0:
-        if high >= math.log(_MOST_NOISE):
+    hopeless = _epsilon(_groups(already), delta, FINE) >= budget
+    while hopeless or excess(high) > 0:
+        if hopeless or high >= math.log(_MOST_NOISE):
             raise BudgetExceededError(
                 f"No noise multiplier up to {_MOST_NOISE:g} keeps {steps} steps at sample rate "
                 f"{rate:g} within epsilon {budget:g} at delta {delta:g}; "

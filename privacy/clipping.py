@@ -21,8 +21,8 @@ from ..errors import PrivacyError
 _GRID_BITS = 30
 #: Patients whose sum is certain to be exact: 2**53 grid points over 2**31 for each.
 MAX_PATIENTS = 1 << 22
-#: Room for the rounding of the float32 gradient when it is scaled, and of its norm.
-_MARGIN = 1 - 2.0**-20
+#: Scaling rounds twice in float32, each time by up to 2**-24 of the value.
+_MARGIN = 1 - 2.0**-22
 
 
 class ClippedSum:

@@ -113,10 +113,10 @@ def _patient_vectors(
         offsets[id(parameter)] = size
         size += parameter.numel()
     vectors = torch.zeros(patients, size, device=losses.device)
-    if not losses.requires_grad:
+    if not losses.requires_grad or not calls:
         return vectors
     # Asking for the outputs' gradients only leaves the ordinary weight gradients uncomputed.
-    backward = torch.autograd.grad(
+    backward: tuple[Tensor | None, ...] = torch.autograd.grad(
         losses.sum() / draws, [call.outputs for call in calls], allow_unused=True
     )
     for call, gradient in zip(calls, backward, strict=True):
