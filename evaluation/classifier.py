@@ -16,7 +16,7 @@ from torch.nn import functional
 
 #: Larger images are shrunk to this side length, so that scores do not depend on it.
 _PIXELS = 64
-_BATCH = 48
+_BATCH = 32
 _LEARNING_RATE = 3e-3
 _WEIGHT_DECAY = 1e-2
 
@@ -74,21 +74,17 @@ def _network(classes: int) -> nn.Module:
     layers: list[nn.Module] = []
     channels = 1
     for width in (16, 32, 64, 96):
-        layers += [
-            nn.Conv2d(channels, width, 3, padding=1, stride=2 if channels == 1 else 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-        ]
-        if channels > 1:
+        first = channels == 1
+        layers.append(
+            nn.Conv2d(channels, width, 3, padding=1, stride=2 if first else 1, bias=False)
+        )
+        if not first:
             layers.append(nn.MaxPool2d(2))
+        layers += [nn.BatchNorm2d(width), nn.ReLU()]
         channels = width
-    return nn.Sequential(
-        *layers,
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Dropout(0.2),
-        nn.Linear(channels, classes),
-    )
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(channels, classes)]
+    # Channels last, and pooling before the norm: half the time on a CPU.
+    return nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)
 
 
 def _prepare(images: NDArray[np.float32]) -> Tensor:

@@ -10,6 +10,8 @@ of real training images. The kernel distance is unbiased at any count.
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
@@ -66,9 +68,11 @@ def kernel_distance(
     """
     _check(real, synthetic)
     size = min(subset_size, len(real), len(synthetic))
-    metric = KernelInceptionDistance(
-        feature=_Features(real.shape[1]), subsets=subsets, subset_size=size
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save all")
+        metric = KernelInceptionDistance(
+            feature=_Features(real.shape[1]), subsets=subsets, subset_size=size
+        )
     metric.update(real.double(), real=True)
     metric.update(synthetic.double(), real=False)
     with torch.random.fork_rng(devices=[]):

@@ -45,14 +45,16 @@ class Extractor:
 
         Args:
             images: ``[N, H, W]`` in [-1, 1].
-            batch_size: Images per pass; the result does not depend on it.
+            batch_size: Images per pass at most; the result does not depend on it.
 
         Returns:
             float32 ``[N, D]``.
         """
         parts = []
         with torch.inference_mode():
-            for batch in torch.from_numpy(np.ascontiguousarray(images)).split(batch_size):
+            # Even parts: an exported network with a dynamic batch refuses a batch of one.
+            count = -(-len(images) // batch_size)
+            for batch in torch.from_numpy(np.ascontiguousarray(images)).tensor_split(count):
                 resized = functional.interpolate(
                     batch[:, None], size=INPUT_PIXELS, mode="bilinear", antialias=True
                 )
@@ -64,7 +66,7 @@ def load_extractor(path: str = "") -> Extractor:
     """Load the feature network.
 
     Args:
-        path: TorchScript file; empty for EfficientNet-lite0.
+        path: File of ``torch.export.save``; empty for EfficientNet-lite0.
 
     Raises:
         ConfigurationError: If the file cannot be loaded or does not return ``[N, D]``.
@@ -77,14 +79,15 @@ def load_extractor(path: str = "") -> Extractor:
             network=_efficientnet_lite0(weights),
         )
     try:
-        network = torch.jit.load(path, map_location="cpu").eval()
+        network = torch.export.load(path).module()
         with torch.inference_mode():
             shape = tuple(network(torch.zeros(2, 3, INPUT_PIXELS, INPUT_PIXELS)).shape)
-    except (OSError, RuntimeError, ValueError, AttributeError) as error:
+    except Exception as error:  # whatever a foreign file and a foreign network may raise
         raise ConfigurationError(
-            f"evaluation.extractor={path!r} is not a TorchScript network for "
+            f"evaluation.extractor={path!r} is not an exported network for "
             f"[N, 3, {INPUT_PIXELS}, {INPUT_PIXELS}] images.",
-            hint="Save one with torch.jit.save, or leave the setting empty.",
+            hint="Save one with torch.export.save, its batch dimension dynamic, or leave the "
+            "setting empty.",
         ) from error
     if len(shape) != 2 or shape[0] != 2:
         raise ConfigurationError(
@@ -96,11 +99,13 @@ def load_extractor(path: str = "") -> Extractor:
 def _efficientnet_lite0(weights: Path) -> Callable[[Tensor], Tensor]:
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last)  # a quarter faster on a CPU
 
     def features(images: Tensor) -> Tensor:
         # The lite models were trained on (pixel - 127) / 128, which is [-1, 1] as it stands.
-        maps: Tensor = network.extract_features(images)
+        maps: Tensor = network.extract_features(
+            images.contiguous(memory_format=torch.channels_last)
+        )
         return maps.mean(dim=(2, 3))
 
     return features

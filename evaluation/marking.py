@@ -44,8 +44,8 @@ def strip(
     pitch = tile[0] + _GAP
     band = _EDGE + tile[1] + _EDGE
     room = max(len(images), columns) * pitch - _GAP + 2 * _EDGE
-    sheet = Image.new("RGB", (room, band + _BAND), colour)
-    sheet.paste("white", (len(images) * pitch - _GAP + 2 * _EDGE, 0, room, band))
+    sheet = Image.new("RGBA", (room, band + _BAND), colour)
+    sheet.paste((0, 0, 0, 0), (len(images) * pitch - _GAP + 2 * _EDGE, 0, room, band))
     for column, image in enumerate(images):
         grey = to_grey(image).resize(tile, Image.Resampling.BICUBIC)
         sheet.paste(grey, (_EDGE + column * pitch, _EDGE))
@@ -82,6 +82,6 @@ def stack(strips: Sequence[tuple[str, Image.Image]]) -> Image.Image:
     top = 0
     for text, image in strips:
         ImageDraw.Draw(sheet).text((4, top + 3), text, fill="black", font=font)
-        sheet.paste(image, (0, top + title))
+        sheet.paste(image, (0, top + title), image)
         top += title + image.height
     return sheet

@@ -64,7 +64,7 @@ class EvaluationSettings:
         le=10_000,
         description="Patients that each class of a task needs, in training and held out.",
     )
-    gallery_prompts: int = Field(8, ge=1, le=40, description="Rows of the gallery.")
+    gallery_prompts: int = Field(6, ge=1, le=40, description="Rows of the gallery.")
     gallery_columns: int = Field(6, ge=1, le=12, description="Images in a row of the gallery.")
     gallery_real: bool = Field(
         True,
@@ -73,8 +73,8 @@ class EvaluationSettings:
     )
     extractor: str = Field(
         "",
-        description="Path of a TorchScript feature extractor ([N, 3, 128, 128] in [-1, 1] to "
-        "[N, D]); empty is EfficientNet-lite0 with ImageNet weights.",
+        description="Path of a feature extractor saved by torch.export ([N, 3, 128, 128] in "
+        "[-1, 1] to [N, D]); empty is EfficientNet-lite0 with ImageNet weights.",
     )
     non_private: bool = Field(
         False,

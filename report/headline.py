@@ -90,8 +90,8 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
             Tile(
                 name=f"AUC trained on synthetic, {titles[scores.task]}",
                 value=number(scores.auc.value),
-                remark=f"trained on real {number(real.auc.value)}"
-                + (f" ({percent(share.value)} of it)" if share else ""),
+                remark=f"on real {number(real.auc.value)}"
+                + (f", so {percent(share.value)} of it" if share else ""),
             )
         )
     return found

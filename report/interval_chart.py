@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ..evaluation.results import Interval
-from .numbers import number, ticks
+from .numbers import number, tick, ticks
 from .svg import join, line, picture, tag, text
 
-_WIDTH, _ROW, _TOP, _BOTTOM, _LEFT, _RIGHT = 560.0, 30.0, 8.0, 38.0, 104.0, 50.0
+_WIDTH, _ROW, _TOP, _BOTTOM, _LEFT, _RIGHT = 440.0, 28.0, 8.0, 38.0, 92.0, 48.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ def interval_chart(rows: Sequence[IntervalRow], *, title: str, axis: str, chance
     parts = []
     for column in columns:
         parts.append(line(x(column), _TOP, x(column), bottom, "grid"))
-        parts.append(text(x(column), bottom + 15, number(column), anchor="middle"))
+        parts.append(text(x(column), bottom + 15, tick(column), anchor="middle"))
     parts.append(line(x(chance), _TOP, x(chance), bottom, "limit"))
     parts.append(text(x(chance) + 5, bottom - 4, "guessing", "limit-name"))
     parts.append(text((_LEFT + _WIDTH - _RIGHT) / 2, height - 4, axis, "axis", "middle"))

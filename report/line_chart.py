@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from .numbers import number, ticks
+from .numbers import number, tick, ticks
 from .svg import STYLES, join, line, marker, picture, tag, text
 
 _WIDTH, _HEIGHT = 420.0, 210.0
@@ -56,9 +56,9 @@ class LineChart:
         parts = []
         for row in rows:
             parts.append(line(_LEFT, y(row), _WIDTH - _RIGHT, y(row), "grid"))
-            parts.append(text(_LEFT - 6, y(row) + 4, number(row), anchor="end"))
+            parts.append(text(_LEFT - 6, y(row) + 4, tick(row), anchor="end"))
         for column in columns or [float(first)]:
-            parts.append(text(x(column), _HEIGHT - _BOTTOM + 16, number(column), anchor="middle"))
+            parts.append(text(x(column), _HEIGHT - _BOTTOM + 16, tick(column), anchor="middle"))
         middle = (_LEFT + _WIDTH - _RIGHT) / 2
         parts.append(text(middle, _HEIGHT - 3, "round", "axis", "middle"))
         if self.limit is not None:

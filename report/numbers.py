@@ -14,8 +14,8 @@ def number(value: float | int | None, digits: int = 3) -> str:
     size = math.floor(math.log10(abs(value)))
     if not -4 <= size < 6:
         mantissa, exponent = f"{value:.{max(digits - 2, 0)}e}".split("e")
-        text = f"{mantissa}·10{_superscript(int(exponent))}"
-        return text.removeprefix("1·").replace("-", "−")
+        factor = "" if float(mantissa) == 1 else f"{mantissa}·"
+        return f"{factor}10{_superscript(int(exponent))}".replace("-", "−")
     rounded = round(value, digits - 1 - size)
     decimals = max(0, digits - 1 - size)
     return f"{rounded:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
@@ -31,9 +31,14 @@ def exact(value: bool | int | float | str) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as per cent, one decimal below ten."""
+    """Write a share as per cent, with a decimal below 10 and just below 100."""
     value = share * 100
-    return f"{value:.1f} %" if abs(value) < 10 else f"{value:.0f} %"
+    return f"{value:.0f} %" if 10 <= value < 99 or value >= 100 else f"{value:.1f} %"
+
+
+def tick(value: float) -> str:
+    """Write a tick mark's number, which is round, without trailing zeros."""
+    return f"{value:,.6g}".replace(",", "\u202f").replace("-", "−")
 
 
 def duration(seconds: float) -> str:
