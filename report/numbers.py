@@ -11,13 +11,14 @@ def number(value: float | int | None, digits: int = 3) -> str:
         return "–"
     if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e6):
         return f"{int(value):,}".replace(",", "\u202f").replace("-", "−")
-    size = math.floor(math.log10(abs(value)))
+    # The exponent of the rounded value: 9.9996 is written like 10.
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    size = int(exponent)
     if not -4 <= size < 6:
-        mantissa, exponent = f"{value:.{max(digits - 2, 0)}e}".split("e")
-        factor = "" if float(mantissa) == 1 else f"{mantissa}·"
-        return f"{factor}10{_superscript(int(exponent))}".replace("-", "−")
-    rounded = round(value, digits - 1 - size)
+        factor = "" if float(mantissa) == 1 else f"{mantissa.rstrip('0').rstrip('.')}·"
+        return f"{factor}10{_superscript(size)}".replace("-", "−")
     decimals = max(0, digits - 1 - size)
+    rounded = round(value, digits - 1 - size)
     return f"{rounded:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
 
 
