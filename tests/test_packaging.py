@@ -1,0 +1,63 @@
+"""What is installed is what the code needs: packages, files, dependencies and their pins."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PACKAGES = PROJECT["tool"]["setuptools"]["packages"]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def required() -> set[str]:
+    """Names of all distributions that pyproject.toml asks for, extras included."""
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"].values()
+    lines = [*project["dependencies"], *(line for extra in extras for line in extra)]
+    names = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in lines}
+    return names - {"fedscan"}
+
+
+def folder(package: str) -> Path:
+    return ROOT.joinpath(*package.split(".")[1:])
+
+
+def test_every_package_is_listed():
+    # Only below the listed ones: an environment may lie in the repository too.
+    found = {
+        f"{package}.{init.parent.name}"
+        for package in PACKAGES
+        for init in folder(package).glob("*/__init__.py")
+        if init.parent.name[0] != "."
+    }
+    assert {"fedscan", *found} == set(PACKAGES)
+
+
+def test_every_imported_library_is_declared():
+    distributions = packages_distributions()
+    undeclared = set()
+    for file in (file for package in PACKAGES for file in folder(package).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                names = [node.module]
+            for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
+                if not required() & {normal(d) for d in distributions.get(name, [name])}:
+                    undeclared.add(f"{file.relative_to(ROOT)} imports {name}")
+    assert undeclared == set()
+
+
+def test_every_requirement_is_pinned_and_nothing_else_than_versions():
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if line and line[0] != "#"]
+    assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", pin)] == []
+    assert required() - {pin.partition("==")[0] for pin in pins} == set()
