@@ -44,7 +44,7 @@ class LayerwiseGradients:
     """
 
     def __init__(self, rows_at_once: int = 32) -> None:
-        self._rows_at_once = rows_at_once
+        self.rows_at_once = rows_at_once
         self._checked = False
 
     @staticmethod
@@ -86,7 +86,7 @@ class LayerwiseGradients:
         chunk: list[tuple[Tensor, ...]] = []
         for patient in patients:
             rows = loss.draw(patient, patient_stream(stream, patient))
-            if chunk and (len(chunk) + 1) * len(rows[0]) > self._rows_at_once:
+            if chunk and (len(chunk) + 1) * len(rows[0]) > self.rows_at_once:
                 yield chunk
                 chunk = []
             chunk.append(rows)

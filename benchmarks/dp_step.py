@@ -1,0 +1,318 @@
+"""Time and peak memory of one training step, private and not, at equal rows.
+
+    python benchmarks/dp_step.py [--case 8x8 --case 16x4] [--subset attention] [--repeats 9]
+
+Compared, on the U-Net that fedscan trains, each from drawing the rows to the changed weights:
+
+- ``sgd``: one backward pass over all rows, no privacy;
+- ``sgd in chunks``: the same gradient from as many rows at once as ``fedscan`` takes;
+- ``fedscan``: the engine that private training chooses by itself, with clipping and noise;
+- ``loop``: private, one patient after the other by ordinary back-propagation;
+- ``vmap``: private, ``torch.func.vmap`` over chunks of four patients;
+- ``opacus hooks``: private, a gradient per row from Opacus' hooks, summed for each patient.
+
+All of them clip the same draws, and the private ones must agree on the sum. Every variant lives
+in a process of its own. Times are medians of steps taken in turn, so a busy machine slows all
+alike. Memory is the process's peak during its first steps, above what it held before them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import itertools
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+from fedscan.model.generator import Generator, build_generator
+from fedscan.model.objective import diffusion_loss
+from fedscan.model.rows import LatentRows
+from fedscan.model.settings import GeneratorSettings, TrainableSettings
+from fedscan.model.trainable import select_trainable
+from fedscan.privacy.clipping import ClippedSum
+from fedscan.privacy.descent import Descent, DescentSettings
+from fedscan.privacy.engines import choose_engine
+from fedscan.privacy.gradients import LoopGradients, PatientGradients, PatientLoss, patient_stream
+from fedscan.privacy.layerwise import LayerwiseGradients
+from fedscan.privacy.noise import release
+from fedscan.privacy.stream import SecretStream
+from opacus.grad_sample import GradSampleHooks
+from torch import Tensor, nn
+
+CLIP_NORM = 0.1
+NOISE_MULTIPLIER = 1.0
+MEMORY_STEPS = 2
+VMAP_PATIENTS = 4
+VARIANTS = ("sgd", "sgd in chunks", "fedscan", "loop", "vmap", "opacus hooks")
+
+
+class RandomRows:
+    """The generator's own loss on random latents, a caption and no spatial condition."""
+
+    def __init__(self, generator: Generator, draws: int) -> None:
+        self.module = generator
+        self.draws = draws
+        self.caption = generator.embed(["MR T1, head, axial"])
+
+    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
+        shape = (self.draws, *self.module.latent_shape)
+        return (
+            stream.normal(shape),
+            self.caption.expand(self.draws, -1, -1),
+            torch.from_numpy(stream.uniform(self.draws)).float(),
+            torch.from_numpy(stream.integers(0, 1000, self.draws)),
+            stream.normal(shape),
+        )
+
+    def row_losses(
+        self, latents: Tensor, text: Tensor, position: Tensor, timesteps: Tensor, noise: Tensor
+    ) -> Tensor:
+        rows = LatentRows(latents=latents, text=text, position=position)
+        return diffusion_loss(self.module, rows, timesteps, noise)
+
+    def __call__(self, patient: int, stream: SecretStream) -> Tensor:
+        return self.row_losses(*self.draw(patient, stream)).mean()
+
+
+class AsModule(nn.Module):
+    """A loss in the form that ``torch.func.functional_call`` needs."""
+
+    def __init__(self, loss: RandomRows) -> None:
+        super().__init__()
+        self.module = loss.module
+        self.row_losses = loss.row_losses
+
+    def forward(self, *rows: Tensor) -> Tensor:
+        return self.row_losses(*rows).mean()
+
+
+class VmapGradients:
+    """Per-patient gradients by vectorising over chunks of patients."""
+
+    def clipped_sum(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        patients: Sequence[int],
+        loss: RandomRows,
+        clip_norm: float,
+        stream: SecretStream,
+    ) -> Tensor:
+        names = {f"module.{name}": value for name, value in parameters.items()}
+        module = AsModule(loss)
+
+        def one(values: dict[str, Tensor], rows: tuple[Tensor, ...]) -> Tensor:
+            return torch.func.functional_call(module, values, rows)
+
+        each = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0))
+        total = ClippedSum(sum(p.numel() for p in names.values()), clip_norm)
+        for chunk in chunks(patients, VMAP_PATIENTS):
+            drawn = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
+            rows = tuple(torch.stack(column) for column in zip(*drawn, strict=True))
+            found = each({name: value.detach() for name, value in names.items()}, rows)
+            for vector in torch.cat([found[name].flatten(1) for name in names], dim=1):
+                total.add(vector)
+        return total.total()
+
+
+class HookGradients:
+    """Opacus' gradient per row of all patients at once, summed for each patient."""
+
+    def __init__(self, generator: Generator) -> None:
+        generator.unet.train()
+        self.hooks = GradSampleHooks(generator.unet, loss_reduction="sum", strict=False)
+
+    def clipped_sum(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        patients: Sequence[int],
+        loss: RandomRows,
+        clip_norm: float,
+        stream: SecretStream,
+    ) -> Tensor:
+        drawn = [loss.draw(i, patient_stream(stream, i)) for i in patients]
+        columns = [torch.cat(column) for column in zip(*drawn, strict=True)]
+        loss.row_losses(*columns).sum().backward()
+        of_patient = torch.arange(len(patients)).repeat_interleave(loss.draws)
+        parts = []
+        for parameter in parameters.values():
+            part = torch.zeros(len(patients), parameter.numel())
+            if getattr(parameter, "grad_sample", None) is not None:
+                rows = parameter.grad_sample.flatten(1)
+                part.index_add_(0, of_patient, rows, alpha=1 / loss.draws)
+            parts.append(part)
+        total = ClippedSum(sum(p.numel() for p in parameters.values()), clip_norm)
+        for vector in torch.cat(parts, dim=1):
+            total.add(vector)
+        self.hooks.set_grad_sample_to_none()
+        for parameter in parameters.values():
+            parameter.grad = None
+        return total.total()
+
+
+def plain_step(
+    parameters: Mapping[str, nn.Parameter],
+    patients: int,
+    loss: RandomRows,
+    optimizer: torch.optim.Optimizer,
+    stream: SecretStream,
+    at_once: int,
+) -> None:
+    for chunk in chunks(range(patients), at_once):
+        drawn = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
+        columns = [torch.cat(column) for column in zip(*drawn, strict=True)]
+        (loss.row_losses(*columns).sum() / (patients * loss.draws)).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def private_step(
+    parameters: Mapping[str, nn.Parameter],
+    patients: int,
+    loss: PatientLoss,
+    engine: PatientGradients,
+    descent: Descent,
+    stream: SecretStream,
+) -> None:
+    total = engine.clipped_sum(parameters, range(patients), loss, CLIP_NORM, stream)
+    noisy = release(total, NOISE_MULTIPLIER * CLIP_NORM, stream.child("noise"))
+    descent.step(noisy / patients)
+
+
+def chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def work(pipe: Connection, variant: str, size: str, subset: str, patients: int, rows: int) -> None:
+    """Build a variant, send its memory and the norm of its sum, then a time per request."""
+    torch.set_num_threads(1)
+    generator = build_generator(GeneratorSettings(size=size), seed=0)
+    parameters = select_trainable(generator, TrainableSettings(subset=subset, lora_rank=4))
+    loss = RandomRows(generator, rows)
+    stream = SecretStream(bytes(32), "benchmark")
+    numbers = itertools.count()
+    step, engine = make_step(variant, parameters, loss, patients)
+
+    def next_step() -> None:
+        step(stream.child(f"step {next(numbers)}"))
+
+    norm = 0.0
+    if engine is not None:
+        # Also loads code and lets the engine check itself before anything is measured.
+        norm = float(
+            engine.clipped_sum(parameters, range(patients), loss, CLIP_NORM, stream).norm()
+        )
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = status_kib("VmRSS")
+    for _ in range(MEMORY_STEPS):
+        next_step()
+    peak = (status_kib("VmHWM") - before) / 1024
+    pipe.send((peak, norm, sum(p.numel() for p in parameters.values())))
+    while pipe.recv():
+        begin = time.perf_counter()
+        next_step()
+        pipe.send(time.perf_counter() - begin)
+
+
+def make_step(
+    variant: str, parameters: dict[str, nn.Parameter], loss: RandomRows, patients: int
+) -> tuple[Callable[[SecretStream], None], PatientGradients | None]:
+    chosen = choose_engine("auto", parameters, loss)
+    if variant.startswith("sgd"):
+        at_once = patients
+        if variant == "sgd in chunks":
+            together = isinstance(chosen, LayerwiseGradients)
+            at_once = max(1, chosen.rows_at_once // loss.draws) if together else 1
+        optimizer = torch.optim.Adam(parameters.values(), lr=1e-4, fused=True)
+        return (
+            lambda stream: plain_step(parameters, patients, loss, optimizer, stream, at_once),
+            None,
+        )
+    engines: dict[str, Callable[[], PatientGradients]] = {
+        "fedscan": lambda: chosen,
+        "loop": LoopGradients,
+        "vmap": VmapGradients,
+        "opacus hooks": lambda: HookGradients(loss.module),
+    }
+    engine = engines[variant]()
+    descent = Descent(parameters, DescentSettings(learning_rate=1e-4))
+    return (
+        lambda stream: private_step(parameters, patients, loss, engine, descent, stream),
+        engine,
+    )
+
+
+def status_kib(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    raise SystemExit(f"This system does not report {field}.")
+
+
+def compare(size: str, subset: str, patients: int, rows: int, repeats: int) -> None:
+    context = multiprocessing.get_context("spawn")
+    pipes, times, first = {}, {name: [] for name in VARIANTS}, {}
+    for name in VARIANTS:
+        pipes[name], theirs = context.Pipe()
+        context.Process(
+            target=work, args=(theirs, name, size, subset, patients, rows), daemon=True
+        ).start()
+        # One after the other, so that nothing else disturbs the memory.
+        first[name] = pipes[name].recv()
+    norms = [norm for _, norm, _ in first.values() if norm]
+    if max(norms) > (1 + 1e-4) * min(norms):
+        raise SystemExit(f"The private variants do not agree: {norms}")
+    for _ in range(repeats):
+        for name, pipe in pipes.items():
+            pipe.send(True)
+            times[name].append(pipe.recv())
+    for pipe in pipes.values():
+        pipe.send(False)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    print(
+        f"\n{patients} patients x {rows} rows, {size} U-Net, {subset}: "
+        f"{first['sgd'][2]:,} parameters train"
+    )
+    print(f"{'':16}{'ms':>9}{'x sgd':>8}{'fastest':>9}{'peak MB':>9}{'x opacus':>10}")
+    for name in VARIANTS:
+        print(
+            f"{name:16}{1e3 * medians[name]:9.0f}{medians[name] / medians['sgd']:8.2f}"
+            f"{1e3 * min(times[name]):9.0f}{first[name][0]:9.0f}"
+            f"{first[name][0] / first['opacus hooks'][0]:10.2f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--case", action="append", help="patients x rows, such as 8x8; can be repeated"
+    )
+    parser.add_argument("--subset", action="append", choices=("attention", "lora", "all"))
+    parser.add_argument("--size", default="small", choices=("tiny", "small", "base"))
+    parser.add_argument("--repeats", type=int, default=9)
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+    print(
+        f"torch {torch.__version__}, one thread of {os.cpu_count()} ({platform.processor()}), "
+        f"load {load:.1f} at the start, {arguments.repeats} steps each"
+    )
+    for subset in arguments.subset or ["attention"]:
+        for case in arguments.case or ["8x8", "16x4"]:
+            patients, rows = map(int, case.split("x"))
+            compare(arguments.size, subset, patients, rows, arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
