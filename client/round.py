@@ -166,6 +166,8 @@ def _arrays(result: TrainingResult) -> Tensors:
 
 
 def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:
+    if request.round < 1:
+        raise ProtocolError("Rounds of training are counted from 1.")
     if request.base != opened.digest:
         raise ModelError(
             f"The study starts from base {request.base[:12]}, this site has {opened.digest[:12]}.",

@@ -84,7 +84,8 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         ),
         base=base,
         terms=site_terms(study),
-        start=start,
+        # What trains is in every request anyway, with its current values.
+        start={name: value for name, value in start.items() if name not in parameters},
         checkpoints=checkpoints,
         history=history,
     )

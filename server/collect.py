@@ -53,7 +53,8 @@ class Collector:
         """
         asked = [node for node in nodes if node not in self._retired]
         self.observe(RoundStarted(round=request.round, rounds=request.rounds, sites=len(asked)))
-        digest, sent = request.digest(), size_of(request.tensors)
+        digest = request.digest()
+        sent = size_of(request.tensors) + size_of(request.start)
         updates: list[Update] = []
         entries: list[HistoryEntry] = []
         arrivals = exchange(

@@ -60,6 +60,7 @@ class Federation:
                 collector=collector,
                 base="0" * 64,
                 terms={},
+                start={},
                 checkpoints=checkpoints,
                 history=self.history,
             )

@@ -31,6 +31,7 @@ def _requests(draw: st.DrawFn) -> RoundRequest:
         base=draw(_HEX),
         terms=draw(st.dictionaries(_NAMES, st.text(max_size=30), max_size=4)),
         tensors=draw(_TENSORS),
+        start=draw(st.just({}) | _TENSORS),
     )
 
 
@@ -78,6 +79,7 @@ def test_a_request_survives_the_journey(request: RoundRequest) -> None:
     )
     assert dict(received.terms) == dict(request.terms)
     assert _same(received.tensors, request.tensors)
+    assert _same(received.start, request.start)
 
 
 @given(_replies())
@@ -113,6 +115,7 @@ def test_the_digest_tells_apart_whatever_differs() -> None:
         _request(tensors={"w": zeros.T.copy()}),
         _request(tensors={"w": zeros.astype(np.float64)}),
         _request(tensors={"w": zeros, "x": zeros}),
+        _request(start={"x": zeros}),
     ]
     assert len({request.digest() for request in variants}) == len(variants)
     assert _request().digest() == _request().digest()
@@ -129,7 +132,7 @@ def test_the_study_is_the_same_in_all_rounds() -> None:
     [
         ("version", 2),
         ("version", True),
-        ("round", 0),
+        ("round", -1),
         ("round", 3),
         ("round", True),
         ("round", 1.0),

@@ -45,6 +45,8 @@ def make_study(base: Path) -> Callable[..., Study]:
             "data.holdout_fraction=0.3",
             "privacy.draws_per_patient=1",
             "local.steps=2",
+            "warm_up.images=16",
+            "warm_up.steps=2",
             "federation.rounds=2",
         ]
         return load_study(None, [*settings, *changes])

@@ -199,6 +199,8 @@ def test_a_site_pays_up_to_its_ceiling_and_no_further(
     ("change", "code"),
     [
         ({"base": "0" * 64}, "model"),
+        ({"round": 0}, "protocol"),
+        ({"start": {"unet.other": np.zeros(3, np.float32)}}, "model"),
         ({"terms": {}}, "protocol"),
         ({"tensors": {"unet.other": np.zeros(3, np.float32)}}, "protocol"),
     ],
