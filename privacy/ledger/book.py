@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class Book:
         self.plans: dict[str, Plan] = {}
         self.refused: set[str] = set()
         self._by_request: dict[str, Reserved] = {}
-        self._by_study: dict[str, tuple[SubsampledGaussian, ...]] = {}
+        self._by_study: defaultdict[str, list[SubsampledGaussian]] = defaultdict(list)
         for entry in entries:
             self.add(entry)
 
@@ -114,8 +114,7 @@ class Book:
             raise _contradiction(entry, "it passes its ceiling")
         reserved = Reserved(entry.sequence, record)
         self.reservations[entry.sequence] = self._by_request[record.request] = reserved
-        before = self._by_study.get(record.study, ())
-        self._by_study[record.study] = merge([*before, *record.mechanisms])
+        self._by_study[record.study] += record.mechanisms
 
 
 def merge(mechanisms: Sequence[SubsampledGaussian]) -> tuple[SubsampledGaussian, ...]:

@@ -197,7 +197,7 @@ def run(order: dict[str, Any]) -> None:
 
 def main() -> None:
     # Once for all children: the accountant remembers.
-    for steps in range(1, 65):
+    for steps in range(1, 31):
         epsilon([SubsampledGaussian(1.0, MECHANISM.noise_multiplier, steps)], DELTA)
     # A child's garbage collector would touch, and so copy, all of the parent's memory.
     gc.freeze()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fedscan.errors import BudgetExceededError, LedgerError, PrivacyError
 from fedscan.privacy.accounting import epsilon
-from fedscan.privacy.ledger import Ledger, request_digest
-from fedscan.privacy.ledger.entries import Plan, Refuse, Reserve
+from fedscan.privacy.ledger import Head, Ledger, request_digest
+from fedscan.privacy.ledger.entries import Plan, Refuse, Reserve, encode, line_digest
 from fedscan.privacy.mechanism import SubsampledGaussian
 
 DELTA = 1e-5
@@ -202,6 +203,8 @@ def test_erased_secrets_are_gone_and_open_steps_keep_theirs(folder):
             ledger.complete(reservation, digest(9))
         assert ledger.erase_secrets(recent.sequence) == 1
         assert ledger.erase_secrets(recent.sequence) == 0
+        with pytest.raises(PrivacyError, match="before"):
+            ledger.erase_secrets(-1)
         left = b"".join(path.read_bytes() for path in (folder / "secrets").iterdir())
         assert done.secret not in left
         assert ledger.reserve(digest(2), [STEP], purpose="round 2").secret == crashed.secret
@@ -269,6 +272,42 @@ def test_a_closed_ledger_spends_nothing(folder):
         pass
     with pytest.raises(LedgerError, match="closed"):
         ledger.reserve(digest(1), [STEP], purpose="round 1")
+
+
+def test_a_forked_process_spends_nothing(folder):
+    with open_ledger(folder) as ledger:
+        child = os.fork()
+        if child == 0:
+            try:
+                ledger.reserve(digest(1), [STEP], purpose="round 1")
+            except LedgerError as error:
+                os._exit(42 if "forked" in error.message else 1)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 42
+        assert len(ledger.entries()) == 1
+        # The child's end did not release the lock of its parent.
+        with pytest.raises(LedgerError, match="locked"):
+            open_ledger(folder, lock_timeout=0.05)
+
+
+def test_thousands_of_entries_open_and_add_up(folder):
+    """Grown on disk by the real writer of lines, in one go."""
+    with open_ledger(folder) as ledger:
+        ledger.reserve(digest(0), [STEP], purpose="round 0")
+        first, second = ledger.entries()
+    lines, previous = [encode(first)], line_digest(encode(first))
+    for number in range(1, 3001):
+        record = replace(second.record, request=digest(number))
+        line = encode(replace(second, sequence=number, previous=previous, record=record))
+        lines.append(line)
+        previous = line_digest(line)
+    (folder / "ledger.jsonl").write_bytes(b"".join(lines))
+    (folder / "head.json").write_bytes(Head(3000, previous).to_json())
+    with open_ledger(folder, 100.0) as ledger:
+        assert ledger.spent().mechanisms == (many(3000),)
+        new = ledger.reserve(digest(5000), [STEP], purpose="round 3001")
+        assert new.sequence == 3001
+        assert ledger.spent().mechanisms == (many(3001),)
 
 
 def test_a_folder_that_cannot_be_written_is_a_clean_error(tmp_path):
