@@ -16,7 +16,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 _IMPLEMENTATION_UID = generate_uid(entropy_srcs=["fedscan", "phantoms"])
 _SOP_INSTANCE_UID, _META_SOP_INSTANCE_UID = 0x00080018, 0x00020003
@@ -99,7 +99,7 @@ def write_file(path: Path, sop_class: str, sop_instance: str, *parts: Mapping[in
 def _shared_meta(sop_class: str) -> Elements:
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = sop_class
+    meta.MediaStorageSOPClassUID = UID(sop_class)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = _IMPLEMENTATION_UID
     meta.ImplementationVersionName = "FEDSCAN_PHANTOM"

@@ -25,9 +25,6 @@ from .profile import HospitalProfile, hospital_profile
 from .segmentation import write_segmentation
 from .settings import PhantomSettings
 
-#: Lowest and highest slice in mm of template space: from the skull base to the vertex.
-_COVERAGE = (-46.0, 74.0)
-
 
 @dataclass(frozen=True)
 class HospitalSummary:
@@ -202,16 +199,20 @@ def _plan(
     rng: np.random.Generator, profile: HospitalProfile, settings: PhantomSettings
 ) -> SliceGrid:
     """Place the slices, roughly as a technician does: never twice the same."""
-    low, high = np.array(_COVERAGE) + rng.normal(0.0, 3.0, 2)
+    low, high = settings.coverage
+    gaps = max(settings.slices - 1, 1)
     pixel = profile.field_of_view / settings.matrix
     # A multiple of 0.01 mm, so that the positions in the headers are evenly spaced as well.
-    spacing = round(float(high - low) / max(settings.slices - 1, 1), 2)
-    first = round(float(low if settings.slices > 1 else (low + high) / 2), 2)
+    spacing = round((high - low) / gaps * float(rng.normal(1.0, 0.03)), 2)
+    start = low if settings.slices > 1 else (low + high) / 2.0
+    first = round(start + float(rng.normal(0.0, 3.0)), 2)
+    # The same for each patient, like a protocol, so that the atlas is averaged once a hospital.
+    thickness = min(profile.slice_thickness, max(0.9 * (high - low) / gaps, 1.0))
     edge = pixel / 2 - profile.field_of_view / 2
     return SliceGrid(
         matrix=settings.matrix,
         pixel=pixel,
-        thickness=round(min(profile.slice_thickness, max(spacing, 1.0)), 1),
+        thickness=round(thickness, 1),
         heights=tuple(round(first + spacing * k, 2) for k in range(settings.slices)),
         corner=(edge + 2.0, edge),
     )

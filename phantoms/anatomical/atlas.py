@@ -106,7 +106,7 @@ def _cortex_weight(inside: Field) -> Field:
 
 def _coarse_vectors(weight: Field, distance: Field, spacing: float) -> NDArray[np.float32]:
     """``weight`` times the unit gradient of ``distance``, on the coarse grid."""
-    slopes = np.stack(np.gradient(distance, spacing))
+    slopes = np.asarray(np.gradient(distance, spacing))
     slopes /= np.maximum(np.linalg.norm(slopes, axis=0), 0.3)
     vectors = slopes * weight
     return np.stack([_thin(component, spacing) for component in vectors])

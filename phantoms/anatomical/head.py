@@ -94,7 +94,7 @@ def _outer_surface(grid: Axes, inside: Field, thickness: Field) -> Field:
     for sign in (-1.0, 1.0):
         solids.append(ellipsoid(grid, (sign * 52.0, -52.0, -54.0), (17.0, 22.0, 16.0)))  # cheek
     head = blend(solids, 10.0)
-    ears = [ellipsoid(grid, p, (4.5, 15.0, 27.0)) for p in mirrored((83.0, 26.0, -42.0))]
+    ears = [ellipsoid(grid, p, (4.5, 15.0, 27.0)) for p in mirrored((77.0, 26.0, -42.0))]
     return blend([head, *ears], 3.0)
 
 

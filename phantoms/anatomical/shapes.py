@@ -52,7 +52,7 @@ def blend(fields: Sequence[Field], softness: float) -> Field:
     return np.asarray(result, np.float32)
 
 
-def intersection(*fields: Field) -> Field:
+def intersection(*fields: NDArray[np.floating]) -> Field:
     """What lies within all the solids."""
     return np.asarray(reduce(np.maximum, fields), np.float32)
 

@@ -10,6 +10,7 @@ patient's left, y to the back, z to the top, in mm from the anterior commissure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from nilearn.datasets import (
@@ -68,7 +69,7 @@ def load_brain(spacing: float) -> Brain:
     return Brain(spacing, grey / total, white / total, t1 / deep_white)
 
 
-def _resample(image, spacing: float) -> NDArray[np.float32]:  # type: ignore[no-untyped-def]
+def _resample(image: Any, spacing: float) -> NDArray[np.float32]:
     """Average onto the grid: the template's 1 mm voxels are smoothed to the spacing first."""
     affine = image.affine
     volume = np.asarray(image.get_fdata(dtype=np.float32))

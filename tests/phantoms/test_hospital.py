@@ -203,6 +203,16 @@ def test_a_share_of_patients_without_masks(tmp_path):
     assert len(list(tmp_path.rglob("segmentation.dcm"))) == summary.segmentations
 
 
+def test_coverage_places_the_slices(tmp_path):
+    settings = PhantomSettings(
+        patients=(2,), contrasts=("CT",), slices=3, matrix=32, coverage=(0.0, 40.0)
+    )
+    write_hospitals(tmp_path, settings)
+    for folder in tmp_path.glob("*/*/CT"):
+        heights = [float(image.ImagePositionPatient[2]) for image in series(folder)]
+        assert heights == pytest.approx([0.0, 20.0, 40.0], abs=12.0)
+
+
 def test_unpaired_patients_have_one_contrast(tmp_path):
     settings = PhantomSettings(patients=(4,), slices=2, matrix=32, paired_share=0.0)
     (summary,) = write_hospitals(tmp_path, settings)
@@ -230,7 +240,15 @@ def test_more_hospitals_than_designed_are_drawn_from_the_seed():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"patients": ()}, {"patients": (0,)}, {"matrix": 16}, {"colour": 1}, {"slices": 0}]
+    "wrong",
+    [
+        {"patients": ()},
+        {"patients": (0,)},
+        {"matrix": 16},
+        {"colour": 1},
+        {"slices": 0},
+        {"coverage": (40.0, 20.0)},
+    ],
 )
 def test_settings_refuse_what_cannot_be_written(wrong):
     with pytest.raises(ValidationError):
