@@ -72,14 +72,13 @@ class RandomRows:
             stream.normal(shape),
         )
 
-    def row_losses(
-        self, latents: Tensor, text: Tensor, position: Tensor, timesteps: Tensor, noise: Tensor
-    ) -> Tensor:
-        rows = LatentRows(latents=latents, text=text, position=position)
-        return diffusion_loss(self.module, rows, timesteps, noise)
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        latents, text, position, timesteps, noise = rows
+        batch = LatentRows(latents=latents, text=text, position=position)
+        return diffusion_loss(self.module, batch, timesteps, noise)
 
     def __call__(self, patient: int, stream: SecretStream) -> Tensor:
-        return self.row_losses(*self.draw(patient, stream)).mean()
+        return self.row_losses(self.draw(patient, stream)).mean()
 
 
 class AsModule(nn.Module):
@@ -91,7 +90,7 @@ class AsModule(nn.Module):
         self.row_losses = loss.row_losses
 
     def forward(self, *rows: Tensor) -> Tensor:
-        return self.row_losses(*rows).mean()
+        return self.row_losses(rows).mean()
 
 
 class VmapGradients:
@@ -138,8 +137,8 @@ class HookGradients:
         stream: SecretStream,
     ) -> Tensor:
         drawn = [loss.draw(i, patient_stream(stream, i)) for i in patients]
-        columns = [torch.cat(column) for column in zip(*drawn, strict=True)]
-        loss.row_losses(*columns).sum().backward()
+        columns = tuple(torch.cat(column) for column in zip(*drawn, strict=True))
+        loss.row_losses(columns).sum().backward()
         of_patient = torch.arange(len(patients)).repeat_interleave(loss.draws)
         parts = []
         for parameter in parameters.values():
@@ -167,8 +166,8 @@ def plain_step(
 ) -> None:
     for chunk in chunks(range(patients), at_once):
         drawn = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
-        columns = [torch.cat(column) for column in zip(*drawn, strict=True)]
-        (loss.row_losses(*columns).sum() / (patients * loss.draws)).backward()
+        columns = tuple(torch.cat(column) for column in zip(*drawn, strict=True))
+        (loss.row_losses(columns).sum() / (patients * loss.draws)).backward()
     optimizer.step()
     optimizer.zero_grad()
 

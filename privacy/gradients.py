@@ -40,8 +40,11 @@ class BatchedPatientLoss(PatientLoss, Protocol):
         """Return the patient's K rows: tensors ``[K, …]`` of the same shapes for each patient."""
         ...
 
-    def row_losses(self, *rows: Tensor) -> Tensor:
-        """Return the losses ``[B]`` of ``B`` rows, of one patient or of several in a row."""
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return the losses ``[B]`` of ``B`` rows, of one patient or of several joined.
+
+        A row's loss must depend on no other row.
+        """
         ...
 
 

@@ -102,7 +102,7 @@ def _patient_vectors(
     """Return each patient's gradient, float32 ``[P, D]``."""
     patients, draws = len(chunk), len(chunk[0][0])
     with _recorded(loss.module, parameters) as calls:
-        losses = loss.row_losses(*(torch.cat(column) for column in zip(*chunk, strict=True)))
+        losses = loss.row_losses(tuple(torch.cat(column) for column in zip(*chunk, strict=True)))
     if losses.shape != (patients * draws,):
         raise PrivacyError(
             f"The loss has the shape {tuple(losses.shape)}.",

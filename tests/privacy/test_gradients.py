@@ -33,12 +33,13 @@ class UNetLoss:
             stream.normal((self.draws, 5, 16)),
         )
 
-    def row_losses(self, latents: Tensor, timesteps: Tensor, text: Tensor) -> Tensor:
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        latents, timesteps, text = rows
         predicted = self.module(latents, timesteps, text).sample
         return (predicted - latents).square().flatten(1).mean(1)
 
     def __call__(self, patient: int, stream: SecretStream) -> Tensor:
-        return self.row_losses(*self.draw(patient, stream)).mean()
+        return self.row_losses(self.draw(patient, stream)).mean()
 
 
 def unet() -> UNet2DConditionModel:
@@ -88,7 +89,7 @@ def reference(loss: UNetLoss, parameters: dict[str, nn.Parameter]) -> list[Tenso
         gradient = torch.zeros(sum(p.numel() for p in parameters.values()), dtype=torch.float64)
         for row in range(loss.draws):
             loss.module.zero_grad()
-            loss.row_losses(*(column[row : row + 1] for column in rows)).sum().backward()
+            loss.row_losses(tuple(column[row : row + 1] for column in rows)).sum().backward()
             gradient += torch.cat([p.grad.flatten() for p in parameters.values()]) / loss.draws
         gradients.append(gradient)
     loss.module.zero_grad(set_to_none=True)
@@ -156,11 +157,11 @@ class LinearLoss:
     def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
         return (stream.normal((2, 4)),)
 
-    def row_losses(self, rows: Tensor) -> Tensor:
-        return self.use(self.module, rows).square().mean(1)
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        return self.use(self.module, rows[0]).square().mean(1)
 
     def __call__(self, patient: int, stream: SecretStream) -> Tensor:
-        return self.row_losses(*self.draw(patient, stream)).mean()
+        return self.row_losses(self.draw(patient, stream)).mean()
 
 
 @pytest.mark.parametrize("engine", [LoopGradients(), LayerwiseGradients()])
