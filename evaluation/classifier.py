@@ -84,7 +84,8 @@ def _network(classes: int) -> nn.Module:
         channels = width
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(channels, classes)]
     # Channels last, and pooling before the norm: half the time on a CPU.
-    return nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)
+    network = nn.Sequential(*layers, *head)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _prepare(images: NDArray[np.float32]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from .real_sets import ImageSet
 from .results import GalleryGroup, GalleryStrip
 
 REAL = "real"
+TRAINING = "training"
 
 
 def write_gallery(
@@ -45,38 +46,82 @@ def write_gallery(
     for number, row in enumerate(plan.gallery, start=1):
         part = slice(start, start + len(row))
         start += len(row)
-        prompts = plan.gallery_prompts.captions[part]
+        captions = plan.gallery_prompts.captions[part]
         title = topic(holdout.descriptions[row[0]]).caption()
-        strips = []
-        sources: dict[str, NDArray[np.float32]] = {
-            name: images[part] for name, images in synthetic.items()
-        }
+        drawn: list[tuple[GalleryStrip, Image.Image]] = []
         if show_real:
-            sources = {REAL: holdout.images[list(row)], **sources}
-        drawn = {}
-        for name, images in sources.items():
-            made = name in synthetic
-            drawn[name] = strip(
-                images,
-                label=name if made else "real, held-out patients",
-                synthetic=made,
-                columns=columns,
-            )
-            file = f"{number:02d}-{_slug(name)}.png"
-            texts = {"Description": title, "Source": name, "Prompts": "\n".join(prompts)}
-            drawn[name].save(folder / file, pnginfo=png_text(texts, synthetic=made))
-            strips.append(GalleryStrip(source=name, file=file, synthetic=made))
+            images = holdout.images[list(row)]
+            drawn.append(_draw(f"{number:02d}", REAL, "real, held-out patients", images, columns))
+        for name, made in synthetic.items():
+            drawn.append(_draw(f"{number:02d}", name, name, made[part], columns, synthetic=True))
+        _save(folder, drawn, title, captions)
         for name, sheet in sheets.items():
-            for source in (REAL, name):
-                if source in drawn:
-                    sheet.append((title if source == REAL or not show_real else "", drawn[source]))
-        groups.append(GalleryGroup(title=title, captions=prompts, strips=tuple(strips)))
+            shown = [image for entry, image in drawn if entry.source in (REAL, name)]
+            sheet += zip([title] + [""] * len(shown), shown, strict=False)
+        groups.append(_group(title, captions, drawn))
     for name, sheet in sheets.items():
         texts = {"Description": f"Contact sheet of {name}. {NOTICE}.", "Source": name}
         stack(sheet).save(
             folder / f"contact-sheet-{_slug(name)}.png", pnginfo=png_text(texts, synthetic=True)
         )
     return tuple(groups)
+
+
+def write_closest(
+    folder: Path,
+    name: str,
+    captions: Sequence[str],
+    synthetic: NDArray[np.float32],
+    training: NDArray[np.float32],
+) -> GalleryGroup:
+    """Write a generator's images that come closest to training images, and those images.
+
+    Args:
+        folder: Where the PNG files go; made if missing.
+        name: The generator's name.
+        captions: The prompts of the synthetic images.
+        synthetic: ``[N, H, W]`` in [-1, 1].
+        training: For each of them its nearest training image, ``[N, H, W]``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = f"closest-{_slug(name)}"
+    drawn = [
+        _draw(file, name, name, synthetic, len(synthetic), synthetic=True),
+        _draw(file, TRAINING, "real, nearest training image", training, len(training)),
+    ]
+    title = f"{name}: closest to training images"
+    _save(folder, drawn, title, captions)
+    return _group(title, tuple(captions), drawn)
+
+
+def _draw(
+    file: str,
+    source: str,
+    label: str,
+    images: NDArray[np.float32],
+    columns: int,
+    *,
+    synthetic: bool = False,
+) -> tuple[GalleryStrip, Image.Image]:
+    entry = GalleryStrip(source=source, file=f"{file}-{_slug(source)}.png", synthetic=synthetic)
+    return entry, strip(images, label=label, synthetic=synthetic, columns=columns)
+
+
+def _save(
+    folder: Path,
+    drawn: Sequence[tuple[GalleryStrip, Image.Image]],
+    title: str,
+    captions: Sequence[str],
+) -> None:
+    for entry, image in drawn:
+        texts = {"Description": title, "Source": entry.source, "Prompts": "\n".join(captions)}
+        image.save(folder / entry.file, pnginfo=png_text(texts, synthetic=entry.synthetic))
+
+
+def _group(
+    title: str, captions: tuple[str, ...], drawn: Sequence[tuple[GalleryStrip, Image.Image]]
+) -> GalleryGroup:
+    return GalleryGroup(title=title, captions=captions, strips=tuple(entry for entry, _ in drawn))
 
 
 def _slug(name: str) -> str:

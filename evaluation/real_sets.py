@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -38,26 +40,37 @@ class ImageSet:
         return len(set(self.patients))
 
     @classmethod
-    def of(cls, examples: Iterable[tuple[str, Example]]) -> ImageSet:
-        """Stack ``(patient key, example)`` pairs.
+    def of(
+        cls, examples: Iterable[tuple[str, Example]], *, limit: int | None = None, seed: int = 0
+    ) -> ImageSet:
+        """Stack ``(patient key, example)`` pairs, at most ``limit`` of them.
+
+        They are spread over the patients as evenly as possible: images are kept in turns, a
+        random one of every patient, then a second one of every patient, and so on. No more
+        than ``limit`` examples and one patient's are in memory at a time.
+
+        Args:
+            examples: The pairs, the examples of a patient one after another.
+            limit: Images kept at most; all without it. They stay in their order.
+            seed: Seed of the choice.
 
         Raises:
             DataError: If there is no example or the images differ in shape.
         """
-        pairs = list(examples)
-        if not pairs:
+        kept = _spread(examples, limit, np.random.default_rng((seed, 4)))
+        if not kept:
             raise DataError(
                 "There are no real images to evaluate against.",
                 hint="Check that the sites have held-out patients (data.holdout_fraction).",
             )
-        shapes = {example.image.shape for _, example in pairs}
+        shapes = {example.image.shape for _, example in kept}
         if len(shapes) > 1:
             raise DataError(f"Real images differ in shape: {sorted(shapes)}.")
         return cls(
-            images=np.stack([example.image for _, example in pairs]).astype(np.float32),
-            descriptions=tuple(example.description for _, example in pairs),
-            positions=np.array([example.position for _, example in pairs], np.float32),
-            patients=tuple(patient for patient, _ in pairs),
+            images=np.stack([example.image for _, example in kept]).astype(np.float32),
+            descriptions=tuple(example.description for _, example in kept),
+            positions=np.array([example.position for _, example in kept], np.float32),
+            patients=tuple(patient for patient, _ in kept),
         )
 
     def select(self, indices: Sequence[int] | NDArray[np.integer]) -> ImageSet:
@@ -71,21 +84,34 @@ class ImageSet:
         )
 
     def thin(self, limit: int, seed: int) -> ImageSet:
-        """Keep at most ``limit`` images, as evenly spread over the patients as possible.
-
-        Images are taken in turns: a random one of every patient, then a second one of
-        every patient, and so on. The kept images stay in their order.
-        """
+        """Keep at most ``limit`` images, spread over the patients as :meth:`of` does."""
         if len(self) <= limit:
             return self
-        rng = np.random.default_rng(seed)
-        turn: dict[str, int] = {}
-        turns = np.empty(len(self), np.int64)
-        for index in rng.permutation(len(self)):
-            patient = self.patients[index]
-            turns[index] = turn[patient] = turn.get(patient, -1) + 1
-        order = np.lexsort((rng.random(len(self)), turns))
-        return self.select(np.sort(order[:limit]))
+        columns = zip(self.images, self.descriptions, self.positions, strict=True)
+        examples = (
+            Example(image=image, description=description, position=float(position))
+            for image, description, position in columns
+        )
+        return self.of(zip(self.patients, examples, strict=True), limit=limit, seed=seed)
+
+
+def _spread(
+    examples: Iterable[tuple[str, Example]], limit: int | None, rng: np.random.Generator
+) -> list[tuple[str, Example]]:
+    """Keep the examples of the earliest turns; within a turn, at random."""
+    # A heap whose first item is the one to give up next; the index keeps items comparable.
+    heap: list[tuple[int, float, int, tuple[str, Example]]] = []
+    index = 0
+    for _, pairs in itertools.groupby(examples, key=lambda pair: pair[0]):
+        own = list(pairs)
+        for turn, pair in zip(rng.permutation(len(own)).tolist(), own, strict=True):
+            item = (-turn, rng.random(), index, pair)
+            index += 1
+            if limit is None or len(heap) < limit:
+                heapq.heappush(heap, item)
+            else:
+                heapq.heappushpop(heap, item)
+    return [pair for _, _, _, pair in sorted(heap, key=lambda item: item[2])]
 
 
 @dataclass(frozen=True, kw_only=True)

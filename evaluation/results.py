@@ -214,6 +214,8 @@ class EvaluationResult:
         generators: Measures of each generator, in the order given.
         reconstruction: The autoencoder on held-out images, where it was given.
         gallery: The gallery's rows, where one was written.
+        closest: Per generator its images that come closest to training images, with those;
+            where real images may be shown.
     """
 
     schema: Literal[1] = 1
@@ -225,6 +227,7 @@ class EvaluationResult:
     generators: tuple[GeneratorScores, ...]
     reconstruction: Reconstruction | None = None
     gallery: tuple[GalleryGroup, ...] = ()
+    closest: tuple[GalleryGroup, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""

@@ -16,11 +16,18 @@ from ..errors import ModelError
 from .distances import frechet_distance, kernel_distance
 from .diversity import ms_ssim, reconstruction
 from .features import Extractor, load_extractor
-from .gallery import write_gallery
-from .memorisation import compare, nearest, pixel_vectors
+from .gallery import write_closest, write_gallery
+from .memorisation import Nearest, compare, nearest, pixel_vectors
 from .prompts import PromptPlan, plan_prompts
 from .real_sets import RealSets
-from .results import Distances, EvaluationResult, GeneratorScores, RealScores, TaskInfo
+from .results import (
+    Distances,
+    EvaluationResult,
+    GalleryGroup,
+    GeneratorScores,
+    RealScores,
+    TaskInfo,
+)
 from .settings import EvaluationSettings
 from .tasks import Task, choose_tasks, patients_per_class
 from .utility import Bench, Scores, score, summarise
@@ -60,15 +67,29 @@ def evaluate(
     tell("real images", 0.0)
     reference = _Reference(real, settings, load_extractor(settings.extractor))
     plan = plan_prompts(reference.real, [bench.task for bench in reference.benches], settings)
-    generators, shown = [], {}
+    generators: list[GeneratorScores] = []
+    closest: list[GalleryGroup] = []
+    shown: dict[str, NDArray[np.float32]] = {}
     for number, (name, sampler) in enumerate(samplers.items(), start=1):
         tell(f"sampling {name}", number / stages)
         began = time.perf_counter()
         images = _sample(name, sampler, plan, settings, real.holdout.images.shape[1:])
         seconds = time.perf_counter() - began
         tell(f"measuring {name}", (number + 0.5) / stages)
-        generators.append(reference.measure(name, images, plan, seconds))
+        scores, copies = reference.measure(name, images, plan, seconds)
+        generators.append(scores)
         shown[name] = images[len(plan.matched) + len(plan.extra) :]
+        if gallery and settings.gallery_real:
+            first = torch.argsort(copies.distances, stable=True)[: settings.gallery_columns]
+            closest.append(
+                write_closest(
+                    gallery,
+                    name,
+                    [plan.captions[index] for index in first.tolist()],
+                    images[first.numpy()],
+                    reference.real.train.images[copies.indices[first].numpy()],
+                )
+            )
     tell("finished", 1.0)
     return EvaluationResult(
         extractor=reference.extractor.name,
@@ -87,6 +108,7 @@ def evaluate(
             if gallery
             else ()
         ),
+        closest=tuple(closest),
     )
 
 
@@ -123,8 +145,9 @@ class _Reference:
         self.benches = [Bench.of(task, self.real.holdout, settings) for task in tasks]
         self.train_features = extractor.features(self.real.train.images)
         self.holdout_features = extractor.features(self.real.holdout.images)
-        # Pixels are cheap: search all training images, not only those with features.
-        self.train_pixels = pixel_vectors(real.train.images)
+        # Pixels are cheap: search more training images than those with features.
+        searched = real.train.thin(settings.searched_images, settings.seed)
+        self.train_pixels = pixel_vectors(searched.images)
         self.feature_nearest = nearest(self.holdout_features, self.train_features)
         self.pixel_nearest = nearest(pixel_vectors(self.real.holdout.images), self.train_pixels)
         self.utility: list[Scores] = [
@@ -134,14 +157,19 @@ class _Reference:
 
     def measure(
         self, name: str, images: NDArray[np.float32], plan: PromptPlan, seconds: float
-    ) -> GeneratorScores:
-        """Measure one generator's images, in the order of the plan."""
+    ) -> tuple[GeneratorScores, Nearest]:
+        """Measure one generator's images, in the order of the plan.
+
+        Returns:
+            The scores, and the nearest training image of each matched image, by features.
+        """
         count = len(plan.matched)
         matched = images[:count]
         features = self.extractor.features(matched)
         labelled = count + len(plan.extra)
         descriptions = plan.matched.descriptions + plan.extra.descriptions
-        return GeneratorScores(
+        copies = nearest(features, self.train_features)
+        scores = GeneratorScores(
             name=name,
             images=len(images),
             seconds=seconds,
@@ -156,13 +184,14 @@ class _Reference:
                 for bench, real in zip(self.benches, self.utility, strict=True)
             ),
             memorisation=compare(
-                feature=nearest(features, self.train_features),
+                feature=copies,
                 feature_holdout=self.feature_nearest,
                 pixel=nearest(pixel_vectors(matched), self.train_pixels),
                 pixel_holdout=self.pixel_nearest,
                 searched=len(self.train_pixels),
             ),
         )
+        return scores, copies
 
     def _distances(self, features: Tensor) -> Distances:
         kernel, deviation = kernel_distance(

@@ -36,6 +36,12 @@ class EvaluationSettings:
         description="Real images used at most, of the training patients and of the held-out "
         "patients each; spread evenly over the patients.",
     )
+    searched_images: int = Field(
+        8192,
+        ge=16,
+        le=1_000_000,
+        description="Training images searched at most, in pixels, for copies.",
+    )
     steps: int = Field(10, ge=1, le=1000, description="Sampler steps per synthetic image.")
     guidance_scale: float = Field(
         2.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..errors import DataError
+from ..evaluation.results import GalleryGroup
 from ..files import write_atomically
 from .curves import curves, site_names
 from .headline import summary, tiles
@@ -56,26 +57,29 @@ def write_report(
         "style_of": style_of,
     }
     charts = curves(run)
+    evaluation = run.evaluation
     page = environment.get_template("report.html.j2").render(
         run=run,
-        evaluation=run.evaluation,
+        evaluation=evaluation,
         css=Markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
         summary=summary(run),
         tiles=tiles(run),
         curves=[(chart.title, chart.draw()) for chart in charts],
         legend=legend(site_names(run)),
-        tasks=task_views(run.evaluation) if run.evaluation else [],
-        distances=distance_charts(run.evaluation) if run.evaluation else [],
-        gallery=_gallery(run, gallery) if gallery else [],
+        tasks=task_views(evaluation) if evaluation else [],
+        distances=distance_charts(evaluation) if evaluation else [],
+        gallery=_groups(evaluation.gallery, gallery) if evaluation and gallery else [],
+        closest=_groups(evaluation.closest, gallery) if evaluation and gallery else [],
         data=_data_uri("application/json", json.dumps(run.to_dict(), indent=1).encode()),
     )
     write_atomically(out, page.encode())
     return out
 
 
-def _gallery(run: RunResults, folder: Path) -> list[tuple[str, list[tuple[str, bool, str]]]]:
+def _groups(
+    groups: Sequence[GalleryGroup], folder: Path
+) -> list[tuple[str, list[tuple[str, bool, str]]]]:
     """Per group its title and per strip the source, whether it is synthetic, and the image."""
-    groups = run.evaluation.gallery if run.evaluation else ()
     return [
         (
             group.title,

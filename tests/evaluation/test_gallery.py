@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from fedscan.evaluation.gallery import write_gallery
+from fedscan.evaluation.gallery import write_closest, write_gallery
 from fedscan.evaluation.marking import NOTICE, strip, to_grey
 from fedscan.evaluation.prompts import plan_prompts
 from fedscan.evaluation.settings import EvaluationSettings
@@ -41,6 +41,19 @@ def test_columns_stand_under_the_real_image_of_their_prompt(tmp_path, plan, real
     wanted = to_grey(real.holdout.images[plan.gallery[0][1]]).resize((128, 128), 3)
     start = 3 + 128 + 4
     assert np.array_equal(np.array(row.crop((start, 3, start + 128, 131))), np.array(wanted))
+
+
+def test_closest_images_stand_over_their_training_images(tmp_path):
+    images = np.zeros((2, 64, 64), np.float32)
+    group = write_closest(tmp_path, "base", ("a", "b"), images, images + 0.5)
+    assert [(part.source, part.synthetic) for part in group.strips] == [
+        ("base", True),
+        ("training", False),
+    ]
+    made, real = (Image.open(tmp_path / part.file) for part in group.strips)
+    assert made.text["Synthetic"] == "yes"
+    assert "Synthetic" not in real.text
+    assert made.getpixel((64, 64))[0] < real.getpixel((64, 64))[0]
 
 
 def test_without_real_images_none_is_written(tmp_path, plan, real):

@@ -37,6 +37,9 @@ def test_thinning_takes_patients_in_turns_and_keeps_the_order(counts, limit, see
     keys = [f"p{patient}" for patient, count in enumerate(counts) for _ in range(count)]
     images = ImageSet.of((key, example(index)) for index, key in enumerate(keys))
     kept = images.thin(limit, seed)
+    stream = ((key, example(index)) for index, key in enumerate(keys))
+    streamed = ImageSet.of(stream, limit=limit, seed=seed)
+    assert np.array_equal(streamed.images, kept.images)
     assert len(kept) == min(limit, len(keys))
     values = kept.images[:, 0, 0]
     assert list(values) == sorted(values)
@@ -46,3 +49,15 @@ def test_thinning_takes_patients_in_turns_and_keeps_the_order(counts, limit, see
     # Nobody gives a second image more than others while they still have unused ones.
     for patient, count in enumerate(counts):
         assert taken[f"p{patient}"] >= min(count, most - 1)
+
+
+def test_every_image_has_the_same_chance_of_its_turn():
+    """Later patients are no likelier to be kept than earlier ones."""
+    pairs = [(f"p{patient}", example(patient)) for patient in range(12) for _ in range(2)]
+    taken = Counter(
+        patient
+        for seed in range(300)
+        for patient in ImageSet.of(pairs, limit=4, seed=seed).patients
+    )
+    assert len(taken) == 12
+    assert all(60 < count < 140 for count in taken.values()), taken  # 100 expected

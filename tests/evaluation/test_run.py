@@ -105,6 +105,9 @@ def test_gallery_files_exist_and_progress_reaches_the_end(run):
     result, _, gallery, told = run
     files = [strip.file for group in result.gallery for strip in group.strips]
     assert len(files) == 8
+    assert [group.title.split(":")[0] for group in result.closest] == ["base", "fedscan", "blind"]
+    files += [strip.file for group in result.closest for strip in group.strips]
+    assert len(set(files)) == 14
     assert all((gallery / name).is_file() for name in files)
     shares = [share for _, share in told]
     assert shares == sorted(shares)

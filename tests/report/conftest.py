@@ -101,6 +101,16 @@ def evaluation():
                 ),
             ),
         ),
+        closest=(
+            GalleryGroup(
+                title="fedscan: closest to training images",
+                captions=("axial CT slice of the head",) * 2,
+                strips=(
+                    GalleryStrip(source="fedscan", file="closest.png", synthetic=True),
+                    GalleryStrip(source="training", file="closest-training.png", synthetic=False),
+                ),
+            ),
+        ),
     )
 
 
@@ -111,6 +121,8 @@ def gallery(tmp_path):
     images = np.linspace(-1, 1, 2 * 16 * 16, dtype=np.float32).reshape(2, 16, 16)
     strip(images, label="real", synthetic=False).save(folder / "01-real.png")
     strip(images, label="fedscan", synthetic=True).save(folder / "01-fedscan.png")
+    strip(images, label="fedscan", synthetic=True).save(folder / "closest.png")
+    strip(images, label="training", synthetic=False).save(folder / "closest-training.png")
     return folder
 
 

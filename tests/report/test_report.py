@@ -100,7 +100,12 @@ def test_gallery_is_embedded_and_marked(run, tmp_path, gallery):
     encoded = base64.b64encode((gallery / "01-fedscan.png").read_bytes()).decode()
     assert f"data:image/png;base64,{encoded}" in html
     alternatives = [value for _, name, value in seen.attributes if name == "alt"]
-    assert [value.split()[0] for value in alternatives] == ["Real", "Synthetic"]
+    assert [value.split()[0] for value in alternatives] == [
+        "Real",
+        "Synthetic",
+        "Synthetic",
+        "Real",
+    ]
     assert "Synthetic images, not for diagnosis" in seen.text
     assert "keep this file where those may be seen" in seen.text
 

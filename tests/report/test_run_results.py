@@ -82,6 +82,7 @@ evaluations = built(
     ),
     reconstruction=st.none() | built(Reconstruction),
     gallery=many(group),
+    closest=many(group),
 )
 privacy = built(SitePrivacy, mechanisms=many(built(Mechanism)))
 sites = built(
