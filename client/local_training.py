@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.conditions import SPATIAL_CHANNELS
 from ..model.generator import Generator
 from ..model.objective import diffusion_loss, num_train_timesteps
+from ..model.rows import LatentRows
 from ..privacy.stream import SecretStream
 from .latents import LatentCache
 from .settings import LocalSettings
@@ -38,8 +40,21 @@ class DiffusionLoss:
     draws: int
     settings: LocalSettings
 
+    @property
+    def module(self) -> Generator:
+        """The module that holds the trained parameters."""
+        return self.generator
+
     def __call__(self, patient: int, stream: SecretStream) -> Tensor:
         """Return the mean loss over the patient's draws, a scalar."""
+        return self.row_losses(self.draw(patient, stream)).mean()
+
+    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
+        """Draw a patient's rows.
+
+        Returns:
+            Latents, text, position, spatial conditions, timesteps and noise, each ``[K, …]``.
+        """
         key = self.patients[patient]
         chosen = spread_choice(stream, self.latents.count(key), self.draws)
         timesteps = spread_timesteps(
@@ -52,11 +67,19 @@ class DiffusionLoss:
         noise = stream.normal((self.draws, *self.generator.latent_shape))
         # Which conditions are shown needs no secrecy of its own: a seed from the stream will do.
         rows = self.latents.rows(key, chosen, rng=np.random.default_rng(stream.torch_seed()))
-        device = self.generator.device
-        losses = diffusion_loss(
-            self.generator, rows.to(device), timesteps.to(device), noise.to(device)
+        size = self.generator.image_size
+        spatial = rows.spatial
+        if spatial is None:
+            spatial = torch.zeros(self.draws, SPATIAL_CHANNELS, size, size)
+        return rows.latents, rows.text, rows.position, spatial, timesteps, noise
+
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of each row, ``[B]``, of one patient or of several joined."""
+        latents, text, position, spatial, timesteps, noise = (
+            part.to(self.generator.device) for part in rows
         )
-        return losses.mean()
+        batch = LatentRows(latents=latents, text=text, position=position, spatial=spatial)
+        return diffusion_loss(self.generator, batch, timesteps, noise)
 
 
 def spread_choice(stream: SecretStream, population: int, draws: int) -> list[int]:
