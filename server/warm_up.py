@@ -106,8 +106,9 @@ def warm_start(
     means = estimate_means(total, all_groups(), deviation)
     tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
     observe(WarmedUp(groups=len(means)))
-    if tensors:
-        write_atomically(path, save(tensors))
+    # Also where nothing was changed: a run resumed later could not ask the sites again, whose
+    # secrets of the statistics are erased by then.
+    write_atomically(path, save(tensors))
     return MappingProxyType(tensors)
 
 
