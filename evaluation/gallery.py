@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..errors import ConfigurationError
 from .marking import NOTICE, png_text, stack, strip
 from .prompts import PromptPlan, topic
 from .real_sets import ImageSet
@@ -122,6 +123,20 @@ def _group(
     title: str, captions: tuple[str, ...], drawn: Sequence[tuple[GalleryStrip, Image.Image]]
 ) -> GalleryGroup:
     return GalleryGroup(title=title, captions=captions, strips=tuple(entry for entry, _ in drawn))
+
+
+def check_names(names: Collection[str]) -> None:
+    """Check that generators' files do not overwrite each other's or those of real images.
+
+    Raises:
+        ConfigurationError: If two names, or a name and that of real images, are alike.
+    """
+    slugs = [_slug(name) for name in (REAL, TRAINING, *names)]
+    if len(set(slugs)) < len(slugs):
+        raise ConfigurationError(
+            f"The generators' names {', '.join(map(repr, names))} cannot be told apart.",
+            hint=f"They must differ in letters or digits, also from {REAL!r} and {TRAINING!r}.",
+        )
 
 
 def _slug(name: str) -> str:

@@ -16,7 +16,7 @@ from ..errors import ModelError
 from .distances import frechet_distance, kernel_distance
 from .diversity import ms_ssim, reconstruction
 from .features import Extractor, load_extractor
-from .gallery import write_closest, write_gallery
+from .gallery import check_names, write_closest, write_gallery
 from .memorisation import Nearest, compare, nearest, pixel_vectors
 from .prompts import PromptPlan, plan_prompts
 from .real_sets import RealSets
@@ -59,9 +59,11 @@ def evaluate(
         progress: Told about the progress.
 
     Raises:
+        ConfigurationError: If the generators' names cannot be told apart.
         DataError: If the real images are too few.
         ModelError: If a generator returns images of the wrong shape or not finite.
     """
+    check_names(samplers.keys())
     tell = progress or (lambda _message, _share: None)
     stages = 1 + len(samplers)
     tell("real images", 0.0)

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from fedscan.errors import ModelError
+from fedscan.errors import ConfigurationError, ModelError
 from fedscan.evaluation.results import EvaluationResult
 from fedscan.evaluation.run import evaluate
 from fedscan.evaluation.settings import EvaluationSettings
@@ -119,6 +119,12 @@ def test_gallery_files_exist_and_progress_reaches_the_end(run):
 def test_results_survive_json(run):
     result, *_ = run
     assert EvaluationResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+@pytest.mark.parametrize("names", [("a b", "A-b"), ("Real",), ("training",)])
+def test_names_that_would_share_files_are_refused(real, settings, names):
+    with pytest.raises(ConfigurationError, match="cannot be told apart"):
+        evaluate(dict.fromkeys(names, blind), real, settings)
 
 
 @pytest.mark.parametrize(
