@@ -25,6 +25,9 @@ from .profile import HospitalProfile, hospital_profile
 from .segmentation import write_segmentation
 from .settings import PhantomSettings
 
+#: Smallest area in mm² of a lesion on a slice that is drawn.
+_VISIBLE_AREA = 60.0
+
 
 @dataclass(frozen=True)
 class HospitalSummary:
@@ -159,7 +162,11 @@ def _write_patient(
     ]
     if segmented:
         write_segmentation(
-            place / "segmentation.dcm", _labels(anatomy), grid=grid, patient=record, series=series
+            place / "segmentation.dcm",
+            _labels(anatomy, grid),
+            grid=grid,
+            patient=record,
+            series=series,
         )
     return _Written(record.lesion, contrasts, segmented)
 
@@ -260,7 +267,7 @@ def _equipment(profile: HospitalProfile, contrast: str) -> Equipment:
     )
 
 
-def _labels(anatomy: Anatomy) -> NDArray[np.uint8]:
+def _labels(anatomy: Anatomy, grid: SliceGrid) -> NDArray[np.uint8]:
     """The label map: the class with the largest share of each voxel, air being background."""
     classes = {
         "body": ("dura", "muscle", "fat", "skin", "vitreous", "lens"),
@@ -272,4 +279,8 @@ def _labels(anatomy: Anatomy) -> NDArray[np.uint8]:
     shares = np.stack([anatomy.share(*names) for names in classes.values()])
     values = np.array([LABEL[name] for name in classes], np.uint8)
     labels = values[shares.argmax(0)]
-    return np.where(shares.sum(0) > 0.5, labels, 0).astype(np.uint8)
+    labels = np.where(shares.sum(0) > 0.5, labels, 0).astype(np.uint8)
+    # Where a slice only grazes a lesion nobody would see it, and nobody would draw it.
+    seen = (labels == LABEL["lesion"]).sum((1, 2)) * grid.pixel**2 >= _VISIBLE_AREA
+    labels[(labels == LABEL["lesion"]) & ~seen[:, None, None]] = LABEL["brain"]
+    return labels
