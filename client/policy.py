@@ -113,10 +113,10 @@ class SitePolicy:
     )
     weight: float = Field(
         default=1.0,
-        gt=0,
+        ge=0,
         le=1000,
         description="Weight that the site declares for its updates. Everybody sees it: never "
-        "the number of patients.",
+        "the number of patients. 0 declares the study's noised count of them.",
     )
     allow_non_private: bool = Field(
         default=False,

@@ -44,9 +44,13 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
     _require_fitting(request, terms, opened)
     data = open_data(site, terms.data, terms.trainable)
     work = _Round(request=request, terms=terms, policy=policy, opened=opened, data=data)
-    tensors = work.train_privately(site) if terms.privacy.enabled else work.train_openly(site)
+    train = work.train_privately if terms.privacy.enabled else work.train_openly
+    tensors, patients = train(site)
     return RoundReply(
-        site=site.name, request=request.digest(), weight=policy.weight, tensors=tensors
+        site=site.name,
+        request=request.digest(),
+        weight=policy.weight or max(1.0, patients),
+        tensors=tensors,
     )
 
 
@@ -60,8 +64,12 @@ class _Round:
     opened: OpenGenerator
     data: OpenData
 
-    def train_privately(self, site: Site) -> Tensors:
-        """Pay for the round, train, and release only what the ledger has on record."""
+    def train_privately(self, site: Site) -> tuple[Tensors, float]:
+        """Pay for the round, train, and release only what the ledger has on record.
+
+        Returns:
+            The new tensors, and the noised number of patients.
+        """
         study, privacy, local = self.request.study(), self.terms.privacy, self.terms.local
         with self._ledger(site) as ledger:
             expected = expected_patients(ledger, site, study, self.terms, self.policy, self.data)
@@ -99,23 +107,28 @@ class _Round:
         with self._ledger(site) as ledger:
             ledger.complete(reservation, tensors_digest(tensors))
             _erase_old_secrets(ledger)
-        return tensors
+        return tensors, expected
 
-    def train_openly(self, site: Site) -> Tensors:
-        """Train without protection, where the site's policy allows it at all."""
+    def train_openly(self, site: Site) -> tuple[Tensors, float]:
+        """Train without protection, where the site's policy allows it at all.
+
+        Returns:
+            The new tensors, and the number of patients.
+        """
         self._check(None)
         self._take_up_tensors()
         key = hashlib.sha256(f"{site.name}:{self.request.digest()}".encode()).digest()
+        patients = len(self.data.dataset.train_patients)
         result = run_unprotected_steps(
             self.opened.parameters,
             self._loss(),
-            population=len(self.data.dataset.train_patients),
+            population=patients,
             sample_rate=self.terms.privacy.sample_rate,
             steps=self.terms.local.steps,
             descent=self._descent(),
             stream=SecretStream(key, "open training"),
         )
-        return _arrays(result)
+        return _arrays(result), float(patients)
 
     def _ledger(self, site: Site) -> Ledger:
         return Ledger.open(

@@ -64,6 +64,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         min_patients=1,
         allowed_subsets=(study.trainable.subset,),
         burned_in=study.data.burned_in,
+        weight=0.0,
         allow_non_private=not study.privacy.enabled or evaluation.non_private or evaluation.pooled,
     )
     for site in sites:
