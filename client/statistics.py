@@ -70,9 +70,7 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
             DEVIATION: np.array([mechanism.noise_multiplier * CLIP_NORM], np.float32),
         }
         ledger.complete(reservation, tensors_digest(tensors))
-    return RoundReply(
-        site=site.name, request=request.digest(), weight=policy.weight, tensors=tensors
-    )
+    return RoundReply(site=site.name, request=request.digest(), tensors=tensors)
 
 
 def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
