@@ -44,7 +44,7 @@ class DataSettings:
 class LocalSettings:
     """How one site trains within one round."""
 
-    steps: int = Field(20, ge=1, le=100_000, description="Optimizer steps per round.")
+    steps: int = Field(6, ge=1, le=100_000, description="Optimizer steps per round.")
     learning_rate: float = Field(1e-3, gt=0.0, le=10.0, description="Learning rate.")
     optimizer: Literal["sgd", "momentum", "adam"] = Field(
         "adam", description="Optimizer applied to the (noised) gradient."

@@ -40,8 +40,8 @@ class TrainableSettings:
     """Which parameters fine-tuning trains; everything else stays frozen and never travels."""
 
     subset: Subset = Field(
-        "attention",
+        "lora",
         description="`attention`: the U-Net's attention layers; `adapters`: the spatial adapter; "
         "`lora`: low-rank updates of the attention layers; `all`: U-Net and adapter.",
     )
-    lora_rank: int = Field(4, ge=1, le=256, description="Rank of the `lora` updates.")
+    lora_rank: int = Field(2, ge=1, le=256, description="Rank of the `lora` updates.")

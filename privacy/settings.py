@@ -34,7 +34,7 @@ class PrivacySettings:
         "of patients.",
     )
     clip_norm: float = Field(
-        1.0,
+        0.1,
         gt=0,
         le=1000,
         description="Largest Euclidean norm of one patient's gradient; longer ones are scaled "

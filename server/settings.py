@@ -15,7 +15,7 @@ _HOUR = 3600.0
 class FederationSettings:
     """How many rounds, which results they need, and how those become the next model."""
 
-    rounds: int = Field(20, ge=1, description="Federated rounds of the study.")
+    rounds: int = Field(8, ge=1, description="Federated rounds of the study.")
     min_results: int = Field(
         2, ge=1, description="Usable site results a round needs; with fewer the study stops."
     )
