@@ -12,6 +12,7 @@ from fedscan.model.group_means import (
     group_of,
     patient_vector,
     pool,
+    vector_size,
 )
 
 GROUPS = all_groups(("head",))
@@ -28,7 +29,7 @@ def example(rng, position=0.5, finding="lesion", level=0.0):
 def test_a_patient_with_many_scans_weighs_no_more_than_the_brightest_one(positions):
     rng = np.random.default_rng(0)
     examples = [example(rng, position=where, level=1.0) for where in positions]
-    assert np.linalg.norm(patient_vector(examples, GROUPS)) <= RESOLUTION * np.sqrt(1 + 0.25**2)
+    assert np.linalg.norm(patient_vector(examples, GROUPS)) <= np.hypot(RESOLUTION, 2.0) + 1e-4
     assert CLIP_NORM < RESOLUTION
 
 
@@ -44,6 +45,7 @@ def test_means_are_recovered_from_the_sum_and_faint_groups_are_left_out():
     few = [[example(rng, finding="no finding", level=0.9)] for _ in range(2)]
     total = np.sum([patient_vector(patient, GROUPS) for patient in crowd + few], axis=0)
     total += rng.normal(0, 8.0, total.shape)
+    assert total.shape == (vector_size(GROUPS),)
     means = estimate_means(total.astype(np.float32), GROUPS, 8.0)
     found = {mean.group.finding: mean for mean in means}
     assert "no finding" not in found
