@@ -51,11 +51,11 @@ RESERVED = {
 
 
 def modules() -> list[Path]:
-    """Return the package's own Python files, tests and benchmarks apart."""
+    """Return the package's own Python files; not tests, benchmarks and saved generators."""
     parts = [*ALLOWED, *OPEN]
-    files = [ROOT / f"{part}.py" for part in parts]
+    files = [file for part in parts if (file := ROOT / f"{part}.py").is_file()]
     files += [file for part in parts for file in (ROOT / part).rglob("*.py")]
-    return sorted(file for file in files if file.is_file())
+    return sorted(file for file in files if (file.parent / "__init__.py").is_file())
 
 
 def imports(file: Path) -> Iterator[tuple[str, ...]]:
