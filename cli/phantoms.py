@@ -42,6 +42,9 @@ def phantoms(
         float, typer.Option(help="Share of patients with a segmentation beside each series.")
     ] = 1.0,
     slices: Annotated[int, typer.Option(help="Slices of a series.")] = 12,
+    coverage: Annotated[
+        str, typer.Option(help="Heights of the lowest and the highest slice in mm.")
+    ] = "-46,74",
     matrix: Annotated[int, typer.Option(help="Rows and columns of an image.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that write patients in parallel.")] = 1,
@@ -63,6 +66,7 @@ def phantoms(
             "paired_share": paired_share,
             "mask_share": mask_share,
             "slices": slices,
+            "coverage": [_number(text) for text in coverage.split(",")],
             "matrix": matrix,
             "seed": seed,
             "workers": workers,
@@ -88,3 +92,11 @@ def phantoms(
 def _whole(text: str) -> int | str:
     """Read a whole number; anything else goes on to be refused by name."""
     return int(text) if text.strip().isdecimal() else text
+
+
+def _number(text: str) -> float | str:
+    """Read a number; anything else goes on to be refused by name."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
