@@ -64,6 +64,8 @@ class LineChart:
         if self.limit is not None:
             parts.append(line(_LEFT, y(self.limit), _WIDTH - _RIGHT, y(self.limit), "limit"))
             parts.append(text(_LEFT + 6, y(self.limit) + 14, self.limit_name, "limit-name"))
+        if _coincide(self.series, (high - low) / (_HEIGHT - _TOP - _BOTTOM)):
+            parts.append(text(_WIDTH - _RIGHT, _TOP - 3, "all sites alike", anchor="end"))
         for style, (name, line_points) in enumerate(self.series.items()):
             path = "M" + " L".join(f"{x(r):.1f},{y(v):.1f}" for r, v in line_points)
             if len(line_points) > 1:
@@ -74,6 +76,16 @@ class LineChart:
                     for r, v in line_points
                 ]
         return picture(_WIDTH, _HEIGHT, f"{self.title} by round and site", join(parts))
+
+
+def _coincide(series: Mapping[str, Sequence[tuple[int, float]]], pixel: float) -> bool:
+    """Whether several lines hide each other: never more than a pixel apart."""
+    by_round: dict[int, list[float]] = {}
+    for points in series.values():
+        for number_, value in points:
+            by_round.setdefault(number_, []).append(value)
+    spreads = [max(values) - min(values) for values in by_round.values() if len(values) > 1]
+    return bool(spreads) and max(spreads) < pixel
 
 
 def legend(names: Sequence[str]) -> Markup:

@@ -34,7 +34,8 @@ def exact(value: bool | int | float | str) -> str:
 def percent(share: float) -> str:
     """Write a share as per cent, with a decimal below 10 and just below 100."""
     value = share * 100
-    return f"{value:.0f} %" if 10 <= value < 99 or value >= 100 else f"{value:.1f} %"
+    decimals = 0 if 10 <= value < 99 or value >= 99.95 else 1
+    return f"{value:.{decimals}f} %".replace("-", "−")
 
 
 def tick(value: float) -> str:

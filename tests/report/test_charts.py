@@ -49,6 +49,14 @@ def test_higher_values_are_drawn_higher_and_later_rounds_further_right():
     assert dots[1].find("title").text == "a, round 2: 3"
 
 
+def test_lines_that_hide_each_other_are_announced():
+    same = {"a": [(1, 5.0), (2, 7.0)], "b": [(1, 5.001), (2, 7.0)]}
+    assert "all sites alike" in LineChart(title="t", series=same).draw()
+    apart = {**same, "c": [(2, 5.0)]}
+    assert "alike" not in LineChart(title="t", series=apart).draw()
+    assert "alike" not in LineChart(title="t", series={"a": same["a"]}).draw()
+
+
 @given(
     rows=st.lists(
         st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)).map(sorted),

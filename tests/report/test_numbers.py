@@ -41,13 +41,13 @@ def test_numbers_for_people(value, text):
 
 
 def test_other_units():
-    assert [percent(share) for share in (0.0512, 0.5, 0.998, 1.0, 1.07, -0.2)] == [
+    assert [percent(share) for share in (0.0512, 0.5, 0.998, 0.99996, 1.07, -0.2)] == [
         "5.1 %",
         "50 %",
         "99.8 %",
         "100 %",
         "107 %",
-        "-20.0 %",
+        "−20.0 %",
     ]
     assert [duration(seconds) for seconds in (4.21, 600, 7200)] == ["4.21 s", "10 min", "2 h"]
     assert [size(count) for count in (12, 2_400_000, 3_000)] == ["12 B", "2.40 MB", "3 kB"]
