@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from .console import output
 from .progress import progress
@@ -80,13 +81,15 @@ def phantoms(
         series = ", ".join(f"{count} {name}" for name, count in summary.series.items())
         counts = (summary.images, summary.segmentations)
         table.add_row(
-            str(summary.folder),
+            summary.name,
             str(summary.patients),
             str(summary.lesions),
             series,
             *map(str, counts),
         )
-    output().print(table)
+    console = output()
+    console.print(table)
+    console.print(Text(f"They are in {out}"))
 
 
 def _whole(text: str) -> int | str:

@@ -10,6 +10,7 @@ from click.testing import Result
 from fedscan.cli.conditions import load_conditions
 from fedscan.cli.main import app
 from fedscan.errors import DataError
+from fedscan.evaluation.marking import NOTICE
 from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN
 from PIL import Image
 from typer.testing import CliRunner
@@ -30,9 +31,10 @@ def test_pictures_say_that_they_are_synthetic_and_how_they_were_made(tiny_genera
     with Image.open(tmp_path / "out" / "01-001.png") as picture:
         assert (picture.size, picture.mode) == ((32, 32), "L")
         assert picture.text["Description"] == "chest X-ray, pneumonia"
-        assert picture.text["Disclaimer"] == "Synthetic, not for diagnosis"
+        assert picture.text["Disclaimer"] == NOTICE
         assert picture.text["Seed"] == "3"
         assert len(picture.text["Generator"]) == 64
+        assert "synthetic" in NOTICE.lower()
     with Image.open(tmp_path / "out" / "contact-sheet.png") as sheet:
         assert sheet.text["Synthetic"] == "yes"
 
