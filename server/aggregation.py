@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, Message, Metadata, MetricRecord, RecordDict
-from flwr.app.message.message import make_message
+from flwr.app import Array, ArrayRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedAvgM
 from numpy.typing import NDArray
 
@@ -103,6 +102,6 @@ def _record(tensors: Tensors) -> ArrayRecord:
 
 def _message(update: Update) -> Message:
     """Wrap an update as the reply that Flower's strategies take."""
-    metadata = Metadata(0, "", 0, 0, "", "", 0.0, 1.0, "train")
     weight = MetricRecord({_WEIGHT: float(update.weight)})
-    return make_message(metadata, RecordDict({"arrays": _record(update.tensors), "weight": weight}))
+    content = RecordDict({"arrays": _record(update.tensors), "weight": weight})
+    return Message(content, dst_node_id=0, message_type=MessageType.TRAIN)

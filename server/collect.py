@@ -41,15 +41,16 @@ class Collector:
     ) -> tuple[list[Update], list[HistoryEntry]]:
         """Ask the sites for one round.
 
-        A site whose privacy budget is spent is not asked again in this run.
+        A site whose privacy budget is spent is not asked again in this run, but still counts
+        as a site that gave nothing.
 
         Args:
             request: What to ask.
             nodes: Flower's numbers of the connected sites.
 
         Returns:
-            The usable updates, and one entry for each site asked; both in the order of the
-            sites' names, however they arrived.
+            The usable updates, and one entry for each site; both in the order of the sites'
+            names, however they arrived.
         """
         asked = [node for node in nodes if node not in self._retired]
         self.observe(RoundStarted(round=request.round, rounds=request.rounds, sites=len(asked)))
@@ -82,6 +83,11 @@ class Collector:
             entries.append(entry)
             self.observe(
                 SiteFinished(round=entry.round, site=entry.site, code=code, seconds=arrival.seconds)
+            )
+        for node in self._retired & set(nodes) - set(asked):
+            site = self._names.get(node, str(node))
+            entries.append(
+                HistoryEntry(round=request.round, site=site, code=BudgetExceededError.code)
             )
         updates, entries = self._refuse_doubles(updates, entries)
         return (

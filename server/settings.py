@@ -54,7 +54,12 @@ class FederationSettings:
         lt=1,
         description="Decay per round of the averaged weights the final generator uses; 0 is off.",
     )
-    checkpoints_kept: int = Field(3, ge=1, description="Latest round checkpoints kept on disk.")
+    checkpoints_kept: int = Field(
+        3,
+        ge=1,
+        description="Latest round checkpoints kept on disk. A site repeats its last four steps at "
+        "no cost, so a run can be resumed from the last three.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -50,7 +51,12 @@ def map_processes(
     with ProcessPoolExecutor(
         count,
         mp_context=worker_context(work.__module__),
-        initializer=torch.set_num_threads,
-        initargs=(1,),
+        initializer=begin_worker,
     ) as pool:
         yield from pool.map(work, inputs)
+
+
+def begin_worker() -> None:
+    """Prepare a worker process: one thread, and Ctrl-C ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    torch.set_num_threads(1)

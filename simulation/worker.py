@@ -14,7 +14,7 @@ from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
 from flwr.supercore.task_identity import TaskIdentity
 
-from .pool import worker_context
+from .pool import begin_worker, worker_context
 
 #: Returns the ClientApp; a module-level function, for a worker process calls it too.
 AppLoader = Callable[[], ClientApp]
@@ -92,6 +92,7 @@ class Worker:
 
 
 def _serve(load_app: AppLoader, connection: Connection[Any, Any]) -> None:
+    begin_worker()
     load_app()
     connection.send(None)
     while True:

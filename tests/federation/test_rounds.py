@@ -96,8 +96,8 @@ def test_a_site_without_budget_is_left_out_from_then_on(federation: Any) -> None
     poor = Counting(saying("budget-exceeded", from_round=2))
     federation.run({"site-3": poor}, rounds=4)
     assert poor.rounds == [1, 2]
-    assert federation.codes(2)["site-3"] == "budget-exceeded"
-    assert set(federation.codes(4)) == {"site-1", "site-2"}
+    for number in (2, 3, 4):
+        assert federation.codes(number)["site-3"] == "budget-exceeded"
 
 
 def test_two_sites_of_one_name_are_both_refused(federation: Any) -> None:
