@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from fedscan.model.generator import Generator, build_generator
 from fedscan.model.settings import GeneratorSettings
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
-
 from fedscan.errors import ModelError
 from fedscan.model.generator import build_generator
 from fedscan.model.objective import diffusion_loss, num_train_timesteps
@@ -81,7 +80,8 @@ def test_rows_without_spatial_conditions_are_as_if_none_were_given(tiny):
 def test_only_the_chosen_subset_requires_gradients(tiny, subset):
     chosen = select_trainable(tiny, TrainableSettings(subset=subset))
     needing = {name for name, value in tiny.named_parameters() if value.requires_grad}
-    assert needing == set(chosen) and list(chosen) == sorted(chosen)
+    assert needing == set(chosen)
+    assert list(chosen) == sorted(chosen)
     assert not any(name.startswith("autoencoder") for name in chosen)
 
 
@@ -129,14 +129,15 @@ def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_pat
         images, sample(tiny, ["chest X-ray"] * 2, steps=2, seed=1), atol=1e-5
     )
     card = (tmp_path / "README.md").read_text()
-    assert "not for diagnosis" in card and "**epsilon**: 8" in card
+    assert "not for diagnosis" in card
+    assert "**epsilon**: 8" in card
     loaded = load_generator(tmp_path)
     assert loaded.autoencoder_digest() == tiny.autoencoder_digest()
     assert len(generator_digest(tmp_path)) == 64
 
 
 def test_opening_what_is_no_generator_says_so(tmp_path):
-    with pytest.raises(ModelError, match="no model_index.json"):
+    with pytest.raises(ModelError, match=r"no model_index\.json"):
         load_generator(tmp_path)
     (tmp_path / "model_index.json").write_text('{"caption_encoder": 1}')
     with pytest.raises(ModelError, match="cannot be opened"):

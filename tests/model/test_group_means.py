@@ -1,7 +1,4 @@
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from fedscan.model.description import Description
 from fedscan.model.example import Example
 from fedscan.model.group_means import (
@@ -14,6 +11,8 @@ from fedscan.model.group_means import (
     pool,
     vector_size,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 GROUPS = all_groups(("head",))
 

@@ -1,8 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from fedscan.model.conditions import (
     EDGES_PRESENT,
     LABEL,
@@ -14,6 +11,8 @@ from fedscan.model.conditions import (
 )
 from fedscan.model.description import AGE_BANDS, Description, age_band
 from fedscan.model.intensity import hounsfield_to_model, model_to_hounsfield, percentile_to_model
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @given(st.floats(-1000, 2000))
@@ -24,7 +23,8 @@ def test_hounsfield_units_survive_the_round_trip(hu):
 
 def test_hounsfield_map_is_monotonic_and_bounded():
     values = hounsfield_to_model(np.linspace(-3000, 5000, 500))
-    assert values.min() == -1 and values.max() == 1
+    assert values.min() == -1
+    assert values.max() == 1
     assert (np.diff(values) >= 0).all()
 
 
@@ -58,7 +58,8 @@ def test_conditions_tell_absent_from_empty():
     empty = spatial_conditions((4, 4), mask=np.zeros((4, 4), np.uint8))
     assert absent.shape == (SPATIAL_CHANNELS, 4, 4)
     assert not absent.any()
-    assert (empty[MASK_PRESENT] == 1).all() and not empty[:MASK_PRESENT].any()
+    assert (empty[MASK_PRESENT] == 1).all()
+    assert not empty[:MASK_PRESENT].any()
 
 
 def test_conditions_put_each_label_and_image_in_its_channel():
@@ -70,9 +71,11 @@ def test_conditions_put_each_label_and_image_in_its_channel():
     stack = spatial_conditions(
         (4, 4), mask=mask, edges=np.ones((4, 4), np.float32), partial=image, known=known
     )
-    assert stack[LABEL["lesion"] - 1].sum() == 1 and stack[LABEL["lesion"] - 1, 1, 2] == 1
+    assert stack[LABEL["lesion"] - 1].sum() == 1
+    assert stack[LABEL["lesion"] - 1, 1, 2] == 1
     assert (stack[EDGES_PRESENT] == 1).all()
-    assert (stack[PARTIAL][known] == 0.5).all() and not stack[PARTIAL][~known].any()
+    assert (stack[PARTIAL][known] == 0.5).all()
+    assert not stack[PARTIAL][~known].any()
     assert (stack[PARTIAL_KNOWN] == known).all()
 
 
