@@ -43,6 +43,8 @@ def make_study(base: Path) -> Callable[..., Study]:
             f"generator.base={base}",
             "data.image_size=32",
             "data.holdout_fraction=0.3",
+            "trainable.subset=attention",
+            "privacy.clip_norm=1.0",
             "privacy.draws_per_patient=1",
             "local.steps=2",
             "warm_up.images=16",

@@ -157,7 +157,9 @@ def test_too_few_results_stop_the_simulation(
         (lost / site).mkdir(parents=True)
     (lost / "west").symlink_to(hospitals / "west")
     with pytest.raises(RoundFailedError, match="north: privacy, south: privacy, west: ok"):
-        simulate(make_study(), lost, tmp_path / "out", workers=1, evaluate=False)
+        simulate(
+            make_study("warm_up.enabled=false"), lost, tmp_path / "out", workers=1, evaluate=False
+        )
 
 
 def test_a_strong_pull_keeps_a_site_near_the_start(
