@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 
+MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
+COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
+
 MODALITY = {
     "CT": "CT",
     "MR": "MR",

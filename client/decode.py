@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixels import read_frames
+from .codecs import safe_frames
+from .pixels import Values
 from .scan_index import Slice
 from .segmentation import Labels, Segmentation, merge_labels
 from .set_aside import Reason, SetAsideError
@@ -41,7 +42,7 @@ def decode_slices(
     shape: tuple[int, int],
     segmentations: Sequence[Segmentation],
     *,
-    windowed: bool,
+    values: Values,
     reduce: Callable[[Image], Image],
 ) -> Decoded:
     """Decode slices file by file; a file that cannot be decoded is counted and left out.
@@ -51,7 +52,7 @@ def decode_slices(
         slices: Slices of one stack.
         shape: Rows and columns that their header promises.
         segmentations: Segmentations of their series.
-        windowed: Whether to apply VOI windows.
+        values: What the pixels should stand for.
         reduce: Shrinks one image ``[rows, columns]``, so that a series of any length fits
             into memory.
     """
@@ -64,7 +65,8 @@ def decode_slices(
         indices.sort(key=lambda index: slices[index].frame)
         frames = [slices[index].frame for index in indices]
         try:
-            decoded = read_frames(folder / path, frames, windowed=windowed)
+            compressed = slices[indices[0]].compressed
+            decoded = safe_frames(folder / path, frames, values, compressed=compressed)
             for index, image in zip(indices, decoded, strict=True):
                 if image.shape != shape or not np.isfinite(image).all():
                     raise SetAsideError(Reason.BROKEN)

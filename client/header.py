@@ -18,7 +18,7 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ..model.description import Description
-from .codes import MODALITY
+from .codes import COLOURS, MODALITY, MONOCHROME
 from .describe import DESCRIBED_BY, describe
 from .fields import first_number, first_text, integer, items, texts
 from .functional_groups import flat_headers
@@ -41,8 +41,6 @@ _TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not No
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
-MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
-COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR")
 MIN_SIDE, MAX_SIDE = 8, 16384
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -81,6 +79,7 @@ class FileHeader:
     instance: int
     shape: tuple[int, int]
     frames: tuple[Frame, ...]
+    compressed: bool
     segments: tuple[str, ...] = ()
     is_segmentation: bool = False
 
@@ -149,7 +148,8 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
     patient = first_text(ds, "PatientID").casefold()
     if not patient:
         raise SetAsideError(Reason.NO_PATIENT)
-    if not _decodable(str(ds.file_meta.get("TransferSyntaxUID", ""))):
+    syntax = UID(str(ds.file_meta.get("TransferSyntaxUID", "")))
+    if not _decodable(syntax):
         raise SetAsideError(Reason.ENCODING)
     shape = integer(ds, "Rows"), integer(ds, "Columns")
     if min(shape) < MIN_SIDE or max(shape) > MAX_SIDE:
@@ -166,15 +166,16 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         instance=integer(ds, "InstanceNumber"),
         shape=shape,
         frames=() if is_segmentation else tuple(_frames(ds)),
+        compressed=syntax.is_encapsulated,
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
     )
 
 
 @cache
-def _decodable(transfer_syntax: str) -> bool:
+def _decodable(transfer_syntax: UID) -> bool:
     try:
-        return bool(get_decoder(UID(transfer_syntax)).is_available)
+        return bool(get_decoder(transfer_syntax).is_available)
     except NotImplementedError:
         return False
 

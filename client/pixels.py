@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,14 @@ from pydicom.pixels import iter_pixels
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from .codes import COLOURS
 from .fields import first_number, first_text
 from .functional_groups import flat_headers
-from .header import COLOURS
 from .set_aside import Reason, SetAsideError
 
 Image = NDArray[np.float32]
+#: What pixels stand for: the stored integers, physical values, or what a display would show.
+Values = Literal["stored", "physical", "displayed"]
 
 #: CT values are kept within what 12 bits and any scanner express.
 HU_RANGE = (-1024.0, 3071.0)
@@ -36,20 +39,25 @@ _EXTRA_TAGS = [
     )
     if (tag := tag_for_keyword(keyword)) is not None
 ]
+#: Files up to this size are read at once: for small ones that is twice as quick.
+_READ_WHOLE_BYTES = 32 * 2**20
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def read_frames(path: Path, frames: Sequence[int], *, windowed: bool) -> Iterator[Image]:
+def read_frames(path: Path, frames: Sequence[int], values: Values) -> Iterator[Image]:
     """Decode frames of one file, in ascending order.
+
+    Compressed files are to be read through ``codecs.safe_frames``, which survives the codecs.
 
     Args:
         path: The file.
         frames: Ascending frame numbers from 0.
-        windowed: Whether to apply the VOI LUT or window, as a display would.
+        values: "displayed" applies the VOI LUT or window, "physical" does not, and "stored"
+            leaves the pixels as they are.
 
     Yields:
         One float32 array ``[rows, columns]`` per frame: HU for CT, else grey levels of which
-        larger ones are brighter (MONOCHROME1 is inverted).
+        larger ones are brighter (MONOCHROME1 is inverted), unless "stored" was asked for.
 
     Raises:
         SetAsideError: If the pixels cannot be decoded.
@@ -60,7 +68,7 @@ def read_frames(path: Path, frames: Sequence[int], *, windowed: bool) -> Iterato
         for position, stored in enumerate(_stored(path, frames, header)):
             if not position:  # the header is there once the first frame is decoded
                 views = _views(header, frames)
-            yield _values(stored, views[position], windowed=windowed)
+            yield _values(stored, views[position], values)
     except SetAsideError:
         raise
     except Exception:
@@ -69,15 +77,20 @@ def read_frames(path: Path, frames: Sequence[int], *, windowed: bool) -> Iterato
 
 
 def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDArray[np.generic]]:
-    """Decode frames without loading the others; fill ``header`` on the way."""
-    # Files deflated as a whole are the one kind in which frames cannot be sought.
-    if read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
-        ds = dcmread(path)
-        header.update(ds)
-        header.file_meta = ds.file_meta
-        yield from iter_pixels(ds, indices=frames)
-    else:
+    """Decode frames, without loading the others of a long file; fill ``header`` on the way."""
+    if path.stat().st_size > _READ_WHOLE_BYTES and not _is_deflated(path):
         yield from iter_pixels(path, ds_out=header, specific_tags=_EXTRA_TAGS, indices=frames)
+        return
+    ds = dcmread(path)
+    header.update(ds)
+    header.file_meta = ds.file_meta
+    yield from iter_pixels(ds, indices=frames)
+
+
+def _is_deflated(path: Path) -> bool:
+    """Whether a file is compressed as a whole, so that no frame can be sought in it."""
+    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    return bool(syntax == DeflatedExplicitVRLittleEndian)
 
 
 def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
@@ -92,8 +105,11 @@ def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
     return views
 
 
-def _values(stored: NDArray[np.generic], ds: Dataset, *, windowed: bool) -> Image:
-    if first_text(ds, "PhotometricInterpretation").upper() in COLOURS:
+def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
+    if wanted == "stored":
+        return stored.astype(np.float32)
+    photometric = first_text(ds, "PhotometricInterpretation").upper()
+    if photometric in COLOURS:
         return _luminance(stored, ds)
     if stored.ndim != 2:
         raise SetAsideError(Reason.PHOTOMETRIC)
@@ -103,9 +119,9 @@ def _values(stored: NDArray[np.generic], ds: Dataset, *, windowed: bool) -> Imag
         # HU mean the same whichever way a display shows them: no inversion here.
         values[padding] = HU_RANGE[0]
         return np.clip(values, *HU_RANGE).astype(np.float32)
-    if windowed:
+    if wanted == "displayed":
         values = _windowed(values, ds)
-    if first_text(ds, "PhotometricInterpretation").upper() == "MONOCHROME1":
+    if photometric == "MONOCHROME1":
         values = -values
     if padding.any() and not padding.all():
         values[padding] = values[~padding].min()

@@ -24,6 +24,7 @@ class Slice:
     frame: int
     sop_uid: str
     plane: Plane | None
+    compressed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ def _one_slice_per_depth(
 def _stack(members: list[tuple[FileEntry, FileHeader, int]]) -> Stack:
     frames = [header.frames[number] for _, header, number in members]
     slices = [
-        Slice(entry.path, number, header.sop_uid, frame.plane)
+        Slice(entry.path, number, header.sop_uid, frame.plane, header.compressed)
         for (entry, header, number), frame in zip(members, frames, strict=True)
     ]
     if slices[0].plane is not None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
-from pydicom.pixels import iter_pixels
 
 from ..model.conditions import LABEL
+from .codecs import safe_frames
 from .fields import code_values, first_number, first_text, integer, items
 from .functional_groups import flat_headers
 from .geometry import Plane, plane_of, slice_step, stack_affine
@@ -90,7 +90,7 @@ def read_segmentation(path: Path) -> Segmentation:
         SetAsideError: If it is damaged.
     """
     try:
-        return _read(dcmread(path))
+        return _read(path, dcmread(path, stop_before_pixels=True))
     except SetAsideError:
         raise
     except Exception:
@@ -98,7 +98,7 @@ def read_segmentation(path: Path) -> Segmentation:
         raise SetAsideError(Reason.BROKEN) from None
 
 
-def _read(ds: Dataset) -> Segmentation:
+def _read(path: Path, ds: Dataset) -> Segmentation:
     classes = {
         integer(item, "SegmentNumber"): _class(item) for item in items(ds, "SegmentSequence")
     }
@@ -108,7 +108,10 @@ def _read(ds: Dataset) -> Segmentation:
         threshold = (first_number(ds, "MaximumFractionalValue") or 255.0) / 2
     placed: list[tuple[Plane, Labels]] = []
     by_instance: dict[str, Labels] = {}
-    for header, stored in zip(flat_headers(ds) or iter([ds]), iter_pixels(ds), strict=True):
+    headers = list(flat_headers(ds) or [ds])
+    compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
+    frames = safe_frames(path, range(len(headers)), "stored", compressed=compressed)
+    for header, stored in zip(headers, frames, strict=True):
         if is_label_map:
             labels = np.zeros(stored.shape, np.uint8)
             for number, value in classes.items():

@@ -107,7 +107,7 @@ def _volume_examples(
         stack.slices if reformat else chosen,
         shape,
         segmentations,
-        windowed=stack.window is not None,
+        values="displayed" if stack.window is not None else "physical",
         reduce=lambda image: resize_images(image[None], size)[0],
     )
     set_aside.update(decoded.set_aside)
@@ -191,7 +191,7 @@ def _projection_examples(
         chosen,
         stack.shape,
         segmentations,
-        windowed=True,
+        values="displayed",
         reduce=lambda image: resize_images(image[None], size)[0],
     )
     set_aside.update(decoded.set_aside)

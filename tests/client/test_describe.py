@@ -10,8 +10,10 @@ from fedscan.model import description as vocabulary
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
 
 def header(**fields: object) -> Dataset:
@@ -154,6 +156,9 @@ def test_an_unknown_modality_has_no_description():
     assert describe(header(Modality="PT")) is None
 
 
+#: pydicom objects to the odd values that these tests are about.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
+
 _GRAMMAR = {"slice", "image", "of", "the", "view"}
 _WORDS = _GRAMMAR | {
     word
@@ -186,15 +191,10 @@ def test_whatever_a_header_says_a_caption_holds_vocabulary_only(modality, texts,
     assert set(re.split(r"[ ,]+", caption)) <= _WORDS
 
 
-def _element(keyword: str, text: str):
-    from pydicom.dataelem import DataElement, RawDataElement
-    from pydicom.tag import Tag
-
-    # Raw, as a file holds it: values are decoded, or fail to be, only when they are looked at.
+def _element(keyword: str, text: str) -> RawDataElement:
+    """Make an element as a file holds it: it is decoded, or fails to be, when looked at."""
     value = text.encode("utf-8", "replace")
-    raw = RawDataElement(Tag(keyword), dictionary_VR(keyword), len(value), value, 0, False, True)
-    assert not isinstance(raw, DataElement)
-    return raw
+    return RawDataElement(Tag(keyword), dictionary_VR(keyword), len(value), value, 0, False, True)
 
 
 def _item(text: str) -> Dataset:

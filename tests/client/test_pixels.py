@@ -19,15 +19,15 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 BUNDLED = Path(pydicom.data.__file__).parent / "test_files"
 
 
-def read(path: Path, *, windowed: bool = False) -> np.ndarray:
-    (image,) = read_frames(path, [0], windowed=windowed)
+def read(path: Path, values: str = "physical") -> np.ndarray:
+    (image,) = read_frames(path, [0], values)
     return image
 
 
 def test_hounsfield_units_are_exact():
     ds = dcmread(BUNDLED / "CT_small.dcm")
     expected = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
-    image = read(BUNDLED / "CT_small.dcm", windowed=True)
+    image = read(BUNDLED / "CT_small.dcm", "displayed")
     np.testing.assert_array_equal(image, np.clip(expected, -1024, 3071))
 
 
@@ -90,7 +90,7 @@ def test_monochrome1_is_inverted_except_for_ct(tmp_path, write_image):
 def test_a_window_clips_and_is_optional(tmp_path, write_image):
     pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 10
     path = write_image(tmp_path / "a", pixels, Modality="DX", WindowCenter=300, WindowWidth=100)
-    shown = read(path, windowed=True)
+    shown = read(path, "displayed")
     assert len(np.unique(shown[pixels < 250])) == 1
     assert len(np.unique(shown[pixels > 350])) == 1
     inside = shown[(pixels > 250) & (pixels < 350)]
@@ -101,7 +101,7 @@ def test_a_window_clips_and_is_optional(tmp_path, write_image):
 def test_a_malformed_window_does_not_lose_the_image(tmp_path, write_image):
     pixels = np.arange(64, dtype=np.uint16).reshape(8, 8)
     path = write_image(tmp_path / "a", pixels, Modality="DX", WindowCenter=3, WindowWidth=0)
-    np.testing.assert_array_equal(read(path, windowed=True), pixels)
+    np.testing.assert_array_equal(read(path, "displayed"), pixels)
 
 
 def lut(entries: list[int]) -> Sequence:
@@ -116,7 +116,7 @@ def test_lookup_tables_apply(tmp_path, write_image):
     table = [1000 + 3 * value for value in range(64)]
     for keyword in ("VOILUTSequence", "ModalityLUTSequence"):
         path = write_image(tmp_path / keyword, pixels, Modality="DX", **{keyword: lut(table)})
-        np.testing.assert_array_equal(read(path, windowed=True), np.array(table).reshape(8, 8))
+        np.testing.assert_array_equal(read(path, "displayed"), np.array(table).reshape(8, 8))
 
 
 def test_padding_outside_the_field_of_view_is_background(tmp_path, write_image):
@@ -144,7 +144,7 @@ def test_only_the_wanted_frames_of_many_are_read(tmp_path, make_image, save_dico
         ds = dcmread(path)
         ds.compress(syntax)
         ds.save_as(path)
-    np.testing.assert_array_equal(list(read_frames(path, [1, 3], windowed=False)), pixels[[1, 3]])
+    np.testing.assert_array_equal(list(read_frames(path, [1, 3], "physical")), pixels[[1, 3]])
 
 
 def test_colour_becomes_luminance():
