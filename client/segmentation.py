@@ -102,6 +102,9 @@ def _read(path: Path, ds: Dataset) -> Segmentation:
     classes = {
         integer(item, "SegmentNumber"): _class(item) for item in items(ds, "SegmentSequence")
     }
+    described = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
+    if described not in (0, integer(ds, "NumberOfFrames") or 1):
+        raise SetAsideError(Reason.BROKEN)
     is_label_map = first_text(ds, "SegmentationType").upper() == "LABELMAP"
     threshold = 1.0
     if first_text(ds, "SegmentationType").upper() == "FRACTIONAL":
