@@ -37,7 +37,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         signal.setitimer(signal.ITIMER_PROF, limit)
         try:
             for frame in read_frames(Path(request["path"]), request["frames"], request["values"]):
-                _answer(answers, *frame.shape, frame.astype("<f4").tobytes())
+                rows, columns = frame.shape
+                _answer(answers, rows, columns, frame.astype("<f4").tobytes())
                 signal.setitimer(signal.ITIMER_PROF, limit)
         except SetAsideError as error:
             _refuse(answers, error.reason)

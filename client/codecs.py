@@ -8,7 +8,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,9 @@ class CodecProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def read_frames(self, path: Path, frames: Sequence[int], values: Values) -> Iterator[Image]:
+    def read_frames(
+        self, path: Path, frames: Sequence[int], values: Values
+    ) -> Generator[Image, None, None]:
         """As :func:`fedscan.client.pixels.read_frames`, in the worker process."""
         process = self._started()
         finished = False

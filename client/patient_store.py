@@ -126,5 +126,5 @@ def write_patient(
     # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
     # short by a power failure is found damaged, and made again.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    save_file(tensors, temporary, metadata)
+    save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
     os.replace(temporary, path)

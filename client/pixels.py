@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,7 @@ _READ_WHOLE_BYTES = 32 * 2**20
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
-def read_frames(path: Path, frames: Sequence[int], values: Values) -> Iterator[Image]:
+def read_frames(path: Path, frames: Sequence[int], values: Values) -> Generator[Image, None, None]:
     """Decode frames of one file, in ascending order.
 
     Compressed files are to be read through ``codecs.safe_frames``, which survives the codecs.

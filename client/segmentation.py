@@ -179,4 +179,4 @@ def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
     if count > 1:  # keeps the shear of a tilted gantry
         last = by_depth[depths[-1]][0][0]
         affine[:3, 0] = np.subtract(last.position, first.position) / (count - 1)
-    return LabelVolume(volume, np.linalg.inv(affine))
+    return LabelVolume(volume, np.asarray(np.linalg.inv(affine), np.float64))

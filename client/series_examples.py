@@ -196,7 +196,9 @@ def _projection_examples(
     )
     set_aside.update(decoded.set_aside)
     for index, reduced in enumerate(decoded.images):
-        image = percentile_to_model(upright(reduced, stack.patient_orientation))
+        image = percentile_to_model(
+            np.asarray(upright(reduced, stack.patient_orientation), np.float32)
+        )
         if not _shows(image):
             set_aside[Reason.BLANK] += 1
             continue

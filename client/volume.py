@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def native_pictures(decoded: Decoded, *, hounsfield: bool, step: float) -> Pictu
         plane=plane,
         images=_cut(volume, plane),
         labels=None if labels is None else _cut(labels, plane),
-        heights=-depths if plane == "coronal" else depths,
+        heights=np.asarray(-depths if plane == "coronal" else depths, np.float64),
         step=step,
     )
 
@@ -104,7 +105,8 @@ def reformatted_pictures(
             plane=plane,
             images=_cut(oriented, plane),
             labels=None if labels is None else _cut(labels, plane),
-            heights=np.arange(oriented.shape[axis]) * pixel * (-1 if plane == "coronal" else 1),
+            heights=np.arange(oriented.shape[axis], dtype=np.float64)
+            * (-pixel if plane == "coronal" else pixel),
             step=pixel,
         )
         for plane, axis in _AXIS.items()
@@ -127,7 +129,7 @@ def _between(volume: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray
     return volume[below] * (1 - share) + volume[above] * share
 
 
-def _cut(volume: NDArray[np.generic], plane: str) -> NDArray[np.generic]:
+def _cut(volume: NDArray[Any], plane: str) -> NDArray[Any]:
     """Cut ``[Z, Y, X]`` into upright pictures ``[N, H, W]`` of one plane."""
     pictures = np.moveaxis(volume, _AXIS[plane], 0)
     # Height rises with the index along z, but a picture's first row is its top.

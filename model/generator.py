@@ -40,6 +40,7 @@ class Generator(nn.Module):
         self.unet = unet
         self.adapter = adapter
         self.autoencoder = autoencoder.eval().requires_grad_(False)
+        self.caption_encoder: CaptionEncoder
         # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
         self.__dict__["caption_encoder"] = caption_encoder
         self.scheduler = scheduler

@@ -48,7 +48,7 @@ def warm_up(
     """
     changed = copy.deepcopy(generator)
     parameters: Mapping[str, nn.Parameter] = select_trainable(
-        changed, TrainableSettings(subset=settings.subset)
+        changed, TrainableSettings(subset=settings.subset, lora_rank=1)
     )
     rows = moved_samples(generator, means, images=settings.images, seed=seed)
     train_on_moved_samples(
@@ -143,8 +143,8 @@ def _collect(
             hint="See the sites' own logs, or set warm_up.enabled=false.",
         )
     ordered = [answers[site] for site in sorted(answers)]
-    total = np.sum([sums for sums, _ in ordered], axis=0, dtype=np.float64).astype(np.float32)
-    return total, math.sqrt(sum(deviation**2 for _, deviation in ordered))
+    total = np.stack([sums for sums, _ in ordered]).sum(0, dtype=np.float64)
+    return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in ordered))
 
 
 def _checked(reply: RoundReply, request: RoundRequest) -> tuple[NDArray[np.float32], float]:

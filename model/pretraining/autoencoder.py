@@ -80,7 +80,7 @@ def _crops(bank: ExampleBank, rng: np.random.Generator, count: int, size: int) -
         image = bank.images[rng.integers(len(bank))]
         top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
         crop = image[top : top + size, left : left + size].astype(np.float32)
-        crop = np.rot90(crop, rng.integers(4))
+        crop = np.rot90(crop, int(rng.integers(4)))
         # Random contrast, so that modalities that the bank does not hold are rebuilt as well.
         gain, offset = rng.uniform(0.5, 1.2), rng.uniform(-0.3, 0.3)
         sign = -1.0 if rng.random() < 0.3 else 1.0
