@@ -42,8 +42,16 @@ def measure(
         DataError: If the real images are too few.
     """
     real = RealSets(
-        train=ImageSet.of(_examples(sites, study, held_out=False)),
-        holdout=ImageSet.of(_examples(sites, study, held_out=True)),
+        train=ImageSet.of(
+            _examples(sites, study, held_out=False),
+            limit=study.evaluation.searched_images,
+            seed=study.evaluation.seed,
+        ),
+        holdout=ImageSet.of(
+            _examples(sites, study, held_out=True),
+            limit=study.evaluation.real_images,
+            seed=study.evaluation.seed,
+        ),
     )
     opened = {name: load_generator(folder) for name, folder in generators.items()}
     return evaluate(
