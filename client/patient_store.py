@@ -111,7 +111,7 @@ def write_patient(
     images = np.zeros((len(examples), side, side), np.int16)
     for index, example in enumerate(examples):
         images[index] = np.rint(example.image * _SCALE)
-    tensors = {
+    tensors: dict[str, np.ndarray] = {
         "images": images,
         "masks": np.stack(masks) if masks else np.zeros((0, side, side), np.uint8),
         "mask_of": mask_of,
