@@ -19,6 +19,7 @@ from fedscan.errors import BudgetExceededError, LedgerError, PrivacyError
 from fedscan.privacy.accounting import epsilon
 from fedscan.privacy.ledger import Ledger, Reservation
 from fedscan.privacy.ledger.entries import Reserve
+from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -134,6 +135,11 @@ def check_promises(folder: Path, told: list[list[Any]]) -> None:
         assert sum(mechanism.steps for mechanism in ledger.spent().mechanisms) == len(paid)
         ledger.verify()
         head = ledger.head()
+        # Opening has finished what was interrupted: the head, and the secrets to be erased.
+        assert json.loads((folder / "head.json").read_text())["sequence"] == head.sequence
+        kept = {int(path.stem) for path in (folder / "secrets").iterdir()}
+        reservations = LedgerView.read(folder).book.reservations.values()
+        assert kept == {one.sequence for one in reservations if not one.erased}
         # Whatever was lost is done again, and in the end the same is spent as without a crash.
         for number in (1, 2):
             again = repeat(ledger, digest(number))
