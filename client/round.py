@@ -71,6 +71,9 @@ class _Round:
             The new tensors, and the noised number of patients.
         """
         study, privacy, local = self.request.study(), self.terms.privacy, self.terms.local
+        # Before anything is paid or planned; the plan will not have less noise than this.
+        least = self.policy.min_noise_multiplier
+        self._check(SubsampledGaussian(privacy.sample_rate, least, local.steps))
         with self._ledger(site) as ledger:
             expected = expected_patients(ledger, site, study, self.terms, self.policy, self.data)
             planned = ledger.plan(
@@ -79,10 +82,9 @@ class _Round:
                 delta=privacy.delta,
                 sample_rate=privacy.sample_rate,
                 steps=self.request.rounds * local.steps,
-                min_noise_multiplier=self.policy.min_noise_multiplier,
+                min_noise_multiplier=least,
             )
             mechanism = replace(planned, steps=local.steps)
-            self._check(mechanism)
             reservation = ledger.reserve(
                 request_digest(
                     message=self.request.digest(), data=self.data.digest, software=software(site)
