@@ -43,12 +43,10 @@ def flat_headers(ds: Dataset) -> Iterator[Dataset] | None:
     if not per_frame:
         return None
     common = Dataset()
-    for element in ds:
-        if element.keyword not in (
-            "PerFrameFunctionalGroupsSequence",
-            "SharedFunctionalGroupsSequence",
-        ):
-            common.add(element)
+    common.update(ds)  # elements stay undecoded, so a malformed one does no harm here
+    for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
+        if keyword in common:
+            delattr(common, keyword)
     for shared in items(ds, "SharedFunctionalGroupsSequence"):
         _merge(common, shared)
     return (_flatten(common, group) for group in per_frame)
