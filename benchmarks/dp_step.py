@@ -12,8 +12,9 @@ Compared, on the U-Net that fedscan trains, each from drawing the rows to the ch
 - ``opacus hooks``: private, a gradient per row from Opacus' hooks, summed for each patient.
 
 All of them clip the same draws, and the private ones must agree on the sum. Every variant lives
-in a process of its own. Times are medians of steps taken in turn, so a busy machine slows all
-alike. Memory is the process's peak during its first steps, above what it held before them.
+in a process of its own, with one thread. Times are medians of processor time over steps taken in
+turn, so a busy machine slows all alike. Memory is the process's peak during its first steps, above
+what it held before them.
 """
 
 from __future__ import annotations
@@ -217,9 +218,9 @@ def work(pipe: Connection, variant: str, size: str, subset: str, patients: int, 
     peak = (status_kib("VmHWM") - before) / 1024
     pipe.send((peak, norm, sum(p.numel() for p in parameters.values())))
     while pipe.recv():
-        begin = time.perf_counter()
+        begin = time.process_time()
         next_step()
-        pipe.send(time.perf_counter() - begin)
+        pipe.send(time.process_time() - begin)
 
 
 def make_step(

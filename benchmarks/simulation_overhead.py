@@ -1,6 +1,6 @@
 """What a simulated federation costs beyond the training itself.
 
-Run: python benchmarks/simulation_overhead.py [--patients 60 45 30] [--rounds 4] [--steps 10]
+Run: python benchmarks/simulation_overhead.py [--patients 60 45 30] [--rounds 3] [--set section.key=value]
 
 Three phantom hospitals train for a few rounds, one after the other in this process, and the
 time inside the training steps (per-patient gradients, clipping, noise, optimizer) is taken out
@@ -48,8 +48,7 @@ class Stopwatch:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, nargs="+", default=[60, 45, 30])
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="small", help="generator's size; its weights are random")
     parser.add_argument("--set", action="append", default=[], help="section.key=value")
     options = parser.parse_args()
@@ -78,7 +77,6 @@ def main() -> None:
                 f"generator.base={base}",
                 f"data.image_size={generator.image_size}",
                 f"federation.rounds={options.rounds}",
-                f"local.steps={options.steps}",
                 "warm_up.enabled=false",
                 *options.set,
             ],

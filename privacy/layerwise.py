@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -108,17 +109,27 @@ def _patient_vectors(
             f"The loss has the shape {tuple(losses.shape)}.",
             hint=f"It must give one value for each of the {patients * draws} rows.",
         )
-    offsets, size = {}, 0
-    for parameter in parameters.values():
-        offsets[id(parameter)] = size
-        size += parameter.numel()
-    vectors = torch.zeros(patients, size, device=losses.device)
+    sizes = {id(parameter): parameter.numel() for parameter in parameters.values()}
+    size = sum(sizes.values())
+    offsets = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
     if not losses.requires_grad or not calls:
-        return vectors
+        return torch.zeros(patients, size, device=losses.device)
     # Asking for the outputs' gradients only leaves the ordinary weight gradients uncomputed.
     backward: tuple[Tensor | None, ...] = torch.autograd.grad(
         losses.sum() / draws, [call.outputs for call in calls], allow_unused=True
     )
+    vectors = torch.empty(patients, size, device=losses.device)
+    missing = set(offsets)
+
+    def put(parameter: Tensor, part: Tensor) -> None:
+        start = offsets[id(parameter)]
+        place = vectors[:, start : start + parameter.numel()]
+        if id(parameter) in missing:  # a layer's first use, and for most the only one
+            missing.remove(id(parameter))
+            place.copy_(part.reshape(patients, -1))
+        else:
+            place.add_(part.reshape(patients, -1))
+
     for call, gradient in zip(calls, backward, strict=True):
         if call.inputs.shape[0] != len(losses) or call.outputs._version != call.version:
             raise PrivacyError(
@@ -129,12 +140,12 @@ def _patient_vectors(
             continue
         inputs = call.inputs.reshape(patients, -1, call.inputs.shape[-1])
         gradient = gradient.reshape(patients, -1, gradient.shape[-1])
-        if (start := offsets.get(id(call.layer.weight))) is not None:
-            part = vectors[:, start : start + call.layer.weight.numel()]
-            part += torch.bmm(gradient.mT, inputs).reshape(patients, -1)
-        if (start := offsets.get(id(call.layer.bias))) is not None:
-            part = vectors[:, start : start + call.layer.bias.numel()]
-            part += gradient.sum(1)
+        if id(call.layer.weight) in offsets:
+            put(call.layer.weight, torch.bmm(gradient.mT, inputs))
+        if id(call.layer.bias) in offsets:
+            put(call.layer.bias, gradient.sum(1))
+    for unused in missing:
+        vectors[:, offsets[unused] : offsets[unused] + sizes[unused]] = 0
     return vectors
 
 
