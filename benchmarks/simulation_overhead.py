@@ -1,6 +1,6 @@
 """What a simulated federation costs beyond the training itself.
 
-Run: python benchmarks/simulation_overhead.py [--patients 60 45 30] [--rounds 3] [--set section.key=value]
+Run: python benchmarks/simulation_overhead.py [--patients 60 45 30] [--rounds 3]
 
 Three phantom hospitals train for a few rounds, one after the other in this process, and the
 time inside the training steps (per-patient gradients, clipping, noise, optimizer) is taken out
