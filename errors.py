@@ -100,3 +100,38 @@ class CheckpointError(FedscanError):
 
     code = "checkpoint"
     exit_status = 9
+
+
+class NotApprovedError(FedscanError):
+    """The site's data steward has not approved the study, or not what it now asks for."""
+
+    code = "not-approved"
+    exit_status = 7
+
+
+class PausedError(FedscanError):
+    """The site takes no part just now: its steward paused it, or its hours are over."""
+
+    code = "paused"
+    exit_status = 7
+
+
+class EgressError(FedscanError):
+    """An outgoing message holds something that may not leave the site."""
+
+    code = "egress"
+    exit_status = 5
+
+
+class AuditError(FedscanError):
+    """The audit log is damaged or was changed, or the disk does not take an entry."""
+
+    code = "audit"
+    exit_status = 5
+
+
+class FederationError(FedscanError):
+    """The other side cannot be reached, or one of the two does not accept the other."""
+
+    code = "federation"
+    exit_status = 10

@@ -24,8 +24,8 @@ First steps:
 - `fedscan COMMAND --help` explains a command, with examples.
 
 - Exit status: 0 done, 1 unexpected, 2 usage or configuration, 3 data, 4 privacy budget spent,
-5 ledger or privacy, 6 model, 7 protocol or refused update, 8 failed round, 9 checkpoint,
-130 interrupted.
+5 ledger, privacy or audit log, 6 model, 7 protocol, not approved or refused update, 8 failed
+round, 9 checkpoint, 10 network or certificates, 130 interrupted.
 """
 
 app = typer.Typer(

@@ -1,0 +1,1 @@
+"""The daemon of a site: its home folder, approvals, forwarder and SuperNode."""
