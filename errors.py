@@ -135,3 +135,10 @@ class FederationError(FedscanError):
 
     code = "federation"
     exit_status = 10
+
+
+class FederationError(FedscanError):
+    """A key, certificate, process or connection of the federation is not as it must be."""
+
+    code = "federation"
+    exit_status = 10

@@ -1,0 +1,1 @@
+"""Keys and certificates of a federation: who is the coordinator, and who is which site."""

@@ -1,0 +1,1 @@
+"""The coordinator: its folder, its processes and the studies it runs."""

@@ -1,0 +1,1 @@
+"""Processes that must keep running: started, watched, started again, and stopped."""
