@@ -131,14 +131,7 @@ class AuditError(FedscanError):
 
 
 class FederationError(FedscanError):
-    """The other side cannot be reached, or one of the two does not accept the other."""
-
-    code = "federation"
-    exit_status = 10
-
-
-class FederationError(FedscanError):
-    """A key, certificate, process or connection of the federation is not as it must be."""
+    """A key, certificate or process is not as it must be, or the other side is out of reach."""
 
     code = "federation"
     exit_status = 10
