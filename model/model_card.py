@@ -21,6 +21,8 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
     """
     channels, height, width = generator.latent_shape
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
+    placed = generator.unet.class_embedding is not None
+    position = "a slice position in [0, 1] and " if placed else "no slice position, and "
     lines = [
         "---",
         "library_name: diffusers",
@@ -36,10 +38,8 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
         "",
         f"A conditional latent diffusion model: {generator.image_size}×{generator.image_size} "
         f"grey-level images, latents {channels}×{height}×{width}, {millions:.1f} million "
-        "parameters without the frozen text encoder "
-        f"(`{generator.caption_encoder.name}`).",
-        "It takes a caption, a slice position in [0, 1] and spatial conditions "
-        "(mask, edges, partial image).",
+        f"parameters without the frozen text encoder ({_text_encoder(generator)}).",
+        f"It takes a caption, {position}spatial conditions (mask, edges, partial image).",
         "",
         "```python",
         "import fedscan.model.pipeline",
@@ -54,6 +54,11 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
         if key != "name":
             lines += _section(key, value)
     return "\n".join(lines)
+
+
+def _text_encoder(generator: Generator) -> str:
+    encoder = generator.caption_encoder
+    return "kept in `caption_encoder/`" if encoder.is_own else f"`{encoder.name}`"
 
 
 def _section(title: str, value: Any) -> list[str]:

