@@ -42,7 +42,6 @@ clientapp = "fedscan.client.app:app"
 
 [tool.flwr.app.config]
 study = ""
-resume = false
 """
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import config, environment, evaluate, generate, index, ledger, phantoms, pretrain, simulate
+from . import (
+    config,
+    coordinator,
+    environment,
+    evaluate,
+    generate,
+    index,
+    ledger,
+    phantoms,
+    pretrain,
+    simulate,
+)
 from .group import FedscanGroup
 
 _EPILOG = """\
@@ -36,7 +47,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=_EPILOG,
 )
-for _module in (phantoms, index, simulate, generate, evaluate, pretrain, ledger, config):
+for _module in (
+    phantoms,
+    index,
+    simulate,
+    generate,
+    evaluate,
+    pretrain,
+    ledger,
+    config,
+    coordinator,
+):
     _module.register(app)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from fedscan.config.study import load_study
 from fedscan.errors import ProtocolError
 from fedscan.invitation import Invitation
 from fedscan.server.terms import site_terms, study_at_site
+from hypothesis import given
+from hypothesis import strategies as st
 
 BASE = "ab" * 32
 

@@ -1,0 +1,269 @@
+"""``fedscan coordinator``: the side that asks, from an empty folder to a signed generator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from .console import output, status
+from .options import ConfigOption, SetOption, study_from
+
+_EPILOG = """\
+Examples:
+
+- `fedscan coordinator init --host fl.example.org`
+
+- `fedscan coordinator enrol hospital-a --request request.json`
+
+- `fedscan coordinator start` runs until it is stopped, best by systemd.
+
+- `fedscan coordinator submit --config study.toml`
+"""
+
+HomeOption = Annotated[
+    Path,
+    typer.Option("--home", help="The coordinator's folder.", envvar="FEDSCAN_COORDINATOR_HOME"),
+]
+_HOME = Path("coordinator")
+_StudyArgument = Annotated[str, typer.Argument(help="Name of the study.", metavar="STUDY")]
+
+group = typer.Typer(
+    name="coordinator",
+    help="Run a federation between machines: the coordinator's side.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    epilog=_EPILOG,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.add_typer(group)
+
+
+@group.command()
+def init(
+    host: Annotated[str, typer.Option(help="Host name or address that sites connect to.")],
+    home: HomeOption = _HOME,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port for the sites.")] = 8443,
+    name: Annotated[str, typer.Option(help="Name of the federation.")] = "federation",
+    listen: Annotated[str, typer.Option(help="Local address to bind to.")] = "0.0.0.0",
+    superlink_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of Flower's SuperLink, on loopback only.")
+    ] = 9091,
+) -> None:
+    """Make the coordinator's folder: a certificate authority, keys and certificates.
+
+    Back the folder up, and keep it secret: whoever has `ca/ca.key` can enrol sites.
+    """
+    from ..pki.keys import fingerprint
+    from ..server.coordinator.home import Addresses
+    from ..server.coordinator.setup import create_home
+
+    addresses = Addresses(
+        name=name, host=host, port=port, listen=listen, superlink_port=superlink_port
+    )
+    made = create_home(home, addresses)
+    _say("Folder", made.root)
+    _say("Address", addresses.public)
+    _say("Authority", fingerprint(made.authority.certificate_file.read_bytes()))
+
+
+@group.command()
+def enrol(
+    site: Annotated[str, typer.Argument(help="Name of the site.", metavar="SITE")],
+    request: Annotated[Path, typer.Option(help="The site's request.json.")],
+    home: HomeOption = _HOME,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write the welcome.")
+    ] = None,
+) -> None:
+    """Make a site a member, and write the welcome that goes back to it.
+
+    Compare the fingerprint with the site's steward by telephone first: it says that the request
+    is the one that the site made. A site that enrols again gets new keys for its old ones.
+    """
+    from ..files import write_atomically
+    from ..server.coordinator.members import enrol as enrol_site
+
+    opened = _open(home)
+    path, accepted = enrol_site(opened, site, request.read_bytes())
+    target = out or Path(f"welcome-{site}.json")
+    write_atomically(target, path.read_bytes())
+    _say("Fingerprint", accepted.fingerprint)
+    _say("Welcome", target)
+
+
+@group.command()
+def revoke(
+    site: Annotated[str, typer.Argument(help="Name of the site.", metavar="SITE")],
+    home: HomeOption = _HOME,
+) -> None:
+    """Take a site's membership: it is refused within seconds, and in every study."""
+    from ..server.coordinator.members import revoke as revoke_site
+
+    revoke_site(_open(home), site)
+    _say("Revoked", site)
+
+
+@group.command()
+def start(home: HomeOption = _HOME) -> None:
+    """Run the coordinator until it gets SIGTERM or Ctrl-C.
+
+    Starts Flower's SuperLink and SuperExec and the proxy nginx, starts again what dies, and
+    follows the orders that the other commands leave in the folder. A study that ran when the
+    coordinator ended goes on from its last checkpoint.
+    """
+    import logging
+
+    from ..server.coordinator.service import serve
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    opened = _open(home)
+    address = opened.addresses.public
+    status().print(Text("Starting."))
+    serve(opened, lambda: status().print(Text(f"Ready for sites at {address}.")))
+    status().print(Text("Stopped."))
+
+
+@group.command()
+def stop(home: HomeOption = _HOME) -> None:
+    """Stop the running coordinator and wait until it has stopped."""
+    from ..server.coordinator.service import WHAT
+    from ..supervision.service import stop_service
+
+    stop_service(_open(home).run, WHAT)
+
+
+@group.command()
+def submit(home: HomeOption = _HOME, config: ConfigOption = None, sets: SetOption = None) -> None:
+    """Submit a study and write the invitation that its sites approve.
+
+    The coordinator starts it at once, and it waits for sites that have approved it.
+    """
+    from ..server.coordinator.studies import submit as submit_study
+    from ..supervision.service import is_running
+
+    opened = _open(home)
+    folder = submit_study(opened, study_from(config, sets))
+    _say("Study", folder.name)
+    _say("Invitation", folder.invitation)
+    if not is_running(opened.run):
+        status().print(Text("It starts when `fedscan coordinator start` runs."))
+
+
+@group.command()
+def invite(
+    home: HomeOption = _HOME,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Where to write the invitation.")
+    ] = None,
+) -> None:
+    """Write a study's invitation without submitting it, for sites to look at beforehand."""
+    from ..files import write_atomically
+    from ..model.storage import generator_digest
+    from ..server.coordinator.studies import base_of, invitation_of
+
+    _open(home)
+    study = study_from(config, sets)
+    invitation = invitation_of(study, generator_digest(base_of(study)))
+    target = out or Path(f"{study.name}.invitation.json")
+    write_atomically(target, invitation.to_json())
+    _say("Invitation", target)
+    _say("Approval", invitation.digest)
+
+
+@group.command()
+def abort(study: _StudyArgument, home: HomeOption = _HOME) -> None:
+    """Stop a study; it can be resumed from its last checkpoint."""
+    from ..server.coordinator.studies import abort as abort_study
+
+    abort_study(_open(home), study)
+    _say("Aborted", study)
+
+
+@group.command()
+def resume(study: _StudyArgument, home: HomeOption = _HOME) -> None:
+    """Continue a study that failed or was aborted from its last checkpoint.
+
+    It ends with the same bytes as if it had not been interrupted, and costs no site anything twice.
+    """
+    from ..server.coordinator.studies import resume as resume_study
+
+    resume_study(_open(home), study)
+    _say("Resumed", study)
+
+
+@group.command("status")
+def show_status(
+    home: HomeOption = _HOME,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show the processes, the sites and the studies."""
+    from ..server.coordinator.overview import overview
+
+    view = overview(_open(home))
+    if as_json:
+        typer.echo(json.dumps(asdict(view), indent=2))
+        return
+    state = "ready" if view.ready else ("starting" if view.running else "not running")
+    _say("Coordinator", f"{view.address}, {state}")
+    if view.message:
+        _say("", view.message)
+    sites = Table("Site", "Connected", "Certificate until")
+    for site in view.sites:
+        sites.add_row(Text(site.site), "yes" if site.online else "no", site.expires)
+    studies = Table("Study", "State", "Round", "What went wrong")
+    for study in view.studies:
+        rounds = f"{study.round} of {study.rounds}"
+        studies.add_row(Text(study.study), study.phase, rounds, Text(study.message))
+    for table in (sites, studies):
+        output().print(table)
+
+
+@group.command()
+def audit(home: HomeOption = _HOME) -> None:
+    """Check the audit log: every line since the beginning, in order and unchanged."""
+    from ..audit.log import verify
+
+    head = verify(_open(home).audit)
+    _say("Entries", head.length)
+    _say("Head", head.hash)
+
+
+@group.command()
+def verify(
+    record: Annotated[Path, typer.Argument(help="The study's record.json.", metavar="RECORD")],
+    key: Annotated[Path, typer.Option(help="The coordinator's records/record.pub.")],
+    generator: Annotated[
+        Path | None, typer.Option(help="Folder of the generator that came with it.")
+    ] = None,
+) -> None:
+    """Check a study's signed record, and that a generator is the one that it speaks of."""
+    from ..server.coordinator.record import verify_record
+
+    content = verify_record(record.read_bytes(), key.read_text(encoding="utf-8"), generator)
+    _say("Study", content["study"])
+    _say("Sites", ", ".join(content["contributors"]))
+    _say("Generator", "the record's own" if generator else "not looked at")
+
+
+def _open(home: Path):  # type: ignore[no-untyped-def]
+    """Return the folder, or end with an error if it is not a coordinator's."""
+    from ..server.coordinator.home import Home
+
+    opened = Home(home.resolve())
+    _ = opened.addresses
+    return opened
+
+
+def _say(what: str, value: object) -> None:
+    output().print(Text(f"{what:<12} {value}"))

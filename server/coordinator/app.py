@@ -1,0 +1,120 @@
+"""The coordinator's ServerApp as Flower starts it: one submitted study, up to its record."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import Timeout
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+
+from ...audit.log import AuditLog
+from ...errors import ConfigurationError, FederationError, FedscanError
+from ...files import write_atomically
+from ...model.storage import generator_digest
+from ...protocol import INTERNAL, OK
+from ..app import run_study
+from ..events import CheckpointSkipped, Event, RoundFinished, RoundStarted, SiteFinished, log_event
+from .home import HOME_VARIABLE, Home
+from .reconcile import RUNNING
+from .record import sign_record, study_record
+from .studies import Outcome, StudyFolder, find_study
+
+_log = logging.getLogger(__name__)
+
+#: How long the server of an earlier run may take to end.
+_PATIENCE_S = 60.0
+_NOTED_WITHIN_S = 20.0
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Run the study that the run configuration names, in the folder that the environment names.
+
+    Raises:
+        ConfigurationError: If one of the two is missing.
+        FederationError: If this run is not the study's current one.
+        FedscanError: Whatever ends the study; the coordinator finds it on disk.
+    """
+    root = os.environ.get(HOME_VARIABLE)
+    if not root:
+        raise ConfigurationError(
+            f"{HOME_VARIABLE} is not set.", hint="Start the study with `fedscan coordinator`."
+        )
+    home = Home(Path(root))
+    folder = find_study(home, str(context.run_config["study"]))
+    _log_to(folder.log)
+    lock = folder.lock()
+    try:
+        lock.acquire(timeout=_PATIENCE_S)
+    except Timeout:
+        raise FederationError(f"Another run works on the study {folder.name!r}.") from None
+    with lock:
+        _require_current(folder, context.run_id)
+        outcome = Outcome(run=context.run_id, code=RUNNING, pid=os.getpid())
+        folder.write(outcome)
+        try:
+            _serve(grid, home, folder)
+        except FedscanError as failure:
+            _log.error("%s", failure)
+            folder.write(replace(outcome, code=failure.code, message=str(failure)))
+            raise
+        except Exception:
+            _log.exception("the study ended unexpectedly")
+            message = f"It ended unexpectedly; see {folder.log}."
+            folder.write(replace(outcome, code=INTERNAL, message=message))
+            raise
+        folder.write(replace(outcome, code=OK))
+
+
+def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
+    audit, job = AuditLog(home.audit), folder.job
+
+    def observe(event: Event) -> None:
+        log_event(event)
+        _note(audit, folder.name, event)
+
+    run_study(grid, job, observe)
+    record = study_record(folder.study, job, generator_digest(job.base))
+    content = sign_record(record, home.record_key)
+    write_atomically(folder.record, content)
+    audit.append("study-recorded", study=folder.name, generator=record["generator"])
+
+
+def _note(audit: AuditLog, study: str, event: Event) -> None:
+    match event:
+        case RoundStarted():
+            audit.append("round-asked", study=study, round=event.round, sites=event.sites)
+        case SiteFinished():
+            audit.append(
+                "round-answered", study=study, round=event.round, site=event.site, code=event.code
+            )
+        case RoundFinished():
+            audit.append("round-finished", study=study, round=event.round, results=event.results)
+        case CheckpointSkipped():
+            audit.append("checkpoint-passed-over", study=study, checkpoint=event.name)
+
+
+def _require_current(folder: StudyFolder, run: int) -> None:
+    """Leave if the coordinator does not know this run, or has started another since."""
+    # The coordinator notes a run just after it has started it.
+    deadline = time.monotonic() + _NOTED_WITHIN_S
+    while folder.state.run != run:
+        if time.monotonic() > deadline:
+            raise FederationError(f"The run is not the current one of study {folder.name!r}.")
+        time.sleep(0.1)
+
+
+def _log_to(path: Path) -> None:
+    """Write fedscan's log to a file: Flower drops what a ServerApp prints."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("fedscan")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)

@@ -1,0 +1,98 @@
+"""The sites of a federation: enrolled, listed, revoked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...audit.log import AuditLog
+from ...errors import FederationError
+from ...files import write_atomically
+from ...pki.authority import Issued
+from ...pki.enrolment import EnrolmentRequest, Welcome
+from ...pki.keys import public_pem, read_public_text
+from .home import Home
+from .record import read_record_public_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A site with a certificate that is neither revoked nor expired.
+
+    Attributes:
+        site: The site's name.
+        serial: Its certificate's serial number in hex.
+        expires: When that expires (ISO 8601, UTC).
+        node_key: Its Flower node's public key as PEM.
+    """
+
+    site: str
+    serial: str
+    expires: str
+    node_key: bytes
+
+
+def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest]:
+    """Make a site a member; a member that enrols again gets new keys in place of its old ones.
+
+    Args:
+        home: The coordinator's folder.
+        site: The name that the coordinator expects.
+        content: The site's request.
+
+    Returns:
+        The welcome, which goes back to the site, and the request.
+
+    Raises:
+        FederationError: If the request is not the site's own and whole.
+    """
+    request = EnrolmentRequest.from_json(content)
+    if request.site != site:
+        raise FederationError(
+            f"The request is of site {request.site!r}, not of {site!r}.",
+            hint="Check with the site whose file this is.",
+        )
+    authority = home.authority
+    certificate = authority.issue_site(site, request.public_key(), request.node_key)
+    folder = home.sites / site
+    write_atomically(folder / "client.crt", certificate)
+    write_atomically(folder / "node.pub", request.node_key.encode() + b"\n")
+    write_atomically(folder / "request.json", content)
+    welcome = Welcome(
+        site=site,
+        coordinator=home.addresses.public,
+        authority=authority.certificate_file.read_text(),
+        certificate=certificate.decode(),
+        record_key=read_record_public_key(home.record_key),
+    )
+    path = folder / f"welcome-{site}.json"
+    write_atomically(path, welcome.to_json())
+    AuditLog(home.audit).append("site-enrolled", site=site, fingerprint=request.fingerprint)
+    return path, request
+
+
+def revoke(home: Home, site: str) -> None:
+    """Take a site's membership; a running coordinator refuses it within seconds.
+
+    Raises:
+        FederationError: If it is not a member.
+    """
+    count = home.authority.revoke(site)
+    AuditLog(home.audit).append("site-revoked", site=site, certificates=count)
+
+
+def members(home: Home) -> list[Member]:
+    """Return the sites that may connect, by name."""
+    return sorted(
+        (_member(entry) for entry in home.authority.issued() if entry.valid),
+        key=lambda member: member.site,
+    )
+
+
+def _member(entry: Issued) -> Member:
+    return Member(
+        site=entry.site,
+        serial=entry.serial,
+        expires=entry.expires,
+        node_key=public_pem(read_public_text(entry.node_key)),
+    )

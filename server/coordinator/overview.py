@@ -1,0 +1,94 @@
+"""What a coordinator can say of itself, from its folder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...supervision.service import is_running
+from .home import Home
+from .members import members
+from .service import read_status
+from .studies import studies
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteView:
+    """A member: its name, whether it is connected, and when its certificate expires."""
+
+    site: str
+    online: bool
+    expires: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyView:
+    """A study: what it does, its last finished round of how many, and what went wrong."""
+
+    study: str
+    phase: str
+    round: int
+    rounds: int
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """Everything that ``fedscan coordinator status`` shows.
+
+    Attributes:
+        address: Host and port that sites connect to.
+        running: Whether the coordinator runs.
+        ready: Whether sites can connect.
+        message: What keeps it from being ready, if it says so.
+        processes: What it knows of its processes, by name.
+        sites: The members.
+        studies: The studies.
+    """
+
+    address: str
+    running: bool
+    ready: bool
+    message: str
+    processes: dict[str, Any]
+    sites: list[SiteView]
+    studies: list[StudyView]
+
+
+def overview(home: Home) -> Overview:
+    """Return what can be said of a coordinator, whether it runs or not."""
+    running = is_running(home.run)
+    status = read_status(home) if running else {}
+    online = status.get("sites", {})
+    return Overview(
+        address=home.addresses.public,
+        running=running,
+        ready=bool(status.get("ready")),
+        message=str(status.get("message", "")),
+        processes=status.get("processes", {}),
+        sites=[
+            SiteView(
+                site=member.site,
+                online=bool(online.get(member.site)),
+                expires=member.expires[:10],
+            )
+            for member in members(home)
+        ],
+        studies=[
+            StudyView(
+                study=folder.name,
+                phase=folder.phase,
+                round=finished_round(folder.job.run),
+                rounds=folder.study.federation.rounds,
+                message=folder.state.message,
+            )
+            for folder in studies(home)
+        ],
+    )
+
+
+def finished_round(run: Path) -> int:
+    """Return the number of a run's last checkpoint; 0 without one."""
+    names = (folder.name for folder in (run / "checkpoints").glob("round-*"))
+    return max((int(name.removeprefix("round-")) for name in names), default=0)

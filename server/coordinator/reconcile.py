@@ -1,0 +1,145 @@
+"""Bringing the SuperLink into the state that stands on disk, again and again.
+
+Nothing that a person orders is sent anywhere: it is written to disk, and this compares what stands
+there with what the SuperLink says. So an order is followed also when the coordinator or the
+SuperLink was down, or died in the middle of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ...audit.log import AuditLog
+from ...protocol import OK
+from .control import Control
+from .home import Home
+from .members import members
+from .studies import State, StudyFolder, studies
+
+_log = logging.getLogger(__name__)
+
+#: A study whose ServerApp died is started again this often before it counts as failed.
+MAX_ATTEMPTS = 10
+
+RUNNING = "running"
+
+
+class Reconciler:
+    """Compares disk and SuperLink.
+
+    Args:
+        home: The coordinator's folder.
+        control: The SuperLink's control interface.
+    """
+
+    def __init__(self, home: Home, control: Control) -> None:
+        self._home = home
+        self._control = control
+        self._audit = AuditLog(home.audit)
+        #: Whether what is found was left by an earlier coordinator.
+        self._first = True
+
+    def sites(self) -> Mapping[str, bool]:
+        """Register members and unregister everybody else; return who is online, by name.
+
+        Raises:
+            FederationError: If the SuperLink does not answer.
+        """
+        wanted = {member.node_key: member.site for member in members(self._home)}
+        online: dict[str, bool] = dict.fromkeys(wanted.values(), False)
+        present = set()
+        for node in self._control.nodes():
+            site = wanted.get(node.public_key)
+            if site is None:
+                self._control.unregister(node.number)
+                self._audit.append("node-unregistered", node=str(node.number))
+            else:
+                present.add(node.public_key)
+                online[site] = node.online
+        for key, site in wanted.items():
+            if key not in present:
+                number = self._control.register(site, key)
+                self._audit.append("node-registered", site=site, node=str(number))
+        return online
+
+    def studies(self) -> None:
+        """Start, watch and stop studies as ordered.
+
+        Raises:
+            FederationError: If the SuperLink does not answer.
+        """
+        unfinished = self._control.unfinished_runs()
+        folders = list(studies(self._home))
+        for folder in folders:
+            self._follow(folder, unfinished)
+        current = {folder.state.run for folder in folders if folder.state.phase == "running"}
+        # A run of which nothing is on disk: the coordinator died before it could note it.
+        for number in self._control.unfinished_runs() - current:
+            self._control.stop_run(number)
+        self._first = False
+
+    def _follow(self, folder: StudyFolder, unfinished: set[int]) -> None:
+        order, state = folder.order, folder.state
+        if order.number > state.order:
+            if state.phase == "running":
+                self._stop(folder, state, unfinished)
+            if order.action == "run":
+                self._start(folder, State(order=order.number))
+            else:
+                folder.write(replace(state, order=order.number, phase="aborted"))
+                self._audit.append("study-aborted", study=folder.name)
+        elif state.phase == "running":
+            self._watch(folder, state, unfinished)
+
+    def _start(self, folder: StudyFolder, state: State) -> None:
+        number = self._control.start_run({"study": folder.name})
+        # A ServerApp works only on a run that is noted here.
+        folder.write(
+            replace(state, phase="running", run=number, attempts=state.attempts + 1, message="")
+        )
+        self._audit.append(
+            "study-started", study=folder.name, run=str(number), attempt=state.attempts + 1
+        )
+
+    def _watch(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
+        # First whether it is alive, then what it said last: it may end in between.
+        served = folder.is_served()
+        outcome = folder.outcome
+        spoke = outcome.run == state.run
+        if spoke and outcome.code == OK:
+            folder.write(replace(state, phase="finished"))
+            self._audit.append("study-finished", study=folder.name, run=str(state.run))
+        elif spoke and outcome.code != RUNNING:
+            folder.write(replace(state, phase="failed", message=outcome.message))
+            self._audit.append("study-failed", study=folder.name, code=outcome.code)
+        elif not served and (spoke or state.run not in unfinished):
+            self._died(folder, state, unfinished)
+
+    def _died(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
+        self._stop(folder, state, unfinished)
+        if self._first:
+            self._start(folder, replace(state, attempts=0))
+            return
+        self._audit.append("study-server-died", study=folder.name, run=str(state.run))
+        if state.attempts < MAX_ATTEMPTS:
+            _log.warning("the server of study %s died; it goes on from its checkpoint", folder.name)
+            self._start(folder, state)
+        else:
+            message = f"Its server died {state.attempts} times; see {folder.log}."
+            folder.write(replace(state, phase="failed", message=message))
+            self._audit.append("study-failed", study=folder.name, code="died")
+
+    def _stop(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
+        if state.run in unfinished:
+            self._control.stop_run(state.run)
+        outcome = folder.outcome
+        # While the lock is held, the process number is that of the ServerApp and of no other.
+        if outcome.run == state.run and folder.is_served():
+            try:
+                os.kill(outcome.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                _log.info("the server of study %s has ended by itself", folder.name)

@@ -1,0 +1,82 @@
+"""Making a coordinator's folder: authority, certificates, keys and secrets."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from ...audit.log import AuditLog
+from ...errors import ConfigurationError
+from ...files import write_atomically
+from ...pki.authority import Authority
+from ...pki.certificates import days_left, load_certificate
+from ...pki.keys import fingerprint, new_key, read_private_key, write_private_key
+from .home import Addresses, Home
+from .record import write_record_key
+
+#: Certificates of the coordinator's own are made anew when fewer days are left.
+_RENEWED_AT_DAYS = 30.0
+
+SECRET = "superexec.secret"
+
+
+def create_home(root: Path, addresses: Addresses) -> Home:
+    """Make a coordinator's folder, which only its owner can read.
+
+    Args:
+        root: A new or an empty folder.
+        addresses: Where the coordinator will be reached.
+
+    Raises:
+        ConfigurationError: If the folder holds anything.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise ConfigurationError(
+            f"{root} is not empty.", hint="Choose a new folder: keys are never written over."
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)
+    home = Home(root.resolve())
+    Authority.create(home.root / "ca", addresses.name)
+    for folder, name in ((home.server, "server"), (home.superlink, "superlink")):
+        write_private_key(folder / f"{name}.key", new_key())
+    write_record_key(home.record_key)
+    secret = home.run / SECRET
+    home.run.mkdir(mode=0o700)
+    descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    for folder in (home.sites, home.studies, home.logs, home.proxy):
+        folder.mkdir()
+    # Last, so that a folder that a crash left half made is not taken for a coordinator's.
+    home.write_addresses(addresses)
+    renew_certificates(home)
+    AuditLog(home.audit).append(
+        "coordinator-created",
+        name=addresses.name,
+        address=addresses.public,
+        authority=fingerprint(home.authority.certificate_file.read_bytes()),
+    )
+    return home
+
+
+def renew_certificates(home: Home) -> list[str]:
+    """Issue the coordinator's own certificates where they are missing or about to expire.
+
+    Returns:
+        The names of those that were issued.
+    """
+    addresses = home.addresses
+    renewed = []
+    for folder, name, hosts in (
+        (home.server, "server", [addresses.host]),
+        (home.superlink, "superlink", ["localhost", "127.0.0.1"]),
+    ):
+        path = folder / f"{name}.crt"
+        if path.exists() and days_left(load_certificate(path)) > _RENEWED_AT_DAYS:
+            continue
+        key = read_private_key(folder / f"{name}.key")
+        write_atomically(path, home.authority.issue_server(hosts, key.public_key()))
+        renewed.append(name)
+    return renewed

@@ -1,0 +1,285 @@
+"""Studies on disk: what a person ordered, what the coordinator did about it, what came of it.
+
+Three files with one writer each. ``order.json`` is written by the command line, ``state.json`` by
+the running coordinator, ``outcome.json`` by the study's ServerApp. Whichever of them dies, the
+others' words still stand, and the coordinator compares them when it is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
+
+from ...audit.log import AuditLog
+from ...config.study import Study, load_study, study_to_toml
+from ...errors import ConfigurationError, FederationError
+from ...files import write_atomically
+from ...invitation import Invitation
+from ...model.storage import generator_digest, shipped_base
+from ..job import ServerJob
+from ..terms import site_terms
+from .home import Home
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+#: What a study is doing. "waiting" and "aborted" follow an order at once, without the coordinator.
+Phase = Literal["waiting", "running", "finished", "failed", "aborted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What was last ordered for a study.
+
+    Attributes:
+        number: Counts the orders; a higher one replaces a lower.
+        action: Whether to run the study or to stop it.
+    """
+
+    number: int = 0
+    action: Literal["run", "stop"] = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What the coordinator did about the orders.
+
+    Attributes:
+        order: Number of the last order that it has followed.
+        phase: What the study is doing.
+        run: Flower's number of the last run; 0 before the first.
+        attempts: Runs that were started for this order.
+        message: What went wrong, for people.
+    """
+
+    order: int = 0
+    phase: Phase = "waiting"
+    run: int = 0
+    attempts: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What the study's ServerApp says of itself.
+
+    Attributes:
+        run: Flower's number of its run.
+        code: "running", "ok" or an error's code.
+        message: What went wrong and what to do, for people.
+        pid: Its process number.
+    """
+
+    run: int = 0
+    code: str = ""
+    message: str = ""
+    pid: int = 0
+
+
+Value = TypeVar("Value", Order, State, Outcome)
+
+
+class StudyFolder:
+    """The folder of one study.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.root.name
+
+    @property
+    def job(self) -> ServerJob:
+        """Where study, base and results lie; always to be continued from the last checkpoint."""
+        return ServerJob(
+            study=self.root / "study.toml",
+            base=base_of(self.study),
+            run=self.root / "run",
+            generator=self.root / "generator",
+            resume=True,
+        )
+
+    @property
+    def study(self) -> Study:
+        """The study as it was submitted."""
+        return load_study(self.root / "study.toml")
+
+    @property
+    def record(self) -> Path:
+        """The signed record of the finished study."""
+        return self.root / "record.json"
+
+    @property
+    def invitation(self) -> Path:
+        """The invitation that goes to the sites."""
+        return self.root / f"{self.name}.invitation.json"
+
+    @property
+    def log(self) -> Path:
+        """What the study's ServerApp writes."""
+        return self.root / "server.log"
+
+    @property
+    def order(self) -> Order:
+        """What was last ordered."""
+        return _read(self.root / "order.json", Order())
+
+    @property
+    def state(self) -> State:
+        """What the coordinator did about it."""
+        return _read(self.root / "state.json", State())
+
+    @property
+    def outcome(self) -> Outcome:
+        """What came of it."""
+        return _read(self.root / "outcome.json", Outcome())
+
+    def write(self, value: Order | State | Outcome) -> None:
+        """Write one of the three files."""
+        path = self.root / f"{type(value).__name__.lower()}.json"
+        write_atomically(path, json.dumps(asdict(value), indent=2).encode())
+
+    @property
+    def phase(self) -> Phase:
+        """What the study is doing, with an order that is not yet followed counted in."""
+        order, state = self.order, self.state
+        if order.number > state.order:
+            return "waiting" if order.action == "run" else "aborted"
+        return state.phase
+
+    def lock(self) -> FileLock:
+        """Return the lock that the study's ServerApp holds while it lives."""
+        return FileLock(self.root / "server.lock")
+
+    def is_served(self) -> bool:
+        """Return whether a ServerApp works on the study."""
+        lock = self.lock()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+
+def studies(home: Home) -> Iterator[StudyFolder]:
+    """Yield the studies by name."""
+    for folder in sorted(home.studies.iterdir()):
+        if (folder / "order.json").exists():
+            yield StudyFolder(folder)
+
+
+def find_study(home: Home, name: str) -> StudyFolder:
+    """Return a study by its name.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    known = {folder.name: folder for folder in studies(home)}
+    if name not in known:
+        raise ConfigurationError(
+            f"There is no study {name!r}.",
+            hint=f"There are: {', '.join(known)}." if known else "None was submitted yet.",
+        )
+    return known[name]
+
+
+def submit(home: Home, study: Study) -> StudyFolder:
+    """Take a study in; a running coordinator starts it within seconds.
+
+    Raises:
+        ConfigurationError: If its name cannot be a folder's, or is taken, or its base is missing.
+    """
+    if not _NAME.fullmatch(study.name):
+        raise ConfigurationError(
+            f"name is {study.name!r}, which cannot be the name of a folder.",
+            hint="Use up to 64 letters, digits, '.', '_' and '-'; begin with a letter or digit.",
+        )
+    folder = StudyFolder(home.studies / study.name)
+    if (folder.root / "order.json").exists():
+        raise ConfigurationError(
+            f"There is a study {study.name!r} already.",
+            hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
+        )
+    base = base_of(study).resolve()
+    invited = invitation_of(study, generator_digest(base))
+    if study.generator.base:  # the folder that the command was run in is not known later
+        study = replace(study, generator=replace(study.generator, base=str(base)))
+    folder.root.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.root / "study.toml", study_to_toml(study).encode())
+    write_atomically(folder.invitation, invited.to_json())
+    folder.write(Order(number=1, action="run"))
+    AuditLog(home.audit).append(
+        "study-submitted", study=study.name, approved=invited.digest, base=invited.base
+    )
+    return folder
+
+
+def abort(home: Home, name: str) -> None:
+    """Stop a study; its checkpoints stay.
+
+    Raises:
+        ConfigurationError: If there is no such study.
+        FederationError: If it does not run.
+    """
+    folder = find_study(home, name)
+    if folder.phase not in ("waiting", "running"):
+        raise FederationError(f"The study {name!r} is {folder.phase}.")
+    folder.write(Order(number=folder.order.number + 1, action="stop"))
+    AuditLog(home.audit).append("study-abort-ordered", study=name)
+
+
+def resume(home: Home, name: str) -> None:
+    """Continue a study from its last checkpoint.
+
+    Raises:
+        ConfigurationError: If there is no such study.
+        FederationError: If it runs or has finished.
+    """
+    folder = find_study(home, name)
+    if folder.phase not in ("failed", "aborted"):
+        raise FederationError(f"The study {name!r} is {folder.phase}.")
+    folder.write(Order(number=folder.order.number + 1, action="run"))
+    AuditLog(home.audit).append("study-resume-ordered", study=name)
+
+
+def base_of(study: Study) -> Path:
+    """Return the folder of the generator that a study starts from."""
+    return Path(study.generator.base) if study.generator.base else shipped_base()
+
+
+def invitation_of(study: Study, base: str) -> Invitation:
+    """Return what sites are asked to approve.
+
+    Args:
+        study: The study.
+        base: Digest of the generator it starts from.
+    """
+    return Invitation(
+        name=study.name, rounds=study.federation.rounds, base=base, terms=site_terms(study)
+    )
+
+
+def _read(path: Path, default: Value) -> Value:
+    try:
+        content: Any = path.read_bytes()
+    except FileNotFoundError:
+        return default
+    try:
+        return TypeAdapter(type(default)).validate_json(content)
+    except ValueError as error:
+        raise FederationError(
+            f"{path} is damaged.", hint="Remove it, then abort and resume the study."
+        ) from error
