@@ -19,6 +19,8 @@ Examples:
 - `fedscan pretrain quick --size tiny --examples 500 --autoencoder-minutes 1
 --denoiser-minutes 2`
 
+- `fedscan pretrain longer --start base/generator` trains an earlier base further.
+
 - `fedscan simulate --set generator.base=base/generator` starts a federation from it.
 """
 #: Images of one made-up body: drawing a body costs more than another image of it.
@@ -50,6 +52,15 @@ def pretrain(
         float, typer.Option(min=0.01, help="Training time of U-Net and adapter.")
     ] = 60.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of images, weights and training.")] = 0,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Generator to go on from: its U-Net and adapter, layer by layer where they fit.",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
 ) -> None:
     """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
 
@@ -70,6 +81,8 @@ def pretrain(
         autoencoder_seconds=60 * autoencoder_minutes,
         denoiser_seconds=60 * denoiser_minutes,
         seed=seed,
+        start=start,
+        device=device,
     )
     make_base(
         out,

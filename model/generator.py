@@ -16,6 +16,9 @@ from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
 
+#: Channels of an autoencoder for colour images, such as Stable Diffusion's.
+_RGB = 3
+
 
 class Generator(nn.Module):
     """A latent diffusion model with text, slice position and spatial conditions.
@@ -68,9 +71,8 @@ class Generator(nn.Module):
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
-        channels = int(self.autoencoder.config.in_channels)
         means = self.autoencoder.encode(
-            images.expand(-1, channels, -1, -1).to(self.device)
+            pack_pixels(self.autoencoder, images.to(self.device))
         ).latent_dist.mean
         shift, scale = self._latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self._packing)
@@ -80,8 +82,8 @@ class Generator(nn.Module):
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
         unpacked = functional.pixel_shuffle(latents, self._packing)
-        images = self.autoencoder.decode(unpacked * scale + shift).sample
-        return images.mean(1, keepdim=True).clamp(-1.0, 1.0)
+        decoded = self.autoencoder.decode(unpacked * scale + shift).sample
+        return unpack_pixels(self.autoencoder, decoded).clamp(-1.0, 1.0)
 
     def denoise(
         self,
@@ -149,6 +151,26 @@ class Generator(nn.Module):
             shift = torch.tensor([config.shift_factor or 0.0], device=self.device)
             scale = torch.tensor([1.0 / config.scaling_factor], device=self.device)
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
+
+
+def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
+    """Give images ``[B, 1, H, W]`` the channels that an autoencoder takes.
+
+    One for RGB sees the grey image three times. One with P² channels sees each block of P×P
+    pixels as one pixel (space to depth).
+    """
+    channels = int(autoencoder.config.in_channels)
+    if channels == _RGB:
+        return images.expand(-1, channels, -1, -1)
+    return functional.pixel_unshuffle(images, math.isqrt(channels))
+
+
+def unpack_pixels(autoencoder: AutoencoderKL, decoded: Tensor) -> Tensor:
+    """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
+    channels = int(autoencoder.config.out_channels)
+    if channels == _RGB:
+        return decoded.mean(1, keepdim=True)
+    return functional.pixel_shuffle(decoded, math.isqrt(channels))
 
 
 def noise_schedule(prediction: str) -> DDPMScheduler:

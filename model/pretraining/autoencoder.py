@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..generator import Generator
+from ..generator import Generator, pack_pixels, unpack_pixels
 from .examples import ExampleBank
 from .pace import Pace
 
@@ -49,9 +49,10 @@ def train_autoencoder(
         for step, rate in Pace(seconds, learning_rate):
             optimizer.param_groups[0]["lr"] = rate
             images = _crops(bank, rng, _BATCH, min(crop, generator.image_size))
-            posterior = autoencoder.encode(images.to(generator.device)).latent_dist
-            rebuilt = autoencoder.decode(posterior.sample()).sample
-            loss = reconstruction_loss(rebuilt, images.to(generator.device))
+            images = images.to(generator.device)
+            posterior = autoencoder.encode(pack_pixels(autoencoder, images)).latent_dist
+            rebuilt = unpack_pixels(autoencoder, autoencoder.decode(posterior.sample()).sample)
+            loss = reconstruction_loss(rebuilt, images)
             total = loss + _KL_WEIGHT * posterior.kl().mean()
             optimizer.zero_grad()
             total.backward()
@@ -95,7 +96,8 @@ def _store_latent_statistics(
     chosen = rng.choice(len(bank), min(512, len(bank)), replace=False)
     images = torch.from_numpy(bank.images[np.sort(chosen)].astype(np.float32))[:, None]
     with torch.no_grad():
-        latents = generator.autoencoder.encode(images.to(generator.device)).latent_dist.mean
+        packed = pack_pixels(generator.autoencoder, images.to(generator.device))
+        latents = generator.autoencoder.encode(packed).latent_dist.mean
     generator.autoencoder.register_to_config(
         latents_mean=latents.mean((0, 2, 3)).tolist(),
         latents_std=latents.std((0, 2, 3)).clamp_min(1e-3).tolist(),

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL
 from ..example import Example
 from ..generator import Generator, build_generator
 from ..settings import GeneratorSettings
-from ..storage import save_generator
+from ..storage import load_generator, save_generator
 from .autoencoder import train_autoencoder
 from .denoiser import train_denoiser
 from .examples import ExampleBank, fill_bank
@@ -27,12 +27,17 @@ class PretrainPlan:
         autoencoder_seconds: Training time of the autoencoder.
         denoiser_seconds: Training time of U-Net and adapter.
         seed: Seed of images, weights and training.
+        start: Generator whose U-Net and adapter the denoiser starts from, layer by layer where
+            names and shapes agree; random weights without it.
+        device: Where PyTorch trains.
     """
 
     examples: int = 20_000
     autoencoder_seconds: float = 1200.0
     denoiser_seconds: float = 3600.0
     seed: int = 0
+    start: Path | None = None
+    device: str = "cpu"
 
 
 def pretrain(
@@ -57,9 +62,11 @@ def pretrain(
     """
     report = on_progress or (lambda stage, step, value: None)
     out.mkdir(parents=True, exist_ok=True)
-    generator = build_generator(settings, plan.seed)
+    generator = build_generator(settings, plan.seed).to(plan.device)
     bank = _stage_examples(out / "examples.npz", draw, plan, report)
     _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
+    if plan.start is not None:
+        _take_up(generator, load_generator(plan.start))
     card = {
         "name": f"fedscan base, {settings.size}",
         "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
@@ -67,7 +74,8 @@ def pretrain(
         "training": {
             "command": f"fedscan pretrain --examples {plan.examples} "
             f"--autoencoder-minutes {plan.autoencoder_seconds / 60:g} "
-            f"--denoiser-minutes {plan.denoiser_seconds / 60:g} --seed {plan.seed}",
+            f"--denoiser-minutes {plan.denoiser_seconds / 60:g} --seed {plan.seed}"
+            + ("" if plan.start is None else " --start with an earlier base"),
         },
     }
     train_denoiser(
@@ -80,6 +88,18 @@ def pretrain(
     )
     save_generator(generator, out / "generator", card, half_precision=True)
     return generator
+
+
+def _take_up(generator: Generator, earlier: Generator) -> None:
+    """Copy every layer of the earlier denoiser that has the same name and shape."""
+    for new, old in ((generator.unet, earlier.unet), (generator.adapter, earlier.adapter)):
+        shapes = {name: value.shape for name, value in new.state_dict().items()}
+        fitting = {
+            name: value
+            for name, value in old.state_dict().items()
+            if shapes.get(name) == value.shape
+        }
+        new.load_state_dict(fitting, strict=False)
 
 
 def _stage_examples(
@@ -108,7 +128,8 @@ def _stage_autoencoder(
     report: Callable[[str, int, float], None],
 ) -> None:
     if (path / "config.json").exists():
-        generator.autoencoder = AutoencoderKL.from_pretrained(path).eval().requires_grad_(False)
+        stored = AutoencoderKL.from_pretrained(path).to(plan.device)
+        generator.autoencoder = stored.eval().requires_grad_(False)
         return
     train_autoencoder(
         generator,
