@@ -5,10 +5,13 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..protocol import STATISTICS, RoundRequest
-from .border import answer
-from .round import run_round
-from .statistics import run_statistics
+from ..protocol import STATISTICS
+from .border import Service, answer
+from .round import round_release, run_round
+from .statistics import run_statistics, statistics_release
+
+_TRAIN = Service(kind="round", handle=run_round, release=round_release)
+_STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)
 
 app = ClientApp()
 
@@ -16,18 +19,10 @@ app = ClientApp()
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Answer a round's request with new trainable tensors, or with an error's code."""
-    return answer(
-        message,
-        context,
-        lambda received, site: run_round(RoundRequest.from_records(received.content), site),
-    )
+    return answer(message, context, _TRAIN)
 
 
 @app.query(STATISTICS)
 def statistics(message: Message, context: Context) -> Message:
     """Answer with noised sums of the patients' coarse images, or with an error's code."""
-    return answer(
-        message,
-        context,
-        lambda received, site: run_statistics(RoundRequest.from_records(received.content), site),
-    )
+    return answer(message, context, _STATISTICS)

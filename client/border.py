@@ -4,45 +4,94 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from flwr.app import Context, Message
+from flwr.app import Context, Message, RecordDict
 
-from ..errors import FedscanError
-from ..protocol import INTERNAL, RoundReply
+from ..errors import AuditError, FedscanError
+from ..protocol import INTERNAL, RoundReply, RoundRequest
+from .desk import Desk
+from .egress import Release, check_refusal, check_release
 from .site import Site
 
 _LOG_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
 
 
-def answer(
-    message: Message, context: Context, handle: Callable[[Message, Site], RoundReply]
-) -> Message:
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One kind of request that a site answers.
+
+    Attributes:
+        kind: Its name in the audit log.
+        handle: Does the work.
+        release: Says what the answer may hold.
+    """
+
+    kind: str
+    handle: Callable[[RoundRequest, Site], RoundReply]
+    release: Callable[[RoundRequest, Site], Release]
+
+
+def answer(message: Message, context: Context, service: Service) -> Message:
     """Answer a message; never raise.
 
     An exception's text can hold a path, a header field or a pixel value. It goes to the site's
     own log; the reply has the error's code alone, and Flower, which would send the text along,
-    never sees the exception.
+    never sees the exception. Every answer passes the egress gate and is on record in the audit
+    log before it leaves.
 
     Args:
         message: What the coordinator sent.
         context: Flower's context, with the node configuration.
-        handle: Does the work.
+        service: Answers it.
     """
-    name, log = "", None
+    desk = None
     try:
-        site = Site.from_config(context.node_config)
-        name, log = site.name, site.log
-        reply = handle(message, site)
-    except FedscanError as failure:
-        _record(log, failure)
-        reply = RoundReply(site=name, request="", code=failure.code)
+        desk = Desk.from_config(context.node_config)
+        records = _serve(message, desk, service)
     except Exception as failure:
-        _record(log, failure)
-        reply = RoundReply(site=name, request="", code=INTERNAL)
-    return Message(reply.to_records(), reply_to=message)
+        records = _refuse(desk, failure)
+    return Message(records, reply_to=message)
+
+
+def _serve(message: Message, desk: Desk, service: Service) -> RecordDict:
+    request = RoundRequest.from_records(message.content)
+    if desk.audit:
+        desk.audit.append(
+            "asked",
+            what=service.kind,
+            run=message.metadata.run_id,
+            study=request.study(),
+            round=request.round,
+            rounds=request.rounds,
+            request=request.digest(),
+        )
+    site = desk.admit(request)
+    records = service.handle(request, site).to_records()
+    facts = check_release(records, request, site, service.release(request, site))
+    if desk.audit:
+        desk.audit.append("answered", request=request.digest(), data=site.state.name, **facts)
+    return records
+
+
+def _refuse(desk: Desk | None, failure: Exception) -> RecordDict:
+    """Return an answer that says no more than a code, and record why."""
+    _record(desk.log if desk else None, failure)
+    code = failure.code if isinstance(failure, FedscanError) else INTERNAL
+    if desk and desk.audit:
+        try:
+            desk.audit.append("refused", code=code)
+        except AuditError as full:
+            # A code says nothing that needs a record; but the site must see that it has none.
+            _record(desk.log, full)
+            code = full.code
+    name = desk.name if desk else ""
+    records = RoundReply(site=name, request="", code=code).to_records()
+    check_refusal(records, name)
+    return records
 
 
 def _record(path: Path | None, failure: Exception) -> None:

@@ -6,26 +6,27 @@ it does not allow is not run: a study can ask for less than the policy allows, n
 
 from __future__ import annotations
 
-import difflib
 import json
 import textwrap
-import tomllib
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import fields
+from datetime import datetime, time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tomli_w
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from ..errors import ConfigurationError, PrivacyError
+from ..errors import PausedError, PrivacyError
 from ..files import write_atomically
 from ..privacy.mechanism import SubsampledGaussian
+from .toml_file import read_settings
 
 #: From the most permissive to the strictest, as in the study's data settings.
 BURNED_IN = ("refuse_marked", "refuse_likely", "refuse_unstated")
 
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 _HEADING = """\
 # What this site lets any study do with its patients. Only the site edits this file; a step
 # that it does not allow is not run. It is read anew before every step.
@@ -123,6 +124,73 @@ class SitePolicy:
         description="Allow training without privacy. Only for comparison runs on data that "
         "needs no protection: such a step has no noise to limit and is in no ledger.",
     )
+    max_update_norm: float = Field(
+        default=100.0,
+        gt=0,
+        le=1e9,
+        description="Largest Euclidean norm of an update that may leave: of the difference "
+        "between the weights that came and the weights that go.",
+    )
+    data_sets: tuple[str, ...] = Field(
+        default=(),
+        description="Data sets that may be trained on, by the names of `fedscan site add-data`. "
+        "None named: every one, each for the studies that were approved for it.",
+    )
+    hours: str = Field(
+        default="",
+        pattern=rf"^({_CLOCK}-{_CLOCK})?$",
+        description="Hours of the day, local time, at which a round may begin, such as "
+        "19:00-07:00. A request at another time is answered with `paused`. Empty: always.",
+    )
+    cpu_threads: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Most processor threads that training uses; 0 for all of the machine.",
+    )
+    memory_gb: float = Field(
+        default=0.0,
+        ge=0,
+        le=100_000,
+        description="Most memory in GB (10^9 bytes) that training may take; 0 for no limit. A "
+        "round that needs more fails, and nothing leaves.",
+    )
+    allow_gpu: bool = Field(
+        default=True, description="Whether training may use the machine's graphics processors."
+    )
+
+    def check_time(self, now: datetime) -> None:
+        """Refuse to begin at this time of the day.
+
+        Args:
+            now: Local time.
+
+        Raises:
+            PausedError: If it is outside the site's hours.
+        """
+        if not self.hours:
+            return
+        begin, end = (time.fromisoformat(text) for text in self.hours.split("-"))
+        clock = now.time()
+        # Over midnight the hours are those that do not lie between end and begin.
+        inside = begin <= clock < end if begin < end else clock >= begin or clock < end
+        if not inside:
+            raise PausedError(
+                f"It is {clock:%H:%M}, and the site's hours are {self.hours}.",
+                hint="The coordinator may ask again then, or the site can change `hours`.",
+            )
+
+    def check_data_set(self, name: str) -> None:
+        """Refuse a data set that the policy does not name.
+
+        Raises:
+            PrivacyError: If it names others only.
+        """
+        if self.data_sets and name not in self.data_sets:
+            raise PrivacyError(
+                f"The site's policy does not allow training on the data set {name!r}.",
+                hint="Add it to `data_sets` in policy.toml if it may be used.",
+            )
 
     def check(self, step: ProposedStep) -> None:
         """Refuse a step that the site does not allow.
@@ -184,22 +252,8 @@ def load_policy(path: Path) -> SitePolicy:
         ConfigurationError: If the file is missing or not TOML, or a setting is unknown, of the
             wrong type or out of range; all of them are named.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(
-            f"The site's policy {path} cannot be read: {error.strerror}.", hint=_HINT
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}.", hint=_HINT) from error
-    try:
-        # Through JSON, strict: "8" is not 8 and true is not 1, yet a list makes a tuple.
-        return _ADAPTER.validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as failure:
-        problems = {str(problem["loc"][0]): _problem(dict(problem)) for problem in failure.errors()}
-        raise ConfigurationError(
-            f"The site's policy {path} is not valid: {'; '.join(problems.values())}.", hint=_HINT
-        ) from failure
+    known = [field.name for field in fields(SitePolicy)]
+    return read_settings(path, _ADAPTER, known, what="The site's policy", hint=_HINT)
 
 
 def write_policy(path: Path, policy: SitePolicy) -> None:
@@ -219,15 +273,6 @@ def policy_to_toml(policy: SitePolicy) -> str:
         text = json.dumps(value) if isinstance(value, list) else tomli_w.dumps({"v": value})[4:]
         parts.append(f"{key} = {text.strip()}\n")
     return "\n".join(parts)
-
-
-def _problem(problem: dict[str, Any]) -> str:
-    key = str(problem["loc"][0])
-    if problem["type"] == "unexpected_keyword_argument":
-        known = [field.name for field in fields(SitePolicy)]
-        near = difflib.get_close_matches(key, known, n=1) or known
-        return f"there is no setting {key!r} (did you mean {' or '.join(near)}?)"
-    return f"{key} = {problem['input']!r}: {problem['msg']}"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from ..privacy.ledger.entries import Complete
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
 from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from .allowance import check_allowance
+from .egress import Release
 from .local_training import DiffusionLoss
 from .patient_count import expected_patients
 from .policy import ProposedStep, SitePolicy, load_policy
@@ -54,6 +56,17 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
     )
 
 
+def round_release(request: RoundRequest, site: Site) -> Release:
+    """Return what the answer to a round may hold, from the site's own base and the terms."""
+    trainable = StudyTerms.from_request(request).trainable
+    start = Start(tensors_digest(request.start), request.start) if request.start else None
+    parameters = open_generator(site.base, trainable, site.device, start).parameters
+    return Release(
+        outline={name: ("float32", tuple(value.shape)) for name, value in parameters.items()},
+        update=True,
+    )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Round:
     """A request that was understood, and everything it needs."""
@@ -85,10 +98,12 @@ class _Round:
                 min_noise_multiplier=least,
             )
             mechanism = replace(planned, steps=local.steps)
+            request = request_digest(
+                message=self.request.digest(), data=self.data.digest, software=software(site)
+            )
+            check_allowance(ledger, study, request, kind="round", most=self.request.rounds)
             reservation = ledger.reserve(
-                request_digest(
-                    message=self.request.digest(), data=self.data.digest, software=software(site)
-                ),
+                request,
                 [mechanism],
                 purpose=f"round {self.request.round}",
                 study=study,

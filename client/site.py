@@ -24,6 +24,7 @@ class Site:
         state: Folder for policy, ledger, cache and log; nothing in it leaves the site.
         base: Folder of the public generator that studies start from.
         device: Where PyTorch computes.
+        home: Folder with the policy and log of a site with several data sets, if it is one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Site:
     state: Path
     base: Path
     device: str = "cpu"
+    home: Path | None = None
 
     @classmethod
     def from_config(cls, config: UserConfig) -> Site:
@@ -64,8 +66,9 @@ class Site:
 
     @property
     def policy(self) -> Path:
-        """File with what the site allows."""
-        return self.state / "policy.toml"
+        """File with what the site allows; a data set's own one, if it has one, goes first."""
+        own = self.state / "policy.toml"
+        return own if self.home is None or own.exists() else self.home / "policy.toml"
 
     @property
     def ledger(self) -> Path:
@@ -80,4 +83,4 @@ class Site:
     @property
     def log(self) -> Path:
         """File with the full text of errors."""
-        return self.state / "site.log"
+        return self.state / "site.log" if self.home is None else self.home / "logs" / "site.log"

@@ -17,7 +17,9 @@ from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.settings import PrivacySettings
 from ..privacy.stream import SecretStream
 from ..protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
+from .allowance import check_allowance
 from .dataset import SiteDataset
+from .egress import Release
 from .policy import ProposedStep, load_policy
 from .site import Site
 from .study_request import StudyTerms
@@ -51,8 +53,10 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
         epsilon_ceiling=policy.epsilon_ceiling,
         delta=policy.delta,
     ) as ledger:
+        asked = request_digest(message=request.digest(), data=data.digest, software=software(site))
+        check_allowance(ledger, request.study(), asked, kind="statistics", most=1)
         reservation = ledger.reserve(
-            request_digest(message=request.digest(), data=data.digest, software=software(site)),
+            asked,
             [mechanism],
             purpose="statistics",
             study=request.study(),
@@ -71,6 +75,12 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
         }
         ledger.complete(reservation, tensors_digest(tensors))
     return RoundReply(site=site.name, request=request.digest(), tensors=tensors)
+
+
+def statistics_release(request: RoundRequest, site: Site) -> Release:
+    """Return what the answer with statistics may hold."""
+    sums = ("float32", (vector_size(all_groups()),))
+    return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)
 
 
 def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from fedscan.client.policy import (
@@ -15,7 +16,7 @@ from fedscan.client.policy import (
     policy_to_toml,
     write_policy,
 )
-from fedscan.errors import ConfigurationError, PrivacyError
+from fedscan.errors import ConfigurationError, PausedError, PrivacyError
 from fedscan.privacy.mechanism import SubsampledGaussian
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +82,34 @@ def test_non_private_training_needs_the_sites_word_and_keeps_the_other_limits():
         policy.check(replace(step, patients=1))
 
 
+@pytest.mark.parametrize(
+    ("hours", "clock", "allowed"),
+    [
+        ("", "12:00", True),
+        ("08:00-17:00", "08:00", True),
+        ("08:00-17:00", "17:00", False),
+        ("19:00-07:00", "23:30", True),
+        ("19:00-07:00", "06:59", True),
+        ("19:00-07:00", "07:00", False),
+        ("19:00-07:00", "12:00", False),
+    ],
+)
+def test_hours_bound_when_a_round_may_begin(hours, clock, allowed):
+    now = datetime.fromisoformat(f"2030-01-01 {clock}")
+    if allowed:
+        SitePolicy(hours=hours).check_time(now)
+    else:
+        with pytest.raises(PausedError, match=hours):
+            SitePolicy(hours=hours).check_time(now)
+
+
+def test_only_named_data_sets_are_trained_on():
+    SitePolicy().check_data_set("chest")
+    SitePolicy(data_sets=("chest",)).check_data_set("chest")
+    with pytest.raises(PrivacyError, match="'head'"):
+        SitePolicy(data_sets=("chest",)).check_data_set("head")
+
+
 policies = st.builds(
     SitePolicy,
     epsilon_ceiling=st.floats(0.0, 100.0, exclude_min=True),
@@ -96,6 +125,12 @@ policies = st.builds(
     burned_in=st.sampled_from(BURNED_IN),
     weight=st.floats(0.0, 1000.0, exclude_min=True),
     allow_non_private=st.booleans(),
+    max_update_norm=st.floats(0.0, 1e9, exclude_min=True),
+    data_sets=st.lists(st.sampled_from(["chest", "head-2020"])).map(tuple),
+    hours=st.sampled_from(["", "19:00-07:00", "00:00-23:59"]),
+    cpu_threads=st.integers(0, 1024),
+    memory_gb=st.floats(0.0, 1e5),
+    allow_gpu=st.booleans(),
 )
 
 
@@ -127,6 +162,8 @@ def test_the_file_explains_every_setting():
         ('allowed_subsets = ["everything"]', "allowed_subsets"),
         ("allowed_subsets = []", "allowed_subsets"),
         ("[section]\nx = 1", "section"),
+        ('hours = "7-19"', "hours = '7-19'"),
+        ('hours = "19:00-24:00"', "hours"),
         ("epsilon_ceiling =", "not valid TOML"),
         ("\udcff", "not valid TOML"),
     ],
