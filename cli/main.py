@@ -18,6 +18,7 @@ from . import (
     phantoms,
     pretrain,
     simulate,
+    site,
 )
 from .group import FedscanGroup
 
@@ -54,9 +55,10 @@ for _module in (
     generate,
     evaluate,
     pretrain,
+    coordinator,
+    site,
     ledger,
     config,
-    coordinator,
 ):
     _module.register(app)
 

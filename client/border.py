@@ -57,6 +57,15 @@ def answer(message: Message, context: Context, service: Service) -> Message:
     return Message(records, reply_to=message)
 
 
+def refuse(message: Message, context: Context, failure: FedscanError) -> Message:
+    """Answer a message with an error's code, whatever it asks; never raise."""
+    try:
+        desk = Desk.from_config(context.node_config)
+    except Exception as wrong:
+        return Message(_refuse(None, wrong), reply_to=message)
+    return Message(_refuse(desk, failure), reply_to=message)
+
+
 def _serve(message: Message, desk: Desk, service: Service) -> RecordDict:
     request = RoundRequest.from_records(message.content)
     if desk.audit:

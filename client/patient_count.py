@@ -50,7 +50,7 @@ def expected_patients(
                 hint="Remove the file: the count is then paid for anew, unless it is repeated.",
             ) from None
     patients = len(data.dataset.train_patients)
-    mechanism = SubsampledGaussian(1.0, _noise(terms.privacy.epsilon), 1)
+    mechanism = count_mechanism(terms.privacy.epsilon)
     policy.check(
         ProposedStep(
             mechanism=mechanism,
@@ -76,10 +76,13 @@ def expected_patients(
     return count
 
 
-def _noise(epsilon: float) -> float:
-    """Noise in patients: 5 at epsilon 8, and in proportion, which takes some 1 % of a budget.
+def count_mechanism(epsilon: float) -> SubsampledGaussian:
+    """Return what the count costs: noise of 5 patients at epsilon 8, and in proportion.
 
     A Gaussian mechanism's budget goes with the square of 1 over its noise, and the square of
     what epsilon 8 at delta 1e-5 allows in all is about 2.5: 1 / 5**2 is 1.6 % of it.
+
+    Args:
+        epsilon: The study's epsilon.
     """
-    return max(1.0, 40.0 / epsilon)
+    return SubsampledGaussian(1.0, max(1.0, 40.0 / epsilon), 1)

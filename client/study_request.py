@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,18 +26,23 @@ class StudyTerms:
 
     @classmethod
     def from_request(cls, request: RoundRequest) -> StudyTerms:
-        """Read a request's terms.
+        """Read a request's terms; raises like :meth:`from_texts`."""
+        return cls.from_texts(request.terms)
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> StudyTerms:
+        """Read terms: a JSON text for each section.
 
         Raises:
             ProtocolError: If a section is missing or unknown, or a value is unknown, of a wrong
                 type or out of range; names the section and the setting.
         """
-        if set(request.terms) != set(_ADAPTERS):
+        if set(texts) != set(_ADAPTERS):
             raise ProtocolError(f"The terms must be exactly {', '.join(sorted(_ADAPTERS))}.")
         sections: dict[str, Any] = {}
         for name, adapter in _ADAPTERS.items():
             try:
-                sections[name] = adapter.validate_json(request.terms[name], strict=True)
+                sections[name] = adapter.validate_json(texts[name], strict=True)
             except ValidationError as failure:
                 where = sorted({".".join(map(str, one["loc"])) for one in failure.errors()})
                 raise ProtocolError(f"The term {name} is wrong in: {', '.join(where)}.") from None

@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from ...errors import ConfigurationError, NotApprovedError, PausedError
+from ...invitation import Invitation
 from ...model.storage import shipped_base
 from ...protocol import RoundRequest
 from ..policy import load_policy
 from ..site import Site
+from ..study_request import StudyTerms
 from .approvals import Approvals
 from .home import SiteHome
-from .invitation import Invitation
 from .registry import Registry
 
 
@@ -36,7 +37,8 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
     try:
         approval = approvals.require(request.study())
     except NotApprovedError:
-        approvals.remember(Invitation.of(request))
+        StudyTerms.from_request(request)  # nonsense is not kept
+        approvals.remember(_invitation(request))
         raise
     entry = Registry(home).get(approval.data)
     base = approval.base or settings.base
@@ -57,3 +59,12 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
             hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
         )
     return site
+
+
+def _invitation(request: RoundRequest) -> Invitation:
+    return Invitation(
+        name=f"unannounced-{request.study()[:12]}",
+        rounds=request.rounds,
+        base=request.base,
+        terms=request.terms,
+    )

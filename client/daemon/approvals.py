@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from ...errors import ConfigurationError, NotApprovedError
 from ...files import write_atomically
+from ...invitation import Invitation
 from .home import SiteHome
-from .invitation import Invitation
 
 #: Studies that may wait at once: whoever may ask could otherwise fill the disk.
 _MOST_PENDING = 50
@@ -109,5 +109,10 @@ class Approvals:
             write_atomically(path, invitation.to_json())
 
     def pending(self) -> list[Invitation]:
-        """Return the studies that wait."""
-        return [Invitation.read(path) for path in sorted(self.home.pending.glob("*.json"))]
+        """Return the studies that wait.
+
+        Raises:
+            ProtocolError: If a file is damaged or of another release.
+        """
+        files = sorted(self.home.pending.glob("*.json"))
+        return [Invitation.from_json(path.read_bytes()) for path in files]

@@ -28,10 +28,6 @@ class SiteSettings:
     coordinator: str = Field(
         default="", description="Address of the coordinator, host:port; from its welcome."
     )
-    server_name: str = Field(
-        default="",
-        description="Name in the coordinator's certificate, where it is not the address's host.",
-    )
     base: str = Field(
         default="",
         description="Folder of the generator that studies start from. Empty: the one that ships "
@@ -97,6 +93,11 @@ class SiteHome:
         """Folder for what belongs to one data set: ledger, cache, identity."""
         return self.folder / "data" / data_set
 
+    def policy_of(self, data_set: str) -> Path:
+        """Return the policy that holds for a data set: its own, if it has one."""
+        own = self.state(data_set) / "policy.toml"
+        return own if own.exists() else self.policy
+
     @property
     def log(self) -> AuditLog:
         """The site's audit log."""
@@ -136,6 +137,11 @@ class SiteHome:
     def certificate(self) -> Path:
         """The site's own certificate."""
         return self.folder / "client.crt"
+
+    @property
+    def record_key(self) -> Path:
+        """Public key that the coordinator signs the record of a study with."""
+        return self.folder / "record.pub"
 
     @property
     def registry(self) -> Path:

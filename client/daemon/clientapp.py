@@ -1,0 +1,104 @@
+"""Flower's ClientApp process, so changed that it runs the installed app and nothing else.
+
+Nothing of a bundle is unpacked here, and what Flower would say about an error in its own words
+(an exception's text) is cut to its code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from flwr.app import Context, Error, Message
+from flwr.supernode.runtime import run_clientapp as process
+
+from ...errors import EgressError, FedscanError, NotApprovedError, ProtocolError
+from ...protocol import RoundReply
+from ..app import app
+from ..border import refuse
+from ..policy import SitePolicy, load_policy
+from .home import SiteHome
+from .supernode import HOME_VARIABLE, REFUSED
+
+_GB = 10**9
+
+App = Callable[[Message, Context], Message]
+
+
+def load_app(fab_id: str, fab_version: str, fab_hash: str) -> App:
+    """Return the installed app, or one that refuses where the node marked the run so."""
+    return _refusing if fab_id == REFUSED else app
+
+
+def check_outgoing(message: Message) -> None:
+    """Cut an error to its code; let nothing pass that is not an answer of the border.
+
+    Raises:
+        EgressError: If the message is anything else.
+    """
+    if message.has_error():
+        message.error = Error(code=message.error.code, reason="")
+        return
+    try:
+        RoundReply.from_records(message.content)
+    except ProtocolError as error:
+        raise EgressError("What an app wants to send is not an answer.") from error
+
+
+def limit(policy: SitePolicy) -> None:
+    """Bound what this process may take of the machine."""
+    threads = policy.cpu_threads or os.cpu_count() or 1
+    torch.set_num_threads(min(threads, os.cpu_count() or 1))
+    if policy.memory_gb:
+        size = int(policy.memory_gb * _GB)
+        # Private memory that can be written to; maps of libraries and files do not count.
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+def main() -> None:
+    """Run the app on one message; takes the arguments of ``flwr-clientapp``."""
+    from flwr.supernode.cli import flwr_clientapp
+
+    sys.argv[0] = "flwr-clientapp"
+    # Without a policy the app itself refuses every request, and says so.
+    with contextlib.suppress(FedscanError):
+        limit(load_policy(SiteHome.open(Path(os.environ[HOME_VARIABLE])).policy))
+    push = process.push_message
+
+    def checked_push(client: Any, message: Message, context: Context) -> None:
+        check_outgoing(message)
+        push(client, message, context)
+
+    process.push_message = checked_push
+    process.install_from_fab = _unpack_nothing  # type: ignore[assignment]
+    process.get_load_client_app_fn = _loader  # type: ignore[assignment]
+    flwr_clientapp()
+
+
+def _refusing(message: Message, context: Context) -> Message:
+    return refuse(
+        message,
+        context,
+        NotApprovedError(
+            "The coordinator's bundle is not the one of this site's fedscan.",
+            hint="Coordinator and sites must run the same release of fedscan.",
+        ),
+    )
+
+
+def _unpack_nothing(content: bytes, **options: object) -> None:
+    """Leave the bundle as it is: the app is installed already."""
+
+
+def _loader(**options: object) -> Callable[[str, str, str], App]:
+    return load_app
+
+
+if __name__ == "__main__":
+    main()

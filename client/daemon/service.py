@@ -1,0 +1,198 @@
+"""The site's daemon: connects, runs Flower's node, and brings it back whenever it dies."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ...errors import ConfigurationError, FederationError
+from ...files import write_atomically
+from ...supervision.child import ChildSpec
+from ...supervision.service import asked_to_stop, running_in
+from ...supervision.supervisor import Supervisor
+from ..policy import SitePolicy, load_policy
+from .connection import Address, UnreachableError, check_connection, client_context
+from .forwarder import Forwarder
+from .home import SiteHome
+from .status import StatusFile
+from .supernode import HOME_VARIABLE
+
+_TICK_S = 0.5
+_PAUSE_S = 2.0
+#: A node that lives this long has been accepted.
+_STEADY_S = 60.0
+#: A restarted node is refused until its predecessor counts as gone, which takes a minute.
+_MOST_QUICK_ENDS = 12
+
+#: Names of Flower's programs, as it calls them, and what stands for them here.
+_PROGRAMS = {
+    "flower-superexec": "from flwr.supercore.cli import flower_superexec as main",
+    "flwr-clientapp": "from fedscan.client.daemon.clientapp import main",
+}
+#: No process phones home or fetches a model.
+_QUIET = {
+    "FLWR_TELEMETRY_ENABLED": "0",
+    "FLWR_DISABLE_UPDATE_CHECK": "1",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+#: Shows a line to whoever started the daemon.
+Say = Callable[[str], None]
+
+
+def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
+    """Run the site until SIGTERM or SIGINT.
+
+    Args:
+        home: The site's home.
+        patience_s: How long to try a coordinator that is out of reach at the start. Later on the
+            daemon waits for it, and its status says so.
+        say: Shows what happens.
+
+    Raises:
+        ConfigurationError: If a file of the site is missing or wrong.
+        FederationError: If the coordinator and the site do not accept each other, or it is out
+            of reach at the start.
+    """
+    name, policy = home.settings().name, load_policy(home.policy)
+    with running_in(home.run, f"Site {name}"), asked_to_stop() as stop:
+        status = StatusFile(home)
+        status.connection("connecting")
+        _connect(home, patience_s, stop)
+        if stop.is_set():
+            return
+        say(f"Site {name} is connected to {home.settings().coordinator}.")
+        daemon = _Daemon(home, policy, status, say)
+        try:
+            daemon.run(stop)
+        finally:
+            daemon.close()
+    say(f"Site {name} has stopped.")
+
+
+class _Daemon:
+    def __init__(self, home: SiteHome, policy: SitePolicy, status: StatusFile, say: Say) -> None:
+        self._home, self._status, self._say = home, status, say
+        self._quick_ends, self._failure = 0, None
+        self._forwarder = Forwarder(
+            home.run,
+            Address.parse(home.settings().coordinator),
+            client_context(home),
+            self._connection,
+        )
+        try:
+            spec = node_spec(home, policy, self._forwarder)
+            self._started = time.monotonic()
+            self._supervisor = Supervisor([spec], self._ended)
+        except BaseException:
+            self._forwarder.close()
+            raise
+
+    _failure: FederationError | None
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.wait(_TICK_S):
+            self._supervisor.tick()
+            if self._failure is not None:
+                raise self._failure
+
+    def close(self) -> None:
+        self._supervisor.stop()
+        self._forwarder.close()
+
+    def _connection(self, failure: FederationError | None) -> None:
+        self._status.connection(failure.message if failure else "")
+
+    def _ended(self, child: str, code: int) -> None:
+        """Ask why the node ended: what waiting does not solve ends the daemon too."""
+        steady = time.monotonic() - self._started > _STEADY_S
+        self._quick_ends = 0 if steady else self._quick_ends + 1
+        self._started = time.monotonic()
+        self._status.restarted()
+        self._say(f"Flower's node ended with status {code} and is started again.")
+        try:
+            check_connection(self._home)
+        except UnreachableError as failure:
+            self._quick_ends = 0
+            self._say(failure.message)
+        except FederationError as failure:
+            self._failure = failure
+            return
+        if self._quick_ends > _MOST_QUICK_ENDS:
+            self._failure = FederationError(
+                "The coordinator's server does not accept this site's node.",
+                hint=f"See {self._home.logs / 'supernode.log'}, and ask the coordinator whether "
+                "the site is enrolled with its latest request.json.",
+            )
+
+
+def node_spec(home: SiteHome, policy: SitePolicy, forwarder: Forwarder) -> ChildSpec:
+    """Return how Flower's node is run.
+
+    Raises:
+        ConfigurationError: If the home's path cannot be given to Flower.
+    """
+    if any(character in str(home.folder) for character in "\"'\\"):
+        raise ConfigurationError(
+            f"The home folder's path {home.folder} holds a quote or backslash.",
+            hint="Move the site's home to a folder without them.",
+        )
+    programs = home.run / "bin"
+    _write_programs(programs)
+    environment = {
+        **_QUIET,
+        HOME_VARIABLE: str(home.folder),
+        "FLWR_HOME": str(home.run / "flower"),
+        # Nothing else is found: a task that Flower would run with another program is not run.
+        "PATH": str(programs),
+    }
+    if not policy.allow_gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    if policy.cpu_threads:
+        environment["OMP_NUM_THREADS"] = str(policy.cpu_threads)
+    return ChildSpec(
+        name="supernode",
+        command=[
+            *(sys.executable, "-P", "-m", "fedscan.client.daemon.supernode"),
+            *("--superlink", f"127.0.0.1:{forwarder.port}"),
+            *("--root-certificates", str(forwarder.authority_file)),
+            *("--auth-supernode-private-key", str(home.node_key)),
+            *("--host", "127.0.0.1", "--port", str(_free_port())),
+            *("--node-config", f'home="{home.folder}"'),
+        ],
+        log=home.logs / "supernode.log",
+        environment=environment,
+    )
+
+
+def _connect(home: SiteHome, patience_s: float, stop: threading.Event) -> None:
+    deadline = time.monotonic() + patience_s
+    while not stop.is_set():
+        try:
+            return check_connection(home)
+        except UnreachableError:
+            if time.monotonic() >= deadline:
+                raise
+        stop.wait(_PAUSE_S)
+
+
+def _write_programs(folder: Path) -> None:
+    """Write the programs that Flower's node looks for on its path."""
+    for name, importing in _PROGRAMS.items():
+        source = f"{importing}; main()"
+        text = f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -c '{source}' \"$@\"\n"
+        path = folder / name
+        write_atomically(path, text.encode())
+        path.chmod(0o700)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,92 @@
+"""Flower's SuperNode, so changed that it takes no code from the coordinator.
+
+Flower would download the bundle that the coordinator ships and run what lies in it. Here the
+node never asks for it: it hands its ClientApp the bundle that the site's own package builds, and
+a run whose bundle has another hash is marked as refused. It also runs no other kind of task, for
+Flower lets the coordinator choose one ("agent app") that would run a bundle's code in another
+process.
+
+The changed functions are private to Flower 1.41; a release that lacks one of them does not
+start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from flwr.supercore.fab import Fab
+from flwr.supercore.run import Run
+from flwr.supernode import start_client_internal as node
+
+from ... import __version__
+from ...bundle import NAME, PUBLISHER, build_bundle, bundle_hash
+from .home import SiteHome
+
+#: Variable that names the site's home to the node and its apps.
+HOME_VARIABLE = "FEDSCAN_SITE_HOME"
+
+#: Takes the place of a run's app where its bundle was refused.
+REFUSED = f"{PUBLISHER}/refused"
+_OWN = f"{PUBLISHER}/{NAME}"
+
+# Where these stand in what Flower's connection yields.
+_GET_RUN, _GET_FAB = 3, 4
+
+
+def guarded_run(run: Run, home: SiteHome) -> Run:
+    """Return a run as the site runs it: with its own bundle, or refused.
+
+    Args:
+        run: What the coordinator says of the run.
+        home: The site's home; a refusal is put on record there.
+    """
+    accepted = run.fab_hash == bundle_hash()
+    if not accepted:
+        hash_text = run.fab_hash if len(run.fab_hash) <= 64 and run.fab_hash.isalnum() else ""
+        home.log.append("bundle-refused", run=run.run_id, hash=hash_text)
+    return replace(
+        run,
+        fab_id=_OWN if accepted else REFUSED,
+        fab_version=__version__,
+        fab_hash=bundle_hash(),
+        override_config={},
+        primary_task_type="",
+    )
+
+
+def own_fab(fab_hash: str, run_id: int) -> Fab:
+    """Return the site's own bundle, whatever the coordinator has."""
+    return Fab(hash_str=bundle_hash(), content=build_bundle(), verifications={})
+
+
+def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
+    """Wrap Flower's connection so that its runs are guarded and its bundles the site's own."""
+
+    @contextmanager
+    def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
+        with connect(*arguments, **options) as parts:
+            changed = list(parts)
+            changed[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
+            changed[_GET_FAB] = own_fab
+            yield tuple(changed)
+
+    return guarded
+
+
+def main() -> None:
+    """Run the node; takes the arguments of ``flower-supernode``."""
+    from flwr.supernode.cli import flower_supernode
+
+    node._init_connection = guard(  # type: ignore[assignment]
+        node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
+    )
+    flower_supernode()
+
+
+if __name__ == "__main__":
+    main()
