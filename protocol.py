@@ -9,7 +9,6 @@ key that was wrong, never its content, because the text may end up in the other 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import re
@@ -20,13 +19,13 @@ from typing import Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
-from numpy.typing import NDArray
 
 from . import errors
 from .errors import ProtocolError
+from .wire import Tensors, pack, unpack
 
 #: Raised whenever a message changes its meaning; both sides must agree exactly.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 #: Names of the records of every message. A request has a third one with what the warm-up changed.
 CONFIG = "fedscan"
@@ -47,16 +46,12 @@ CODES = frozenset(
        and issubclass(kind, errors.FedscanError)}
 )  # fmt: skip
 
-#: Element types a tensor may travel in; always little-endian.
-DTYPES = ("float16", "float32", "float64")
+#: Name and kind of the one entry of a record of tensors, unless it is empty.
+SAFETENSORS = "safetensors"
 
-_MAX_TENSORS = 100_000
 _MAX_TERM = 65_536
 _HEX = re.compile(r"[0-9a-f]{64}")
-_TENSOR_NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}|")
-
-Tensors = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,7 +142,8 @@ class RoundReply:
         request: Digest of the request this answers; empty if it could not be read.
         code: :data:`OK` or one of :data:`CODES`; no other word about an error ever leaves a site.
         weight: Weight the site declares for itself; a public choice, never a patient count.
-        tensors: The trainable tensors after local training; empty unless the code is OK.
+        tensors: What local training made of the tensors, in the study's form
+            (:mod:`~fedscan.wire`); empty unless the code is OK.
     """
 
     site: str
@@ -208,9 +204,11 @@ def tensors_digest(tensors: Tensors) -> str:
 
 
 def _to_arrays(tensors: Tensors) -> ArrayRecord:
-    return ArrayRecord(
-        {name: Array(np.asarray(tensors[name], order="C")) for name in sorted(tensors)}
-    )
+    if not tensors:
+        return ArrayRecord()
+    content = pack(tensors)
+    packed = Array(dtype="uint8", shape=(len(content),), stype=SAFETENSORS, data=content)
+    return ArrayRecord({SAFETENSORS: packed})
 
 
 def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[Any, ...]:
@@ -235,32 +233,11 @@ def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[A
 def _tensors(key: str, record: Any) -> Tensors:
     if not isinstance(record, ArrayRecord):
         raise _wrong(key, "must be an ArrayRecord")
-    if len(record) > _MAX_TENSORS:
-        raise _wrong(key, f"must hold at most {_MAX_TENSORS} tensors")
-    return MappingProxyType({name: _decode(name, record[name]) for name in sorted(record)})
-
-
-def _decode(name: str, array: Array) -> NDArray[Any]:
-    """Decode one tensor without trusting what its header says about its size."""
-    # Errors repeat a name, so a name must not be able to carry anything else.
-    if not _TENSOR_NAME.fullmatch(name):
-        raise _wrong("tensor names", "must be 1 to 256 letters, digits, '_', '-' or '.'")
-    if array.stype != "numpy.ndarray" or array.dtype not in DTYPES:
-        raise _wrong(name, f"must be a numpy array of {', '.join(DTYPES)}")
-    stream = io.BytesIO(array.data)
-    try:
-        if np.lib.format.read_magic(stream) != (1, 0):
-            raise ValueError("version")
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    except ValueError:
-        raise _wrong(name, "has an unreadable header") from None
-    if fortran_order or dtype != np.dtype(array.dtype).newbyteorder("<"):
-        raise _wrong(name, "has another type or order than declared")
-    if tuple(shape) != tuple(array.shape) or any(size < 0 for size in shape):
-        raise _wrong(name, "has another shape than declared")
-    if len(array.data) - stream.tell() != math.prod(shape) * dtype.itemsize:
-        raise _wrong(name, "has another number of bytes than its shape says")
-    return np.frombuffer(array.data, dtype, offset=stream.tell()).reshape(shape)
+    if not record:
+        return MappingProxyType({})
+    if set(record) != {SAFETENSORS} or record[SAFETENSORS].stype != SAFETENSORS:
+        raise _wrong(key, "must hold safetensors and nothing else")
+    return unpack(record[SAFETENSORS].data)
 
 
 def _integer(config: ConfigRecord, key: str, low: int, high: int) -> int:

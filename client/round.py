@@ -15,8 +15,10 @@ from ..privacy.ledger.entries import Complete
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
 from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from ..wire import encode
 from .allowance import check_allowance
 from .egress import Release
+from .feedback import ErrorFeedback
 from .local_training import DiffusionLoss
 from .patient_count import expected_patients
 from .policy import ProposedStep, SitePolicy, load_policy
@@ -81,7 +83,7 @@ class _Round:
         """Pay for the round, train, and release only what the ledger has on record.
 
         Returns:
-            The new tensors, and the noised number of patients.
+            What leaves, and the noised number of patients.
         """
         study, privacy, local = self.request.study(), self.terms.privacy, self.terms.local
         # Before anything is paid or planned; the plan will not have less noise than this.
@@ -120,7 +122,7 @@ class _Round:
             descent=self._descent(),
             stream=SecretStream(reservation.secret, "training"),
         )
-        tensors = _arrays(result)
+        tensors = self._outgoing(site, result)
         with self._ledger(site) as ledger:
             ledger.complete(reservation, tensors_digest(tensors))
             _erase_old_secrets(ledger)
@@ -130,7 +132,7 @@ class _Round:
         """Train without protection, where the site's policy allows it at all.
 
         Returns:
-            The new tensors, and the number of patients.
+            What leaves, and the number of patients.
         """
         self._check(None)
         self._take_up_tensors()
@@ -145,7 +147,17 @@ class _Round:
             descent=self._descent(),
             stream=SecretStream(key, "open training"),
         )
-        return _arrays(result), float(patients)
+        return self._outgoing(site, result), float(patients)
+
+    def _outgoing(self, site: Site, result: TrainingResult) -> Tensors:
+        """Put the result into the study's form, and keep what that loses for the next round."""
+        trained = {name: value.cpu().numpy() for name, value in result.tensors.items()}
+        feedback = ErrorFeedback(site.feedback / self.request.study())
+        number, form = self.request.round, self.terms.wire
+        tensors, lost = encode(form, self.request.tensors, trained, feedback.before(number))
+        if lost is not None:
+            feedback.keep(number, lost)
+        return tensors
 
     def _ledger(self, site: Site) -> Ledger:
         return Ledger.open(
@@ -189,10 +201,6 @@ class _Round:
             proximal_mu=local.proximal_mu,
             ema_decay=local.ema_decay,
         )
-
-
-def _arrays(result: TrainingResult) -> Tensors:
-    return {name: value.cpu().numpy() for name, value in result.tensors.items()}
 
 
 def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:

@@ -76,6 +76,11 @@ class Site:
         return self.state / "ledger"
 
     @property
+    def feedback(self) -> Path:
+        """Folder of what compact updates lost to rounding, by study."""
+        return self.state / "feedback"
+
+    @property
     def cache(self) -> Path:
         """Folder of decoded images and latents; may be deleted at any time."""
         return self.state / "cache"

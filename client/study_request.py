@@ -12,17 +12,19 @@ from ..errors import ProtocolError
 from ..model.settings import TrainableSettings
 from ..privacy.settings import PrivacySettings
 from ..protocol import RoundRequest
+from ..wire import Form
 from .settings import DataSettings, LocalSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTerms:
-    """The sections of a study that bind a site."""
+    """The sections of a study that bind a site, and the form of its updates."""
 
     trainable: TrainableSettings
     privacy: PrivacySettings
     data: DataSettings
     local: LocalSettings
+    wire: Form
 
     @classmethod
     def from_request(cls, request: RoundRequest) -> StudyTerms:
@@ -54,4 +56,5 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "privacy": TypeAdapter(PrivacySettings),
     "data": TypeAdapter(DataSettings),
     "local": TypeAdapter(LocalSettings),
+    "wire": TypeAdapter(Form),
 }

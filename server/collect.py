@@ -11,6 +11,7 @@ from flwr.serverapp import Grid
 
 from ..errors import BudgetExceededError, FedscanError, ProtocolError, UpdateRejectedError
 from ..protocol import OK, RoundReply, RoundRequest, Tensors
+from ..wire import decode
 from .events import Observer, RoundStarted, SiteFinished
 from .exchange import Arrival, exchange
 from .history import HistoryEntry
@@ -110,8 +111,9 @@ class Collector:
                 return reply.code, reply, None
             if reply.request != digest:
                 raise ProtocolError(f"Site {reply.site!r} answers another request.")
+            tensors = decode(self.settings.wire, request.tensors, reply.tensors)
             update = check_update(
-                reply,
+                replace(reply, tensors=tensors),
                 request.tensors,
                 max_norm=self.settings.max_update_norm,
                 declared_weight=self.settings.weights == "declared",

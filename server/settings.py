@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from ..wire import Form
+
 #: Seconds of an hour, the default limit of a round.
 _HOUR = 3600.0
 
@@ -47,6 +49,12 @@ class FederationSettings:
     )
     max_update_norm: float = Field(
         1e3, gt=0, description="Largest accepted L2 norm of a site's update; larger is refused."
+    )
+    wire: Form = Field(
+        "float32",
+        description="Form in which a site's update travels: `float32` is lossless, `bfloat16` "
+        "halves it, `int8` quarters it and adds what rounding lost to the site's next update. "
+        "The sites approve it with the study.",
     )
     ema_decay: float = Field(
         0.0,

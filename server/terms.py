@@ -11,13 +11,14 @@ from pydantic import TypeAdapter
 from ..config.study import Study
 from ..protocol import RoundRequest
 
-#: Sections of a study that bind a site. It is sent these and no others.
+#: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")
 
 
 def site_terms(study: Study) -> dict[str, str]:
     """Return the sections that are sent, by name, as JSON."""
-    return {name: _as_json(getattr(study, name)) for name in _TERMS}
+    terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
+    return terms | {"wire": json.dumps(study.federation.wire)}
 
 
 def study_at_site(study: Study, base: str) -> str:

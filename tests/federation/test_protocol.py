@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.errors import ProtocolError
-from fedscan.protocol import ARRAYS, CODES, CONFIG, OK, RoundReply, RoundRequest, tensors_digest
+from fedscan.protocol import (
+    ARRAYS,
+    CODES,
+    CONFIG,
+    OK,
+    SAFETENSORS,
+    RoundReply,
+    RoundRequest,
+    tensors_digest,
+)
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -130,7 +139,7 @@ def test_the_study_is_the_same_in_all_rounds() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("version", 2),
+        ("version", 1),
         ("version", True),
         ("round", -1),
         ("round", 3),
@@ -175,42 +184,17 @@ def test_unknown_keys_and_records_are_refused() -> None:
         RoundRequest.from_records(RecordDict({CONFIG: ArrayRecord(), ARRAYS: ConfigRecord()}))
 
 
-def _arrays(**changes: object) -> ArrayRecord:
-    good = Array(np.zeros((2, 3), np.float32))
-    values = {"dtype": good.dtype, "shape": good.shape, "stype": good.stype, "data": good.data}
-    return ArrayRecord({"w": Array(**(values | changes))})
-
-
 @pytest.mark.parametrize(
     "record",
     [
-        _arrays(dtype="int64"),
-        _arrays(dtype="float64"),
-        _arrays(stype="pickle"),
-        _arrays(shape=(3, 2)),
-        _arrays(shape=(10**15,)),
-        _arrays(data=b""),
-        _arrays(data=b"\x93NUMPY\x01\x00\xff\xff"),
-        _arrays(data=Array(np.zeros((2, 3), np.float32)).data[:-1]),
-        _arrays(data=Array(np.zeros((2, 3), np.float32)).data + b"x"),
-        ArrayRecord({"w": Array(np.zeros((2, 3), ">f4"))}),
-        ArrayRecord({"w": Array(np.asfortranarray(np.zeros((2, 3), np.float32)))}),
-        ArrayRecord({"a name": Array(np.zeros(1, np.float32))}),
-        ArrayRecord({"n" * 300: Array(np.zeros(1, np.float32))}),
+        ArrayRecord({"w": Array(np.zeros((2, 3), np.float32))}),
+        ArrayRecord({SAFETENSORS: Array(np.zeros(8, np.uint8))}),
+        ArrayRecord({SAFETENSORS: Array(dtype="uint8", shape=(0,), stype="pickle", data=b"")}),
     ],
 )
-def test_a_tensor_that_lies_about_itself_is_refused(record: ArrayRecord) -> None:
+def test_tensors_in_another_packing_are_refused(record: ArrayRecord) -> None:
     records = _request().to_records()
     records[ARRAYS] = record
-    with pytest.raises(ProtocolError):
-        RoundRequest.from_records(records)
-
-
-@given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
-def test_any_bytes_for_a_tensor_are_refused_or_decoded(data: bytes) -> None:
-    records = _request().to_records()
-    records[ARRAYS] = _arrays(data=data)
     with pytest.raises(ProtocolError):
         RoundRequest.from_records(records)
 

@@ -41,7 +41,9 @@ def test_a_run_that_dies_at_every_moment_ends_as_one_that_never_did(
     tmp_path: Path,
     same_secrets: Callable[[Path, Path], Path],
 ) -> None:
-    study = make_study("federation.strategy=fedavgm", "federation.ema_decay=0.5")
+    study = make_study(
+        "federation.strategy=fedavgm", "federation.ema_decay=0.5", "federation.wire=int8"
+    )
     out = tmp_path / "dying"
     for place, name, at, after in MOMENTS.values():
         with dying(place, name, raise_death, at=at, after=after), pytest.raises(Death):
