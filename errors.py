@@ -81,6 +81,13 @@ class ProtocolError(FedscanError):
     exit_status = 7
 
 
+class StartNeededError(FedscanError):
+    """The site does not have the tensors that the warm-up changed, and asks for them."""
+
+    code = "start-needed"
+    exit_status = 7
+
+
 class UpdateRejectedError(FedscanError):
     """A site's update has a wrong name, shape or dtype, is not finite or too large."""
 

@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -64,7 +64,9 @@ class RoundRequest:
         base: Digest of the public generator that the tensors belong to (64 hex digits).
         terms: Sections of the study that bind a site, by name, each as JSON text.
         tensors: The current trainable tensors by name.
-        start: Tensors of the base that the warm-up changed, the same in every round.
+        start: Tensors of the base that the warm-up changed, the same in every round; empty also
+            where the site has them from an earlier round, see :meth:`without_start`.
+        start_digest: Digest of ``start``, empty if nothing was changed.
     """
 
     round: int
@@ -73,6 +75,15 @@ class RoundRequest:
     terms: Mapping[str, str]
     tensors: Tensors
     start: Tensors = field(default_factory=dict)
+    start_digest: str = ""
+
+    def __post_init__(self) -> None:
+        if self.start and not self.start_digest:
+            object.__setattr__(self, "start_digest", tensors_digest(self.start))
+
+    def without_start(self) -> RoundRequest:
+        """Return the same request, with the same digest, for a site that has the start."""
+        return replace(self, start={})
 
     def study(self) -> str:
         """Return what names the study across its rounds: the digest of all but the tensors."""
@@ -87,8 +98,7 @@ class RoundRequest:
         """
         content = hashlib.sha256(f"{self.study()}:{self.round}:".encode())
         content.update(tensors_digest(self.tensors).encode())
-        if self.start:
-            content.update(tensors_digest(self.start).encode())
+        content.update(self.start_digest.encode())
         return content.hexdigest()
 
     def to_records(self) -> RecordDict:
@@ -101,6 +111,7 @@ class RoundRequest:
                 "base": self.base,
                 "term-names": sorted(self.terms),
                 "terms": [self.terms[name] for name in sorted(self.terms)],
+                "start": self.start_digest,
             }
         )
         return RecordDict(
@@ -116,9 +127,12 @@ class RoundRequest:
         """
         config, tensors, start = _open(
             records,
-            {"version", "round", "rounds", "base", "term-names", "terms"},
+            {"version", "round", "rounds", "base", "term-names", "terms", "start"},
             (ARRAYS, START),
         )
+        start_digest = _matching(config, "start", _HEX) if config["start"] != "" else ""
+        if start and tensors_digest(start) != start_digest:
+            raise _wrong("start", "must be the digest of the start")
         rounds = _integer(config, "rounds", 1, 1_000_000)
         names, texts = _texts(config, "term-names"), _texts(config, "terms")
         if len(names) != len(texts) or len(set(names)) != len(names):
@@ -130,6 +144,7 @@ class RoundRequest:
             terms=MappingProxyType(dict(zip(names, texts, strict=True))),
             tensors=tensors,
             start=start,
+            start_digest=start_digest,
         )
 
 

@@ -70,7 +70,7 @@ def generate(
     import numpy as np
 
     from ..errors import DataError
-    from ..evaluation.marking import png_text, stack, strip, to_grey
+    from ..model.marking import png_text, stack, strip, to_grey
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
     from .conditions import load_conditions

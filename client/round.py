@@ -23,8 +23,9 @@ from .local_training import DiffusionLoss
 from .patient_count import expected_patients
 from .policy import ProposedStep, SitePolicy, load_policy
 from .site import Site
+from .start_store import find_start, keep_start
 from .study_request import StudyTerms
-from .workspace import OpenData, OpenGenerator, Start, open_data, open_generator, software
+from .workspace import OpenData, OpenGenerator, open_data, open_generator, software
 
 #: Steps whose secrets are kept: as far back as a coordinator may have to resume.
 _SECRETS_KEPT = 4
@@ -40,12 +41,14 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
         ModelError: If the site has another base than the study.
         PrivacyError: If the site's policy does not allow the round.
         ProtocolError: If the request is malformed.
+        StartNeededError: If the request leaves out a start that the site does not have.
     """
     terms = StudyTerms.from_request(request)
     policy = load_policy(site.policy)
-    start = Start(tensors_digest(request.start), request.start) if request.start else None
+    start = find_start(request, site.starts)
     opened = open_generator(site.base, terms.trainable, site.device, start)
     _require_fitting(request, terms, opened)
+    keep_start(start, site.starts)
     data = open_data(site, terms.data, terms.trainable)
     work = _Round(request=request, terms=terms, policy=policy, opened=opened, data=data)
     train = work.train_privately if terms.privacy.enabled else work.train_openly

@@ -81,6 +81,11 @@ class Site:
         return self.state / "feedback"
 
     @property
+    def starts(self) -> Path:
+        """Folder of what studies' warm-ups changed in the base; may be deleted at any time."""
+        return self.state / "starts"
+
+    @property
     def cache(self) -> Path:
         """Folder of decoded images and latents; may be deleted at any time."""
         return self.state / "cache"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import ConfigurationError
-from .marking import NOTICE, png_text, stack, strip
+from ..model.marking import NOTICE, png_text, stack, strip
 from .prompts import PromptPlan, topic
 from .real_sets import ImageSet
 from .results import GalleryGroup, GalleryStrip

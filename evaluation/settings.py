@@ -90,3 +90,14 @@ class EvaluationSettings:
         False,
         description="Also train without privacy on the pooled data of all sites, and compare.",
     )
+    preview_prompts: tuple[str, ...] = Field(
+        (
+            "axial CT slice of the head",
+            "axial T1-weighted MR slice of the head",
+            "axial T2-weighted MR slice of the head",
+            "chest X-ray, PA view",
+        ),
+        max_length=8,
+        description="Captions of which the coordinator draws images between rounds, for its "
+        "dashboard; none draws nothing. Drawing takes at most a twentieth of the time.",
+    )

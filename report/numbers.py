@@ -22,10 +22,12 @@ def number(value: float | int | None, digits: int = 3) -> str:
     return f"{rounded:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
 
 
-def exact(value: bool | int | float | str) -> str:
+def exact(value: bool | int | float | str | tuple[str, ...]) -> str:
     """Write a setting as it is in the configuration file."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "; ".join(value) or "(none)"
     if value == "":
         return "(empty)"
     return repr(value) if isinstance(value, float) else str(value)

@@ -17,7 +17,7 @@ from ..evaluation.results import EvaluationResult
 
 _CONFIG = ConfigDict(extra="forbid")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Setting = bool | int | float | str
+Setting = bool | int | float | str | tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)

@@ -18,10 +18,12 @@ from ..model.trainable import merge_lora, select_trainable
 from ..protocol import RoundRequest, Tensors
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
-from .events import CheckpointSkipped, GeneratorSaved, Observer, log_event
+from .event_log import EventLog, both
+from .events import CheckpointSkipped, GeneratorSaved, Observer, StudyStopped, log_event
 from .exchange import wait_for_sites
 from .history import History
-from .job import ServerJob
+from .job import EVENTS, HISTORY, PREVIEWS, ServerJob
+from .previews import Previews
 from .rounds import Rounds
 from .terms import site_terms, training_digest
 from .warm_up import warm_start
@@ -63,6 +65,15 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         ConfigurationError: If the study does not fit the base.
         RoundFailedError: If a round got too few usable results.
     """
+    observe = both(observe, EventLog(job.run / EVENTS))
+    try:
+        return _run(grid, job, observe)
+    except FedscanError as failure:
+        observe(StudyStopped(code=failure.code, reason=str(failure)))
+        raise
+
+
+def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     study, base = load_study(job.study), generator_digest(job.base)
     generator = load_generator(job.base)
     _require_fitting(study, generator)
@@ -71,7 +82,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         study=training_digest(study, base),
         kept=study.federation.checkpoints_kept,
     )
-    history = History(job.run / "history.jsonl")
+    history = History(job.run / HISTORY)
     start = _warm_start(study, base, generator, job, grid, observe)
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
@@ -88,6 +99,13 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         start={name: value for name, value in start.items() if name not in parameters},
         checkpoints=checkpoints,
         history=history,
+        show=Previews(
+            job.run / PREVIEWS,
+            prompts=study.evaluation.preview_prompts,
+            generator=generator,
+            load=lambda reached: _load(parameters, reached.final()),
+            seed=study.seed,
+        ),
     )
     state = rounds.run(state)
     _load(parameters, state.final())

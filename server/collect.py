@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from flwr.app import MessageType
+from flwr.app import MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from ..errors import BudgetExceededError, FedscanError, ProtocolError, UpdateRejectedError
+from ..errors import (
+    BudgetExceededError,
+    FedscanError,
+    ProtocolError,
+    StartNeededError,
+    UpdateRejectedError,
+)
 from ..protocol import OK, RoundReply, RoundRequest, Tensors
 from ..wire import decode
 from .events import Observer, RoundStarted, SiteFinished
@@ -36,6 +43,8 @@ class Collector:
     complain: Callable[[FedscanError], None]
     _names: dict[int, str] = field(default_factory=dict, init=False)
     _retired: set[int] = field(default_factory=set, init=False)
+    #: Nodes that have what the warm-up changed.
+    _started: set[int] = field(default_factory=set, init=False)
 
     def collect(
         self, request: RoundRequest, nodes: Sequence[int]
@@ -55,23 +64,14 @@ class Collector:
         """
         asked = [node for node in nodes if node not in self._retired]
         self.observe(RoundStarted(round=request.round, rounds=request.rounds, sites=len(asked)))
-        digest = request.digest()
-        sent = size_of(request.tensors) + size_of(request.start)
         updates: list[Update] = []
         entries: list[HistoryEntry] = []
-        arrivals = exchange(
-            self.grid,
-            request.to_records(),
-            MessageType.TRAIN,
-            asked,
-            self.settings.round_timeout_s,
-        )
-        for arrival in arrivals:
-            code, reply, update = self._judge(arrival, request, digest)
+        for arrival, sent, code, reply, update in self._answers(request, asked):
             if code == BudgetExceededError.code:
                 self._retired.add(arrival.node)
             if update is not None:
                 updates.append(update)
+                self._started.add(arrival.node)
             entry = HistoryEntry(
                 round=request.round,
                 site=self._names.get(arrival.node, str(arrival.node)),
@@ -95,6 +95,35 @@ class Collector:
             sorted(updates, key=lambda update: update.site),
             sorted(entries, key=lambda entry: entry.site),
         )
+
+    def _answers(
+        self, request: RoundRequest, nodes: Sequence[int]
+    ) -> Iterator[tuple[Arrival, int, str, RoundReply | None, Update | None]]:
+        """Ask all sites; yield each arrival with the bytes sent for it, and what it is worth.
+
+        What the warm-up changed is left out for sites that have answered a round of this run:
+        they keep it. One that has lost it says so and is asked once more in the same round.
+        """
+        digest, whole = request.digest(), size_of(request.tensors) + size_of(request.start)
+        full, short = request.to_records(), request.without_start().to_records()
+        deadline = time.monotonic() + self.settings.round_timeout_s
+        contents = {node: short if node in self._started else full for node in nodes}
+        without = {node for node in nodes if node in self._started and request.start}
+        already = 0
+        while contents:
+            again: dict[int, RecordDict] = {}
+            limit_s = max(1.0, deadline - time.monotonic())
+            for arrival in exchange(self.grid, contents, MessageType.TRAIN, limit_s):
+                code, reply, update = self._judge(arrival, request, digest)
+                node = arrival.node
+                if code == StartNeededError.code and node in without:
+                    without.remove(node)
+                    self._started.discard(node)
+                    again[node] = full
+                    continue
+                sent = size_of(request.tensors) if node in without else already + whole
+                yield arrival, sent, code, reply, update
+            contents, already = again, size_of(request.tensors)
 
     def _judge(
         self, arrival: Arrival, request: RoundRequest, digest: str

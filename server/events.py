@@ -83,6 +83,14 @@ class GeneratorSaved(Event):
     folder: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyStopped(Event):
+    """The study ended with an error and can be resumed; ``reason`` is for the coordinator."""
+
+    code: str
+    reason: str
+
+
 Observer = Callable[[Event], None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flwr.app import Message, RecordDict
@@ -69,21 +69,22 @@ def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> l
 
 
 def exchange(
-    grid: Grid, content: RecordDict, message_type: str, nodes: Iterable[int], limit_s: float
+    grid: Grid, contents: Mapping[int, RecordDict], message_type: str, limit_s: float
 ) -> Iterator[Arrival]:
-    """Send the same content to sites and yield one arrival for each, as they come.
+    """Send each node its content and yield one arrival for each, as they come.
 
     Only answers to these very messages are looked at: what a slow site answers to an older
     round is never seen.
     """
-    targets = list(nodes)
-    messages = [Message(content, node, message_type, ttl=limit_s) for node in targets]
+    messages = [
+        Message(content, node, message_type, ttl=limit_s) for node, content in contents.items()
+    ]
     started = time.monotonic()
     # push_messages leaves out what it could not send, so replies are told apart by node.
     identifiers = set(grid.push_messages(messages))
     waiting = {m.metadata.message_id: m.metadata.dst_node_id for m in messages}
     waiting = {key: node for key, node in waiting.items() if key in identifiers}
-    for node in sorted(set(targets) - set(waiting.values())):
+    for node in sorted(set(contents) - set(waiting.values())):
         yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=0.0)
     pause = _SHORTEST_PAUSE_S
     while waiting and time.monotonic() - started < limit_s:

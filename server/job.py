@@ -9,6 +9,11 @@ from flwr.app import UserConfig
 
 from ..errors import ConfigurationError
 
+#: What lies in a run's folder, beside the checkpoints.
+HISTORY = "history.jsonl"
+EVENTS = "events.jsonl"
+PREVIEWS = "previews"
+
 _PATHS = ("study", "base", "run", "generator")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ class Rounds:
         start: Tensors of the base that the warm-up changed.
         checkpoints: Where the state after each round is saved.
         history: Where each round is recorded.
+        show: Told each new state, and whether it is the last.
     """
 
     collector: Collector
@@ -39,6 +40,7 @@ class Rounds:
     start: Tensors
     checkpoints: Checkpoints
     history: History
+    show: Callable[[FederationState, bool], None]
 
     def run(self, state: FederationState) -> FederationState:
         """Run all rounds after ``state.round`` and return the last state.
@@ -94,6 +96,7 @@ class Rounds:
                 seconds=time.monotonic() - started,
             )
         )
+        self.show(following, following.round == settings.rounds)
         return following
 
     def _wait(self, wanted: int) -> list[int]:

@@ -122,9 +122,8 @@ def _collect(
     """Return the sum of the sites' answers and the deviation of its noise."""
     answers: dict[str, tuple[NDArray[np.float32], float]] = {}
     codes: list[str] = []
-    for arrival in exchange(
-        grid, request.to_records(), f"query.{STATISTICS}", nodes, federation.round_timeout_s
-    ):
+    contents = dict.fromkeys(nodes, request.to_records())
+    for arrival in exchange(grid, contents, f"query.{STATISTICS}", federation.round_timeout_s):
         code = arrival.code
         if arrival.content is not None:
             try:

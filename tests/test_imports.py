@@ -69,6 +69,8 @@ NARROW = {
 RESERVED = {
     "flwr": {"client", "server", "simulation", "protocol"},
     "ray": {"simulation"},
+    "fastapi": {"server"},
+    "uvicorn": {"server"},
     "pydicom": {"client", "phantoms"},
     "highdicom": {"client", "phantoms"},
     "typer": {"cli"},

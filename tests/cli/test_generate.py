@@ -10,8 +10,8 @@ from click.testing import Result
 from fedscan.cli.conditions import load_conditions
 from fedscan.cli.main import app
 from fedscan.errors import DataError
-from fedscan.evaluation.marking import NOTICE
 from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN
+from fedscan.model.marking import NOTICE
 from PIL import Image
 from typer.testing import CliRunner
 

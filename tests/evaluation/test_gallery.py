@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from fedscan.evaluation.gallery import write_closest, write_gallery
-from fedscan.evaluation.marking import NOTICE, strip, to_grey
 from fedscan.evaluation.prompts import plan_prompts
 from fedscan.evaluation.settings import EvaluationSettings
 from fedscan.evaluation.tasks import choose_tasks
+from fedscan.model.marking import NOTICE, strip, to_grey
 from PIL import Image
 
 

@@ -31,6 +31,7 @@ class Federation:
         self.checkpoints_folder = folder / "checkpoints"
         self.events: list[Event] = []
         self.complaints: list[FedscanError] = []
+        self.shown: list[tuple[int, bool]] = []
         self.skipped: list[tuple[str, str]] = []
 
     def run(
@@ -40,6 +41,7 @@ class Federation:
         sites: list[str] | None = None,
         app: Callable[[], ClientApp] | None = None,
         workers: int = 1,
+        start: dict[str, Any] | None = None,
         **settings: Any,
     ) -> FederationState:
         chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)
@@ -60,9 +62,10 @@ class Federation:
                 collector=collector,
                 base="0" * 64,
                 terms={},
-                start={},
+                start=start or {},
                 checkpoints=checkpoints,
                 history=self.history,
+                show=lambda state, last: self.shown.append((state.round, last)),
             )
             return rounds.run(state)
 

@@ -125,9 +125,24 @@ def test_the_digest_tells_apart_whatever_differs() -> None:
         _request(tensors={"w": zeros.astype(np.float64)}),
         _request(tensors={"w": zeros, "x": zeros}),
         _request(start={"x": zeros}),
+        _request(start={"x": zeros + 1}),
     ]
     assert len({request.digest() for request in variants}) == len(variants)
     assert _request().digest() == _request().digest()
+
+
+def test_a_request_without_its_start_has_the_same_digest() -> None:
+    whole = _request(start={"x": np.zeros((2, 3), np.float32)})
+    short = RoundRequest.from_records(whole.without_start().to_records())
+    assert not short.start
+    assert short.digest() == whole.digest() != _request().digest()
+
+
+def test_a_start_that_is_not_the_one_named_is_refused() -> None:
+    records = _request(start={"x": np.zeros((2, 3), np.float32)}).to_records()
+    records[CONFIG]["start"] = "0" * 64
+    with pytest.raises(ProtocolError):
+        RoundRequest.from_records(records)
 
 
 def test_the_study_is_the_same_in_all_rounds() -> None:
@@ -146,6 +161,8 @@ def test_the_study_is_the_same_in_all_rounds() -> None:
         ("round", True),
         ("round", 1.0),
         ("rounds", "2"),
+        ("start", "0" * 63),
+        ("start", "PatientDoe"),
         ("base", "0" * 63),
         ("base", "PatientDoe" + "0" * 54),
         ("term-names", ["local", "local"]),

@@ -10,6 +10,7 @@ import pytest
 from fedscan.errors import CheckpointError, RoundFailedError, UpdateRejectedError
 from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.server.events import RoundFinished, SiteFinished
+from fedscan.wire import encode
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from toy_sites import (
@@ -51,6 +52,46 @@ def test_only_the_models_tensors_travel(federation: Any) -> None:
 
     federation.run({"site-1": look})
     assert [set(request.tensors) for request in seen] == [set(MODEL)] * 2
+
+
+def test_what_the_warm_up_changed_travels_once_unless_a_site_asks_for_it(federation: Any) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def forget(request: RoundRequest, reply: RoundReply) -> RoundReply:
+        seen.append((request.round, len(request.start)))
+        if request.round == 3 and not request.start:
+            return RoundReply(site=reply.site, request="", code="start-needed")
+        return reply
+
+    federation.run({"site-1": forget}, start={"c": np.ones(100, np.float32)}, rounds=4)
+    assert seen == [(1, 1), (2, 0), (3, 0), (3, 1), (4, 0)]
+    sent = {(one.site, one.round): one.bytes_sent for one in federation.history.entries()}
+    assert [sent["site-1", number] for number in (1, 2, 3, 4)] == [440, 40, 480, 40]
+    assert [sent["site-2", number] for number in (1, 2, 3, 4)] == [440, 40, 40, 40]
+    assert all(one.code == "ok" for one in federation.history.entries())
+
+
+@pytest.mark.parametrize("form", ["bfloat16", "int8"])
+def test_compact_updates_are_averaged_as_what_they_stand_for(federation: Any, form: Any) -> None:
+    def compact(request: RoundRequest, reply: RoundReply) -> RoundReply:
+        return replace(reply, tensors=encode(form, request.tensors, reply.tensors)[0])
+
+    state = federation.run(dict.fromkeys(("site-1", "site-2", "site-3"), compact), wire=form)
+    for name, start in MODEL.items():
+        np.testing.assert_allclose(state.model[name], start + 0.4, rtol=0.01)
+    received = {one.bytes_received for one in federation.history.entries()}
+    assert received == {20 if form == "bfloat16" else 14}
+
+
+def test_an_update_in_another_form_than_the_studys_is_refused(federation: Any) -> None:
+    compact = {"site-1": _compact, "site-2": _compact}
+    state = federation.run(compact, wire="int8", rounds=1)
+    np.testing.assert_allclose(state.model["b.bias"], 1.15, rtol=0.01)
+    assert federation.codes(1)["site-3"] == "protocol"
+
+
+def _compact(request: RoundRequest, reply: RoundReply) -> RoundReply:
+    return replace(reply, tensors=encode("int8", request.tensors, reply.tensors)[0])
 
 
 @pytest.mark.parametrize(

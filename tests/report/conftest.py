@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from fedscan.evaluation.marking import strip
 from fedscan.evaluation.results import (
     Distances,
     EvaluationResult,
@@ -14,6 +13,7 @@ from fedscan.evaluation.results import (
     TaskInfo,
     TaskUtility,
 )
+from fedscan.model.marking import strip
 from fedscan.report.results import (
     GeneratorInfo,
     Mechanism,

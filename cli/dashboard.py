@@ -1,0 +1,45 @@
+"""``fedscan coordinator dashboard``: a page that shows a study as it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import status
+
+EPILOG = """\
+Examples:
+
+- `fedscan coordinator dashboard head-ct --home coordinator` shows a study of this coordinator.
+
+- `fedscan coordinator dashboard run` shows what `fedscan simulate --out run` does or did.
+
+- `ssh -L 8765:127.0.0.1:8765 coordinator.example` brings the page to your own machine.
+"""
+
+
+def dashboard(
+    study: Annotated[
+        str, typer.Argument(help="Name of a study in HOME, or a folder with study.toml and run/.")
+    ],
+    home: Annotated[Path, typer.Option(help="The coordinator's folder.")] = Path("coordinator"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8765,
+) -> None:
+    """Show a study's sites, rounds, privacy, bytes and sample images in the browser.
+
+    The page is served to this machine only, needs no internet, and reads the study's folder
+    without changing anything: start and stop it whenever you like.
+    """
+    from ..server.dashboard.app import LOOPBACK, dashboard_app, serve
+    from ..server.dashboard.snapshot import StudyFolder
+    from .implied_privacy import implied_epsilons
+
+    own = home / "studies" / study
+    folder = StudyFolder(own if own.is_dir() else Path(study))
+    read = folder.study()
+    app = dashboard_app(folder, (lambda: implied_epsilons(read)) if read.privacy.enabled else None)
+    status().print(Text(f"http://{LOOPBACK}:{port}/ shows {read.name}; Ctrl-C ends it."))
+    serve(app, port)

@@ -1,0 +1,42 @@
+"""What a study's terms cost a data set that nothing else was asked of, round by round."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..client.patient_count import count_mechanism
+from ..client.statistics import statistics_mechanism
+from ..config.study import Study
+from ..privacy.accounting import epsilon
+from ..privacy.planning import plan_mechanism
+
+
+def implied_epsilons(study: Study) -> list[float]:
+    """Return the epsilon after each number of rounds, from 0 to all of them.
+
+    It is what a site's ledger comes to if no other study used its data and its policy asks for
+    no more noise than the study: all that a coordinator can know.
+
+    Args:
+        study: A private study.
+
+    Raises:
+        BudgetExceededError: If no noise keeps the study's budget.
+        PrivacyError: If its terms make no promise.
+    """
+    privacy, rounds, steps = study.privacy, study.federation.rounds, study.local.steps
+    before = [count_mechanism(privacy.epsilon)]
+    if study.warm_up.enabled:
+        before.insert(0, statistics_mechanism(privacy))
+    planned = plan_mechanism(
+        epsilon=privacy.epsilon,
+        delta=privacy.delta,
+        sample_rate=privacy.sample_rate,
+        steps=rounds * steps,
+        in_study=before,
+    )
+    spent = [epsilon(before, privacy.delta)]
+    for number in range(1, rounds + 1):
+        trained = replace(planned, steps=number * steps)
+        spent.append(epsilon([*before, trained], privacy.delta))
+    return spent

@@ -1,0 +1,128 @@
+"""The dashboard's web application: it reads a study's folder and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from importlib import resources
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ...errors import FedscanError
+from ..previews import preview_file
+from .snapshot import StudyFolder, snapshot
+
+#: Only the machine itself can reach the page: it has no log-in, and it needs none.
+LOOPBACK = "127.0.0.1"
+
+#: Names under which a browser on this machine may ask. Others would be a page elsewhere that
+#: had its own name resolve to this machine (DNS rebinding).
+_HOSTS = ["127.0.0.1", "localhost"]
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/chart.js": ("chart.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+_log = logging.getLogger(__name__)
+
+
+def dashboard_app(
+    folder: StudyFolder, implied: Callable[[], Sequence[float]] | None = None
+) -> FastAPI:
+    """Make the application.
+
+    Args:
+        folder: The study to show.
+        implied: Computes the epsilon that the terms imply after each number of rounds. It is
+            called once, beside the page, because it may take seconds.
+    """
+    app = FastAPI(title="fedscan", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    epsilons = _Later(implied)
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Callable) -> Response:  # type: ignore[type-arg]
+        response: Response = await call_next(request)
+        response.headers.update(_HEADERS)
+        return response
+
+    for path, (name, kind) in _FILES.items():
+        app.get(path)(_file(name, kind))
+
+    @app.get("/state.json")
+    def state(request: Request) -> Response:
+        try:
+            content = json.dumps(snapshot(folder, epsilons.value()), allow_nan=False).encode()
+        except FedscanError as failure:
+            raise HTTPException(503, failure.message) from failure
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"ETag": tag})
+        return Response(content, media_type="application/json", headers={"ETag": tag})
+
+    @app.get("/previews/{number}.png")
+    def preview(number: int) -> Response:
+        path = preview_file(folder.previews, number)
+        if not path.is_file():
+            raise HTTPException(404, "There are no images of this round.")
+        return Response(path.read_bytes(), media_type="image/png")
+
+    return app
+
+
+def serve(app: FastAPI, port: int) -> None:
+    """Serve the application on loopback until the process is asked to end."""
+    uvicorn.run(
+        app, host=LOOPBACK, port=port, log_level="warning", access_log=False, server_header=False
+    )
+
+
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    content = resources.files(__package__).joinpath("static", name).read_bytes()
+
+    def send() -> Response:
+        return Response(content, media_type=kind)
+
+    return send
+
+
+class _Later:
+    """A value that is computed once, in the background, when it is first asked for."""
+
+    def __init__(self, compute: Callable[[], Sequence[float]] | None) -> None:
+        self._compute = compute
+        self._value: Sequence[float] | None = None
+        self._lock = threading.Lock()
+
+    def value(self) -> Sequence[float] | None:
+        """Return the value, or ``None`` as long as there is none."""
+        with self._lock:
+            if self._compute is not None:
+                compute, self._compute = self._compute, None
+                threading.Thread(target=self._run, args=(compute,), daemon=True).start()
+        return self._value
+
+    def _run(self, compute: Callable[[], Sequence[float]]) -> None:
+        try:
+            self._value = compute()
+        except FedscanError as failure:
+            # For example a budget so small that the terms leave no noise that keeps it.
+            _log.warning("What the terms cost cannot be shown: %s", failure)

@@ -1,0 +1,201 @@
+"""A study as its folder shows it at one moment: plain values for the page.
+
+Only files are read, so the dashboard can run, stop and start beside the study without touching
+it, and shows a study that ended long ago just as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...config.study import Study, load_study
+from ...errors import ConfigurationError
+from ..event_log import EventLog
+from ..exchange import TIMEOUT, UNAVAILABLE
+from ..history import History, HistoryEntry
+from ..job import EVENTS, HISTORY, PREVIEWS
+from ..previews import preview_rounds
+
+_SHOWN_EVENTS = 200
+
+#: What a code means to the coordinator, who cannot see a site's log.
+MEANINGS: Mapping[str, str] = {
+    "ok": "answered",
+    TIMEOUT: "no answer in time",
+    UNAVAILABLE: "not reachable, or its app crashed",
+    "budget-exceeded": "its privacy budget is spent",
+    "privacy": "its policy does not allow the step",
+    "ledger": "its ledger is locked, damaged or of another data set",
+    "data": "it has no usable scans",
+    "model": "it has another base, or the tensors do not fit it",
+    "configuration": "its configuration is missing or wrong",
+    "protocol": "the message was malformed or of another release",
+    "update-rejected": "its update was refused",
+    "not-approved": "its steward has not approved the study",
+    "paused": "it is paused, or outside its hours",
+    "egress": "it held back an answer that may not leave",
+    "start-needed": "it lacks what the warm-up changed",
+    "internal": "an error that only its own log explains",
+}
+
+#: With these codes a site has refused before it paid for the round.
+UNPAID = frozenset(
+    {
+        "budget-exceeded",
+        "configuration",
+        "data",
+        "model",
+        "not-approved",
+        "paused",
+        "privacy",
+        "start-needed",
+    }
+)
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Folder of one study: ``study.toml`` and ``run/``.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    def study(self) -> Study:
+        """Read the study.
+
+        Raises:
+            ConfigurationError: If the folder holds none.
+        """
+        file = self.path / "study.toml"
+        if not file.is_file():
+            raise ConfigurationError(
+                f"{self.path} holds no study.toml.",
+                hint="Give the folder of a study: of the coordinator, or what `fedscan simulate` "
+                "wrote to --out.",
+            )
+        return load_study(file)
+
+    @property
+    def run(self) -> Path:
+        """Folder of the run, which appears when the study starts."""
+        return self.path / "run"
+
+    @property
+    def previews(self) -> Path:
+        """Folder of sample images."""
+        return self.run / PREVIEWS
+
+
+def snapshot(folder: StudyFolder, epsilons: Sequence[float] | None) -> dict[str, Any]:
+    """Return everything that the page shows.
+
+    Args:
+        folder: The study.
+        epsilons: Epsilon that the terms imply after each number of rounds that a site was paid
+            for, from 0; ``None`` while unknown or without privacy.
+    """
+    study = folder.study()
+    entries = History(folder.run / HISTORY).entries()
+    events = EventLog(folder.run / EVENTS).entries()
+    steps = {one["round"]: one for one in events if one["event"] == "RoundFinished"}
+    return {
+        "study": _study(study),
+        "status": _status(events, study.federation.rounds),
+        "sites": _sites(entries, events, epsilons),
+        "rounds": [
+            _round(number, [entry for entry in entries if entry.round == number], steps)
+            for number in sorted({entry.round for entry in entries})
+        ],
+        "previews": preview_rounds(folder.previews),
+        "prompts": list(study.evaluation.preview_prompts),
+        "events": events[-_SHOWN_EVENTS:],
+        "meanings": dict(MEANINGS),
+    }
+
+
+def _study(study: Study) -> dict[str, Any]:
+    return {
+        "name": study.name,
+        "rounds": study.federation.rounds,
+        "needed": study.federation.min_results,
+        "subset": study.trainable.subset,
+        "form": study.federation.wire,
+        "strategy": study.federation.strategy,
+        "private": study.privacy.enabled,
+        "epsilon": study.privacy.epsilon,
+        "delta": study.privacy.delta,
+    }
+
+
+def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
+    """Say where the study stands, as its last telling event has it."""
+    done = max((one["round"] for one in events if one["event"] == "RoundFinished"), default=0)
+    status = {"state": "waiting", "done": done, "reason": "", "since": None}
+    for event in reversed(events):
+        kind = event["event"]
+        status["since"] = status["since"] or event.get("time")
+        if kind == "StudyStopped":
+            return status | {"state": "stopped", "reason": event["reason"]}
+        if kind == "GeneratorSaved":
+            return status | {"state": "finished", "done": rounds}
+        if kind in ("RoundStarted", "SiteFinished", "RoundFinished", "SitesConnected"):
+            return status | {"state": "training"}
+        if kind in ("StatisticsReceived", "WarmedUp"):
+            return status | {"state": "warming up"}
+    return status
+
+
+def _sites(
+    entries: Sequence[HistoryEntry],
+    events: Iterable[Mapping[str, Any]],
+    epsilons: Sequence[float] | None,
+) -> list[dict[str, Any]]:
+    """Return one row per site: its newest answer, also within a round that is still going on."""
+    newest = {one["site"]: one for one in events if one["event"] == "SiteFinished"}
+    rows = []
+    for name in sorted({entry.site for entry in entries} | set(newest)):
+        own = [entry for entry in entries if entry.site == name]
+        answered = [entry for entry in own if entry.code == "ok"]
+        last = newest.get(name)
+        code = last["code"] if last else own[-1].code
+        paid = sum(entry.code not in UNPAID for entry in own)
+        if last and last["round"] > max((entry.round for entry in own), default=0):
+            paid += code not in UNPAID
+        rows.append(
+            {
+                "name": name,
+                "code": code,
+                "round": last["round"] if last else own[-1].round,
+                "seconds": last["seconds"] if last else own[-1].seconds,
+                "answered": len(answered),
+                "asked": len(own),
+                "norm": answered[-1].update_norm if answered else None,
+                "cosine": answered[-1].cosine if answered else None,
+                "sent": sum(entry.bytes_sent for entry in own),
+                "received": sum(entry.bytes_received for entry in own),
+                "epsilon": epsilons[min(paid, len(epsilons) - 1)] if epsilons else None,
+            }
+        )
+    return rows
+
+
+def _round(
+    number: int, entries: Sequence[HistoryEntry], steps: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
+    step = steps.get(number)
+    return {
+        "round": number,
+        "codes": {entry.site: entry.code for entry in entries},
+        "norms": {entry.site: entry.update_norm for entry in entries if entry.code == "ok"},
+        "results": sum(entry.code == "ok" for entry in entries),
+        "step": step["update_norm"] if step else None,
+        "seconds": step["seconds"] if step else None,
+        "sent": sum(entry.bytes_sent for entry in entries),
+        "received": sum(entry.bytes_received for entry in entries),
+    }

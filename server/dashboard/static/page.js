@@ -1,0 +1,188 @@
+// Shows the study's state, asked for anew every two seconds. Names of sites come from elsewhere:
+// everything is put into the page as text, never as markup.
+
+import { lineChart, shape, styleOf } from "/chart.js";
+
+const PAUSE_MS = 2000;
+const $ = (id) => document.getElementById(id);
+let tag = "", state = null, fresh = Date.now();
+
+function element(name, content = "", attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = content;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(3)).toString());
+const seconds = (value) => (value === null ? "–" : value < 100 ? value.toFixed(1) : Math.round(value).toString());
+const clock = (time) => new Date(time * 1000).toLocaleTimeString();
+
+function bytes(value) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) { value /= 1000; unit += 1; }
+  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+function meaning(code) {
+  return code === "ok" ? "answered" : `${code}: ${state.meanings[code] ?? "unknown code"}`;
+}
+
+function showHead() {
+  const { study, status } = state;
+  document.title = `${status.done}/${study.rounds} ${study.name} – fedscan`;
+  $("name").textContent = study.name;
+  const privacy = study.private
+    ? `at most epsilon ${number(study.epsilon)} at delta ${study.delta} for each data set`
+    : "NOT private: for comparison only";
+  $("terms").textContent =
+    `Trains ${study.subset}, ${privacy}, ${study.strategy}, updates as ${study.form}, ` +
+    `${study.needed} usable results needed in a round.`;
+  $("bar").max = study.rounds;
+  $("bar").value = status.done;
+  $("done").textContent = `${status.done} of ${study.rounds}`;
+  const words = {
+    waiting: "Waiting for sites", "warming up": "Warming up", finished: "Finished: the generator is saved",
+    training: `Training round ${Math.min(status.done + 1, study.rounds)} of ${study.rounds}`,
+    stopped: `Stopped: ${status.reason}`,
+  };
+  const text = words[status.state];
+  // Only a change is announced by a screen reader.
+  if ($("status").textContent !== text) $("status").textContent = text;
+  $("status").className = `status ${{ stopped: "bad", finished: "good" }[status.state] ?? ""}`;
+}
+
+function showTiles() {
+  const { rounds, sites } = state, last = rounds.at(-1);
+  const total = (key) => rounds.reduce((sum, one) => sum + one[key], 0);
+  const tiles = [
+    ["Sites known", sites.length],
+    ["Usable results, last round", last ? `${last.results} of ${Object.keys(last.codes).length}` : "–"],
+    ["Model's last step", last ? number(last.step) : "–"],
+    ["Seconds, last round", last ? seconds(last.seconds) : "–"],
+    ["Bytes, last round", last ? bytes(last.sent + last.received) : "–"],
+    ["Bytes so far", bytes(total("sent") + total("received"))],
+  ];
+  $("tiles").replaceChildren(...tiles.map(([name, value]) => {
+    const tile = element("div", "", { class: "tile" });
+    tile.append(element("dt", name), element("dd", value));
+    return tile;
+  }));
+}
+
+function row(head, cells, headClass = "") {
+  const made = element("tr");
+  made.append(element("th", head, { scope: "row", class: headClass }));
+  for (const [content, style = ""] of cells) made.append(element("td", content, style ? { class: style } : {}));
+  return made;
+}
+
+function showSites() {
+  const { study, sites } = state;
+  $("sites").tBodies[0].replaceChildren(...sites.map((site) => row(site.name, [
+    [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
+    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [number(site.cosine)],
+    [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
+    [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
+  ], "left")));
+  $("privacy-note").textContent = study.private
+    ? "What the study's terms imply for the rounds that a site was asked, unless it refused. " +
+      "A site's own ledger may show less, because it may add more noise, or more, if other studies used the same data."
+    : "This study trains without privacy.";
+}
+
+function showRounds() {
+  $("rounds").tBodies[0].replaceChildren(...[...state.rounds].reverse().map((one) => {
+    const refused = Object.entries(one.codes).filter(([, code]) => code !== "ok");
+    return row(one.round, [
+      [one.results], [refused.map(([site, code]) => `${site}: ${code}`).join(", ") || "none", refused.length ? "left wrap bad-text" : "left"],
+      [number(one.step)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
+    ]);
+  }));
+}
+
+function showNorms() {
+  const series = new Map(state.sites.map((site) => [site.name, state.rounds.filter((one) => site.name in one.norms).map((one) => [one.round, one.norms[site.name]])]));
+  $("legend").replaceChildren(...[...series.keys()].map((name, index) => {
+    const entry = element("li"), mark = shape("svg", { viewBox: "0 0 22 10", "aria-hidden": "true" });
+    mark.append(shape("line", { x1: 0, x2: 22, y1: 5, y2: 5, "stroke-width": 3, ...styleOf(index) }));
+    entry.append(mark, name);
+    return entry;
+  }));
+  const last = state.rounds.at(-1);
+  if (!last) return $("norms").replaceChildren(element("p", "No round is finished yet.", { class: "soft" }));
+  const said = Object.entries(last.norms).map(([name, norm]) => `${name} ${number(norm)}`).join(", ");
+  const label = `Update norms over ${state.rounds.length} rounds; in round ${last.round}: ${said || "none"}.`;
+  $("norms").replaceChildren(lineChart(series, { label, last: Math.max(2, last.round), format: number }));
+}
+
+function showImages() {
+  const { previews, prompts } = state, pick = $("pick");
+  $("no-images").hidden = previews.length > 0;
+  $("images").hidden = previews.length === 0;
+  if (!previews.length) return;
+  pick.max = previews.length - 1;
+  if ($("follow").checked) pick.value = previews.length - 1;
+  const round = previews[Math.min(Number(pick.value), previews.length - 1)];
+  $("picked").textContent = round;
+  pick.setAttribute("aria-valuetext", `round ${round}`);
+  const address = `/previews/${round}.png`;
+  if ($("image").getAttribute("src") !== address) $("image").src = address;
+  $("image").alt = `Synthetic images after round ${round}, from top to bottom: ${prompts.join("; ")}`;
+}
+
+function sentence(event) {
+  switch (event.event) {
+    case "SitesConnected": return `${event.sites} sites are connected; rounds ${event.first_round} to ${event.rounds} follow`;
+    case "StatisticsReceived": return `Statistics for the warm-up: ${meaning(event.code)}`;
+    case "WarmedUp": return `The base was moved towards the means of ${event.groups} groups`;
+    case "RoundStarted": return `Round ${event.round} of ${event.rounds}: ${event.sites} sites are asked`;
+    case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
+    case "RoundFinished": return `Round ${event.round} is combined from ${event.results} results and saved`;
+    case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;
+    case "GeneratorSaved": return `The generator is saved in ${event.folder}`;
+    case "StudyStopped": return `The study stopped (${event.code}): ${event.reason}`;
+    default: return event.event;
+  }
+}
+
+function showEvents() {
+  $("events").replaceChildren(...[...state.events].reverse().map((event) => {
+    const entry = element("li"), time = element("time", clock(event.time));
+    time.dateTime = new Date(event.time * 1000).toISOString();
+    entry.append(time, element("span", sentence(event)));
+    return entry;
+  }));
+}
+
+function show() {
+  for (const part of [showHead, showTiles, showSites, showImages, showNorms, showRounds, showEvents]) part();
+}
+
+async function refresh() {
+  try {
+    const response = await fetch("/state.json", { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
+    if (response.status !== 304) {
+      const content = await response.json();
+      if (!response.ok) throw new Error(content.detail);
+      tag = response.headers.get("ETag") ?? "";
+      state = content;
+      show();
+    }
+    fresh = Date.now();
+    $("offline").hidden = true;
+  } catch (failure) {
+    const why = failure instanceof TypeError ? "The dashboard's server does not answer" : failure.message;
+    $("offline").textContent = `${why}. What you see is of ${new Date(fresh).toLocaleTimeString()}.`;
+    $("offline").hidden = false;
+  }
+  setTimeout(refresh, PAUSE_MS);
+}
+
+$("pick").addEventListener("input", () => {
+  $("follow").checked = Number($("pick").value) === state.previews.length - 1;
+  showImages();
+});
+$("follow").addEventListener("change", () => state && showImages());
+refresh();

@@ -1,0 +1,91 @@
+"""Sample images of the model in training, as PNG files that say they are synthetic."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..model.generator import Generator
+from ..model.marking import png_text, stack, strip
+from ..model.sampling import sample
+from .checkpoint import FederationState
+
+#: Share of a run's time that may go into drawing; slow drawings leave rounds out.
+_SHARE = 0.05
+_PER_PROMPT = 4
+_NAME = re.compile(r"round-([0-9]{6})\.png")
+_log = logging.getLogger(__name__)
+
+
+class Previews:
+    """Draws the same prompts from the same noise after rounds, so that the eye can compare.
+
+    Args:
+        folder: Where the PNG files go.
+        prompts: Captions to draw; none draws nothing.
+        generator: The generator in training.
+        load: Puts a state's tensors into the generator.
+        seed: Seed of the noise.
+        clock: Returns seconds from any moment on.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        prompts: Sequence[str],
+        generator: Generator,
+        load: Callable[[FederationState], None],
+        seed: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._prompts = list(prompts)
+        self._generator = generator
+        self._load = load
+        self._seed = seed
+        self._clock = clock
+        self._next = -float("inf")
+
+    def __call__(self, state: FederationState, last: bool) -> None:
+        """Draw, unless drawing takes too much of the time; always after the last round."""
+        started = self._clock()
+        if not self._prompts or (started < self._next and not last):
+            return
+        self._load(state)
+        try:
+            self._draw(state.round)
+        except OSError as failure:
+            # A full disk must not end a training that is paid for.
+            _log.warning("No sample images of round %d: %s", state.round, failure.strerror)
+        taken = self._clock() - started
+        self._next = started + taken / _SHARE
+
+    def _draw(self, number: int) -> None:
+        captions = [prompt for prompt in self._prompts for _ in range(_PER_PROMPT)]
+        images = sample(self._generator, captions, seed=self._seed)
+        label = f"round {number}"
+        strips = [
+            (prompt, strip(images[row * _PER_PROMPT :][:_PER_PROMPT], label=label, synthetic=True))
+            for row, prompt in enumerate(self._prompts)
+        ]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # A reader never finds half a picture: it has another name until it is whole.
+        unfinished = self._folder / f".round-{number:06d}.tmp"
+        texts = {"Description": f"Samples after round {number}", "Seed": str(self._seed)}
+        stack(strips).save(unfinished, "PNG", pnginfo=png_text(texts, synthetic=True))
+        unfinished.replace(preview_file(self._folder, number))
+
+
+def preview_file(folder: Path, number: int) -> Path:
+    """Return where the images after a round are."""
+    return folder / f"round-{number:06d}.png"
+
+
+def preview_rounds(folder: Path) -> list[int]:
+    """Return the rounds of which there are images, ascending."""
+    matches = [_NAME.fullmatch(path.name) for path in folder.glob("round-*.png")]
+    return sorted(int(match[1]) for match in matches if match)
