@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output, status
+from .dashboard import EPILOG as _DASHBOARD_EPILOG
+from .dashboard import dashboard
 from .options import ConfigOption, SetOption, study_from
 
 _EPILOG = """\
@@ -40,6 +42,9 @@ group = typer.Typer(
     rich_markup_mode="markdown",
     epilog=_EPILOG,
 )
+
+
+group.command("dashboard", epilog=_DASHBOARD_EPILOG)(dashboard)
 
 
 def register(app: typer.Typer) -> None:

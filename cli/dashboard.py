@@ -25,7 +25,9 @@ def dashboard(
     study: Annotated[
         str, typer.Argument(help="Name of a study in HOME, or a folder with study.toml and run/.")
     ],
-    home: Annotated[Path, typer.Option(help="The coordinator's folder.")] = Path("coordinator"),
+    home: Annotated[
+        Path, typer.Option(help="The coordinator's folder.", envvar="FEDSCAN_COORDINATOR_HOME")
+    ] = Path("coordinator"),
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8765,
 ) -> None:
     """Show a study's sites, rounds, privacy, bytes and sample images in the browser.

@@ -50,6 +50,7 @@ def make_study(base: Path) -> Callable[..., Study]:
             "warm_up.images=16",
             "warm_up.steps=2",
             "federation.rounds=2",
+            "evaluation.preview_prompts=['chest X-ray, PA view']",
         ]
         return load_study(None, [*settings, *changes])
 
