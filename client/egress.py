@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import EgressError, ProtocolError
 from ..privacy.ledger.view import LedgerView
 from ..protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
+from ..wire import decode
 from .policy import SitePolicy, load_policy
 from .site import Site
 from .study_request import StudyTerms
@@ -32,7 +33,8 @@ class Release:
 
     Attributes:
         outline: Shape and type of each tensor, by name.
-        update: Whether the tensors are new values of the request's, whose change is limited.
+        update: Whether the tensors are new values of the request's, in the form of the study,
+            whose change is limited.
     """
 
     outline: Mapping[str, tuple[str, tuple[int, ...]]]
@@ -57,6 +59,7 @@ def check_release(
         EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
     """
     reply, policy = _read(records), load_policy(site.policy)
+    terms = StudyTerms.from_request(request)
     problems = []
     if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
         problems.append("it does not answer this request in this site's name")
@@ -64,14 +67,19 @@ def check_release(
     found = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
     if found != dict(release.outline):
         problems.append("its tensors are not those of the study")
-    elif not all(np.isfinite(array).all() for array in reply.tensors.values()):
-        problems.append("it holds numbers that are not finite")
+        stands_for: Tensors = {}
+    else:
+        # Judged by what the coordinator will make of it, in whatever form it travels.
+        form = terms.wire if release.update else "float32"
+        stands_for = decode(form, request.tensors, reply.tensors)
+        if not all(np.isfinite(array).all() for array in stands_for.values()):
+            problems.append("it holds numbers that are not finite")
     norm = None
     if release.update and not problems:
-        norm = _distance(request.tensors, reply.tensors)
+        norm = _distance(request.tensors, stands_for)
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
-    if StudyTerms.from_request(request).privacy.enabled and not _paid(site, request, reply):
+    if terms.privacy.enabled and not _paid(site, request, reply):
         problems.append("no step of the ledger has it for its result")
     if problems:
         raise EgressError(

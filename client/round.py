@@ -15,7 +15,7 @@ from ..privacy.ledger.entries import Complete
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
 from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
-from ..wire import encode
+from ..wire import encode, outline
 from .allowance import check_allowance
 from .egress import Release
 from .feedback import ErrorFeedback
@@ -63,13 +63,11 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
 
 def round_release(request: RoundRequest, site: Site) -> Release:
     """Return what the answer to a round may hold, from the site's own base and the terms."""
-    trainable = StudyTerms.from_request(request).trainable
-    start = Start(tensors_digest(request.start), request.start) if request.start else None
-    parameters = open_generator(site.base, trainable, site.device, start).parameters
-    return Release(
-        outline={name: ("float32", tuple(value.shape)) for name, value in parameters.items()},
-        update=True,
-    )
+    terms = StudyTerms.from_request(request)
+    start = find_start(request, site.starts)
+    parameters = open_generator(site.base, terms.trainable, site.device, start).parameters
+    model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
+    return Release(outline=outline(terms.wire, model), update=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -23,6 +23,11 @@ _SUBSETS = {
     "lora": "small additions (low-rank updates) to the attention layers of the image generator",
     "all": "all layers of the image generator",
 }
+_FORMS = {
+    "float32": "exactly",
+    "bfloat16": "rounded to 8 significant bits",
+    "int8": "rounded to 8 bits",
+}
 _BURNED_IN = {
     "refuse_marked": "images marked as having text in their pixels",
     "refuse_likely": "images that have or are likely to have text in their pixels",
@@ -119,8 +124,8 @@ def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> st
     names = sorted(opened.parameters)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
-        f"{names[-1]}), none of which may move further than {policy.max_update_norm:g} in all, "
-        "and short codes for errors."
+        f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "
+        f"{policy.max_update_norm:g} in all, and short codes for errors."
     )
     if terms.privacy.enabled and terms.privacy.statistics_share:
         text += " Once before: noised coarse mean images of groups of patients."
