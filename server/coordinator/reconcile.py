@@ -78,7 +78,7 @@ class Reconciler:
             self._follow(folder, unfinished)
         current = {folder.state.run for folder in folders if folder.state.phase == "running"}
         # A run of which nothing is on disk: the coordinator died before it could note it.
-        for number in self._control.unfinished_runs() - current:
+        for number in unfinished - current:
             self._control.stop_run(number)
         self._first = False
 
