@@ -1,4 +1,4 @@
-"""Keep pydicom and its codecs silent: their warnings quote header values."""
+"""Keep the DICOM libraries silent: their warnings quote header values, queries and UIDs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 from pydicom.config import disable_value_validation
 
-_LOGGERS = ("pydicom", "pylibjpeg", "openjpeg", "libjpeg", "rle")
+_LOGGERS = (
+    "pydicom", "pylibjpeg", "openjpeg", "libjpeg", "rle",
+    "dicomweb_client", "pynetdicom", "urllib3",
+)  # fmt: skip
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What may be wrong with a machine, a connection or a certificate, and what mends it."""
