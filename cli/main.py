@@ -10,6 +10,7 @@ from .. import __version__
 from . import (
     config,
     coordinator,
+    doctor,
     environment,
     evaluate,
     generate,
@@ -57,6 +58,7 @@ for _module in (
     pretrain,
     coordinator,
     site,
+    doctor,
     ledger,
     config,
 ):

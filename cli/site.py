@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import ConfigurationError, NotApprovedError, ProtocolError
+from . import site_data
 from .console import output, status
 from .group import FedscanGroup
 
@@ -53,6 +54,7 @@ app = typer.Typer(
 
 def register(parent: typer.Typer) -> None:
     """Add the commands to the application."""
+    site_data.register(app)
     parent.add_typer(app)
 
 
@@ -96,27 +98,6 @@ def join(
     content = Welcome.from_json(welcome.read_bytes())
     take_in(SiteHome.open(home), content)
     output().print(Text(f"The site connects to {content.coordinator}."))
-
-
-@app.command("add-data")
-def add_data(
-    name: Annotated[str, typer.Argument(help="What the data set is called here.")],
-    folder: Annotated[Path, typer.Option(help="Its folder of DICOM files, any nesting.")],
-    home: Home = _HERE,
-) -> None:
-    """Add a data set. It is only read; nothing is trained on it before a study is approved.
-
-    A data set has one privacy ledger for its whole life, so a patient belongs to one data set
-    only.
-    """
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import DataSet, Registry
-
-    site = SiteHome.open(home)
-    entry = DataSet(name=name, folder=str(folder))
-    Registry(site).add(entry)
-    site.log.append("data-added", data=name, kind=entry.kind)
-    output().print(Text(f"The data set {name} is added. `fedscan index {folder}` looks into it."))
 
 
 @app.command()

@@ -17,6 +17,9 @@ from .finding import DoubtError
 _LEAST_FREE, _LITTLE_FREE = 1 << 30, 10 << 30
 _LIBRARIES = ("flwr", "torch")
 
+#: Where a coordinator's proxy tells its members which versions it has.
+VERSIONS_PATH = "/v1/fleet/versions"
+
 
 def check_room(folder: Path) -> str:
     """Check that there is room on a folder's disk.

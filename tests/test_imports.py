@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "pki": set(),
     "supervision": set(),
     "audit": set(),
+    "diagnosis": {"pki"},
     "model": {"assets"},
     "privacy": set(),
     "phantoms": {"model"},
@@ -38,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
         "supervision",
         "audit",
         "wire",
+        "diagnosis",
     },
     "server": {
         "config",
@@ -50,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "supervision",
         "audit",
         "wire",
+        "diagnosis",
     },
     "evaluation": {"model"},
     "report": {"evaluation"},
@@ -76,6 +79,8 @@ RESERVED = {
     "typer": {"cli"},
     "opacus": {"privacy"},
     "dp_accounting": {"privacy"},
+    "dicomweb_client": {"client"},
+    "pynetdicom": {"client"},
 }
 
 

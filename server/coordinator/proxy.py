@@ -8,11 +8,14 @@ federation that is not revoked, and only with the node key that was enrolled wit
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...bundle import bundle_hash
+from ...diagnosis.machine import VERSIONS_PATH, installed_versions
 from .home import Home
 from .members import Member
 
@@ -83,6 +86,12 @@ http {{
             return 404;
         }}
 
+        # For `fedscan doctor` at a site; members only, as everything else here.
+        location = {versions_path} {{
+            default_type application/json;
+            return 200 '{versions}';
+        }}
+
         location ~ ^/v1/fleet/({calls})$ {{
             if ($request_method != POST) {{
                 return 405;
@@ -122,6 +131,8 @@ def proxy_configuration(home: Home, members: Sequence[Member]) -> str:
         authority=home.authority.certificate_file,
         revoked=home.authority.revocation_file,
         calls="|".join(_CALLS),
+        versions_path=VERSIONS_PATH,
+        versions=json.dumps({**installed_versions(), "bundle": bundle_hash()}),
         superlink=addresses.superlink,
     )
 

@@ -13,7 +13,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
-
 from orthanc import Orthanc, orthanc, require_orthanc
 
 

@@ -1,0 +1,204 @@
+"""``fedscan site add-data``, ``refresh`` and ``receive``: where a data set's scans come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from ..errors import ConfigurationError
+from .console import output, status
+from .progress import progress
+
+if TYPE_CHECKING:
+    from ..client.daemon.home import SiteHome
+    from ..client.daemon.registry import DataSet
+    from ..client.sources.mirror import MirrorReport
+
+_ADD_EPILOG = """\
+Examples:
+
+- `fedscan site add-data chest --folder /data/chest`
+
+- `fedscan site add-data heads --dicomweb https://pacs.example.org/dicom-web
+--query ModalitiesInStudy=CT --query StudyDate=20200101- --modality CT --credentials pacs.txt`
+
+- `fedscan site add-data films --receive FEDSCAN@127.0.0.1:11112 --sender PACS1`
+"""
+
+Home = Annotated[
+    Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
+]
+_HERE = Path("site")
+_SECONDS_BETWEEN_LINES = 10.0
+_Name = Annotated[str, typer.Argument(help="Name of the data set.", metavar="NAME")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to those of a site."""
+    app.command("add-data", epilog=_ADD_EPILOG)(add_data)
+    app.command("refresh", epilog="Example: `fedscan site refresh heads`")(refresh)
+    app.command("receive", epilog="Example: `fedscan site receive films`")(receive)
+
+
+def add_data(
+    name: Annotated[str, typer.Argument(help="What the data set is called here.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Its folder of DICOM files, any nesting.")
+    ] = None,
+    dicomweb: Annotated[
+        str, typer.Option(help="Root of a DICOMweb service to mirror it from.", metavar="URL")
+    ] = "",
+    query: Annotated[
+        list[str] | None,
+        typer.Option(help="What studies must match, by DICOM keyword.", metavar="KEYWORD=VALUE"),
+    ] = None,
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(help="Modality of the series to mirror (SEG for masks). Repeatable."),
+    ] = None,
+    authority: Annotated[
+        Path | None,
+        typer.Option(help="File with the service's certificate authority.", metavar="FILE"),
+    ] = None,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with `user:password` or a bearer token on one line.", metavar="FILE"
+        ),
+    ] = None,
+    receive: Annotated[
+        str,
+        typer.Option(
+            help="Receive it by C-STORE at this AE title and address.", metavar="TITLE@HOST:PORT"
+        ),
+    ] = "",
+    sender: Annotated[
+        list[str] | None, typer.Option(help="AE title that may send. Repeatable.")
+    ] = None,
+    home: Home = _HERE,
+) -> None:
+    """Add a data set: a folder, a DICOMweb service to mirror, or a C-STORE receiver.
+
+    The source is only read; nothing is trained on it before a study is approved. A data set has
+    one privacy ledger for its whole life, so a patient belongs to one data set only.
+    """
+    from ..client.daemon.home import SiteHome
+    from ..client.daemon.registry import DataSet, Registry
+    from ..client.sources.refresh import dicomweb_source, store_source
+
+    if sum(map(bool, (folder, dicomweb, receive))) != 1:
+        raise ConfigurationError(
+            "A data set comes from one place.", hint="Give --folder, --dicomweb or --receive."
+        )
+    site = SiteHome.open(home)
+    entry = DataSet(
+        name=name,
+        kind="dicomweb" if dicomweb else "cstore" if receive else "folder",
+        folder=str(folder or site.state(name) / "mirror" / "images"),
+        url=dicomweb or receive,
+        query=dict(map(_condition, query or ())),
+        modalities=tuple(modality or ()),
+        authority=str(authority.resolve()) if authority else "",
+        credentials=str(credentials.resolve()) if credentials else "",
+        senders=tuple(sender or ()),
+    )
+    # Before anything is kept: the address, the titles, and whether the service answers at all.
+    if entry.kind == "dicomweb":
+        from ..client.sources.pacs import Pacs
+
+        with Pacs(dicomweb_source(entry)) as pacs:
+            next(pacs.studies(), None)
+    elif entry.kind == "cstore":
+        store_source(entry)
+    if entry.kind != "folder":
+        Path(entry.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    Registry(site).add(entry)
+    site.log.append("data-added", data=name, kind=entry.kind)
+    if entry.kind == "dicomweb":
+        _refresh(site, entry)
+    console = output()
+    console.print(
+        Text(f"The data set {name} is added. `fedscan index {entry.folder}` looks into it.")
+    )
+    if entry.kind == "cstore":
+        console.print(
+            Text(f"`fedscan site receive {name}` receives; `refresh {name}` takes it in.")
+        )
+
+
+def refresh(name: _Name, home: Home = _HERE) -> None:
+    """Fetch what is new at the source, and remove what is gone there. Not between two rounds.
+
+    Scans that changed are other data for the privacy ledger: a round that is repeated on them is
+    paid for again. It can be killed at any moment and goes on where it was.
+    """
+    from ..client.daemon.home import SiteHome
+    from ..client.daemon.registry import Registry
+
+    site = SiteHome.open(home)
+    _refresh(site, Registry(site).get(name))
+
+
+def receive(name: _Name, home: Home = _HERE) -> None:
+    """Receive a data set's scans by C-STORE until stopped (Ctrl-C or SIGTERM).
+
+    What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
+    """
+    from ..client.daemon.home import SiteHome
+    from ..client.daemon.registry import Registry
+    from ..client.sources.receiver import receiver
+    from ..client.sources.refresh import store_source
+    from ..supervision.service import asked_to_stop
+
+    entry = Registry(SiteHome.open(home)).get(name)
+    if entry.kind != "cstore":
+        raise ConfigurationError(
+            f"The data set {name} is not received by C-STORE.",
+            hint="`fedscan site add-data NAME --receive TITLE@HOST:PORT --sender TITLE` adds one.",
+        )
+    source, counts = store_source(entry), [0]
+    console = status()
+    with (
+        asked_to_stop() as stop,
+        receiver(source, Path(entry.folder).parent, lambda count: counts.append(count)) as port,
+    ):
+        senders = ", ".join(source.senders)
+        console.print(Text(f"{source.title} at {source.host}:{port} receives from {senders}."))
+        while not stop.wait(_SECONDS_BETWEEN_LINES):
+            if len(counts) > 1:
+                console.print(Text(f"{counts[-1]} instances received."))
+                del counts[:-1]
+    console.print(Text(f"Stopped; {counts[-1]} instances were received."))
+
+
+def _refresh(site: SiteHome, entry: DataSet) -> None:
+    from ..client.sources.refresh import refresh as bring_up_to_date
+
+    with progress() as report:
+        done = bring_up_to_date(entry, report=report)
+    console = output()
+    if done is None:
+        console.print(Text(f"The data set {entry.name} is a folder: there is nothing to fetch."))
+        return
+    site.log.append("data-refreshed", data=entry.name, fetched=done.fetched, removed=done.removed)
+    console.print(Text(_sentence(done)))
+
+
+def _sentence(done: MirrorReport) -> str:
+    text = (
+        f"{done.instances} instances of {done.studies} studies: {done.fetched} new or changed, "
+        f"{done.removed} removed"
+    )
+    return f"{text}, {done.failed} could not be fetched." if done.failed else f"{text}."
+
+
+def _condition(text: str) -> tuple[str, str]:
+    keyword, sign, value = text.partition("=")
+    if not sign or not keyword:
+        raise ConfigurationError(
+            "A --query is not of the form KEYWORD=VALUE.", hint="For example StudyDate=20200101-."
+        )
+    return keyword, value

@@ -1,0 +1,217 @@
+"""What may keep a site from taking part, found before a study is: ``fedscan doctor --site``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..audit import verify
+from ..bundle import bundle_hash
+from ..diagnosis.certificates import check_certificate, check_secret
+from ..diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ..diagnosis.machine import (
+    VERSIONS_PATH,
+    check_proxies,
+    check_room,
+    compare_versions,
+    installed_versions,
+)
+from ..diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from ..errors import ConfigurationError, DataError
+from ..model.storage import shipped_base
+from ..privacy.accounting import epsilon
+from ..privacy.ledger.view import LedgerView
+from .daemon.connection import Address, check_connection, client_context
+from .daemon.home import SiteHome
+from .daemon.registry import DataSet, Registry
+from .files import list_files
+from .policy import load_policy
+from .scan_index import index_files
+from .settings import DataSettings
+from .sources.pacs import Pacs
+from .sources.refresh import dicomweb_source, store_source
+
+_RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
+_JOIN = "`fedscan site join WELCOME` sets it."
+#: So many files say whether a folder is what it should be.
+_LOOKED_AT = 40
+
+
+def examine_site(folder: Path) -> Iterator[Finding]:
+    """Look at everything that a site needs, one finding at a time.
+
+    Nothing is changed, nothing is spent, and no finding holds a name, identifier or header value.
+
+    Raises:
+        ConfigurationError: If there is no site in the folder.
+    """
+    home = SiteHome.open(folder)
+    yield examine("settings", lambda: _settings(home))
+    yield from _certificates(home)
+    yield from _connection(home)
+    yield examine("room", lambda: check_room(home.folder))
+    yield examine("base", lambda: _base(home))
+    yield examine("policy", lambda: _policy(home))
+    yield examine("audit log", lambda: _audit(home))
+    yield from _data(home)
+
+
+def _settings(home: SiteHome) -> str:
+    settings = home.settings()
+    if not settings.coordinator:
+        raise ConfigurationError("The site has no coordinator yet.", hint=_JOIN)
+    return f"Site {settings.name} belongs to {settings.coordinator}."
+
+
+def _certificates(home: SiteHome) -> Iterator[Finding]:
+    for name, path in (("authority", home.authority), ("certificate", home.certificate)):
+        yield examine(name, lambda path=path: check_certificate(path, home.authority, renew=_RENEW))
+    for name, path in (("TLS key", home.tls_key), ("node key", home.node_key)):
+        yield examine(name, lambda path=path: check_secret(path))
+
+
+def _connection(home: SiteHome) -> Iterator[Finding]:
+    """Each step only where the one before it succeeded: the first that fails is the cause."""
+    found = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
+    if found.state == "problem":
+        yield found
+        return
+    address = Address.parse(home.settings().coordinator)
+    host, port = address.host, address.port
+    yield examine("proxies", lambda: check_proxies(host))
+    answers: list[Answer] = []
+
+    def trusted() -> str:
+        answers.append(ask(host, port, client_context(home), VERSIONS_PATH))
+        return f"{address} speaks TLS with a certificate of this federation's authority."
+
+    def accepted() -> str:
+        check_connection(home)
+        return "The coordinator accepts this site's certificate and node key."
+
+    for check, look in (
+        ("name", lambda: resolve(host, port)),
+        ("port", lambda: reach(host, port)),
+        ("TLS", trusted),
+        ("clock", lambda: compare_clocks(answers[0])),
+        ("membership", accepted),
+        ("versions", lambda: _versions(answers[0])),
+    ):
+        finding = examine(check, look)
+        yield finding
+        if finding.state == "problem":
+            return
+
+
+def _versions(answer: Answer) -> str:
+    own = {**installed_versions(), "bundle": bundle_hash()}
+    if answer.status != 200:
+        raise NotApplicableError("The coordinator does not tell its versions.")
+    try:
+        theirs = {str(name): str(value) for name, value in json.loads(answer.content).items()}
+    except (ValueError, AttributeError):
+        raise NotApplicableError("The coordinator does not tell its versions.") from None
+    return compare_versions(own, theirs)
+
+
+def _base(home: SiteHome) -> str:
+    named = home.settings().base
+    folder = Path(named) if named else shipped_base()
+    if not (folder / "model_index.json").is_file():
+        raise ConfigurationError(
+            f"There is no generator in {folder}, which site.toml names as base.",
+            hint="Copy the study's base there, or leave the setting empty.",
+        )
+    return f"The base is {folder if named else 'the one that ships with fedscan'}."
+
+
+def _policy(home: SiteHome) -> str:
+    policy = load_policy(home.policy)
+    for path in sorted(home.folder.glob("data/*/policy.toml")):
+        load_policy(path)
+    if policy.allow_non_private:
+        raise DoubtError(
+            "The policy allows training without privacy.",
+            hint="Set allow_non_private = false, unless no data here needs protection.",
+        )
+    return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
+
+
+def _audit(home: SiteHome) -> str:
+    if not home.audit.exists():
+        raise NotApplicableError("Nothing was put on record yet.")
+    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
+
+
+def _data(home: SiteHome) -> Iterator[Finding]:
+    listed = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
+    if listed.state == "problem":
+        yield listed
+        return
+    entries = Registry(home).data_sets()
+    if not entries:
+        yield examine("data", _no_data)
+    for name, entry in sorted(entries.items()):
+        if entry.kind != "folder":
+            yield examine(f"source of {name}", lambda entry=entry: _source(entry))
+        yield examine(f"data {name}", lambda entry=entry: _scans(entry))
+        yield examine(f"ledger of {name}", lambda name=name: _ledger(home, name))
+
+
+def _no_data() -> str:
+    raise DoubtError("The site has no data set.", hint="`fedscan site add-data` adds one.")
+
+
+def _source(entry: DataSet) -> str:
+    if entry.kind == "cstore":
+        source = store_source(entry)
+        return f"Scans are received at {source.host}:{source.port} by `fedscan site receive`."
+    source = dicomweb_source(entry)
+    with Pacs(source) as pacs:
+        if next(pacs.studies(), None) is None:
+            raise DataError(
+                "The PACS has no study that matches.", hint="Look at the query in data.toml."
+            )
+    if source.is_readable_on_the_way:
+        raise DoubtError(
+            f"The PACS at {source.host} answers, but without encryption.",
+            hint="Scans and credentials can be read on the way: use https.",
+        )
+    return f"The PACS at {source.host} answers and has studies that match."
+
+
+def _scans(entry: DataSet) -> str:
+    folder = Path(entry.folder)
+    files = list_files(folder)
+    if not files:
+        raise DataError(
+            f"There is no file in {folder}.",
+            hint="`fedscan site refresh` fetches scans; a mounted folder may be unmounted.",
+        )
+    step = max(1, len(files) // _LOOKED_AT)
+    some = files[::step][:_LOOKED_AT]
+    index = index_files(folder, some, DataSettings())
+    if not index.patients:
+        reason, count = index.set_aside.most_common(1)[0]
+        raise DataError(
+            f"None of {len(some)} files looked at in {folder} can be used; {count} of them: "
+            f"{reason.value}.",
+            hint=f"`fedscan index {folder}` counts all reasons.",
+        )
+    return f"{len(files)} files; of {len(some)} looked at, some can be trained on."
+
+
+def _ledger(home: SiteHome, name: str) -> str:
+    folder = home.state(name) / "ledger"
+    if not folder.is_dir():
+        raise NotApplicableError("Nothing was spent yet.")
+    view, policy = LedgerView.read(folder), load_policy(home.policy_of(name))
+    spent = epsilon(view.book.mechanisms(), policy.delta)
+    said = f"epsilon {spent:.3g} of {policy.epsilon_ceiling:g} is spent"
+    if spent >= 0.9 * policy.epsilon_ceiling:
+        raise DoubtError(
+            f"The ledger is intact; {said}.",
+            hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",
+        )
+    return f"The ledger is intact; {said}. Head {view.head}."

@@ -1,0 +1,146 @@
+"""What may keep a coordinator from working: ``fedscan doctor --coordinator``."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...audit.log import verify
+from ...config.study import load_study
+from ...diagnosis.certificates import check_certificate, check_secret
+from ...diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ...diagnosis.machine import check_proxies, check_room, installed_versions
+from ...diagnosis.network import ask, reach, resolve
+from ...errors import ConfigurationError, FederationError
+from ...supervision.service import is_running
+from .home import Home
+
+_RENEW_OWN = "`fedscan coordinator start` renews it by itself; start it anew."
+_RENEW_AUTHORITY = "Make a new federation in time: every site must join with the new authority."
+_RENEW_SITE = "Ask the site for its request.json and run `fedscan coordinator enrol` again."
+_PROGRAMS = {"nginx": "Install it (Debian: nginx-light).", "flower-superlink": "Install flwr."}
+
+
+def examine_coordinator(folder: Path) -> Iterator[Finding]:
+    """Look at everything that a coordinator needs, one finding at a time; nothing is changed.
+
+    Raises:
+        ConfigurationError: If the folder is not a coordinator's.
+    """
+    home = Home(folder.resolve())
+    addresses = home.addresses
+    host, port = addresses.host, addresses.port
+    authority = home.authority.certificate_file
+    for name, hint in _PROGRAMS.items():
+        yield examine(name, lambda name=name, hint=hint: _program(name, hint))
+    yield examine("room", lambda: check_room(home.root))
+    yield examine("proxies", lambda: check_proxies(host))
+    yield examine(
+        "authority", lambda: check_certificate(authority, authority, renew=_RENEW_AUTHORITY)
+    )
+    for name, path in (
+        ("certificate", home.server / "server.crt"),
+        ("SuperLink's certificate", home.superlink / "superlink.crt"),
+    ):
+        yield examine(name, lambda p=path: check_certificate(p, authority, renew=_RENEW_OWN))
+    for path in (
+        home.root / "ca" / "ca.key",
+        home.server / "server.key",
+        home.superlink / "superlink.key",
+        home.record_key,
+    ):
+        yield examine(path.name, lambda path=path: check_secret(path))
+    for path in sorted(home.sites.glob("*/client.crt")):
+        yield examine(
+            f"site {path.parent.name}",
+            lambda path=path: check_certificate(path, authority, renew=_RENEW_SITE),
+        )
+    yield examine("audit log", lambda: _audit(home))
+    yield examine("SuperLink's state", lambda: _state(home))
+    for path in sorted(home.studies.glob("*/study.toml")):
+        yield examine(f"study {path.parent.name}", lambda path=path: _study(path))
+    yield examine("versions", _versions)
+    yield from _service(home, host, port)
+
+
+def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
+    """Each step only where the one before it succeeded."""
+
+    def encrypted() -> str:
+        context = ssl.create_default_context(cafile=str(home.authority.certificate_file))
+        status = ask(host, port, context, "/").status
+        # Only members may ask; that this one is turned away as no member is how it should be.
+        if status != 400:
+            raise FederationError(
+                f"{host}:{port} answers a caller without certificate (status {status}).",
+                hint="Something else listens there, or the proxy's configuration was changed.",
+            )
+        return f"{host}:{port} has the right certificate and turns strangers away."
+
+    for check, look in (
+        ("name", lambda: resolve(host, port)),
+        ("service", lambda: _running(home)),
+        ("port", lambda: reach(host, port)),
+        ("TLS", encrypted),
+    ):
+        finding = examine(check, look)
+        yield finding
+        if finding.state != "ok":
+            return
+
+
+def _program(name: str, hint: str) -> str:
+    if shutil.which(name) is None and not Path("/usr/sbin", name).exists():
+        raise ConfigurationError(f"The program {name} is not installed.", hint=hint)
+    return f"{name} is installed."
+
+
+def _running(home: Home) -> str:
+    if not is_running(home.run):
+        raise DoubtError(
+            "The coordinator is not running.", hint="`fedscan coordinator start` starts it."
+        )
+    return "The coordinator is running."
+
+
+def _audit(home: Home) -> str:
+    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
+
+
+def _state(home: Home) -> str:
+    path = home.superlink / "state.db"
+    if not path.exists():
+        raise NotApplicableError("The SuperLink has not run yet.")
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        result = str(error)
+    if result != "ok":
+        raise FederationError(
+            "The SuperLink's state.db is damaged.",
+            hint="Stop the coordinator and move the file away: sites register anew, and studies "
+            "go on from their checkpoints with `fedscan coordinator resume`.",
+        )
+    return "The SuperLink's state is whole."
+
+
+def _study(path: Path) -> str:
+    study = load_study(path, [])
+    return f"study.toml is valid; {study.federation.rounds} rounds."
+
+
+def _versions() -> str:
+    found = installed_versions()
+    missing = [name for name, value in found.items() if value == "missing"]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} is not installed.", hint="Install fedscan again."
+        )
+    return f"{', '.join(f'{name} {value}' for name, value in found.items())}."
