@@ -30,6 +30,10 @@ class DataSet:
         folder: Folder of its DICOM files; for other kinds than ``folder`` they are fetched to it.
         url: Address of the DICOMweb service, or of the C-STORE receiver.
         query: What is asked of the service, by DICOM keyword.
+        modalities: Modalities of the series that are fetched; all if empty.
+        authority: File with the certificate authority of the service; the system's if empty.
+        credentials: File with what the service asks for; none if empty.
+        senders: AE titles that may send to the C-STORE receiver.
     """
 
     name: str
@@ -37,6 +41,10 @@ class DataSet:
     folder: str
     url: str = ""
     query: Mapping[str, str] = Setting(default_factory=dict)
+    modalities: tuple[str, ...] = ()
+    authority: str = ""
+    credentials: str = ""
+    senders: tuple[str, ...] = ()
 
 
 _ADAPTER = TypeAdapter(dict[str, DataSet])
