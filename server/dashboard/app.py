@@ -91,7 +91,13 @@ def dashboard_app(
 def serve(app: FastAPI, port: int) -> None:
     """Serve the application on loopback until the process is asked to end."""
     uvicorn.run(
-        app, host=LOOPBACK, port=port, log_level="warning", access_log=False, server_header=False
+        app,
+        host=LOOPBACK,
+        port=port,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
     )
 
 

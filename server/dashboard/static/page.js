@@ -87,8 +87,8 @@ function showSites() {
     [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
   ], "left")));
   $("privacy-note").textContent = study.private
-    ? "What the study's terms imply for the rounds that a site was asked, unless it refused. " +
-      "A site's own ledger may show less, because it may add more noise, or more, if other studies used the same data."
+    ? "This study's part, as its terms imply it: for the rounds that a site was asked, unless it refused " +
+      "before it paid. A site may add more noise and spend less. What other studies spent, only its own ledger tells."
     : "This study trains without privacy.";
 }
 

@@ -1,0 +1,165 @@
+"""The dashboard in a real browser, where one is installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fedscan.server.dashboard.app import dashboard_app
+from fedscan.server.dashboard.snapshot import StudyFolder
+from fedscan.server.events import StudyStopped
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+
+
+class Served:
+    """A dashboard on a free port of loopback, and what was asked of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[str] = []
+        self.before: Callable[[str], None] = lambda path: None
+        inner = dashboard_app(StudyFolder(folder), lambda: [0.5, 2.0, 3.0, 3.7, 4.2])
+
+        async def outer(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                self.before(scope["path"])
+                self.asked.append(scope["path"])
+            await inner(scope, receive, send)
+
+        self._server = uvicorn.Server(
+            uvicorn.Config(outer, host="127.0.0.1", port=0, ws="none", log_level="error")
+        )
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        deadline = time.monotonic() + 60
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@pytest.fixture
+def served(watched: Any) -> Iterator[Served]:
+    server = Served(watched.path)
+    yield server
+    server.stop()
+
+
+class Page(HTMLParser):
+    """What a page holds, as far as the tests ask."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def look(served: Served, tmp_path: Path, milliseconds: int = 3000) -> Page:
+    found = subprocess.run(
+        [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
+         f"--virtual-time-budget={milliseconds}", "--dump-dom",
+         f"http://127.0.0.1:{served.port}/"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    ).stdout  # fmt: skip
+    return Page(found)
+
+
+def test_the_page_shows_the_study(watched: Any, served: Served, tmp_path: Path) -> None:
+    watched.connect()
+    watched.round(1)
+    watched.round(2, {"north": "ok", "south": "timeout", "<b>west</b>": "ok"})
+    watched.picture(1)
+    watched.picture(2)
+    page = look(served, tmp_path)
+    assert "2/4 Head CT – fedscan" in page.text
+    assert "Training round 3 of 4" in page.text
+    assert "timeout: no answer in time" in page.text
+    assert "<b>west</b>" in page.text
+    assert not page.all("b")
+    assert "ε 3.00 of 8" in page.text
+    (image,) = page.all("img")
+    assert image["src"] == "/previews/2.png"
+    assert "Synthetic images after round 2" in str(image["alt"])
+    assert "/previews/2.png" in served.asked
+    assert len(page.all("polyline")) == 4
+
+
+def test_a_screen_reader_finds_names_for_everything(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    watched.round(1)
+    watched.picture(1)
+    page = look(served, tmp_path)
+    identifiers = {attributes.get("id") for _, attributes in page.elements}
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(head.get("scope") in ("col", "row") for head in page.all("th"))
+    assert all(chart.get("aria-label") for chart in page.all("svg") if chart.get("role") == "img")
+    labelled = {label.get("for") for label in page.all("label")}
+    assert {"bar", "pick"} <= labelled
+    for _, attributes in page.elements:
+        if named := attributes.get("aria-labelledby"):
+            assert named in identifiers
+        # Whatever can scroll can be reached by keyboard, and says what it is.
+        if attributes.get("tabindex") == "0":
+            assert attributes.get("aria-labelledby")
+    assert [1 for tag, _ in page.elements if tag == "h1"] == [1]
+    assert any(attributes.get("role") == "status" for _, attributes in page.elements)
+
+
+def test_the_page_follows_the_study(watched: Any, served: Served, tmp_path: Path) -> None:
+    def go_on(path: str) -> None:
+        # The page has its first state; the study goes on before it asks again.
+        if served.asked.count("/state.json") == 1 and path == "/state.json":
+            watched.round(2)
+            watched.events(StudyStopped(code="round-failed", reason="Round 3 has no results."))
+            served.before = lambda path: None
+
+    watched.round(1)
+    served.before = go_on
+    page = look(served, tmp_path, 9000)
+    assert "Stopped: Round 3 has no results." in page.text
+    assert "2/4 Head CT" in page.text
+
+
+def test_nothing_is_asked_beyond_the_page_itself(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    look(served, tmp_path)
+    known = {"/", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"}
+    assert set(served.asked) <= known
