@@ -14,17 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from flwr.app import Context, Error, Message
 from flwr.supernode.runtime import run_clientapp as process
 
 from ...errors import EgressError, FedscanError, NotApprovedError, ProtocolError
 from ...protocol import RoundReply
-from ..app import app
-from ..border import refuse
-from ..policy import SitePolicy, load_policy
 from .home import SiteHome
 from .supernode import HOME_VARIABLE, REFUSED
+
+# The app, torch and the policy are imported when they are needed: Flower gives this process up
+# if it does not say within a minute that it lives.
 
 _GB = 10**9
 
@@ -33,6 +32,11 @@ App = Callable[[Message, Context], Message]
 
 def load_app(fab_id: str, fab_version: str, fab_hash: str) -> App:
     """Return the installed app, or one that refuses where the node marked the run so."""
+    from ..app import app
+
+    # Without a policy the app itself refuses every request, and says so.
+    with contextlib.suppress(FedscanError):
+        limit(SiteHome.open(Path(os.environ[HOME_VARIABLE])))
     return _refusing if fab_id == REFUSED else app
 
 
@@ -51,10 +55,18 @@ def check_outgoing(message: Message) -> None:
         raise EgressError("What an app wants to send is not an answer.") from error
 
 
-def limit(policy: SitePolicy) -> None:
-    """Bound what this process may take of the machine."""
-    threads = policy.cpu_threads or os.cpu_count() or 1
-    torch.set_num_threads(min(threads, os.cpu_count() or 1))
+def limit(home: SiteHome) -> None:
+    """Bound what this process may take of the machine, as the site's policy says.
+
+    Raises:
+        ConfigurationError: If the policy cannot be read.
+    """
+    import torch
+
+    from ..policy import load_policy
+
+    policy, cores = load_policy(home.policy), os.cpu_count() or 1
+    torch.set_num_threads(min(policy.cpu_threads or cores, cores))
     if policy.memory_gb:
         size = int(policy.memory_gb * _GB)
         # Private memory that can be written to; maps of libraries and files do not count.
@@ -66,9 +78,6 @@ def main() -> None:
     from flwr.supernode.cli import flwr_clientapp
 
     sys.argv[0] = "flwr-clientapp"
-    # Without a policy the app itself refuses every request, and says so.
-    with contextlib.suppress(FedscanError):
-        limit(load_policy(SiteHome.open(Path(os.environ[HOME_VARIABLE])).policy))
     push = process.push_message
 
     def checked_push(client: Any, message: Message, context: Context) -> None:
@@ -82,6 +91,8 @@ def main() -> None:
 
 
 def _refusing(message: Message, context: Context) -> Message:
+    from ..border import refuse
+
     return refuse(
         message,
         context,
