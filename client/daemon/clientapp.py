@@ -20,7 +20,7 @@ from flwr.supernode.runtime import run_clientapp as process
 from ...errors import EgressError, FedscanError, NotApprovedError, ProtocolError
 from ...protocol import RoundReply
 from .home import SiteHome
-from .supernode import HOME_VARIABLE, REFUSED
+from .marks import HOME_VARIABLE, REFUSED
 
 # The app, torch and the policy are imported when they are needed: Flower gives this process up
 # if it does not say within a minute that it lives.

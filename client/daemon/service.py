@@ -19,8 +19,8 @@ from ..policy import SitePolicy, load_policy
 from .connection import Address, UnreachableError, check_connection, client_context
 from .forwarder import Forwarder
 from .home import SiteHome
+from .marks import HOME_VARIABLE
 from .status import StatusFile
-from .supernode import HOME_VARIABLE
 
 _TICK_S = 0.5
 _PAUSE_S = 2.0

@@ -24,15 +24,9 @@ from flwr.supercore.run import Run
 from flwr.supernode import start_client_internal as node
 
 from ... import __version__
-from ...bundle import NAME, PUBLISHER, build_bundle, bundle_hash
+from ...bundle import build_bundle, bundle_hash
 from .home import SiteHome
-
-#: Variable that names the site's home to the node and its apps.
-HOME_VARIABLE = "FEDSCAN_SITE_HOME"
-
-#: Takes the place of a run's app where its bundle was refused.
-REFUSED = f"{PUBLISHER}/refused"
-_OWN = f"{PUBLISHER}/{NAME}"
+from .marks import HOME_VARIABLE, OWN, REFUSED
 
 # Where these stand in what Flower's connection yields.
 _GET_RUN, _GET_FAB = 3, 4
@@ -51,7 +45,7 @@ def guarded_run(run: Run, home: SiteHome) -> Run:
         home.log.append("bundle-refused", run=run.run_id, hash=hash_text)
     return replace(
         run,
-        fab_id=_OWN if accepted else REFUSED,
+        fab_id=OWN if accepted else REFUSED,
         fab_version=__version__,
         fab_hash=bundle_hash(),
         override_config={},

@@ -1,0 +1,11 @@
+"""What the node and the processes of its apps tell each other."""
+
+from __future__ import annotations
+
+from ...bundle import NAME, PUBLISHER
+
+#: Variable that names the site's home.
+HOME_VARIABLE = "FEDSCAN_SITE_HOME"
+
+#: Stands for a run's app: the site's own, or none where its bundle was refused.
+OWN, REFUSED = f"{PUBLISHER}/{NAME}", f"{PUBLISHER}/refused"
