@@ -19,7 +19,6 @@ from ..diagnosis.machine import (
 )
 from ..diagnosis.network import Answer, ask, compare_clocks, reach, resolve
 from ..errors import ConfigurationError, DataError
-from ..model.storage import shipped_base
 from ..privacy.accounting import epsilon
 from ..privacy.ledger.view import LedgerView
 from .daemon.connection import Address, check_connection, client_context
@@ -116,6 +115,8 @@ def _versions(answer: Answer) -> str:
 
 
 def _base(home: SiteHome) -> str:
+    from ..model.storage import shipped_base  # slow to import, and not needed by the rest
+
     named = home.settings().base
     folder = Path(named) if named else shipped_base()
     if not (folder / "model_index.json").is_file():

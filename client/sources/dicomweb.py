@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
-from ..example_cache import Report
 from ..quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
-from .mirror import Mirror, MirrorReport
+from .mirror import Mirror, MirrorReport, Report
 from .pacs import Entry, NotRetrievedError, Pacs
 from .settings import DicomwebSource
 

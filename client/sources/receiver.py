@@ -16,10 +16,9 @@ from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 from pynetdicom.sop_class import Verification
 
 from ...errors import DataError, FederationError
-from ..example_cache import Report
 from ..quiet import quiet_pydicom
 from .instance import instance_of, new_file, place
-from .mirror import Mirror, MirrorReport
+from .mirror import Mirror, MirrorReport, Report
 from .settings import StoreSource
 
 #: Statuses of C-STORE (PS3.4, table B.2-1).

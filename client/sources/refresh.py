@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from ..dataset import no_report
-from ..example_cache import Report
 from .dicomweb import mirror_dicomweb
-from .mirror import MirrorReport
+from .mirror import MirrorReport, Report, no_report
 from .receiver import publish
 from .settings import DicomwebSource, StoreSource
 

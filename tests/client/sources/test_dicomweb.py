@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from fedscan.client.dataset import SiteDataset, no_report
+from fedscan.client.dataset import SiteDataset
 from fedscan.client.scan_index import index_folder
 from fedscan.client.settings import DataSettings
 from fedscan.client.sources.dicomweb import mirror_dicomweb
-from fedscan.client.sources.mirror import MirrorReport
+from fedscan.client.sources.mirror import Mirror, MirrorReport, no_report
 from fedscan.client.sources.settings import DicomwebSource
 from fedscan.client.summary import summarise
 from fedscan.errors import DataError
@@ -139,8 +139,8 @@ def test_nothing_that_matches_is_an_error_and_removes_nothing(pacs, tmp_path):
 _KILLED = """
 import sys
 from pathlib import Path
-from fedscan.client.dataset import no_report
 from fedscan.client.sources.dicomweb import mirror_dicomweb
+from fedscan.client.sources.mirror import no_report
 from fedscan.client.sources.settings import DicomwebSource
 mirror_dicomweb(DicomwebSource(url=sys.argv[1]), Path(sys.argv[2]), no_report)
 """
@@ -185,8 +185,6 @@ def test_a_lost_or_cut_file_and_a_lost_record_are_mended(pacs, tmp_path):
 
 
 def test_two_at_once_are_refused(pacs, tmp_path):
-    from fedscan.client.sources.mirror import Mirror
-
     with (
         Mirror.open(tmp_path / "mirror"),
         pytest.raises(DataError, match="Another process is bringing"),
