@@ -94,12 +94,13 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
         ("port", lambda: reach(host, port)),
         ("TLS", trusted),
         ("clock", lambda: compare_clocks(answers[0])),
-        ("membership", accepted),
         ("versions", lambda: _versions(answers[0])),
+        ("membership", accepted),
     ):
         finding = examine(check, look)
         yield finding
-        if finding.state == "problem":
+        # Another version does not keep the connection from being looked at further.
+        if finding.state == "problem" and check != "versions":
             return
 
 
