@@ -1,24 +1,14 @@
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-#: The folder under test.
-DEPLOY = Path(__file__).parents[2] / "deploy"
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture
 def deploy() -> Path:
-    return DEPLOY
-
-
-def tool(name: str) -> str:
-    """Return a tool's path, from the environment of the tests or the machine; else skip."""
-    own = Path(sys.executable).parent / name
-    path = str(own) if own.is_file() else shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed here")
-    return path
+    """The folder under test."""
+    return Path(__file__).parents[2] / "deploy"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import tool
+from deploy_tools import tool
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import tool
+from deploy_tools import tool
 from fedscan.server.coordinator.home import Addresses
 from fedscan.server.coordinator.proxy import configuration_file, proxy_configuration
 from fedscan.server.coordinator.setup import create_home

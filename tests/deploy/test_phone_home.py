@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import tool
+from deploy_tools import tool
 from fedscan.model.storage import shipped_base
 
 #: Generous: the machine may be busy, and the programs load PyTorch.

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import tool
+from deploy_tools import tool
 
 UNITS = ("fedscan-site", "fedscan-coordinator")
 
