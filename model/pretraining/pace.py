@@ -20,15 +20,17 @@ class Pace:
         self.seconds = seconds
         self.highest = highest
         self.warm_up_steps = warm_up_steps
+        #: Share of the time that had passed when the last step began.
+        self.done = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         start = time.monotonic()
         step = 0
         while True:
-            done = (time.monotonic() - start) / self.seconds
-            if done >= 1.0 and step > 0:
+            self.done = (time.monotonic() - start) / self.seconds
+            if self.done >= 1.0 and step > 0:
                 return
-            decay = 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+            decay = 0.5 * (1.0 + math.cos(math.pi * min(self.done, 1.0)))
             rise = min(1.0, (step + 1) / self.warm_up_steps)
             yield step, self.highest * rise * max(decay, 0.01)
             step += 1
