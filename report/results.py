@@ -142,6 +142,7 @@ class RunResults:
         sites: Who took part.
         rounds: Each site's part in each round.
         settings: All settings, by section.
+        warm_up_groups: Groups whose noised mean images the warm-up used; ``None`` without one.
         evaluation: What was measured, if anything was.
     """
 
@@ -155,6 +156,7 @@ class RunResults:
     sites: tuple[SiteReport, ...]
     rounds: tuple[SiteRound, ...]
     settings: dict[str, dict[str, Setting]]
+    warm_up_groups: int | None = None
     evaluation: EvaluationResult | None = None
 
     def to_dict(self) -> dict[str, Any]:

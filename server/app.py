@@ -22,7 +22,7 @@ from .event_log import EventLog, both
 from .events import CheckpointSkipped, GeneratorSaved, Observer, StudyStopped, log_event
 from .exchange import wait_for_sites
 from .history import History
-from .job import EVENTS, HISTORY, PREVIEWS, ServerJob
+from .job import EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .rounds import Rounds
 from .terms import site_terms, training_digest
@@ -123,7 +123,7 @@ def _warm_start(
         return {}
     settings = study.federation
     return warm_start(
-        job.run / "warm-up.safetensors",
+        job.run / WARM_UP,
         generator,
         RoundRequest(
             round=0, rounds=settings.rounds, base=base, terms=site_terms(study), tensors={}

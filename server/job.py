@@ -12,6 +12,7 @@ from ..errors import ConfigurationError
 #: What lies in a run's folder, beside the checkpoints.
 HISTORY = "history.jsonl"
 EVENTS = "events.jsonl"
+WARM_UP = "warm-up.safetensors"
 PREVIEWS = "previews"
 
 _PATHS = ("study", "base", "run", "generator")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 from torch import nn
 
@@ -26,6 +26,9 @@ from ..protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest
 from .events import Observer, StatisticsReceived, WarmedUp
 from .exchange import exchange
 from .settings import FederationSettings, WarmUpSettings
+
+#: Key of the kept file's metadata.
+_GROUPS = "groups"
 
 
 def warm_up(
@@ -108,8 +111,17 @@ def warm_start(
     observe(WarmedUp(groups=len(means)))
     # Also where nothing was changed: a run resumed later could not ask the sites again, whose
     # secrets of the statistics are erased by then.
-    write_atomically(path, save(tensors))
+    write_atomically(path, save(tensors, metadata={_GROUPS: str(len(means))}))
     return MappingProxyType(tensors)
+
+
+def groups_used(path: Path) -> int | None:
+    """Return how many groups' means a kept warm-up used; ``None`` without a readable one."""
+    try:
+        with safe_open(path, "numpy") as stored:
+            return int((stored.metadata() or {})[_GROUPS])
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
 
 
 def _collect(

@@ -26,6 +26,8 @@ def run_results(
     summaries: Sequence[SiteSummary],
     history: Sequence[HistoryEntry],
     evaluation: EvaluationResult | None,
+    *,
+    warm_up_groups: int | None = None,
 ) -> RunResults:
     """Put together what ``results.json`` holds.
 
@@ -35,6 +37,7 @@ def run_results(
         summaries: What each of them has.
         history: Each site's part in each round.
         evaluation: What was measured, if anything was.
+        warm_up_groups: Groups that the warm-up used, if there was one.
     """
     by_name = {summary.site: summary for summary in summaries}
     private = study.privacy.enabled
@@ -64,6 +67,7 @@ def run_results(
             for entry in history
         ),
         settings=_settings(study),
+        warm_up_groups=warm_up_groups,
         evaluation=evaluation,
     )
 

@@ -18,8 +18,9 @@ from ..report.build import write_report
 from ..report.results import RunResults
 from ..server.events import Observer, log_event
 from ..server.history import History
-from ..server.job import ServerJob
+from ..server.job import HISTORY, WARM_UP, ServerJob
 from ..server.terms import training_digest
+from ..server.warm_up import groups_used
 from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
@@ -114,8 +115,15 @@ def simulate(
     if evaluate:
         progress(StageStarted(stage="Evaluating"))
         evaluation = _evaluate(generators, sites, study, out, progress)
-    history = History(out / "run" / "history.jsonl").entries()
-    results = run_results(study, sites, summaries, history, evaluation)
+    history = History(out / "run" / HISTORY).entries()
+    results = run_results(
+        study,
+        sites,
+        summaries,
+        history,
+        evaluation,
+        warm_up_groups=groups_used(out / "run" / WARM_UP),
+    )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(
         results, out / "report.html", gallery=out / "gallery" if evaluation else None

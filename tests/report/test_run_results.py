@@ -38,7 +38,13 @@ def many(items):
 
 def built(kind, **changes):
     """Build a results class from its annotations, with the given strategies for the rest."""
-    plain = {"str": words, "int": counts, "Finite": values, "Finite | None": st.none() | values}
+    plain = {
+        "str": words,
+        "int": counts,
+        "int | None": st.none() | counts,
+        "Finite": values,
+        "Finite | None": st.none() | values,
+    }
     fields = {
         name: changes.get(name, plain.get(annotation))
         for name, annotation in kind.__annotations__.items()

@@ -88,7 +88,11 @@ def test_what_is_left_behind_can_be_read_again(finished: Finished) -> None:
     assert load_study(out / "study.toml") == study
     stored = RunResults.from_dict(json.loads((out / "results.json").read_text()))
     assert stored == result.results
-    assert "<html" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "<html" in page
+    used = result.results.warm_up_groups
+    assert used is not None
+    assert f"noised mean images of {used} group" in page
 
 
 def test_the_number_of_processes_does_not_change_a_byte(
