@@ -37,6 +37,7 @@ an error. Results go to standard output; progress and errors go to standard erro
 | 7 | A message is malformed or of another version, or a site's update was refused. |
 | 8 | A federated round ended with fewer usable results than it needs. |
 | 9 | A checkpoint is missing, damaged or of another run. |
+| 10 | The other side is out of reach, or a key, certificate or process is not as it must be. |
 | 130 | Interrupted with Ctrl-C. |
 """
 
@@ -46,15 +47,30 @@ def reference() -> str:
     group = typer.main.get_command(app)
     assert isinstance(group, click.Group)
     parts = [_INTRODUCTION]
-    for info in app.registered_commands:
-        parts.append("\n".join(_command(group.commands[str(info.name)], info)))
+    for title, command, info in _commands(app, group, "fedscan"):
+        parts.append("\n".join(_command(title, command, info)))
     return "\n".join(parts)
 
 
-def _command(command: click.Command, info: CommandInfo) -> Iterator[str]:
+def _commands(
+    application: typer.Typer, group: click.Group, title: str
+) -> Iterator[tuple[str, click.Command, CommandInfo]]:
+    """Yield what is called by name, with its full name; those of groups after the others."""
+    # Typer makes the commands in the order in which they were registered.
+    named = list(group.commands.items())
+    for info in application.registered_commands:
+        name, command = named.pop(0)
+        yield f"{title} {name}", command, info
+    for below, (name, command) in zip(application.registered_groups, named, strict=True):
+        assert below.typer_instance is not None
+        assert isinstance(command, click.Group)
+        yield from _commands(below.typer_instance, command, f"{title} {name}")
+
+
+def _command(title: str, command: click.Command, info: CommandInfo) -> Iterator[str]:
     usage = " ".join(command.collect_usage_pieces(click.Context(command)))
-    yield f"## fedscan {command.name}\n"
-    yield f"```\nfedscan {command.name} {usage}\n```\n"
+    yield f"## {title}\n"
+    yield f"```\n{title} {usage}\n```\n"
     yield inspect.cleandoc(command.help or "") + "\n"
     yield "| | Default | Meaning |\n|---|---|---|"
     for parameter in command.params:

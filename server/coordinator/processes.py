@@ -35,7 +35,7 @@ def processes(home: Home) -> list[ChildSpec]:
     authority = str(home.authority.certificate_file)
     host, port = address.split(":")
     superlink = [
-        _program("flower-superlink"),
+        *(sys.executable, "-P", "-m", "fedscan.server.coordinator.superlink"),
         *("--host", host, "--port", port),
         *("--ssl-ca-certfile", authority),
         *("--ssl-certfile", str(home.superlink / "superlink.crt")),

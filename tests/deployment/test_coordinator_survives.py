@@ -11,8 +11,6 @@ import signal
 from collections import Counter
 
 import pytest
-from loopback import SITES, Federation, fedscan, until
-
 from fedscan.audit import AuditLog, verify
 from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve
@@ -20,6 +18,7 @@ from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.coordinator.service import read_status
 from fedscan.server.coordinator.studies import StudyFolder
 from fedscan.server.history import History
+from loopback import SITES, Federation, fedscan, until
 
 
 @pytest.fixture(scope="module")
