@@ -11,7 +11,7 @@ from importlib import resources
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
 from ...errors import FedscanError
 from ..previews import preview_file

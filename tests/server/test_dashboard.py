@@ -8,11 +8,11 @@ from importlib import resources
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from fedscan.errors import BudgetExceededError, ConfigurationError
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
 from fedscan.server.events import StudyStopped, WarmedUp
-from starlette.testclient import TestClient
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
 
