@@ -16,6 +16,8 @@ Examples:
 
 - `fedscan ledger run/sites/hospital-a/ledger`
 
+- `fedscan ledger restored/ledger --noted 41:9f…` after a restored backup.
+
 - `fedscan ledger run --json` prints the ledgers of all sites of a simulation.
 """
 
@@ -30,6 +32,10 @@ def ledger(
     delta: Annotated[
         float, typer.Option(min=0, max=1, help="Delta that the total epsilon is stated at.")
     ] = 1e-5,
+    noted: Annotated[
+        str,
+        typer.Option(help="A head noted earlier: an older copy of the ledger lacks its line."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print every entry as JSON.")] = False,
 ) -> None:
     """Check and print the durable record of privacy spent, over all studies and restarts.
@@ -38,9 +44,11 @@ def ledger(
     recorded mechanisms; epsilons are never added up.
     """
     from ..privacy.accounting import epsilon
+    from ..privacy.ledger.journal import Head
     from ..privacy.ledger.view import LedgerView
 
-    views = {folder: LedgerView.read(folder) for folder in _ledgers(path)}
+    head = Head.parse(noted) if noted else None
+    views = {folder: LedgerView.read(folder, head) for folder in _ledgers(path)}
     if as_json:
         content = {str(folder): json.loads(view.to_json()) for folder, view in views.items()}
         typer.echo(json.dumps(content, indent=2))

@@ -1,4 +1,4 @@
-"""``fedscan site add-data``, ``refresh`` and ``receive``: where a data set's scans come from."""
+"""``fedscan site add-data``, ``refresh``, ``receive`` and ``charge``: a data set and its scans."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ Examples:
 - `fedscan site add-data films --receive FEDSCAN@127.0.0.1:11112 --sender PACS1`
 """
 
+_CHARGE_EPILOG = """\
+Example, for rounds 7 to 9 of six steps each, which the restored ledger does not have:
+
+- `fedscan site charge chest --steps 18 --sample-rate 0.25 --noise 1.1 --purpose "rounds 7 to 9"`
+"""
+
 Home = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
@@ -41,6 +47,7 @@ def register(app: typer.Typer) -> None:
     app.command("add-data", epilog=_ADD_EPILOG)(add_data)
     app.command("refresh", epilog="Example: `fedscan site refresh heads`")(refresh)
     app.command("receive", epilog="Example: `fedscan site receive films`")(receive)
+    app.command("charge", epilog=_CHARGE_EPILOG)(charge)
 
 
 def add_data(
@@ -172,6 +179,30 @@ def receive(name: _Name, home: Home = _HERE) -> None:
                 console.print(Text(f"{counts[-1]} instances received."))
                 del counts[:-1]
     console.print(Text(f"Stopped; {counts[-1]} instances were received."))
+
+
+def charge(
+    name: _Name,
+    steps: Annotated[int, typer.Option(min=1, help="How many steps ran, or may have run.")],
+    sample_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Each patient's chance to be in a step (q).")
+    ],
+    noise: Annotated[float, typer.Option(min=0, help="Noise multiplier of a step (sigma).")],
+    purpose: Annotated[str, typer.Option(help="Why, for the record.")],
+    home: Home = _HERE,
+) -> None:
+    """Enter spending that a restored ledger has forgotten, before anything is trained again.
+
+    It can only make the budget smaller. What a study's steps are is in the ledger's line of its
+    plan (`fedscan site ledger`), how many rounds ran in the coordinator's history.
+    """
+    from ..client.daemon.charge import charge as enter
+    from ..client.daemon.home import SiteHome
+    from ..privacy.mechanism import SubsampledGaussian
+
+    lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
+    spent = enter(SiteHome.open(home), name, lost, purpose)
+    output().print(Text(f"Entered. In all epsilon {spent:.4g} is spent."))
 
 
 def _refresh(site: SiteHome, entry: DataSet) -> None:
