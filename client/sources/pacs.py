@@ -170,10 +170,13 @@ class Pacs:
                 f"There is no DICOMweb service at {self._source.url} (status {status}).",
                 hint="Give the root of QIDO-RS and WADO-RS; Orthanc's ends in /dicom-web.",
             )
-        return DataError(
-            f"The PACS at {where} answers with status {status}.",
-            hint="See its log; a query that it does not support can be the reason.",
-        )
+        if status == 400:
+            return DataError(
+                f"The PACS at {where} refuses the search (status 400).",
+                hint="It may not support a condition of the query, or the address is not the root "
+                "of its DICOMweb service; Orthanc's ends in /dicom-web.",
+            )
+        return DataError(f"The PACS at {where} answers with status {status}.", hint="See its log.")
 
     def _not_dicomweb(self) -> DataError:
         return DataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -32,12 +34,19 @@ def tls_server(context: ssl.SSLContext, date: str) -> Iterator[int]:
                 caller, _ = listening.accept()
             except OSError:
                 return
-            try:
-                with context.wrap_socket(caller, server_side=True) as encrypted:
+            with context.wrap_socket(
+                caller, server_side=True, do_handshake_on_connect=False
+            ) as encrypted:
+                try:
+                    encrypted.do_handshake()
                     encrypted.recv(65_536)
                     encrypted.sendall(page)
-            except OSError:
-                caller.close()
+                except OSError:
+                    # Closed with bytes unread, the connection would be reset before the alert
+                    # is seen.
+                    with contextlib.suppress(OSError):
+                        while os.read(encrypted.fileno(), 65_536):
+                            pass
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -41,14 +41,13 @@ class Orthanc:
     root: str
     dicom_port: int
     auth: tuple[str, str] | None = None
-    verify: str | bool = True
 
     @property
     def url(self) -> str:
         return f"{self.root}/dicom-web"
 
     def call(self, method: str, path: str, **options: object) -> requests.Response:
-        options = {"auth": self.auth, "verify": self.verify, "timeout": 60, **options}
+        options = {"auth": self.auth, "timeout": 60, **options}
         response = requests.request(method, self.root + path, **options)
         response.raise_for_status()
         return response
@@ -70,7 +69,6 @@ def orthanc(folder: Path, **settings: object) -> Iterator[Orthanc]:
     """Run Orthanc while the block runs."""
     port, dicom_port = free_port(), free_port()
     users = settings.get("RegisteredUsers")
-    encrypted = bool(settings.get("SslEnabled"))
     configuration = {
         "Name": "fedscan-test",
         "StorageDirectory": str(folder / "storage"),
@@ -91,10 +89,9 @@ def orthanc(folder: Path, **settings: object) -> Iterator[Orthanc]:
         )
     try:
         pacs = Orthanc(
-            root=f"{'https' if encrypted else 'http'}://localhost:{port}",
+            root=f"http://localhost:{port}",
             dicom_port=dicom_port,
             auth=next(iter(users.items())) if isinstance(users, dict) else None,
-            verify=not encrypted,
         )
         for _ in range(600):
             if process.poll() is not None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +22,7 @@ from fedscan.client.sources.settings import DicomwebSource
 from fedscan.errors import ConfigurationError, DataError
 from fedscan.pki.authority import Authority
 from fedscan.pki.keys import new_key, write_private_key
-from orthanc import free_port, orthanc, require_orthanc
+from orthanc import Orthanc, free_port, orthanc, require_orthanc
 
 
 def failure(url: str, root: Path, **options: object) -> str:
@@ -54,7 +58,14 @@ def test_an_unknown_keyword_is_refused():
 def test_another_path_of_the_pacs_is_no_dicomweb_service(pacs, tmp_path):
     assert "no DICOMweb service" in failure(f"{pacs.root}/other", tmp_path)
     # Orthanc's own interface has studies too, in a language of its own.
-    assert "does not answer as a DICOMweb service" in failure(pacs.root, tmp_path)
+    assert "refuses the search (status 400)" in failure(pacs.root, tmp_path)
+
+
+def test_a_login_page_is_no_dicomweb_service(tmp_path):
+    with odd_pacs(page=b"<html>log in</html>") as url:
+        assert "does not answer as a DICOMweb service" in failure(url, tmp_path)
+    with odd_pacs(page=b'["an", "identifier"]') as url:
+        assert "does not answer as a DICOMweb service" in failure(url, tmp_path)
 
 
 def test_credentials_are_asked_for_and_taken_from_a_file(phantoms, tmp_path):
@@ -80,27 +91,72 @@ def test_a_file_without_credentials_is_refused(tmp_path):
             mirror_dicomweb(source, tmp_path / "m", no_report)
 
 
+_PROXY = """
+daemon off;
+{user}
+pid "{folder}/nginx.pid";
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path "{folder}";
+    proxy_temp_path "{folder}";
+    fastcgi_temp_path "{folder}";
+    uwsgi_temp_path "{folder}";
+    scgi_temp_path "{folder}";
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate "{folder}/server.crt";
+        ssl_certificate_key "{folder}/server.key";
+        location /dicom-web/ {{ proxy_pass {pacs}; }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def encrypted(pacs: Orthanc, folder: Path) -> Iterator[str]:
+    """Put nginx with TLS before Orthanc, as docs/pacs.md has it."""
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if nginx is None:
+        pytest.skip("needs nginx (Debian: nginx-light)")
+    port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    file = folder / "nginx.conf"
+    file.write_text(_PROXY.format(folder=folder, port=port, pacs=pacs.root, user=user))
+    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(file), "-e", "stderr"])
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"https://localhost:{port}/dicom-web"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
 def test_tls_is_verified_against_the_given_authority_only(phantoms, tmp_path, monkeypatch):
     require_orthanc()
     own = Authority.create(tmp_path / "ca", "hospital")
     other = Authority.create(tmp_path / "other", "another")
     key = new_key()
     write_private_key(tmp_path / "server.key", key)
-    pem = tmp_path / "server.pem"
-    certificate = own.issue_server(["localhost"], key.public_key())
-    pem.write_bytes(certificate + (tmp_path / "server.key").read_bytes())
+    (tmp_path / "server.crt").write_bytes(own.issue_server(["localhost"], key.public_key()))
     # The environment must not weaken what the site wrote down.
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(own.certificate_file))
-    with orthanc(tmp_path / "o", SslEnabled=True, SslCertificate=str(pem)) as pacs:
+    with orthanc(tmp_path / "o") as pacs, encrypted(pacs, tmp_path) as url:
         pacs.add(*list(phantoms.rglob("*.dcm"))[:2])
-        good = DicomwebSource(url=pacs.url, authority=own.certificate_file)
+        good = DicomwebSource(url=url, authority=own.certificate_file)
         assert mirror_dicomweb(good, tmp_path / "m", no_report).instances == 2
         assert "was not issued by the authority that is trusted here" in failure(
-            pacs.url, tmp_path / "m", authority=other.certificate_file
+            url, tmp_path / "m", authority=other.certificate_file
         )
-        address = pacs.url.replace("localhost", "127.0.0.1")
         assert "is not for the name 127.0.0.1" in failure(
-            address, tmp_path / "m", authority=own.certificate_file
+            url.replace("localhost", "127.0.0.1"),
+            tmp_path / "m",
+            authority=own.certificate_file,
         )
 
 
@@ -118,10 +174,13 @@ class OddPacs(BaseHTTPRequestHandler):
     """Lists one instance and then gives something else, as ``instance`` says."""
 
     study = "1.2.3"
+    page = b""
     instance: tuple[int, str, bytes, int] = (404, "text/plain", b"", 0)
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
+        if self.page:
+            return self.answer(200, "text/html", self.page)
         if "offset=0" not in self.path and not path.endswith("/instances/1.2.5"):
             return self.answer(200, "application/dicom+json", b"[]")
         listing = {
