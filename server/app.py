@@ -15,7 +15,7 @@ from ..model.generator import Generator
 from ..model.start import replace_tensors
 from ..model.storage import generator_digest, load_generator, save_generator
 from ..model.trainable import merge_lora, select_trainable
-from ..protocol import RoundRequest, Tensors
+from ..protocol import INTERNAL, RoundRequest, Tensors
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .event_log import EventLog, both
@@ -68,8 +68,9 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     observe = both(observe, EventLog(job.run / EVENTS))
     try:
         return _run(grid, job, observe)
-    except FedscanError as failure:
-        observe(StudyStopped(code=failure.code, reason=str(failure)))
+    except Exception as failure:
+        code = failure.code if isinstance(failure, FedscanError) else INTERNAL
+        observe(StudyStopped(code=code, reason=str(failure) or type(failure).__name__))
         raise
 
 

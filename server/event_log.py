@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .events import Event, Observer
+
+_log = logging.getLogger(__name__)
 
 
 class EventLog:
@@ -29,9 +32,13 @@ class EventLog:
     def __call__(self, event: Event) -> None:
         """Add an event."""
         line = {"time": round(self._clock(), 3), "event": type(event).__name__, **asdict(event)}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as failure:
+            # A full disk must not end a training that is paid for.
+            _log.warning("An event is not on record: %s", failure.strerror)
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all events; a line torn by a crash, or still being written, is left out."""

@@ -14,7 +14,7 @@ from deploy_tools import tool
 from fedscan.model.storage import shipped_base
 
 #: Generous: the machine may be busy, and the programs load PyTorch.
-_LIMIT_S = 600
+_LIMIT_S = 1800
 
 _CALL = "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"
 

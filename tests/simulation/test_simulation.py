@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fedscan.cli.implied_privacy import implied_epsilons
 from fedscan.config.study import Study, load_study
 from fedscan.errors import CheckpointError, ConfigurationError, DataError, RoundFailedError
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.report.results import RunResults
+from fedscan.server.dashboard.snapshot import StudyFolder, snapshot
 from fedscan.server.events import Event, RoundFinished
 from fedscan.simulation.events import SiteIndexed, StageStarted
 from fedscan.simulation.run import SimulationResult, simulate
@@ -60,6 +62,28 @@ def test_every_site_takes_part_in_every_round(finished: Finished) -> None:
     assert set(codes.values()) == {"ok"}
     assert len(codes) == study.federation.rounds * 3
     assert all(one.update_norm > 0 and -1 <= one.cosine <= 1 for one in result.results.rounds)
+
+
+def test_the_terms_imply_what_the_ledgers_of_sites_without_other_studies_show(
+    finished: Finished,
+) -> None:
+    out, study, _ = finished
+    implied = implied_epsilons(study)
+    assert implied == sorted(implied)
+    for site in (out / "sites").iterdir():
+        rows = LedgerView.read(site / "ledger").rows()
+        paid = [row.epsilon for row in rows if row.epsilon is not None]
+        # Statistics alone come first, then the patient count, then each round.
+        assert paid[1:] == pytest.approx(implied, rel=1e-3)
+
+
+def test_the_run_can_be_watched(finished: Finished) -> None:
+    out, study, _ = finished
+    state = snapshot(StudyFolder(out), implied_epsilons(study))
+    assert (state["status"]["state"], state["status"]["done"]) == ("finished", 2)
+    assert [site["code"] for site in state["sites"]] == ["ok"] * 3
+    assert {site["epsilon"] for site in state["sites"]} == {implied_epsilons(study)[2]}
+    assert state["previews"][-1] == 2
 
 
 def test_only_trainable_tensors_travel(finished: Finished, base: Path) -> None:

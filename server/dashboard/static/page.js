@@ -50,6 +50,7 @@ function showHead() {
   const text = words[status.state];
   // Only a change is announced by a screen reader.
   if ($("status").textContent !== text) $("status").textContent = text;
+  $("when").textContent = status.since ? `Last event: ${new Date(status.since * 1000).toLocaleString()}` : "";
   $("status").className = `status ${{ stopped: "bad", finished: "good" }[status.state] ?? ""}`;
 }
 

@@ -1,0 +1,41 @@
+"""The file of events: whole lines for whoever watches, and never in the way of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fedscan.server.event_log import EventLog, both
+from fedscan.server.events import Event, RoundStarted, WarmedUp
+
+
+def test_events_are_read_back_in_order_with_their_time(tmp_path: Path) -> None:
+    times = iter([10.0, 20.5])
+    log = EventLog(tmp_path / "run" / "events.jsonl", lambda: next(times))
+    log(WarmedUp(groups=3))
+    log(RoundStarted(round=1, rounds=2, sites=3))
+    assert log.entries() == [
+        {"time": 10.0, "event": "WarmedUp", "groups": 3},
+        {"time": 20.5, "event": "RoundStarted", "round": 1, "rounds": 2, "sites": 3},
+    ]
+
+
+def test_what_is_no_event_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text('[1]\n{"event": 1}\nnot JSON\n{"event": "WarmedUp", "groups": 1}\n{"event": "W')
+    assert [one["event"] for one in EventLog(file).entries()] == ["WarmedUp"]
+
+
+def test_a_disk_that_takes_nothing_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "run").write_text("a file is in the way")
+    EventLog(tmp_path / "run" / "events.jsonl")(WarmedUp(groups=3))
+    assert "not on record" in caplog.text
+
+
+def test_both_observers_are_told() -> None:
+    first: list[Event] = []
+    second: list[Event] = []
+    both(first.append, second.append)(WarmedUp(groups=3))
+    assert first == second == [WarmedUp(groups=3)]
