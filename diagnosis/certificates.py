@@ -5,11 +5,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from cryptography import x509
+
 from ..errors import FederationError
-from ..pki.certificates import days_left, load_certificate, require_issued_by
+from ..pki.certificates import days_left, load_certificate, now, require_issued_by
 from .finding import DoubtError
 
 _SOON_DAYS = 30.0
+_SOON_REVOCATIONS_DAYS = 3.0
 
 
 def check_certificate(path: Path, authority: Path, *, renew: str) -> str:
@@ -33,6 +36,28 @@ def check_certificate(path: Path, authority: Path, *, renew: str) -> str:
     if left < _SOON_DAYS:
         raise DoubtError(f"{path.name} expires in {left:.0f} days, on {until}.", hint=renew)
     return f"{path.name} is valid until {until}."
+
+
+def check_revocations(path: Path, *, renew: str) -> str:
+    """Check that a list of revoked certificates is not out of date: then nobody is accepted.
+
+    Raises:
+        DoubtError: If it ends within days.
+        FederationError: If it is missing, damaged or out of date.
+    """
+    try:
+        listed = x509.load_pem_x509_crl(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise FederationError(f"{path} is no list of revoked certificates.", hint=renew) from error
+    end = listed.next_update_utc
+    if end is None:
+        raise FederationError(f"{path.name} has no end.", hint=renew)
+    left = (end - now()).total_seconds() / 86_400
+    if left < 0:
+        raise FederationError(f"{path.name} is out of date since {end:%Y-%m-%d}.", hint=renew)
+    if left < _SOON_REVOCATIONS_DAYS:
+        raise DoubtError(f"{path.name} will be out of date on {end:%Y-%m-%d}.", hint=renew)
+    return f"{path.name} is valid until {end:%Y-%m-%d}; {len(listed)} certificates are revoked."
 
 
 def check_secret(path: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...audit.log import verify
 from ...config.study import load_study
-from ...diagnosis.certificates import check_certificate, check_secret
+from ...diagnosis.certificates import check_certificate, check_revocations, check_secret
 from ...diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
 from ...diagnosis.machine import check_proxies, check_room, installed_versions
 from ...diagnosis.network import ask, reach, resolve
@@ -46,6 +46,10 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         ("SuperLink's certificate", home.superlink / "superlink.crt"),
     ):
         yield examine(name, lambda p=path: check_certificate(p, authority, renew=_RENEW_OWN))
+    yield examine(
+        "revocations",
+        lambda: check_revocations(home.authority.revocation_file, renew=_RENEW_OWN),
+    )
     for path in (
         home.root / "ca" / "ca.key",
         home.server / "server.key",

@@ -153,10 +153,16 @@ def test_a_coordinator_is_looked_at(site, coordinator):
     assert status == 0, found
     assert "is not running" in found["service"]["message"]
     assert found["site north"]["state"] == "ok"
+    assert "0 certificates are revoked" in found["revocations"]["message"]
+    revoke(coordinator, "north")
+    _, found = doctor("--coordinator", str(coordinator.root))
+    assert "1 certificates are revoked" in found["revocations"]["message"]
+    coordinator.authority.revocation_file.write_text("no list")
     (coordinator.root / "ca" / "ca.key").chmod(0o644)
     (coordinator.superlink / "state.db").write_bytes(b"no database at all")
     status, found = doctor("--coordinator", str(coordinator.root))
     assert status == 10
+    assert "is no list of revoked certificates" in found["revocations"]["message"]
     assert "Others can read" in found["ca.key"]["message"]
     assert "state.db is damaged" in found["SuperLink's state"]["message"]
 
