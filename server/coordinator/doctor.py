@@ -57,17 +57,25 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         home.record_key,
     ):
         yield examine(path.name, lambda path=path: check_secret(path))
-    for path in sorted(home.sites.glob("*/client.crt")):
-        yield examine(
-            f"site {path.parent.name}",
-            lambda path=path: check_certificate(path, authority, renew=_RENEW_SITE),
-        )
+    yield from _sites(home, authority)
     yield examine("audit log", lambda: _audit(home))
     yield examine("SuperLink's state", lambda: _state(home))
     for path in sorted(home.studies.glob("*/study.toml")):
         yield examine(f"study {path.parent.name}", lambda path=path: _study(path))
     yield examine("versions", _versions)
     yield from _service(home, host, port)
+
+
+def _sites(home: Home, authority: Path) -> Iterator[Finding]:
+    listed = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
+    yield listed
+    if listed.state == "ok":
+        for name in sorted({one.site for one in home.authority.issued() if not one.revoked}):
+            path = home.sites / name / "client.crt"
+            yield examine(
+                f"site {name}",
+                lambda path=path: check_certificate(path, authority, renew=_RENEW_SITE),
+            )
 
 
 def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
