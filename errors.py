@@ -142,3 +142,10 @@ class FederationError(FedscanError):
 
     code = "federation"
     exit_status = 10
+
+
+class SignatureError(FedscanError):
+    """A signed document or its key is damaged, changed, or of somebody else."""
+
+    code = "signature"
+    exit_status = 7

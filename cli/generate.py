@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from .console import output
+from .console import output, status
 from .progress import progress
 
 _EPILOG = """\
@@ -20,7 +21,17 @@ Examples:
 view, pneumonia" --seed 3 --out pictures`
 
 - `fedscan generate run --prompt "axial CT slice of the head" --mask labels.png --position 0.6`
+
+- `fedscan generate run --prompt "axial CT of a healthy brain, Hounsfield units" --format dicom`
 """
+
+
+class Format(StrEnum):
+    """File formats of generated images."""
+
+    png = "png"
+    nifti = "nifti"
+    dicom = "dicom"
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +45,7 @@ def generate(
     ],
     prompts: Annotated[
         list[str],
-        typer.Option("--prompt", "-p", help="What to show, in the words of captions. Repeatable."),
+        typer.Option("--prompt", "-p", help="What to show, in your own words. Repeatable."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the images.")] = Path(
         "generated"
@@ -61,33 +72,56 @@ def generate(
     ] = 2.0,
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 10,
     batch: Annotated[int, typer.Option(min=1, help="Images computed at once.")] = 32,
+    form: Annotated[
+        Format, typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units.")
+    ] = Format.png,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FEDSCAN_SIGNING_KEY",
+            help="Ed25519 key that signs the manifest; made on first use.",
+        ),
+    ] = None,
 ) -> None:
-    """Generate images for prompts and conditions, and one contact sheet of them.
+    """Generate images for prompts and conditions, with a contact sheet and a signed manifest.
 
-    Every PNG carries in its text metadata that it is synthetic, its prompt, its seed and the
-    generator's digest.
+    A prompt is read for what it asks: modality, plane or view, body part, finding, contrast,
+    sex, age, size and unit. The command says what it understood and what it cannot honour.
+    Every file says that it is synthetic, its prompt, its seed and the generator's digest;
+    `fedscan verify` checks a folder against its manifest.
     """
     import numpy as np
 
-    from ..errors import DataError
-    from ..model.marking import png_text, stack, strip, to_grey
+    from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
+    from ..outputs.writer import PromptImages, require_unused, write_images
+    from ..signing import fingerprint, open_signing_key
     from .conditions import load_conditions
     from .models import find_generator
 
-    names = [f"{row:02}-{column:03}.png" for row in range(len(prompts)) for column in range(count)]
-    sheet = out / "contact-sheet.png"
-    if sheet.exists() or any((out / name).exists() for name in names):
-        raise DataError(f"{out} already holds generated images.", hint="Choose another --out.")
+    require_unused(out)
+    key = open_signing_key(signing_key or Path(typer.get_app_dir("fedscan")) / "signing.key")
     folder = find_generator(model)
     generator = load_generator(folder)
     spatial = load_conditions(generator.image_size, mask=mask, edges=edges, partial=partial)
-    total = len(names)
+    readings = [read_prompt(prompt) for prompt in prompts]
+    captions = [
+        reading.description.caption() if reading.description else prompt
+        for prompt, reading in zip(prompts, readings, strict=True)
+    ]
+    for prompt, caption, reading in zip(prompts, captions, readings, strict=True):
+        if caption != prompt:
+            status().print(Text(f"{prompt!r} is read as {caption!r}"))
+        if reading.description is None:
+            status().print(Text(f"{prompt!r} names no modality: given to the generator as it is"))
+        for line in reading.shortcomings(generator.image_size):
+            status().print(Text(f"Not honoured: {line}"))
+    total = count * len(prompts)
     with progress() as report:
         images = sample(
             generator,
-            [prompt for prompt in prompts for _ in range(count)],
+            [caption for caption in captions for _ in range(count)],
             positions=[position] * total,
             spatial=None if spatial is None else np.repeat(spatial[None], total, axis=0),
             guidance_scale=guidance,
@@ -96,17 +130,23 @@ def generate(
             batch_size=batch,
             on_batch=lambda done: report("images", done, total),
         )
-    out.mkdir(parents=True, exist_ok=True)
-    facts = {"Seed": str(seed), "Generator": generator_digest(folder)}
-    strips = []
-    for row, prompt in enumerate(prompts):
-        start = row * count
-        for index in range(start, start + count):
-            texts = {"Description": prompt, "Index": str(index), **facts}
-            # The pixels stay untouched, for use as data; the mark is in the file's text.
-            marks = png_text(texts, synthetic=True)
-            to_grey(images[index]).save(out / names[index], pnginfo=marks)
-        label = f"seed {seed}"
-        strips.append((prompt, strip(images[start : start + count], label=label, synthetic=True)))
-    stack(strips).save(sheet, pnginfo=png_text(facts, synthetic=True))
-    output().print(Text(f"{total} images and {sheet.name} in {out}"))
+    files = write_images(
+        out,
+        [
+            PromptImages(
+                prompt=prompt,
+                caption=caption,
+                description=reading.description,
+                images=images[row * count : (row + 1) * count],
+            )
+            for row, (prompt, caption, reading) in enumerate(
+                zip(prompts, captions, readings, strict=True)
+            )
+        ],
+        form.value,
+        seed=seed,
+        generator=generator_digest(folder),
+        key=key,
+    )
+    signer = fingerprint(key.public_key())[:16]
+    output().print(Text(f"{len(files)} images and a contact sheet in {out}, signed by {signer}"))

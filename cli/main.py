@@ -20,6 +20,7 @@ from . import (
     pretrain,
     simulate,
     site,
+    verify,
 )
 from .group import FedscanGroup
 
@@ -54,6 +55,7 @@ for _module in (
     index,
     simulate,
     generate,
+    verify,
     evaluate,
     pretrain,
     coordinator,

@@ -18,6 +18,14 @@ from typer.testing import CliRunner
 PROMPTS = ("--prompt", "axial CT slice of the head", "--prompt", "chest X-ray, pneumonia")
 
 
+@pytest.fixture(autouse=True)
+def signing_key(tmp_path_factory, monkeypatch):
+    """A key of the tests' own, never the user's."""
+    path = tmp_path_factory.mktemp("key") / "signing.key"
+    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(path))
+    return path
+
+
 def generate(model: Path, *arguments: object) -> Result:
     words = ["generate", str(model), "--steps", "2", *map(str, arguments)]
     return CliRunner().invoke(app, words)
@@ -27,7 +35,8 @@ def test_pictures_say_that_they_are_synthetic_and_how_they_were_made(tiny_genera
     result = generate(tiny_generator, *PROMPTS, "-n", 2, "--seed", 3, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["00-000.png", "00-001.png", "01-000.png", "01-001.png", "contact-sheet.png"]
+    images = ["00-000.png", "00-001.png", "01-000.png", "01-001.png"]
+    assert names == [*images, "contact-sheet.png", "manifest.json"]
     with Image.open(tmp_path / "out" / "01-001.png") as picture:
         assert (picture.size, picture.mode) == ((32, 32), "L")
         assert picture.text["Description"] == "chest X-ray, pneumonia"
@@ -128,3 +137,35 @@ def test_a_mask_changes_the_pictures(tiny_generator, tmp_path):
         out = ("--out", tmp_path / name, "-n", 1, *extra)
         assert generate(tiny_generator, *PROMPTS, *out).exit_code == 0
     assert pixels(tmp_path / "plain") != pixels(tmp_path / "masked")
+
+
+def test_what_a_prompt_asks_for_is_honoured_or_named(tiny_generator, tmp_path):
+    prompt = "coronal CT slice of a healthy lung, 512x512, Hounsfield units calibrated, purple"
+    result = generate(tiny_generator, "--prompt", prompt, "-n", 1, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "is read as 'coronal CT slice of the chest, no finding'" in result.output
+    assert "512×512: this generator makes 32×32" in result.output
+    assert "No meaning to the generator: purple" in result.output
+    with Image.open(tmp_path / "out" / "00-000.png") as picture:
+        assert picture.text["Caption"] == "coronal CT slice of the chest, no finding"
+        assert picture.text["Description"] == prompt
+
+
+@pytest.mark.parametrize(("form", "names"), [("nifti", "*.nii.gz"), ("dicom", "*.dcm")])
+def test_other_formats_need_a_modality_and_are_verified(tiny_generator, tmp_path, form, names):
+    out = tmp_path / form
+    result = generate(tiny_generator, *PROMPTS, "-n", 1, "--format", form, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert len(list(out.glob(names))) == 2
+    verified = CliRunner().invoke(app, ["verify", str(out)])
+    assert verified.exit_code == 0, verified.output
+    assert "3 files as they were made" in verified.output
+    next(out.glob(names)).write_bytes(b"another file")
+    changed = CliRunner().invoke(app, ["verify", str(out)])
+    assert changed.exit_code == 7
+    assert "was changed" in changed.output
+    vague = generate(
+        tiny_generator, "--prompt", "a head", "--format", form, "--out", tmp_path / "no"
+    )
+    assert vague.exit_code == 3
+    assert "names none" in vague.output

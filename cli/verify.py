@@ -1,0 +1,48 @@
+"""``fedscan verify``: are generated files as they were made?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output
+
+_EPILOG = """\
+Examples:
+
+- `fedscan verify generated`
+
+- `fedscan verify generated --signer 3f9a1c` also demands that this key signed it.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("verify", epilog=_EPILOG)(verify)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder that `fedscan generate` wrote.")],
+    signer: Annotated[
+        str, typer.Option(help="Fingerprint, or its beginning, of the key that must have signed.")
+    ] = "",
+) -> None:
+    """Check a folder of generated files against its signed manifest.
+
+    A missing or changed file, a changed manifest or another signer is an error that names it.
+    Files that the manifest does not list are named, too: nothing vouches for them.
+    """
+    from ..outputs.manifest import check_folder
+
+    checked = check_folder(folder, signer=signer)
+    for name in checked.unlisted:
+        output().print(Text(f"not in the manifest: {name}"))
+    output().print(
+        Text(
+            f"{len(checked.files)} files as they were made, by generator "
+            f"{checked.generator[:16]}, signed by {checked.signer}"
+        )
+    )

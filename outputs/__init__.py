@@ -1,0 +1,1 @@
+"""Generated images as files that say of themselves that they are synthetic."""
