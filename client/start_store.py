@@ -11,6 +11,9 @@ from ..protocol import RoundRequest, tensors_digest
 from ..wire import pack, unpack
 from .workspace import Start
 
+#: Studies that a data set may well take part in by turns.
+_KEPT = 4
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,13 +41,13 @@ def find_start(request: RoundRequest, folder: Path) -> Start | None:
 
 
 def keep_start(start: Start | None, folder: Path) -> None:
-    """Keep a start for the study's next rounds, in place of those of earlier studies."""
+    """Keep a start for the study's next rounds; the oldest of earlier studies make room."""
     if start is None or _file(folder, start.digest).exists():
         return
     write_atomically(_file(folder, start.digest), pack(start.tensors))
-    for other in folder.glob("*.safetensors"):
-        if other.stem != start.digest:
-            other.unlink()
+    files = sorted(folder.glob("*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
+    for old in files[:-_KEPT]:
+        old.unlink()
 
 
 def _file(folder: Path, digest: str) -> Path:

@@ -50,7 +50,8 @@ def test_a_damaged_file_is_asked_for_again_and_replaced(tmp_path: Path, cut: boo
     assert find_start(whole.without_start(), tmp_path) is not None
 
 
-def test_only_the_newest_is_kept(tmp_path: Path) -> None:
-    for value in (1, 2):
+def test_the_newest_are_kept(tmp_path: Path) -> None:
+    for value in range(6):
         keep_start(find_start(request(value), tmp_path), tmp_path)
-    assert [file.stem for file in tmp_path.iterdir()] == [request(2).start_digest]
+    kept = {file.stem for file in tmp_path.iterdir()}
+    assert kept == {request(value).start_digest for value in range(2, 6)}
