@@ -77,7 +77,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
 def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     study, base = load_study(job.study), generator_digest(job.base)
     generator = load_generator(job.base)
-    _require_fitting(study, generator)
+    require_fitting(study, generator)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=training_digest(study, base),
@@ -168,7 +168,12 @@ def _start(
     return state
 
 
-def _require_fitting(study: Study, generator: Generator) -> None:
+def require_fitting(study: Study, generator: Generator) -> None:
+    """Refuse a study that does not fit the generator it starts from.
+
+    Raises:
+        ConfigurationError: If the two are of different image sizes.
+    """
     if study.data.image_size != generator.image_size:
         raise ConfigurationError(
             f"data.image_size is {study.data.image_size}, but the base generates "

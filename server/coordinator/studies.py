@@ -22,7 +22,8 @@ from ...config.study import Study, load_study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...files import write_atomically
 from ...invitation import Invitation
-from ...model.storage import generator_digest, shipped_base
+from ...model.storage import generator_digest, load_generator, shipped_base
+from ..app import require_fitting
 from ..job import ServerJob
 from ..terms import site_terms
 from .home import Home
@@ -200,7 +201,9 @@ def submit(home: Home, study: Study) -> StudyFolder:
     """Take a study in; a running coordinator starts it within seconds.
 
     Raises:
-        ConfigurationError: If its name cannot be a folder's, or is taken, or its base is missing.
+        ConfigurationError: If its name cannot be a folder's, or is taken, or it does not fit its
+            base.
+        ModelError: If its base cannot be loaded.
     """
     if not _NAME.fullmatch(study.name):
         raise ConfigurationError(
@@ -214,6 +217,7 @@ def submit(home: Home, study: Study) -> StudyFolder:
             hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
         )
     base = base_of(study).resolve()
+    require_fitting(study, load_generator(base))
     invited = invitation_of(study, generator_digest(base))
     if study.generator.base:  # the folder that the command was run in is not known later
         study = replace(study, generator=replace(study.generator, base=str(base)))
