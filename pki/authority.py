@@ -131,7 +131,7 @@ class Authority:
         certificate = make_client(site, public_key, self.certificate, key, days=_SITE_DAYS)
         new = Issued(
             site=site,
-            serial=format(certificate.serial_number, "X"),
+            serial=serial_text(certificate.serial_number),
             expires=certificate.not_valid_after_utc.isoformat(),
             node_key=node_key,
         )
@@ -178,6 +178,12 @@ class Authority:
                 )
         listed = builder.sign(read_private_key(self._folder / _KEY), SHA384())
         write_atomically(self.revocation_file, listed.public_bytes(Encoding.PEM))
+
+
+def serial_text(serial: int) -> str:
+    """Return a serial number as nginx writes it: in whole bytes, so with a leading 0 if need be."""
+    digits = format(serial, "X")
+    return digits.zfill(len(digits) + len(digits) % 2)
 
 
 def _revoked(entries: Sequence[Issued], site: str) -> list[Issued]:

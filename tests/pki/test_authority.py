@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 from fedscan.errors import FederationError
-from fedscan.pki.authority import Authority
+from fedscan.pki.authority import Authority, serial_text
 from fedscan.pki.certificates import days_left, read_certificate, require_issued_by
 from fedscan.pki.enrolment import EnrolmentRequest, Welcome
 from fedscan.pki.keys import new_key, public_text, read_private_key, write_private_key
@@ -125,3 +125,8 @@ def test_two_sites_cannot_share_a_node(authority):
     issue(authority, EnrolmentRequest.make("hospital-a", new_key(), node))
     with pytest.raises(FederationError, match="same node key"):
         issue(authority, EnrolmentRequest.make("hospital-b", new_key(), node))
+
+
+@pytest.mark.parametrize(("serial", "text"), [(0xAB, "AB"), (0xABC, "0ABC"), (0x1, "01")])
+def test_serial_numbers_are_written_in_whole_bytes(serial, text):
+    assert serial_text(serial) == text

@@ -1,0 +1,87 @@
+"""A site's home with four made-up patients, and studies that ask it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fedscan.client import workspace
+from fedscan.client.daemon.home import SiteHome
+from fedscan.config.study import load_study
+from fedscan.model.generator import build_generator
+from fedscan.model.settings import GeneratorSettings
+from fedscan.model.storage import generator_digest, save_generator
+from fedscan.protocol import RoundReply, RoundRequest
+from fedscan.server.terms import site_terms
+from fedscan.simulation.apps import load_client_app
+from fedscan.simulation.grid import InProcessGrid
+from flwr.app import Message, RecordDict
+
+# The made-up hospitals of the simulation's tests, and this folder's own helpers.
+sys.path.insert(0, str(Path(__file__).parents[2] / "simulation"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from site_homes import make_home
+
+_STUDY = (
+    "data.image_size=32",
+    "data.holdout_fraction=0.0",
+    "trainable.subset=attention",
+    "privacy.clip_norm=1.0",
+    "privacy.draws_per_patient=1",
+    "privacy.statistics_share=0",
+    "warm_up.enabled=false",
+    "federation.rounds=2",
+    "local.steps=1",
+)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    save_generator(build_generator(GeneratorSettings(size="tiny")), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_request(base: Path) -> Callable[..., RoundRequest]:
+    """Make a round's request; ``make_request("section.key=value", …, number=1, fill=0.01)``."""
+
+    def make(*changes: str, number: int = 1, fill: float = 0.01) -> RoundRequest:
+        study = load_study(None, [f"generator.base={base}", *_STUDY, *changes])
+        opened = workspace.open_generator(base, study.trainable, "cpu")
+        return RoundRequest(
+            round=number,
+            rounds=study.federation.rounds,
+            base=generator_digest(base),
+            terms=site_terms(study),
+            tensors={
+                name: np.full(value.shape, fill, np.float32)
+                for name, value in opened.parameters.items()
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def home(tmp_path: Path, base: Path) -> Iterator[SiteHome]:
+    workspace.open_data.cache_clear()
+    yield make_home(tmp_path, base)
+    workspace.open_data.cache_clear()
+
+
+@pytest.fixture
+def ask(home: SiteHome) -> Callable[..., RoundReply]:
+    """Ask the site's real ClientApp as a coordinator would."""
+
+    def send(request: RoundRequest | RecordDict, kind: str = "train") -> RoundReply:
+        records = request if isinstance(request, RecordDict) else request.to_records()
+        with InProcessGrid(load_client_app, [{"home": str(home.folder)}]) as grid:
+            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], kind)])
+        return RoundReply.from_records(reply.content)
+
+    return send
