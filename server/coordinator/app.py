@@ -105,7 +105,7 @@ def _require_current(folder: StudyFolder, run: int) -> None:
     """Leave if the coordinator does not know this run, or has started another since."""
     # The coordinator notes a run just after it has started it.
     deadline = time.monotonic() + _NOTED_WITHIN_S
-    while folder.state.run != run:
+    while (folder.state.run, folder.state.phase) != (run, "running"):
         if time.monotonic() > deadline:
             raise FederationError(f"The run is not the current one of study {folder.name!r}.")
         time.sleep(0.1)

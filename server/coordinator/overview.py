@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...supervision.service import is_running
@@ -79,16 +78,10 @@ def overview(home: Home) -> Overview:
             StudyView(
                 study=folder.name,
                 phase=folder.phase,
-                round=finished_round(folder.job.run),
+                round=folder.finished_round,
                 rounds=folder.study.federation.rounds,
                 message=folder.state.message,
             )
             for folder in studies(home)
         ],
     )
-
-
-def finished_round(run: Path) -> int:
-    """Return the number of a run's last checkpoint; 0 without one."""
-    names = (folder.name for folder in (run / "checkpoints").glob("round-*"))
-    return max((int(name.removeprefix("round-")) for name in names), default=0)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...audit.log import AuditLog
-from ...protocol import OK
+from ...protocol import INTERNAL, OK
 from .control import Control
 from .home import Home
 from .members import members
@@ -22,7 +22,7 @@ from .studies import State, StudyFolder, studies
 
 _log = logging.getLogger(__name__)
 
-#: A study whose ServerApp died is started again this often before it counts as failed.
+#: A study whose ServerApp died is started again this often without a finished round in between.
 MAX_ATTEMPTS = 10
 
 RUNNING = "running"
@@ -97,13 +97,15 @@ class Reconciler:
 
     def _start(self, folder: StudyFolder, state: State) -> None:
         number = self._control.start_run({"study": folder.name})
+        reached = folder.finished_round
+        attempts = 1 if reached > state.reached else state.attempts + 1
         # A ServerApp works only on a run that is noted here.
         folder.write(
-            replace(state, phase="running", run=number, attempts=state.attempts + 1, message="")
+            replace(
+                state, phase="running", run=number, attempts=attempts, reached=reached, message=""
+            )
         )
-        self._audit.append(
-            "study-started", study=folder.name, run=str(number), attempt=state.attempts + 1
-        )
+        self._audit.append("study-started", study=folder.name, run=str(number), attempt=attempts)
 
     def _watch(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
         # First whether it is alive, then what it said last: it may end in between.
@@ -113,7 +115,7 @@ class Reconciler:
         if spoke and outcome.code == OK:
             folder.write(replace(state, phase="finished"))
             self._audit.append("study-finished", study=folder.name, run=str(state.run))
-        elif spoke and outcome.code != RUNNING:
+        elif spoke and outcome.code not in (RUNNING, INTERNAL):
             folder.write(replace(state, phase="failed", message=outcome.message))
             self._audit.append("study-failed", study=folder.name, code=outcome.code)
         elif not served and (spoke or state.run not in unfinished):
@@ -124,8 +126,9 @@ class Reconciler:
         if self._first:
             self._start(folder, replace(state, attempts=0))
             return
+        # An error that fedscan does not know is treated alike: it may be the network's.
         self._audit.append("study-server-died", study=folder.name, run=str(state.run))
-        if state.attempts < MAX_ATTEMPTS:
+        if state.attempts < MAX_ATTEMPTS or folder.finished_round > state.reached:
             _log.warning("the server of study %s died; it goes on from its checkpoint", folder.name)
             self._start(folder, state)
         else:

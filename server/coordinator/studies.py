@@ -55,7 +55,8 @@ class State:
         order: Number of the last order that it has followed.
         phase: What the study is doing.
         run: Flower's number of the last run; 0 before the first.
-        attempts: Runs that were started for this order.
+        attempts: Runs that were started for this order since a round was finished.
+        reached: Last finished round when the last run was started.
         message: What went wrong, for people.
     """
 
@@ -63,6 +64,7 @@ class State:
     phase: Phase = "waiting"
     run: int = 0
     attempts: int = 0
+    reached: int = 0
     message: str = ""
 
 
@@ -159,6 +161,12 @@ class StudyFolder:
         if order.number > state.order:
             return "waiting" if order.action == "run" else "aborted"
         return state.phase
+
+    @property
+    def finished_round(self) -> int:
+        """Number of the last round with a checkpoint; 0 without one."""
+        names = (folder.name for folder in (self.root / "run" / "checkpoints").glob("round-*"))
+        return max((int(name.removeprefix("round-")) for name in names), default=0)
 
     def lock(self) -> FileLock:
         """Return the lock that the study's ServerApp holds while it lives."""
