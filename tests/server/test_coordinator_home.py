@@ -12,6 +12,7 @@ from click.testing import Result
 from fedscan.audit import AuditLog, verify
 from fedscan.cli.main import app
 from fedscan.invitation import Invitation
+from fedscan.pki.authority import serial_text
 from fedscan.pki.certificates import load_certificate
 from fedscan.pki.enrolment import EnrolmentRequest, Welcome
 from fedscan.pki.keys import new_key
@@ -97,7 +98,7 @@ def test_each_members_certificate_goes_with_its_own_node_key(home: Home, tmp_pat
     text = proxy_configuration(home, members(home))
     for name in ("north", "south"):
         serial = load_certificate(home.sites / name / "client.crt").serial_number
-        assert text.count(f'"{serial:X}"') == 1
+        assert text.count(f'"{serial_text(serial)}"') == 1
 
 
 def test_starting_on_a_port_that_is_taken_says_so(
