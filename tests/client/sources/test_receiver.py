@@ -21,6 +21,8 @@ from pydicom import dcmread
 from pynetdicom import AE
 
 DATA = DataSettings(burned_in="refuse_marked")
+#: Not the program of the same name that pynetdicom installs.
+STORESCU = shutil.which("storescu", path="/usr/bin:/usr/local/bin:/opt/homebrew/bin")
 SOURCE = StoreSource(title="FEDSCAN", senders=("PACS1",), port=0)
 
 
@@ -124,7 +126,7 @@ def test_nothing_of_a_patient_is_said(phantoms, tmp_path, capfd, caplog):
         assert secret not in "".join(map(str, tmp_path.rglob("*")))
 
 
-@pytest.mark.skipif(shutil.which("storescu") is None, reason="needs storescu (Debian: dcmtk)")
+@pytest.mark.skipif(STORESCU is None, reason="needs DCMTK's storescu (Debian: dcmtk)")
 def test_dcmtk_can_send(phantoms, tmp_path):
     files = []
     for number, path in enumerate(sorted(phantoms.rglob("1.dcm"))):
@@ -134,7 +136,7 @@ def test_dcmtk_can_send(phantoms, tmp_path):
         files.append(tmp_path / f"{number}.dcm")
         ds.save_as(files[-1])
     with receiver(SOURCE, tmp_path / "mirror") as port:
-        words = ["storescu", "-R", "-aet", "PACS1", "-aec", "FEDSCAN", "127.0.0.1", str(port)]
+        words = [str(STORESCU), "-R", "-aet", "PACS1", "-aec", "FEDSCAN", "127.0.0.1", str(port)]
         done = subprocess.run([*words, *map(str, files)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert publish(tmp_path / "mirror", no_report).fetched == len(files) > 0
