@@ -57,6 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "evaluation": {"model"},
     "outputs": {"model", "signing"},
+    "surfaces": {"model"},
     "report": {"evaluation"},
     "config": {"client", "evaluation", "model", "privacy", "server"},
 }
@@ -76,7 +77,8 @@ RESERVED = {
     "ray": {"simulation"},
     "fastapi": {"server"},
     "uvicorn": {"server"},
-    "nibabel": {"outputs", "phantoms"},
+    "nibabel": {"outputs", "phantoms", "surfaces"},
+    "trimesh": {"surfaces"},
     "pydicom": {"client", "outputs", "phantoms"},
     "highdicom": {"client", "phantoms"},
     "typer": {"cli"},

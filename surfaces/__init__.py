@@ -1,0 +1,1 @@
+"""Surfaces of organs and lesions, in millimetres, for looking at and for printing."""
