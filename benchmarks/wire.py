@@ -7,9 +7,10 @@ of the generator that can train and each form of the update. The answer is that 
 Gaussian noise: what travels after private training looks like it and compresses no better. Plain
 FedAvg is the whole generator in float32 both ways, as Flower's own strategies send it.
 
-Then the seconds of a round that are not training, in three phantom hospitals in this process:
-messages, packing, checks, ledger, aggregation, checkpoint. The first round is left out, because
-it also plans the noise of the whole study.
+Then the processor seconds of a round that are not training, in three phantom hospitals in this
+process: messages, packing, checks, ledger, aggregation, checkpoint. Processor seconds, because
+they do not depend on what else the machine does. The first round is left out, because it also
+plans the noise of the whole study.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ from fedscan.simulation.run import simulate
 from fedscan.wire import Form, decode, encode
 from flwr.app import Array, ArrayRecord, RecordDict
 from flwr.common.serde import recorddict_to_proto
-from simulation_overhead import Stopwatch
 
 Tensors = dict[str, np.ndarray]
 NOISE = 1e-3
@@ -113,7 +113,7 @@ def messages(base: Path, subset: Subset, form: Form, model: Tensors) -> tuple[in
 
 
 def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
-    print("| What trains | Form | Seconds of a round | of which not training |")
+    print("| What trains | Form | Processor seconds of a round | of which not training |")
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "hospitals")
@@ -125,6 +125,7 @@ def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
                 f"federation.wire={form}",
                 f"federation.rounds={rounds}",
                 "warm_up.enabled=false",
+                "evaluation.preview_prompts=[]",
             )
             whole, outside = seconds(study, data, Path(folder, f"{subset}-{form}"))
             print(f"| {subset} | {form} | {whole:.2f} | {outside:.2f} |", flush=True)
@@ -132,21 +133,26 @@ def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
 
 def seconds(study: Study, data: Path, out: Path) -> tuple[float, float]:
     """Return the mean seconds of the rounds after the first, and what is not training of them."""
-    training, marks = Stopwatch(), []
+    original, training, marks = site_round.run_private_steps, [0.0], []
+
+    def timed(*arguments: Any, **options: Any) -> Any:
+        started = time.process_time()
+        result = original(*arguments, **options)
+        training[0] += time.process_time() - started
+        return result
 
     def watch(event: Event) -> None:
         if isinstance(event, RoundFinished):
-            marks.append((event.seconds, training.seconds))
+            marks.append((time.process_time(), training[0]))
 
-    original = site_round.run_private_steps
-    site_round.run_private_steps = training.around(original)
+    site_round.run_private_steps = timed
     try:
         simulate(study, data, out, workers=1, evaluate=False, progress=watch)
     finally:
         site_round.run_private_steps = original
-    later = len(marks) - 1
-    whole = sum(second for second, _ in marks[1:]) / later
-    return whole, whole - (marks[-1][1] - marks[0][1]) / later
+    (first, trained_first), (last, trained_last) = marks[0], marks[-1]
+    rounds = len(marks) - 1
+    return (last - first) / rounds, (last - first - trained_last + trained_first) / rounds
 
 
 def study_of(base: Path, *changes: str) -> Study:
