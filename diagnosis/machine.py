@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment
+
+from requests.utils import should_bypass_proxies
 
 from .. import __version__
 from ..errors import FederationError, FedscanError
@@ -51,16 +53,15 @@ def check_proxies(host: str) -> str:
     Raises:
         DoubtError: If a proxy is named that is not used, or one that loopback would go through.
     """
-    proxies = getproxies_environment()
-    if not {"http", "https", "all"} & set(proxies):
+    if not {"http", "https", "all"} & set(getproxies_environment()):
         return "No proxy is named in the environment."
-    if not proxy_bypass_environment("127.0.0.1", proxies):
+    if not should_bypass_proxies("https://127.0.0.1", no_proxy=None):
         raise DoubtError(
             "The environment names a proxy, and NO_PROXY lacks 127.0.0.1.",
             hint="Set NO_PROXY=127.0.0.1,localhost, or processes of this machine may talk "
             "through the proxy.",
         )
-    if not proxy_bypass_environment(host, proxies):
+    if not should_bypass_proxies(f"https://{host}", no_proxy=None):
         raise DoubtError(
             f"The environment names a proxy, but fedscan connects to {host} directly.",
             hint="TLS with client certificates does not pass an intercepting proxy. Have the "

@@ -114,8 +114,8 @@ class StoreSource:
         return cls(
             title=title,
             senders=senders,
-            **({"host": host.strip("[]")} if host else {}),
-            **({"port": int(port)} if port else {}),
+            host=host.strip("[]") or cls.host,
+            port=int(port or cls.port),
         )
 
 
