@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from deploy_tools import tool
 from fedscan.model.storage import shipped_base
-
-#: Generous: the machine may be busy, and the programs load PyTorch.
-_LIMIT_S = 1800
+from loopback import SITES, Federation
 
 _CALL = "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"
 
@@ -85,44 +81,20 @@ def test_a_command_keeps_to_itself(arguments: tuple[str, ...], log: Path, tmp_pa
     assert outside(log) == []
 
 
-@pytest.fixture
-def ports() -> list[int]:
-    """Two free ports of loopback."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as other,
-    ):
-        return [one.getsockname()[1], other.getsockname()[1]]
-
-
-def test_a_coordinator_with_a_study_keeps_to_itself(
-    log: Path, tmp_path: Path, ports: list[int]
-) -> None:
-    """SuperLink, SuperExec, proxy and the ServerApp, up to the end of a study without sites."""
+def test_a_federation_with_a_study_keeps_to_itself(log: Path, tmp_path: Path) -> None:
+    """Proxy, SuperLink, SuperExec, ServerApp, two daemons, their SuperNodes and ClientApps."""
     tool("nginx")
-    home = tmp_path / "coordinator"
-    here = ("--home", str(home))
-    init = ["--host", "localhost", "--listen", "127.0.0.1", "--port", str(ports[0])]
-    init += ["--superlink-port", str(ports[1])]
-    settings = ("--set", "name=alone", "--set", "federation.wait_timeout_s=2")
-    for command in (("init", *init), ("submit", *settings)):
-        subprocess.run(fedscan("coordinator", *command, *here), check=True, capture_output=True)
-    started = subprocess.Popen(
-        traced(log, *fedscan("coordinator", "start", *here)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    federation = Federation(
+        tmp_path / "federation", lambda name: [*traced(log.with_suffix(f".{name}")), "-D"]
     )
+    study = federation.submit("watched", "federation.wire=int8", "evaluation.preview_prompts=[]")
     try:
-        events = home / "studies" / "alone" / "run" / "events.jsonl"
-        deadline = time.monotonic() + _LIMIT_S
-        while started.poll() is None and time.monotonic() < deadline:
-            if events.exists() and "StudyStopped" in events.read_text():
-                break
-            time.sleep(0.5)
-        assert events.exists(), "the study did not end in time"
-        assert "0 of the 2 sites" in events.read_text()
+        federation.start()
+        federation.finish(study)
     finally:
-        subprocess.run(fedscan("coordinator", "stop", *here), capture_output=True)
-        started.wait(timeout=_LIMIT_S)
-    assert f"htons({ports[1]})" in log.read_text()
-    assert outside(log) == []
+        federation.stop()
+    traces = [log.with_suffix(f".{name}") for name in ("coordinator", *SITES)]
+    for trace in traces:
+        # Each side did call the other.
+        assert f"htons({federation.port})" in trace.read_text() or trace.suffix == ".coordinator"
+        assert outside(trace) == []

@@ -62,11 +62,22 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> 
     return value
 
 
-class Federation:
-    """A coordinator and its sites below one folder."""
+def _nothing(name: str) -> list[str]:
+    return []
 
-    def __init__(self, root: Path) -> None:
+
+class Federation:
+    """A coordinator and its sites below one folder.
+
+    Args:
+        root: The folder.
+        prefix: Command that a process is started with, by its name; it must run the program
+            under its own process number.
+    """
+
+    def __init__(self, root: Path, prefix: Callable[[str], list[str]] = _nothing) -> None:
         self.root = root
+        self._prefix = prefix
         self.home = Home(root / "coordinator")
         self.base = root / "base"
         save_generator(build_generator(GeneratorSettings(size="tiny")), self.base)
@@ -125,6 +136,7 @@ class Federation:
             with (self.root / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     [
+                        *self._prefix(name),
                         *(sys.executable, "-c", "from fedscan.cli.main import run; run()"),
                         *(group, "start", "--home", str(home)),
                         *(() if group == "coordinator" else ("--patience", str(LIMIT_S))),

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from fedscan.cli.main import app
 from fedscan.errors import BudgetExceededError, ConfigurationError
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
 from fedscan.server.events import StudyStopped, WarmedUp
+from typer.testing import CliRunner
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
 
@@ -188,3 +190,10 @@ def test_a_study_that_becomes_unreadable_is_said(watched: Any) -> None:
     answer = page.get("/state.json")
     assert answer.status_code == 503
     assert "TOML" in answer.json()["detail"]
+
+
+def test_a_study_that_is_not_there_ends_with_a_sentence(tmp_path: Any) -> None:
+    command = ["coordinator", "dashboard", "nowhere", "--home", str(tmp_path)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "holds no study.toml" in " ".join(result.output.split())
