@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "pki",
         "supervision",
         "audit",
+        "signing",
         "wire",
         "diagnosis",
     },

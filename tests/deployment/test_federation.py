@@ -83,7 +83,7 @@ def test_a_changed_record_or_generator_is_noticed(federation: Federation, tmp_pa
     study = federation.home.studies / "lungs"
     key = federation.home.record_key.with_suffix(".pub")
     changed = json.loads((study / "record.json").read_bytes())
-    changed["record"]["rounds"] = 9
+    changed["content"]["rounds"] = 9
     (tmp_path / "record.json").write_text(json.dumps(changed))
     with pytest.raises(AssertionError, match="signature does not fit"):
         fedscan("coordinator", "verify", tmp_path / "record.json", "--key", key)
