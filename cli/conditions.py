@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,32 @@ def load_conditions(
         partial=known_image,
         known=known,
     )
+
+
+def read_given(slices: Sequence[str], size: int) -> dict[float, NDArray[np.float32]]:
+    """Read known slices of a volume, each as ``PNG@POSITION``.
+
+    Returns:
+        Pictures ``[size, size]`` in [-1, 1] by position.
+
+    Raises:
+        DataError: If a file is no picture, or a position is not in [0, 1].
+    """
+    known = {}
+    for text in slices:
+        name, _, where = text.rpartition("@")
+        try:
+            position = float(where)
+        except ValueError:
+            position = -1.0
+        if not name or not 0.0 <= position <= 1.0:
+            raise DataError(
+                f"{text!r} does not say where the slice lies.",
+                hint="Write FILE@POSITION, such as slice.png@0.4; 0 is the lower end, 1 the upper.",
+            )
+        picture = _open(Path(name)).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+        known[position] = np.asarray(picture, np.float32) / np.float32(127.5) - np.float32(1)
+    return known
 
 
 def _open(path: Path) -> Image.Image:

@@ -22,6 +22,7 @@ from . import (
     simulate,
     site,
     verify,
+    volume,
 )
 from .group import FedscanGroup
 
@@ -56,6 +57,7 @@ for _module in (
     index,
     simulate,
     generate,
+    volume,
     mesh,
     verify,
     evaluate,

@@ -25,6 +25,7 @@ def sample(
     guidance_scale: float = DEFAULT_GUIDANCE,
     steps: int = DEFAULT_STEPS,
     seed: int = 0,
+    noise: Tensor | None = None,
     batch_size: int = 64,
     on_batch: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
@@ -40,6 +41,8 @@ def sample(
         guidance_scale: Classifier-free guidance (arXiv 2207.12598); 1 means none.
         steps: Solver steps.
         seed: Seed of the initial noise.
+        noise: The initial noise itself, ``[N, C, h, w]``, standard normal; the seed is not used
+            then.
         batch_size: Images per pass.
         on_batch: Called with the number of images done after each batch.
 
@@ -54,7 +57,9 @@ def sample(
         stop = min(start + batch_size, len(captions))
         latents = _solve(
             generator,
-            _initial_noise(generator, seed, range(start, stop)),
+            _initial_noise(generator, seed, range(start, stop))
+            if noise is None
+            else noise[start:stop].to(generator.device),
             captions[start:stop],
             torch.tensor(list(where[start:stop]), dtype=torch.float32, device=generator.device),
             None if spatial is None else torch.from_numpy(spatial[start:stop]),

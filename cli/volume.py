@@ -1,0 +1,141 @@
+"""``fedscan volume``: a whole volume whose slices agree."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output, status
+from .progress import progress
+
+_EPILOG = """\
+Examples:
+
+- `fedscan volume run --prompt "axial CT of the head, no finding"`
+
+- `fedscan volume run --prompt "axial T1 of the head" --slices 40 --spacing 3 --format dicom`
+
+- `fedscan volume run --prompt "axial CT of the chest" --given low.png@0.3 --given high.png@0.6`
+completes the volume around two slices of one patient.
+"""
+_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+
+
+class Form(StrEnum):
+    """File formats of a volume."""
+
+    nifti = "nifti"
+    dicom = "dicom"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("volume", epilog=_EPILOG)(volume)
+
+
+def volume(
+    model: Annotated[
+        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
+    ],
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", help="What to show: modality, plane, body part, …")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the volume.")] = Path(
+        "volume"
+    ),
+    slices: Annotated[
+        int | None, typer.Option(min=2, help="Number of slices; as many as the region holds.")
+    ] = None,
+    spacing: Annotated[float, typer.Option(min=0.1, help="Slice distance in mm.")] = 3.0,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(help="Known slice of the patient, as PNG@POSITION (0 to 1). Repeatable."),
+    ] = None,
+    correlation: Annotated[
+        float,
+        typer.Option(min=0.01, max=10, help="How far slices look alike, as share of the region."),
+    ] = 0.3,
+    guidance: Annotated[
+        float, typer.Option(min=0, help="Classifier-free guidance scale; 1 is none.")
+    ] = 1.5,
+    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
+    form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
+    signing_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FEDSCAN_SIGNING_KEY",
+            help="Ed25519 key that signs the manifest; made on first use.",
+        ),
+    ] = None,
+) -> None:
+    """Generate a volume: slices at any spacing, from noise that is correlated along them.
+
+    CT comes out in Hounsfield units. Three views through the middle and a signed manifest lie
+    beside it. With given slices the rest of that patient's volume is made to go with them.
+    """
+    from ..client.position import WHOLE_REGION_MM
+    from ..errors import ConfigurationError
+    from ..model.prompt import read_prompt
+    from ..model.storage import generator_digest, load_generator
+    from ..model.volume import VolumeSettings, sample_volume
+    from ..outputs.provenance import Provenance
+    from ..outputs.volumes import VIEWS, require_no_volume, write_volume
+    from ..signing import open_signing_key
+    from .conditions import read_given
+    from .models import find_generator
+
+    require_no_volume(out)
+    reading = read_prompt(prompt)
+    shown = reading.description
+    if shown is None or not shown.plane:
+        raise ConfigurationError(
+            f"{prompt!r} does not say of which modality and plane the slices are.",
+            hint='Write, for example, "axial CT of the head".',
+        )
+    region = WHOLE_REGION_MM[shown.body_part][_AXIS[shown.plane]]
+    count = slices or max(2, int(region // spacing))
+    if count * spacing > region:
+        raise ConfigurationError(
+            f"{count} slices at {spacing:g} mm cover {count * spacing:g} mm, but the "
+            f"{shown.body_part} counts as {region:g} mm ({shown.plane}).",
+            hint=f"Ask for {int(region // spacing)} slices at most, or less spacing.",
+        )
+    positions = [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
+    folder = find_generator(model)
+    generator = load_generator(folder)
+    known = read_given(given or [], generator.image_size)
+    key = open_signing_key(signing_key or Path(typer.get_app_dir("fedscan")) / "signing.key")
+    for line in reading.shortcomings(generator.image_size):
+        status().print(Text(f"Not honoured: {line}"))
+    with progress() as report:
+        images = sample_volume(
+            generator,
+            shown.caption(),
+            positions,
+            VolumeSettings(
+                correlation=correlation, guidance_scale=guidance, steps=steps, seed=seed
+            ),
+            given=known,
+            on_batch=lambda done: report("slices", done, count),
+        )
+    written = write_volume(
+        out,
+        images,
+        form.value,
+        shown,
+        Provenance(
+            prompt=prompt,
+            caption=shown.caption(),
+            seed=seed,
+            index=0,
+            generator=generator_digest(folder),
+        ),
+        slice_mm=spacing,
+        key=key,
+    )
+    output().print(Text(f"{count} slices in {written}, views in {out / VIEWS}"))
