@@ -21,8 +21,18 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/loca
 @pytest.fixture(scope="module")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
     """A coordinator and two enrolled sites with a little data; nothing of it runs yet."""
+    yield from _federation(tmp_path_factory.mktemp("federation"))
+
+
+@pytest.fixture
+def own_federation(tmp_path: Path) -> Iterator[Federation]:
+    """The same, for one test alone."""
+    yield from _federation(tmp_path)
+
+
+def _federation(folder: Path) -> Iterator[Federation]:
     if NGINX is None:
         pytest.skip("nginx is not installed (apt install nginx-light)")
-    made = Federation(tmp_path_factory.mktemp("federation"))
+    made = Federation(folder)
     yield made
     made.stop()

@@ -1,0 +1,63 @@
+"""A site that is killed over a round: it pays once, and its answer is the same to the byte."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fedscan.audit import verify
+from fedscan.client.daemon.approvals import Approvals
+from fedscan.client.daemon.home import SiteHome
+from fedscan.privacy.ledger.entries import Reserve
+from fedscan.privacy.ledger.view import LedgerView
+from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
+from site_homes import invitation_of
+
+
+def ask(home: Path, request: Path, moment: str = "") -> RoundReply | int:
+    """Ask a site in a process of its own; return its answer, or how the process died."""
+    answer = home / "answer.pickle"
+    answer.unlink(missing_ok=True)
+    done = subprocess.run(
+        [
+            *(sys.executable, str(Path(__file__).with_name("ask_site.py"))),
+            *(str(home), str(request), str(answer), *([moment] if moment else [])),
+        ],
+        check=False,
+        timeout=900,
+    )
+    if done.returncode:
+        return done.returncode
+    return RoundReply.from_records(pickle.loads(answer.read_bytes()))
+
+
+@pytest.mark.parametrize("moment", ["before", "in", "after"])
+def test_a_killed_round_is_repeated_for_nothing_and_to_the_byte(
+    home: SiteHome, make_request: Callable[..., RoundRequest], tmp_path: Path, moment: str
+) -> None:
+    request = make_request("privacy.sample_rate=0.9", "local.steps=3")
+    Approvals(home).approve(invitation_of(request), "chest")
+    # As a hospital's policy would not: all of four patients in nearly every step.
+    text = home.policy.read_text()
+    home.policy.write_text(text.replace("max_sample_rate = 0.5", "max_sample_rate = 1.0"))
+    asked = tmp_path / "request.pickle"
+    asked.write_bytes(pickle.dumps(request.to_records()))
+    assert ask(home.folder, asked, moment) == -signal.SIGKILL
+    # What would have come of it, had it not been killed a second time.
+    other = tmp_path / "other"
+    shutil.copytree(home.folder, other)
+    assert ask(home.folder, asked, moment) == -signal.SIGKILL
+    replies = [ask(folder, asked) for folder in (home.folder, other, home.folder)]
+    assert [reply.code for reply in replies] == ["ok"] * 3
+    assert len({tensors_digest(reply.tensors) for reply in replies}) == 1
+    for folder in (home.folder, other):
+        ledger = LedgerView.read(folder / "data" / "chest" / "ledger")
+        paid = [one.record.purpose for one in ledger.entries if isinstance(one.record, Reserve)]
+        assert paid == ["patient count", "round 1"]
+        verify(folder / "audit.jsonl")
