@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from diffusers import UniPCMultistepScheduler
+from diffusers import SchedulerMixin, UniPCMultistepScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -55,8 +55,11 @@ def sample(
     generator.eval()
     for start in range(0, len(captions), batch_size):
         stop = min(start + batch_size, len(captions))
-        latents = _solve(
+        latents = solve(
             generator,
+            UniPCMultistepScheduler.from_config(
+                generator.scheduler.config, timestep_spacing="trailing"
+            ),
             _initial_noise(generator, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
@@ -82,8 +85,9 @@ def _initial_noise(generator: Generator, seed: int, indices: range) -> Tensor:
 
 
 @torch.no_grad()
-def _solve(
+def solve(
     generator: Generator,
+    solver: SchedulerMixin,
     latents: Tensor,
     captions: Sequence[str],
     positions: Tensor,
@@ -91,9 +95,21 @@ def _solve(
     guidance_scale: float,
     steps: int,
 ) -> Tensor:
-    solver = UniPCMultistepScheduler.from_config(
-        generator.scheduler.config, timestep_spacing="trailing"
-    )
+    """Take latents from noise to images' latents with any of diffusers' solvers.
+
+    Args:
+        generator: The generator.
+        solver: A scheduler of the generator's noise schedule.
+        latents: Noise, ``[N, C, h, w]``.
+        captions: ``N`` captions.
+        positions: ``[N]``, slice positions.
+        spatial: ``[N, SPATIAL_CHANNELS, H, W]`` or ``None``.
+        guidance_scale: Classifier-free guidance; 1 means none.
+        steps: Solver steps.
+
+    Returns:
+        ``[N, C, h, w]``, to be decoded.
+    """
     solver.set_timesteps(steps, device=generator.device)
     text = generator.embed(captions)
     guided = guidance_scale != 1.0
