@@ -63,7 +63,7 @@ def init(
         int, typer.Option(min=1, max=65535, help="Port of Flower's SuperLink, on loopback only.")
     ] = 9091,
 ) -> None:
-    """Make the coordinator's folder: a certificate authority, keys and certificates.
+    """Make the coordinator's folder: a certificate authority, keys, certificates, a study file.
 
     Back the folder up, and keep it secret: whoever has `ca/ca.key` can enrol sites.
     """
@@ -78,6 +78,7 @@ def init(
     _say("Folder", made.root)
     _say("Address", addresses.public)
     _say("Authority", fingerprint(made.authority.certificate_file.read_bytes()))
+    _say("Study file", made.study)
 
 
 @group.command()
@@ -150,13 +151,14 @@ def stop(home: HomeOption = _HOME) -> None:
 def submit(home: HomeOption = _HOME, config: ConfigOption = None, sets: SetOption = None) -> None:
     """Submit a study and write the invitation that its sites approve.
 
-    The coordinator starts it at once, and it waits for sites that have approved it.
+    Without `--config` it is the folder's `study.toml`. A running coordinator starts it within
+    seconds, and the study waits until enough sites are connected.
     """
     from ..server.coordinator.studies import submit as submit_study
     from ..supervision.service import is_running
 
     opened = _open(home)
-    folder = submit_study(opened, study_from(config, sets))
+    folder = submit_study(opened, study_from(config or opened.study, sets))
     _say("Study", folder.name)
     _say("Invitation", folder.invitation)
     if not is_running(opened.run):
@@ -172,13 +174,16 @@ def invite(
         Path | None, typer.Option("--out", "-o", help="Where to write the invitation.")
     ] = None,
 ) -> None:
-    """Write a study's invitation without submitting it, for sites to look at beforehand."""
+    """Write a study's invitation without submitting it, for sites to look at beforehand.
+
+    Without `--config` it is that of the folder's `study.toml`.
+    """
     from ..files import write_atomically
     from ..model.storage import generator_digest
     from ..server.coordinator.studies import base_of, invitation_of
 
-    _open(home)
-    study = study_from(config, sets)
+    opened = _open(home)
+    study = study_from(config or opened.study, sets)
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())

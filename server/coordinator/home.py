@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from ...pki.authority import Authority
 HOME_VARIABLE = "FEDSCAN_COORDINATOR_HOME"
 
 _SETTINGS = "coordinator.json"
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +40,39 @@ class Addresses:
     @property
     def public(self) -> str:
         """Host and port as sites are told."""
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def superlink(self) -> str:
         """Host and port of the SuperLink."""
         return f"127.0.0.1:{self.superlink_port}"
+
+
+def require_addresses(addresses: Addresses) -> None:
+    """Refuse what cannot be an address.
+
+    Raises:
+        ConfigurationError: If the host is no host name or IP address, or the local address is no
+            IP address.
+    """
+    if not (_is_address(addresses.host) or _HOST.fullmatch(addresses.host)):
+        raise ConfigurationError(
+            f"The host {addresses.host!r} is no host name or IP address.",
+            hint="Give only the name, for example fl.example.org; the port has its own option.",
+        )
+    if not _is_address(addresses.listen):
+        raise ConfigurationError(
+            f"The local address {addresses.listen!r} is no IP address.",
+            hint="Use 0.0.0.0 for all, or the address of one network interface.",
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -99,6 +129,11 @@ class Home:
     def audit(self) -> Path:
         """The audit log."""
         return self.root / "audit.jsonl"
+
+    @property
+    def study(self) -> Path:
+        """The study file that is submitted where no other is named."""
+        return self.root / "study.toml"
 
     @property
     def record_key(self) -> Path:

@@ -48,7 +48,8 @@ events {{
 http {{
     log_format members '$time_iso8601 $remote_addr $ssl_client_serial '
                        '"$request_method $uri" $status $request_length $bytes_sent';
-    access_log "{logs}/proxy-access.log" members;
+    # Into the same file as errors, which the coordinator keeps short.
+    access_log /dev/stderr members;
     server_tokens off;
     client_body_temp_path "{run}/nginx-body";
     proxy_temp_path "{run}/nginx-proxy";
@@ -123,7 +124,6 @@ def proxy_configuration(home: Home, members: Sequence[Member]) -> str:
     return _TEMPLATE.format(
         user=_user(),
         run=home.run,
-        logs=home.logs,
         members="".join(lines),
         listen=listen,
         port=addresses.port,

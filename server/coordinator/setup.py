@@ -7,12 +7,13 @@ import secrets
 from pathlib import Path
 
 from ...audit.log import AuditLog
+from ...config.study import load_study, study_to_toml
 from ...errors import ConfigurationError
 from ...files import write_atomically
 from ...pki.authority import Authority
 from ...pki.certificates import days_left, load_certificate
 from ...pki.keys import fingerprint, new_key, read_private_key, write_private_key
-from .home import Addresses, Home
+from .home import Addresses, Home, require_addresses
 from .record import write_record_key
 
 #: Certificates of the coordinator's own are made anew when fewer days are left.
@@ -22,15 +23,16 @@ SECRET = "superexec.secret"
 
 
 def create_home(root: Path, addresses: Addresses) -> Home:
-    """Make a coordinator's folder, which only its owner can read.
+    """Make a coordinator's folder, with a study file to edit; only its owner can read it.
 
     Args:
         root: A new or an empty folder.
         addresses: Where the coordinator will be reached.
 
     Raises:
-        ConfigurationError: If the folder holds anything.
+        ConfigurationError: If the folder holds anything, or an address cannot be one.
     """
+    require_addresses(addresses)
     if root.exists() and any(root.iterdir()):
         raise ConfigurationError(
             f"{root} is not empty.", hint="Choose a new folder: keys are never written over."
@@ -49,6 +51,7 @@ def create_home(root: Path, addresses: Addresses) -> Home:
         file.write(secrets.token_hex(32).encode())
     for folder in (home.sites, home.studies, home.logs, home.proxy):
         folder.mkdir()
+    write_atomically(home.study, study_to_toml(load_study()).encode())
     # Last, so that a folder that a crash left half made is not taken for a coordinator's.
     home.write_addresses(addresses)
     renew_certificates(home)

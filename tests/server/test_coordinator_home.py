@@ -56,6 +56,21 @@ def test_a_folder_is_never_written_over(home: Home) -> None:
     assert (home.root / "ca" / "ca.key").read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--host", "https://fl.example.org"),
+        ("--host", "fl.example.org:8443"),
+        ("--host", ""),
+        ("--host", "a", "--listen", "localhost; }"),
+        ("--host", "a", "--port", "0"),
+    ],
+)
+def test_what_cannot_be_an_address_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
+    assert run(Home(tmp_path / "coordinator"), "init", *options).exit_code == 2
+    assert not (tmp_path / "coordinator").exists()
+
+
 def test_another_folder_is_not_taken_for_a_coordinators(tmp_path: Path) -> None:
     result = run(Home(tmp_path), "status")
     assert result.exit_code == 2
@@ -134,6 +149,13 @@ def test_a_study_is_submitted_once_with_its_invitation(home: Home) -> None:
     assert again.exit_code == 2
     assert "resume" in again.stderr
     assert folder.study.federation.rounds == 3
+
+
+def test_the_folders_own_study_file_is_submitted_by_default(home: Home) -> None:
+    text = home.study.read_text().replace('name = "study"', 'name = "mine"')
+    home.study.write_text(text)
+    assert submit(home).exit_code == 0
+    assert find_study(home, "mine").study.name == "mine"
 
 
 def test_a_name_that_is_no_folder_and_a_missing_base_are_refused(home: Home) -> None:
