@@ -1,6 +1,6 @@
 """What a round puts on the wire, and what it costs beyond training.
 
-Run: python benchmarks/wire.py [--base FOLDER] [--rounds 3] [--patients 45 30 24]
+Run: python benchmarks/wire.py [--base FOLDER] [--rounds 2] [--patients 8 6 6]
 
 First the bytes of a round for one site, request and answer as Flower's messages, for each part
 of the generator that can train and each form of the update. The answer is that of a step with
@@ -44,8 +44,8 @@ NOISE = 1e-3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", type=Path, default=shipped_base())
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--patients", type=int, nargs="+", default=[45, 30, 24])
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--patients", type=int, nargs="+", default=[8, 6, 6])
     options = parser.parse_args()
     print_bytes(options.base)
     print()
@@ -117,7 +117,8 @@ def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "hospitals")
-        write_hospitals(data, PhantomSettings(patients=tuple(patients)))
+        # What is not training does not depend on how much is trained on.
+        write_hospitals(data, PhantomSettings(patients=tuple(patients), slices=2))
         for subset, form in (("lora", "float32"), ("lora", "int8"), ("attention", "int8")):
             study = study_of(
                 base,
@@ -126,6 +127,7 @@ def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
                 f"federation.rounds={rounds}",
                 "warm_up.enabled=false",
                 "evaluation.preview_prompts=[]",
+                "local.steps=2",
             )
             whole, outside = seconds(study, data, Path(folder, f"{subset}-{form}"))
             print(f"| {subset} | {form} | {whole:.2f} | {outside:.2f} |", flush=True)
