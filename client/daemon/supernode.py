@@ -6,6 +6,9 @@ a run whose bundle has another hash is marked as refused. It also runs no other 
 Flower lets the coordinator choose one ("agent app") that would run a bundle's code in another
 process.
 
+It also gives the process of an app time to start. Flower takes it for dead after half a minute
+and starts another one, which on a busy machine never ends, because each makes the others slower.
+
 The changed functions are private to Flower 1.41; a release that lacks one of them does not
 start.
 """
@@ -16,17 +19,23 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flwr.supercore.date import now
 from flwr.supercore.fab import Fab
 from flwr.supercore.run import Run
 from flwr.supernode import start_client_internal as node
+from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
 
 from ... import __version__
 from ...bundle import build_bundle, bundle_hash
 from .home import SiteHome
 from .marks import HOME_VARIABLE, OWN, REFUSED
+
+#: How long an app's process may take to start.
+_START = timedelta(minutes=5)
 
 # Where these stand in what Flower's connection yields.
 _GET_RUN, _GET_FAB = 3, 4
@@ -72,12 +81,27 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     return guarded
 
 
+def with_patience(claim: Callable[[Any, int], str | None]) -> Callable[[Any, int], str | None]:
+    """Wrap the claim of a task so that its process has time to say for the first time it lives."""
+
+    def claim_task(state: Any, task_id: int) -> str | None:
+        token = claim(state, task_id)
+        if token is not None:
+            state.task_token_store[task_id].active_until = now() + _START
+        return token
+
+    return claim_task
+
+
 def main() -> None:
     """Run the node; takes the arguments of ``flower-supernode``."""
     from flwr.supernode.cli import flower_supernode
 
     node._init_connection = guard(  # type: ignore[assignment]
         node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
+    )
+    InMemoryNodeState.claim_task = with_patience(  # type: ignore[method-assign]
+        InMemoryNodeState.claim_task
     )
     flower_supernode()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ from fedscan.client.daemon.clientapp import check_outgoing, load_app
 from fedscan.client.daemon.enrolment import init_site
 from fedscan.client.daemon.home import SiteHome, SiteSettings
 from fedscan.client.daemon.marks import HOME_VARIABLE, OWN, REFUSED
-from fedscan.client.daemon.supernode import guard
+from fedscan.client.daemon.supernode import guard, with_patience
 from fedscan.errors import EgressError
 from fedscan.protocol import RoundReply
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
+from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
+from flwr.supernode.nodestate import NodeStateFactory
 
 
 @pytest.fixture
@@ -102,3 +105,12 @@ def test_what_is_no_answer_does_not_leave() -> None:
     message = Message(RecordDict({"batch": ConfigRecord({"pixel": 4095})}), 1, "train")
     with pytest.raises(EgressError):
         check_outgoing(message)
+
+
+def test_an_apps_process_has_minutes_to_start() -> None:
+    state = NodeStateFactory(ObjectStoreFactory()).state()
+    task = state.create_task(task_type="flwr-clientapp", run_id=7)
+    assert with_patience(type(state).claim_task)(state, task)
+    left = state.task_token_store[task].active_until - datetime.now(UTC)
+    assert left > timedelta(minutes=4)
+    assert with_patience(type(state).claim_task)(state, task) is None
