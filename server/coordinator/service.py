@@ -22,7 +22,7 @@ from ...supervision.supervisor import Supervisor
 from .control import Control
 from .home import Home
 from .members import members
-from .processes import PROXY, processes
+from .processes import PROXY, SUPERLINK, processes
 from .proxy import configuration_file, proxy_configuration
 from .reconcile import Reconciler
 from .setup import renew_certificates
@@ -95,7 +95,9 @@ class _Loop:
         moment = time.monotonic()
         self._supervisor.tick()
         if moment - self._maintained >= _DAY_S:
-            _maintain(self._home)
+            if SUPERLINK in _maintain(self._home):
+                # It reads its certificate when it starts, which it does again by itself.
+                self._supervisor.child(SUPERLINK).send(signal.SIGTERM)
             self._maintained = moment
         if self._proxy.refresh():
             self._supervisor.child(PROXY).send(signal.SIGHUP)
@@ -157,11 +159,17 @@ def read_status(home: Home) -> dict[str, Any]:
         return {}
 
 
-def _maintain(home: Home) -> None:
-    """Renew what expires by itself: own certificates and the list of revoked ones."""
-    for name in renew_certificates(home):
+def _maintain(home: Home) -> list[str]:
+    """Renew what expires by itself; return the names of the certificates that were renewed.
+
+    The list of revoked certificates is written anew each time, so that the proxy reads it and a
+    new certificate of its own.
+    """
+    renewed = renew_certificates(home)
+    for name in renewed:
         AuditLog(home.audit).append("certificate-renewed", certificate=name)
     home.authority.refresh_revocations()
+    return renewed
 
 
 def _require_free(host: str, port: int) -> None:
