@@ -16,10 +16,12 @@ from fedscan.pki.authority import serial_text
 from fedscan.pki.certificates import load_certificate
 from fedscan.pki.enrolment import EnrolmentRequest, Welcome
 from fedscan.pki.keys import new_key
+from fedscan.server.coordinator import setup
 from fedscan.server.coordinator.home import Home
 from fedscan.server.coordinator.members import members
 from fedscan.server.coordinator.overview import overview
 from fedscan.server.coordinator.proxy import proxy_configuration
+from fedscan.server.coordinator.setup import renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
 from typer.testing import CliRunner
 
@@ -54,6 +56,18 @@ def test_a_folder_is_never_written_over(home: Home) -> None:
     before = (home.root / "ca" / "ca.key").read_bytes()
     assert run(home, "init", "--host", "other.example.org").exit_code == 2
     assert (home.root / "ca" / "ca.key").read_bytes() == before
+
+
+def test_only_certificates_about_to_expire_are_renewed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert renew_certificates(home) == []
+    before = load_certificate(home.server / "server.crt")
+    monkeypatch.setattr(setup, "_RENEWED_AT_DAYS", 400.0)
+    assert renew_certificates(home) == ["server", "superlink"]
+    after = load_certificate(home.server / "server.crt")
+    assert after.serial_number != before.serial_number
+    assert after.public_key() == before.public_key()
 
 
 @pytest.mark.parametrize(
