@@ -5,22 +5,28 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-# The made-up hospitals of the simulation's tests.
+# The made-up hospitals of the simulation's tests, and the PACS of those of the sources.
 sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "client" / "sources"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from loopback import Federation
+from orthanc import PLUGIN, PROGRAM, orthanc
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
 
 @pytest.fixture(scope="module")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
-    """A coordinator and two enrolled sites with a little data; nothing of it runs yet."""
+    """A coordinator and two enrolled sites with a little data; nothing of it runs yet.
+
+    Where Orthanc is installed, one site has its data from there.
+    """
     yield from _federation(tmp_path_factory.mktemp("federation"))
 
 
@@ -33,6 +39,8 @@ def own_federation(tmp_path: Path) -> Iterator[Federation]:
 def _federation(folder: Path) -> Iterator[Federation]:
     if NGINX is None:
         pytest.skip("nginx is not installed (apt install nginx-light)")
-    made = Federation(folder)
-    yield made
-    made.stop()
+    with ExitStack() as stack:
+        pacs = stack.enter_context(orthanc(folder / "pacs")) if PROGRAM and PLUGIN else None
+        made = Federation(folder, pacs=pacs)
+        stack.callback(made.stop)
+        yield made

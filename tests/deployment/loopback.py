@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fedscan.cli.main import app
 from fedscan.model.generator import build_generator
@@ -21,6 +21,9 @@ from fedscan.server.coordinator.home import Home
 from fedscan.server.coordinator.studies import StudyFolder, find_study
 from tiny_hospitals import write_hospitals
 from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from orthanc import Orthanc
 
 SITES = {"north": 6, "south": 5}
 
@@ -73,15 +76,25 @@ class Federation:
         root: The folder.
         prefix: Command that a process is started with, by its name; it must run the program
             under its own process number.
+        pacs: A running PACS, which then feeds the site ``south`` over DICOMweb.
     """
 
-    def __init__(self, root: Path, prefix: Callable[[str], list[str]] = _nothing) -> None:
+    def __init__(
+        self,
+        root: Path,
+        prefix: Callable[[str], list[str]] = _nothing,
+        pacs: Orthanc | None = None,
+    ) -> None:
         self.root = root
         self._prefix = prefix
         self.home = Home(root / "coordinator")
         self.base = root / "base"
         save_generator(build_generator(GeneratorSettings(size="tiny")), self.base)
         write_hospitals(root / "scans", SITES)
+        self._sources = {site: ("--folder", str(root / "scans" / site)) for site in SITES}
+        if pacs is not None:
+            pacs.add(*sorted((root / "scans" / "south").glob("*.dcm")))
+            self._sources["south"] = ("--dicomweb", pacs.url)
         self.port = free_port()
         fedscan(
             *("coordinator", "init", "--home", self.home.root, "--host", "127.0.0.1"),
@@ -113,7 +126,7 @@ class Federation:
             *("--home", self.home.root, "--out", welcome),
         )
         fedscan("site", "join", welcome, "--home", home)
-        fedscan("site", "add-data", "chest", "--folder", self.root / "scans" / name, "--home", home)
+        fedscan("site", "add-data", "chest", *self._sources[name], "--home", home)
 
     def submit(self, name: str, *changes: str) -> StudyFolder:
         """Submit a study that takes seconds, and approve it at every site."""

@@ -66,6 +66,17 @@ def test_two_rounds_end_in_a_signed_generator(federation: Federation) -> None:
     assert "north, south" in shown
 
 
+def test_the_doctor_finds_nothing_wrong_on_either_side(federation: Federation) -> None:
+    for words in (
+        ("--coordinator", federation.home.root),
+        *(("--site", federation.site(site)) for site in SITES),
+    ):
+        found = {one["check"]: one for one in json.loads(fedscan("doctor", *words, "--json"))}
+        assert [one for one in found.values() if one["state"] == "problem"] == []
+    assert "accepts this site's certificate" in found["membership"]["message"]
+    assert "ledger is intact" in found["ledger of chest"]["message"]
+
+
 def test_both_sides_have_it_on_record(federation: Federation) -> None:
     verify(federation.home.audit)
     seen = events(federation.home.audit)
