@@ -264,17 +264,23 @@ def _write_part(response: requests.Response, file: Path) -> None:
                 out.write(piece)
             return
         mark = b"\r\n--" + str(header.get_param("boundary", "")).encode()
-        held = b"\r\n"
-        for piece in pieces:  # the part's own header
-            held += piece
-            if (end := held.find(b"\r\n\r\n")) >= 0:
-                held = held[end + 4 :]
-                break
+        held, end = b"\r\n", -1
+        # Up to the end of the part's own header, which may have no line.
+        while (begin := held.find(mark)) < 0 or (
+            end := held.find(b"\r\n\r\n", begin + len(mark))
+        ) < 0:
+            held += _next(pieces)
+        held = held[end + 4 :]
         while (end := held.find(mark)) < 0:
-            piece = next(pieces, b"")
-            if not piece:
-                raise requests.exceptions.ChunkedEncodingError
+            # The mark may lie on both sides of a cut.
             keep = max(0, len(held) - len(mark))
             out.write(held[:keep])
-            held = held[keep:] + piece
+            held = held[keep:] + _next(pieces)
         out.write(held[:end])
+
+
+def _next(pieces: Iterator[bytes]) -> bytes:
+    """Return the next piece; an answer that ends too early is not taken for whole."""
+    for piece in pieces:
+        return piece
+    raise requests.exceptions.ChunkedEncodingError
