@@ -263,7 +263,9 @@ def _write_part(response: requests.Response, file: Path) -> None:
             for piece in pieces:
                 out.write(piece)
             return
-        mark = b"\r\n--" + str(header.get_param("boundary", "")).encode()
+        if not (boundary := header.get_param("boundary")):
+            raise ValueError("a multipart answer without a boundary")
+        mark = b"\r\n--" + str(boundary).encode()
         held, end = b"\r\n", -1
         # Up to the end of the part's own header, which may have no line.
         while (begin := held.find(mark)) < 0 or (
