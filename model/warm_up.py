@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import zoom
+from scipy.ndimage import gaussian_filter, zoom
 from torch import nn
 
 from .condition_sampling import CAPTION_DROPOUT
@@ -24,6 +24,10 @@ from .rows import LatentRows
 from .sampling import sample
 
 _BATCH = 32
+#: Width of the filter on a group's difference, in cells of its coarse mean.
+_SMOOTHING_CELLS = 0.7
+#: Brightness, in [0, 1], below which a cell shows no body.
+_DARK = 0.06
 
 
 def moved_samples(
@@ -106,10 +110,22 @@ def train_on_moved_samples(
 
 def _move(images: NDArray[np.float32], mean: GroupMean) -> NDArray[np.float32]:
     current = np.stack([pool(image) for image in images])
-    difference = mean.image - current.mean(0)
+    # Means of many patients are smooth and their noise is not: smoothing takes most of it away.
+    difference = gaussian_filter(mean.image - current.mean(0), _SMOOTHING_CELLS)
     # James-Stein: the difference is trusted as far as it exceeds what noise alone would show.
     unexplained = mean.noise_deviation**2 + float(current.var(0).mean()) / len(images)
+    unexplained *= _noise_left(difference.shape)
     trust = max(0.0, 1.0 - unexplained / max(float((difference**2).mean()), 1e-12))
+    # Where both are dark there is nobody, and a difference is noise.
+    somebody = np.maximum(current.mean(0), mean.image) > _DARK
     factor = images.shape[1] / RESOLUTION
-    shift = zoom(2.0 * trust * difference, factor, order=1, mode="nearest", grid_mode=True)
+    moved = np.where(somebody, 2.0 * trust * difference, 0.0)
+    shift = zoom(moved, factor, order=1, mode="nearest", grid_mode=True)
     return np.clip(images + shift.astype(np.float32), -1.0, 1.0)
+
+
+def _noise_left(shape: tuple[int, ...]) -> float:
+    """Return the share of independent noise's variance that is left after the smoothing."""
+    impulse = np.zeros(shape)
+    impulse[tuple(side // 2 for side in shape)] = 1.0
+    return float((gaussian_filter(impulse, _SMOOTHING_CELLS) ** 2).sum())
