@@ -127,6 +127,8 @@ def _square(before: NDArray[Any], after: NDArray[Any]) -> float:
 
 
 def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:
+    if not site.ledger.exists():
+        return False
     study, result = request.study(), tensors_digest(reply.tensors)
     reservations = LedgerView.read(site.ledger).book.reservations.values()
     return any(one.record.study == study and one.result == result for one in reservations)

@@ -67,6 +67,7 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
         _connect(home, patience_s, stop)
         if stop.is_set():
             return
+        status.connection("")
         say(f"Site {name} is connected to {home.settings().coordinator}.")
         daemon = _Daemon(home, policy, status, say)
         try:
@@ -79,7 +80,8 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
 class _Daemon:
     def __init__(self, home: SiteHome, policy: SitePolicy, status: StatusFile, say: Say) -> None:
         self._home, self._status, self._say = home, status, say
-        self._quick_ends, self._failure = 0, None
+        self._quick_ends = 0
+        self._failure: FederationError | None = None
         self._forwarder = Forwarder(
             home.run,
             Address.parse(home.settings().coordinator),
@@ -93,8 +95,6 @@ class _Daemon:
         except BaseException:
             self._forwarder.close()
             raise
-
-    _failure: FederationError | None
 
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(_TICK_S):
