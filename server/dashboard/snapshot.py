@@ -36,6 +36,7 @@ MEANINGS: Mapping[str, str] = {
     "update-rejected": "its update was refused",
     "not-approved": "its steward has not approved the study",
     "paused": "it is paused, or outside its hours",
+    "audit": "its audit log is damaged or takes no entry",
     "egress": "it held back an answer that may not leave",
     "start-needed": "it lacks what the warm-up changed",
     "internal": "an error that only its own log explains",
