@@ -100,7 +100,7 @@ def main() -> None:
     node._init_connection = guard(  # type: ignore[assignment]
         node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
     )
-    InMemoryNodeState.claim_task = with_patience(  # type: ignore[method-assign]
+    InMemoryNodeState.claim_task = with_patience(  # type: ignore[assignment, method-assign]
         InMemoryNodeState.claim_task
     )
     flower_supernode()

@@ -1,6 +1,6 @@
-"""Asks a site's real ClientApp one question, in a process that may be told to die over it.
+"""Asks a site's real ClientApp one question, in a process that dies over it.
 
-``python ask_site.py HOME REQUEST ANSWER [MOMENT]``: REQUEST and ANSWER are pickles of records.
+``python ask_site.py HOME REQUEST MOMENT``: REQUEST is a pickle of records.
 """
 
 from __future__ import annotations
@@ -39,13 +39,12 @@ def _die_over(moment: str) -> None:
         border.check_release = _die
 
 
-def main(home: str, request: str, answer: str, moment: str = "") -> None:
-    """Ask, and write what was answered."""
+def main(home: str, request: str, moment: str) -> None:
+    """Ask, and die."""
     _die_over(moment)
     records = pickle.loads(Path(request).read_bytes())
     with InProcessGrid(load_client_app, [{"home": home}]) as grid:
-        (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], "train")])
-    Path(answer).write_bytes(pickle.dumps(reply.content))
+        grid.send_and_receive([Message(records, grid.get_node_ids()[0], "train")])
 
 
 if __name__ == "__main__":

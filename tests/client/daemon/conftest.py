@@ -76,11 +76,13 @@ def home(tmp_path: Path, base: Path) -> Iterator[SiteHome]:
 
 @pytest.fixture
 def ask(home: SiteHome) -> Callable[..., RoundReply]:
-    """Ask the site's real ClientApp as a coordinator would."""
+    """Ask the site's real ClientApp as a coordinator would; ``at`` names another site's home."""
 
-    def send(request: RoundRequest | RecordDict, kind: str = "train") -> RoundReply:
+    def send(
+        request: RoundRequest | RecordDict, kind: str = "train", at: SiteHome = home
+    ) -> RoundReply:
         records = request if isinstance(request, RecordDict) else request.to_records()
-        with InProcessGrid(load_client_app, [{"home": str(home.folder)}]) as grid:
+        with InProcessGrid(load_client_app, [{"home": str(at.folder)}]) as grid:
             (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], kind)])
         return RoundReply.from_records(reply.content)
 
