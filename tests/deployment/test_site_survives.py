@@ -32,6 +32,8 @@ def test_a_killed_node_is_started_again_and_trains(own_federation: Federation) -
     os.kill(node, signal.SIGKILL)
     until(lambda: status().restarts >= 1, "the restart")
     # The new node is refused until the old one counts as gone.
+    log = home.logs / "supernode.log"
+    until(lambda: log.read_text().count("SuperNode ID") == 2, "the node's second connection")
     study = federation.submit("lungs", "federation.min_results=1", "federation.expected_sites=1")
     federation.finish(study)
     assert status().connected
