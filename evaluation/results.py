@@ -221,7 +221,7 @@ class EvaluationResult:
     schema: Literal[1] = 1
     extractor: str
     extractor_sha256: str
-    settings: dict[str, bool | int | float | str]
+    settings: dict[str, bool | int | float | str | tuple[str, ...]]
     tasks: tuple[TaskInfo, ...]
     real: RealScores
     generators: tuple[GeneratorScores, ...]
