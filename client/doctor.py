@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ..audit import verify
@@ -65,9 +66,9 @@ def _settings(home: SiteHome) -> str:
 
 def _certificates(home: SiteHome) -> Iterator[Finding]:
     for name, path in (("authority", home.authority), ("certificate", home.certificate)):
-        yield examine(name, lambda path=path: check_certificate(path, home.authority, renew=_RENEW))
+        yield examine(name, partial(check_certificate, path, home.authority, renew=_RENEW))
     for name, path in (("TLS key", home.tls_key), ("node key", home.node_key)):
-        yield examine(name, lambda path=path: check_secret(path))
+        yield examine(name, partial(check_secret, path))
 
 
 def _connection(home: SiteHome) -> Iterator[Finding]:
@@ -156,9 +157,9 @@ def _data(home: SiteHome) -> Iterator[Finding]:
         yield examine("data", _no_data)
     for name, entry in sorted(entries.items()):
         if entry.kind != "folder":
-            yield examine(f"source of {name}", lambda entry=entry: _source(entry))
-        yield examine(f"data {name}", lambda entry=entry: _scans(entry))
-        yield examine(f"ledger of {name}", lambda name=name: _ledger(home, name))
+            yield examine(f"source of {name}", partial(_source, entry))
+        yield examine(f"data {name}", partial(_scans, entry))
+        yield examine(f"ledger of {name}", partial(_ledger, home, name))
 
 
 def _no_data() -> str:
@@ -167,8 +168,8 @@ def _no_data() -> str:
 
 def _source(entry: DataSet) -> str:
     if entry.kind == "cstore":
-        source = store_source(entry)
-        return f"Scans are received at {source.host}:{source.port} by `fedscan site receive`."
+        receiver = store_source(entry)
+        return f"Scans are received at {receiver.host}:{receiver.port} by `fedscan site receive`."
     source = dicomweb_source(entry)
     with Pacs(source) as pacs:
         if next(pacs.studies(), None) is None:

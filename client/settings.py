@@ -13,30 +13,37 @@ class DataSettings:
     """How DICOM files become training images."""
 
     image_size: int = Field(
-        64, ge=16, le=1024, multiple_of=8, description="Side of the square training images, pixels."
+        default=64,
+        ge=16,
+        le=1024,
+        multiple_of=8,
+        description="Side of the square training images, pixels.",
     )
     planes: Literal["native", "all"] = Field(
-        "native",
+        default="native",
         description="Slices as acquired, or volumes resampled to isotropic voxels and cut axially, "
         "coronally and sagittally.",
     )
     holdout_fraction: float = Field(
-        0.2, ge=0.0, lt=1.0, description="Share of patients kept from training, for evaluation."
+        default=0.2,
+        ge=0.0,
+        lt=1.0,
+        description="Share of patients kept from training, for evaluation.",
     )
     max_slices_per_series: int = Field(
-        32,
+        default=32,
         ge=1,
         le=10_000,
         description="Slices used of one series and plane, spread evenly over it.",
     )
     burned_in: Literal["refuse_marked", "refuse_likely", "refuse_unstated"] = Field(
-        "refuse_likely",
+        default="refuse_likely",
         description="Which images are set aside for text in their pixels: those marked so; also "
         "ultrasound and secondary captures that do not state otherwise; or every image that does "
         "not state that it has none.",
     )
     colour: Literal["refuse", "luminance"] = Field(
-        "refuse", description="Colour images: set aside, or reduced to their luminance."
+        default="refuse", description="Colour images: set aside, or reduced to their luminance."
     )
 
 
@@ -44,34 +51,34 @@ class DataSettings:
 class LocalSettings:
     """How one site trains within one round."""
 
-    steps: int = Field(6, ge=1, le=100_000, description="Optimizer steps per round.")
-    learning_rate: float = Field(1e-3, gt=0.0, le=10.0, description="Learning rate.")
+    steps: int = Field(default=6, ge=1, le=100_000, description="Optimizer steps per round.")
+    learning_rate: float = Field(default=1e-3, gt=0.0, le=10.0, description="Learning rate.")
     optimizer: Literal["sgd", "momentum", "adam"] = Field(
-        "adam", description="Optimizer applied to the (noised) gradient."
+        default="adam", description="Optimizer applied to the (noised) gradient."
     )
     momentum: float = Field(
-        0.9, ge=0.0, lt=1.0, description="Momentum; used by the momentum optimizer only."
+        default=0.9, ge=0.0, lt=1.0, description="Momentum; used by the momentum optimizer only."
     )
     proximal_mu: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         le=100.0,
         description="FedProx: strength of the pull towards the round's global weights.",
     )
     ema_decay: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         lt=1.0,
         description="Decay of the moving average of weights within a round; 0 sends the last ones.",
     )
     timestep_low: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         le=1.0,
         description="Lowest trained timestep, as a share of the noise schedule.",
     )
     timestep_high: float = Field(
-        1.0,
+        default=1.0,
         ge=0.0,
         le=1.0,
         description="Highest trained timestep, as a share of the noise schedule.",

@@ -111,7 +111,8 @@ class Mirror:
 
     def listed_studies(self) -> Iterator[tuple[str, str]]:
         """Yield the listed studies with their owners."""
-        yield from self._in_pieces("SELECT uid, owner FROM listed WHERE uid > ? ORDER BY uid")
+        for row in self._in_pieces("SELECT uid, owner FROM listed WHERE uid > ? ORDER BY uid"):
+            yield row[0], row[1]
 
     def missing_studies(self) -> Iterator[str]:
         """Yield the studies that the mirror has and that are not on the list."""

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ...audit.log import verify
@@ -35,7 +36,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     host, port = addresses.host, addresses.port
     authority = home.authority.certificate_file
     for name, hint in _PROGRAMS.items():
-        yield examine(name, lambda name=name, hint=hint: _program(name, hint))
+        yield examine(name, partial(_program, name, hint))
     yield examine("room", lambda: check_room(home.root))
     yield examine("proxies", lambda: check_proxies(host))
     yield examine(
@@ -45,7 +46,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         ("certificate", home.server / "server.crt"),
         ("SuperLink's certificate", home.superlink / "superlink.crt"),
     ):
-        yield examine(name, lambda p=path: check_certificate(p, authority, renew=_RENEW_OWN))
+        yield examine(name, partial(check_certificate, path, authority, renew=_RENEW_OWN))
     yield examine(
         "revocations",
         lambda: check_revocations(home.authority.revocation_file, renew=_RENEW_OWN),
@@ -56,12 +57,12 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         home.superlink / "superlink.key",
         home.record_key,
     ):
-        yield examine(path.name, lambda path=path: check_secret(path))
+        yield examine(path.name, partial(check_secret, path))
     yield from _sites(home, authority)
     yield examine("audit log", lambda: _audit(home))
     yield examine("SuperLink's state", lambda: _state(home))
     for path in sorted(home.studies.glob("*/study.toml")):
-        yield examine(f"study {path.parent.name}", lambda path=path: _study(path))
+        yield examine(f"study {path.parent.name}", partial(_study, path))
     yield examine("versions", _versions)
     yield from _service(home, host, port)
 
@@ -74,7 +75,7 @@ def _sites(home: Home, authority: Path) -> Iterator[Finding]:
             path = home.sites / name / "client.crt"
             yield examine(
                 f"site {name}",
-                lambda path=path: check_certificate(path, authority, renew=_RENEW_SITE),
+                partial(check_certificate, path, authority, renew=_RENEW_SITE),
             )
 
 

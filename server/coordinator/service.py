@@ -61,9 +61,11 @@ def serve(home: Home, ready: Callable[[], None]) -> None:
         _require_valid(specs[-1].command)
         audit = AuditLog(home.audit)
         audit.append("coordinator-started")
-        supervisor = Supervisor(
-            specs, lambda name, code: audit.append("process-ended", process=name, status=code)
-        )
+
+        def ended(name: str, status: int) -> None:
+            audit.append("process-ended", process=name, status=status)
+
+        supervisor = Supervisor(specs, ended)
         try:
             authority = home.authority.certificate_file.read_bytes()
             with Control(addresses.superlink, authority) as control:

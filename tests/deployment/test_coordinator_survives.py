@@ -20,6 +20,8 @@ from fedscan.server.coordinator.studies import StudyFolder
 from fedscan.server.history import History
 from loopback import SITES, Federation, fedscan, until
 
+pytestmark = pytest.mark.federation
+
 
 @pytest.fixture(scope="module")
 def whole(federation: Federation) -> str:

@@ -22,6 +22,8 @@ from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.history import History
 from loopback import SITES, Federation, fedscan, free_port, until
 
+pytestmark = pytest.mark.federation
+
 PATHS = [
     "/",
     "/docs",

@@ -19,6 +19,8 @@ from fedscan.protocol import RoundRequest
 from flwr.app import ConfigRecord, RecordDict
 from loopback import Federation, until
 
+pytestmark = pytest.mark.federation
+
 HOSTILE = Path(__file__).parent / "hostile"
 NOTHING = {"version", "site", "request", "code", "weight"}
 

@@ -6,9 +6,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from fedscan.client.daemon.home import SiteHome
 from fedscan.client.daemon.status import Status, StatusFile
 from loopback import Federation, until
+
+pytestmark = pytest.mark.federation
 
 
 def _children(pid: int) -> list[int]:
