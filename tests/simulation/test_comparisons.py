@@ -15,7 +15,9 @@ from tiny_hospitals import write_hospitals
 _SMALL = (
     "data.holdout_fraction=0.5",
     "federation.rounds=1",
-    "local.steps=1",
+    # So that a step without any patient is out of the question.
+    "privacy.sample_rate=0.5",
+    "local.steps=2",
     "evaluation.samples=16",
     "evaluation.samples_per_class=8",
     "evaluation.real_images=16",

@@ -20,7 +20,9 @@ from orthanc import Orthanc, orthanc, require_orthanc
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One phantom hospital of two patients, with segmentations."""
     out = tmp_path_factory.mktemp("data") / "hospitals"
-    write_hospitals(out, PhantomSettings(patients=(2,), slices=3, contrasts=("T1", "CT")))
+    write_hospitals(
+        out, PhantomSettings(patients=(2,), slices=3, contrasts=("T1", "CT"), paired_share=1.0)
+    )
     return next(out.iterdir())
 
 
