@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from .console import output, status
+from .options import SigningKeyOption, signing_key_from
 from .progress import progress
 
 _EPILOG = """\
@@ -75,13 +76,7 @@ def generate(
     form: Annotated[
         Format, typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units.")
     ] = Format.png,
-    signing_key: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="FEDSCAN_SIGNING_KEY",
-            help="Ed25519 key that signs the manifest; made on first use.",
-        ),
-    ] = None,
+    signing_key: SigningKeyOption = None,
 ) -> None:
     """Generate images for prompts and conditions, with a contact sheet and a signed manifest.
 
@@ -96,12 +91,12 @@ def generate(
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
     from ..outputs.writer import PromptImages, require_unused, write_images
-    from ..signing import fingerprint, open_signing_key
+    from ..signing import fingerprint
     from .conditions import load_conditions
     from .models import find_generator
 
     require_unused(out)
-    key = open_signing_key(signing_key or Path(typer.get_app_dir("fedscan")) / "signing.key")
+    key = signing_key_from(signing_key)
     folder = find_generator(model)
     generator = load_generator(folder)
     spatial = load_conditions(generator.image_size, mask=mask, edges=edges, partial=partial)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     from ..config.study import Study
 
 ConfigOption = Annotated[
@@ -25,6 +27,21 @@ SetOption = Annotated[
         metavar="SECTION.KEY=VALUE",
     ),
 ]
+
+SigningKeyOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="FEDSCAN_SIGNING_KEY",
+        help="Ed25519 key that signs the manifest; made on first use.",
+    ),
+]
+
+
+def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
+    """Open the key that signs what is generated: the one given, or the user's own."""
+    from ..signing import open_signing_key
+
+    return open_signing_key(given or Path(typer.get_app_dir("fedscan")) / "signing.key")
 
 
 def study_from(

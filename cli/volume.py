@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from .console import output, status
+from .options import SigningKeyOption, signing_key_from
 from .progress import progress
 
 _EPILOG = """\
@@ -65,13 +66,7 @@ def volume(
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
-    signing_key: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="FEDSCAN_SIGNING_KEY",
-            help="Ed25519 key that signs the manifest; made on first use.",
-        ),
-    ] = None,
+    signing_key: SigningKeyOption = None,
 ) -> None:
     """Generate a volume: slices at any spacing, from noise that is correlated along them.
 
@@ -85,7 +80,6 @@ def volume(
     from ..model.volume import VolumeSettings, sample_volume
     from ..outputs.provenance import Provenance
     from ..outputs.volumes import VIEWS, require_no_volume, write_volume
-    from ..signing import open_signing_key
     from .conditions import read_given
     from .models import find_generator
 
@@ -109,7 +103,7 @@ def volume(
     folder = find_generator(model)
     generator = load_generator(folder)
     known = read_given(given or [], generator.image_size)
-    key = open_signing_key(signing_key or Path(typer.get_app_dir("fedscan")) / "signing.key")
+    key = signing_key_from(signing_key)
     for line in reading.shortcomings(generator.image_size):
         status().print(Text(f"Not honoured: {line}"))
     with progress() as report:
