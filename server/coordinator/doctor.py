@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import ssl
 from collections.abc import Iterator
@@ -18,11 +17,12 @@ from ...diagnosis.network import ask, reach, resolve
 from ...errors import ConfigurationError, FederationError
 from ...supervision.service import is_running
 from .home import Home
+from .processes import find_program
 
 _RENEW_OWN = "`fedscan coordinator start` renews it by itself; start it anew."
 _RENEW_AUTHORITY = "Make a new federation in time: every site must join with the new authority."
 _RENEW_SITE = "Ask the site for its request.json and run `fedscan coordinator enrol` again."
-_PROGRAMS = {"nginx": "Install it (Debian: nginx-light).", "flower-superlink": "Install flwr."}
+_PROGRAMS = ("nginx", "flower-superexec")
 
 
 def examine_coordinator(folder: Path) -> Iterator[Finding]:
@@ -35,8 +35,8 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     addresses = home.addresses
     host, port = addresses.host, addresses.port
     authority = home.authority.certificate_file
-    for name, hint in _PROGRAMS.items():
-        yield examine(name, partial(_program, name, hint))
+    for name in _PROGRAMS:
+        yield examine(name, partial(_program, name))
     yield examine("room", lambda: check_room(home.root))
     yield examine("proxies", lambda: check_proxies(host))
     yield examine(
@@ -105,10 +105,8 @@ def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
             return
 
 
-def _program(name: str, hint: str) -> str:
-    if shutil.which(name) is None and not Path("/usr/sbin", name).exists():
-        raise ConfigurationError(f"The program {name} is not installed.", hint=hint)
-    return f"{name} is installed."
+def _program(name: str) -> str:
+    return f"{find_program(name)} is installed."
 
 
 def _running(home: Home) -> str:

@@ -47,12 +47,12 @@ def processes(home: Home) -> list[ChildSpec]:
         "--disable-runtime-dependency-installation",
     ]
     superexec = [
-        _program("flower-superexec"),
+        find_program("flower-superexec"),
         *("--runtime-api-address", address),
         *("--root-certificates", authority),
         *("--superexec-auth-secret-file", secret),
     ]
-    proxy = [_program("nginx"), "-p", str(home.proxy), "-c", str(configuration_file(home))]
+    proxy = [find_program("nginx"), "-p", str(home.proxy), "-c", str(configuration_file(home))]
     proxy += ["-e", "stderr"]
     return [
         ChildSpec(
@@ -76,7 +76,12 @@ def _environment(home: Home) -> dict[str, str]:
     }
 
 
-def _program(name: str) -> str:
+def find_program(name: str) -> str:
+    """Find a program: beside this Python, on the path, or among the system's own.
+
+    Raises:
+        FederationError: If it is not installed.
+    """
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), *_SYSTEM]
     found = shutil.which(name, path=os.pathsep.join(folders))
     if found is None:

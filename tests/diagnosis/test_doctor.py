@@ -148,6 +148,7 @@ def test_what_is_wrong_at_the_site_itself_is_found(site, tmp_path):
     assert "not a DICOM file" in found["data chest"]["message"]
 
 
+@pytest.mark.skipif(NGINX is None, reason="needs nginx (Debian: nginx-light)")
 def test_a_coordinator_is_looked_at(site, coordinator):
     status, found = doctor("--coordinator", str(coordinator.root))
     assert status == 0, found
