@@ -19,7 +19,8 @@ Examples:
 - `fedscan pretrain quick --size tiny --examples 500 --autoencoder-minutes 1
 --denoiser-minutes 2`
 
-- `fedscan pretrain longer --start base/generator` trains an earlier base further.
+- `fedscan pretrain longer --start base/generator --autoencoder-minutes 0` trains an
+earlier base further.
 
 - `fedscan simulate --set generator.base=base/generator` starts a federation from it.
 """
@@ -46,7 +47,8 @@ def pretrain(
     ] = "minilm",
     examples: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 20_000,
     autoencoder_minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of the autoencoder.")
+        float,
+        typer.Option(min=0, help="Training time of the autoencoder; 0 keeps that of --start."),
     ] = 20.0,
     denoiser_minutes: Annotated[
         float, typer.Option(min=0.01, help="Training time of U-Net and adapter.")
@@ -57,7 +59,7 @@ def pretrain(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Generator to go on from: its U-Net and adapter, layer by layer where they fit.",
+            help="Generator to go on from, layer by layer where they fit.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from diffusers import AutoencoderKL
 
+from ...errors import ConfigurationError
 from ..example import Example
 from ..generator import Generator, build_generator
 from ..settings import GeneratorSettings
@@ -24,11 +25,11 @@ class PretrainPlan:
 
     Attributes:
         examples: Images to draw.
-        autoencoder_seconds: Training time of the autoencoder.
+        autoencoder_seconds: Training time of the autoencoder; 0 keeps that of ``start``.
         denoiser_seconds: Training time of U-Net and adapter.
         seed: Seed of images, weights and training.
-        start: Generator whose U-Net and adapter the denoiser starts from, layer by layer where
-            names and shapes agree; random weights without it.
+        start: Generator to go on from, layer by layer where names and shapes agree; random
+            weights without it.
         device: Where PyTorch trains.
     """
 
@@ -62,11 +63,17 @@ def pretrain(
     """
     report = on_progress or (lambda stage, step, value: None)
     out.mkdir(parents=True, exist_ok=True)
-    generator = build_generator(settings, plan.seed).to(plan.device)
+    generator = build_generator(settings, plan.seed)
+    whole = plan.start is not None and _take_up(generator, load_generator(plan.start))
+    if not plan.autoencoder_seconds and not whole:
+        raise ConfigurationError(
+            "Without time for the autoencoder there is none to use.",
+            hint="Start from a generator of the same size, or give it minutes.",
+        )
+    generator = generator.to(plan.device)
     bank = _stage_examples(out / "examples.npz", draw, plan, report)
-    _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
-    if plan.start is not None:
-        _take_up(generator, load_generator(plan.start))
+    if plan.autoencoder_seconds:
+        _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
     card = {
         "name": f"fedscan base, {settings.size}",
         "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
@@ -90,16 +97,32 @@ def pretrain(
     return generator
 
 
-def _take_up(generator: Generator, earlier: Generator) -> None:
-    """Copy every layer of the earlier denoiser that has the same name and shape."""
-    for new, old in ((generator.unet, earlier.unet), (generator.adapter, earlier.adapter)):
-        shapes = {name: value.shape for name, value in new.state_dict().items()}
+def _take_up(generator: Generator, earlier: Generator) -> bool:
+    """Copy every layer of the earlier generator that has the same name and shape.
+
+    Returns:
+        Whether the autoencoder is now the earlier one's.
+    """
+    fitted = []
+    for new, old in (
+        (generator.unet, earlier.unet),
+        (generator.adapter, earlier.adapter),
+        (generator.autoencoder, earlier.autoencoder),
+    ):
+        own, theirs = new.state_dict(), old.state_dict()
         fitting = {
             name: value
-            for name, value in old.state_dict().items()
-            if shapes.get(name) == value.shape
+            for name, value in theirs.items()
+            if name in own and own[name].shape == value.shape
         }
         new.load_state_dict(fitting, strict=False)
+        fitted.append(len(fitting) == len(own) == len(theirs))
+    if fitted[-1]:
+        generator.autoencoder.register_to_config(
+            latents_mean=earlier.autoencoder.config.latents_mean,
+            latents_std=earlier.autoencoder.config.latents_std,
+        )
+    return fitted[-1]
 
 
 def _stage_examples(

@@ -16,6 +16,10 @@ from .projection import VIEWS, draw_geometry, path_integrals, projected_labels
 from .scene import Scene
 
 _PLANES = ("axial", "coronal", "sagittal")
+#: Tries for a slice that shows a small finding: few of a patient's slices would by chance.
+_TRIES = 4
+#: Share of the slices of a patient with a small finding that are taken through it.
+_THROUGH_FINDING = 0.5
 #: Where slices are taken, by body part and plane: the region's ends show little.
 _RANGE = {
     "head": {"axial": (0.05, 0.96), "coronal": (0.08, 0.92), "sagittal": (0.12, 0.88)},
@@ -79,9 +83,13 @@ def _slice(
     known: dict[str, str],
 ) -> Example:
     plane = str(rng.choice(_PLANES, p=(0.5, 0.25, 0.25)))
-    position = float(rng.uniform(*_RANGE[scene.body_part][plane]))
-    points = slice_points(rng, scene, plane, position, image_size)
-    canvas = scene.paint(points, values.table)
+    aim = scene.finding == "lesion" and rng.random() < _THROUGH_FINDING
+    for _ in range(_TRIES if aim else 1):
+        position = float(rng.uniform(*_RANGE[scene.body_part][plane]))
+        points = slice_points(rng, scene, plane, position, image_size)
+        canvas = scene.paint(points, values.table)
+        if (canvas.labels == LABEL["lesion"]).any():
+            break
     mean, texture = canvas.values
     image = mean + texture * (0.7 * scene.grain(points) + 0.7 * scene.mottle(points))
     contrast = ""
