@@ -57,9 +57,10 @@ ALLOWED: dict[str, set[str]] = {
         "diagnosis",
     },
     "evaluation": {"model"},
+    "examination": {"evaluation", "model", "privacy"},
     "outputs": {"model", "signing"},
     "surfaces": {"model"},
-    "report": {"evaluation"},
+    "report": {"evaluation", "examination"},
     "config": {"client", "evaluation", "model", "privacy", "server"},
 }
 #: These put the parts together and see everything.
