@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from ..client.settings import DataSettings, LocalSettings
 from ..evaluation.settings import EvaluationSettings
+from ..examination.settings import ExaminationSettings
 from ..model.settings import GeneratorSettings, TrainableSettings
 from ..privacy.settings import PrivacySettings
 from ..server.settings import FederationSettings, WarmUpSettings
@@ -52,6 +53,7 @@ class Study:
     federation: FederationSettings = _defaults(FederationSettings)
     warm_up: WarmUpSettings = _defaults(WarmUpSettings)
     evaluation: EvaluationSettings = _defaults(EvaluationSettings)
+    examination: ExaminationSettings = _defaults(ExaminationSettings)
 
 
 @functools.cache

@@ -28,6 +28,7 @@ def train_classifier(
     classes: int,
     steps: int,
     seed: int,
+    added: NDArray[np.bool_] | None = None,
 ) -> nn.Module:
     """Train on batches with every class equally likely.
 
@@ -37,13 +38,16 @@ def train_classifier(
         classes: Number of classes.
         steps: Optimizer steps.
         seed: Seed of weights, batches and augmentation.
+        added: Which images are added to the others, ``[N]``, for example synthetic to real
+            ones: in each class they are drawn as often as the others, however many they are.
 
     Returns:
         The network, in evaluation mode: ``[B, 1, h, w]`` to logits ``[B, classes]``.
     """
     prepared = _prepare(images)
     targets = torch.from_numpy(labels)
-    chances = (1.0 / torch.bincount(targets, minlength=classes))[targets]
+    kinds = targets if added is None else targets + classes * torch.from_numpy(added).long()
+    chances = (1.0 / torch.bincount(kinds))[kinds]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(classes)

@@ -24,12 +24,15 @@ class ImageSet:
         descriptions: What each image shows.
         positions: float32 ``[N]``, slice positions in [0, 1].
         patients: Opaque patient key of each image.
+        masks: Label map ``[H, W]`` of each image, ``None`` where it has none; empty where no
+            image has one.
     """
 
     images: NDArray[np.float32]
     descriptions: tuple[Description, ...]
     positions: NDArray[np.float32]
     patients: tuple[str, ...]
+    masks: tuple[NDArray[np.uint8] | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.patients)
@@ -71,6 +74,7 @@ class ImageSet:
             descriptions=tuple(example.description for _, example in kept),
             positions=np.array([example.position for _, example in kept], np.float32),
             patients=tuple(patient for patient, _ in kept),
+            masks=_given([example.mask for _, example in kept]),
         )
 
     def select(self, indices: Sequence[int] | NDArray[np.integer]) -> ImageSet:
@@ -81,18 +85,24 @@ class ImageSet:
             descriptions=tuple(self.descriptions[i] for i in chosen),
             positions=self.positions[chosen],
             patients=tuple(self.patients[i] for i in chosen),
+            masks=tuple(self.masks[i] for i in chosen) if self.masks else (),
         )
 
     def thin(self, limit: int, seed: int) -> ImageSet:
         """Keep at most ``limit`` images, spread over the patients as :meth:`of` does."""
         if len(self) <= limit:
             return self
-        columns = zip(self.images, self.descriptions, self.positions, strict=True)
+        masks = self.masks or (None,) * len(self)
+        columns = zip(self.images, self.descriptions, self.positions, masks, strict=True)
         examples = (
-            Example(image=image, description=description, position=float(position))
-            for image, description, position in columns
+            Example(image=image, description=description, position=float(position), mask=mask)
+            for image, description, position, mask in columns
         )
         return self.of(zip(self.patients, examples, strict=True), limit=limit, seed=seed)
+
+
+def _given(masks: list[NDArray[np.uint8] | None]) -> tuple[NDArray[np.uint8] | None, ...]:
+    return tuple(masks) if any(mask is not None for mask in masks) else ()
 
 
 def _spread(

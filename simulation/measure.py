@@ -41,18 +41,7 @@ def measure(
     Raises:
         DataError: If the real images are too few.
     """
-    real = RealSets(
-        train=ImageSet.of(
-            _examples(sites, study, held_out=False),
-            limit=study.evaluation.searched_images,
-            seed=study.evaluation.seed,
-        ),
-        holdout=ImageSet.of(
-            _examples(sites, study, held_out=True),
-            limit=study.evaluation.real_images,
-            seed=study.evaluation.seed,
-        ),
-    )
+    real = real_sets(sites, study, holdout_images=study.evaluation.real_images)
     opened = {name: load_generator(folder) for name, folder in generators.items()}
     return evaluate(
         {name: _sampler(generator, study) for name, generator in opened.items()},
@@ -61,6 +50,30 @@ def measure(
         autoencode=_autoencoder(next(iter(opened.values()))),
         gallery=gallery,
         progress=progress,
+    )
+
+
+def real_sets(sites: Sequence[Site], study: Study, *, holdout_images: int) -> RealSets:
+    """Gather all sites' images, those of training patients and those of held-out patients.
+
+    Args:
+        sites: The sites, whose scans lie on this machine.
+        study: The study, which decides how scans become images and which patients are held out.
+        holdout_images: Images of held-out patients at most.
+
+    Raises:
+        DataError: If there are no images of one kind.
+    """
+    settings = study.evaluation
+    return RealSets(
+        train=ImageSet.of(
+            _examples(sites, study, held_out=False),
+            limit=settings.searched_images,
+            seed=settings.seed,
+        ),
+        holdout=ImageSet.of(
+            _examples(sites, study, held_out=True), limit=holdout_images, seed=settings.seed
+        ),
     )
 
 

@@ -61,7 +61,7 @@ ALLOWED: dict[str, set[str]] = {
     "outputs": {"model", "signing"},
     "surfaces": {"model"},
     "report": {"evaluation", "examination"},
-    "config": {"client", "evaluation", "model", "privacy", "server"},
+    "config": {"client", "evaluation", "examination", "model", "privacy", "server"},
 }
 #: These put the parts together and see everything.
 OPEN = {"cli", "simulation"}
@@ -69,7 +69,7 @@ OPEN = {"cli", "simulation"}
 #: Parts that see only some modules: of which part (any, if empty), and which.
 NARROW = {
     "phantoms": ("model", {"conditions", "intensity", "description", "example"}),
-    "report": ("evaluation", {"results"}),
+    "report": ("", {"results", "section"}),
     "config": ("", {"settings"}),
 }
 

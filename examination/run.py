@@ -1,0 +1,53 @@
+"""A whole examination: its sections one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ..errors import ConfigurationError
+from .progress import Progress, no_progress
+from .section import Section
+from .subject import Subject
+
+
+class Examiner(Protocol):
+    """Makes one section of an examination."""
+
+    def __call__(self, subject: Subject, *, on_progress: Progress) -> Section:
+        """Examine the subject."""
+
+
+def run_examiners(
+    subject: Subject,
+    examiners: Mapping[str, Examiner],
+    *,
+    only: Sequence[str] = (),
+    on_progress: Progress = no_progress,
+) -> tuple[Section, ...]:
+    """Run examiners one after another.
+
+    Args:
+        subject: What is examined.
+        examiners: By the key of their section.
+        only: Keys of the sections wanted; all without any.
+        on_progress: Told about the progress of the whole.
+
+    Raises:
+        ConfigurationError: If a section is not known.
+    """
+    unknown = [key for key in only if key not in examiners]
+    if unknown:
+        raise ConfigurationError(
+            f"There is no section {unknown[0]!r}.", hint=f"Sections are {', '.join(examiners)}."
+        )
+    wanted = [key for key in examiners if not only or key in only]
+    sections = []
+    for number, key in enumerate(wanted):
+
+        def tell(what: str, share: float, key: str = key, number: int = number) -> None:
+            on_progress(f"{key}: {what}", (number + share) / len(wanted))
+
+        tell("begins", 0.0)
+        sections.append(examiners[key](subject, on_progress=tell))
+    return tuple(sections)
