@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..model.description import Description
 from ..model.example import Example
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,9 @@ class ImageSet:
         patients: Opaque patient key of each image.
         masks: Label map ``[H, W]`` of each image, ``None`` where it has none; empty where no
             image has one.
+        sites: Site of each image, to compare sites; empty where unknown. Like the scanners, only
+            ever filled where the images are: at the site, or in a simulation.
+        scanners: Coded scanner of each image; empty where unknown.
     """
 
     images: NDArray[np.float32]
@@ -33,6 +39,8 @@ class ImageSet:
     positions: NDArray[np.float32]
     patients: tuple[str, ...]
     masks: tuple[NDArray[np.uint8] | None, ...] = ()
+    sites: tuple[str, ...] = ()
+    scanners: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.patients)
@@ -86,19 +94,17 @@ class ImageSet:
             positions=self.positions[chosen],
             patients=tuple(self.patients[i] for i in chosen),
             masks=tuple(self.masks[i] for i in chosen) if self.masks else (),
+            sites=tuple(self.sites[i] for i in chosen) if self.sites else (),
+            scanners=tuple(self.scanners[i] for i in chosen) if self.scanners else (),
         )
 
     def thin(self, limit: int, seed: int) -> ImageSet:
         """Keep at most ``limit`` images, spread over the patients as :meth:`of` does."""
         if len(self) <= limit:
             return self
-        masks = self.masks or (None,) * len(self)
-        columns = zip(self.images, self.descriptions, self.positions, masks, strict=True)
-        examples = (
-            Example(image=image, description=description, position=float(position), mask=mask)
-            for image, description, position, mask in columns
-        )
-        return self.of(zip(self.patients, examples, strict=True), limit=limit, seed=seed)
+        pairs = zip(self.patients, range(len(self)), strict=True)
+        kept = _spread(pairs, limit, np.random.default_rng((seed, 4)))
+        return self.select([index for _, index in kept])
 
 
 def _given(masks: list[NDArray[np.uint8] | None]) -> tuple[NDArray[np.uint8] | None, ...]:
@@ -106,11 +112,11 @@ def _given(masks: list[NDArray[np.uint8] | None]) -> tuple[NDArray[np.uint8] | N
 
 
 def _spread(
-    examples: Iterable[tuple[str, Example]], limit: int | None, rng: np.random.Generator
-) -> list[tuple[str, Example]]:
+    examples: Iterable[tuple[str, _T]], limit: int | None, rng: np.random.Generator
+) -> list[tuple[str, _T]]:
     """Keep the examples of the earliest turns; within a turn, at random."""
     # A heap whose first item is the one to give up next; the index keeps items comparable.
-    heap: list[tuple[int, float, int, tuple[str, Example]]] = []
+    heap: list[tuple[int, float, int, tuple[str, _T]]] = []
     index = 0
     for _, pairs in itertools.groupby(examples, key=lambda pair: pair[0]):
         own = list(pairs)

@@ -46,3 +46,124 @@ class ExaminationSettings:
     utility_steps: int = Field(
         300, ge=10, le=100_000, description="Does it help: training steps of each classifier."
     )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MemorySettings:
+    """The search for copies and for members of the training set."""
+
+    samples: int = Field(
+        default=256,
+        ge=16,
+        le=100_000,
+        description="Synthetic images that copies are searched among.",
+    )
+    searched_images: int = Field(
+        default=4096,
+        ge=16,
+        le=1_000_000,
+        description="Training images at most that are searched.",
+    )
+    attacked_images: int = Field(
+        default=512,
+        ge=16,
+        le=100_000,
+        description="Images at most of training patients, and of held-out ones, whose membership "
+        "is guessed; spread evenly over the patients.",
+    )
+    timesteps: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Timesteps at which the loss of an image is measured.",
+    )
+    noises: int = Field(default=2, ge=1, le=100, description="Noises at each of these timesteps.")
+    trajectory_steps: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Steps of an image's trajectory that are gone there and back.",
+    )
+    bootstrap: int = Field(
+        default=1000,
+        ge=100,
+        le=100_000,
+        description="Resamples of patients for the 95 % intervals.",
+    )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class CanarySettings:
+    """The audit with planted patients."""
+
+    canaries: int = Field(
+        default=96,
+        ge=8,
+        le=10_000,
+        description="Made-up patients, each planted with chance one half.",
+    )
+    guesses: int = Field(
+        default=64,
+        ge=2,
+        le=10_000,
+        description="Canaries about which the auditor guesses, the most and the least suspicious "
+        "in equal parts; fixed before the training, for else the bound would not hold.",
+    )
+    patients: int = Field(
+        default=64,
+        ge=0,
+        le=100_000,
+        description="Real patients at most among whom canaries are planted.",
+    )
+    steps: int = Field(default=60, ge=1, le=100_000, description="Steps of the audited training.")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, le=10, description="Learning rate of that training."
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence of the lower bound on epsilon.",
+    )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FairnessSettings:
+    """The comparison of groups of patients."""
+
+    samples_per_group: int = Field(
+        default=64,
+        ge=16,
+        le=10_000,
+        description="Synthetic images of each group.",
+    )
+    min_patients: int = Field(
+        default=10,
+        ge=5,
+        le=10_000,
+        description="Held-out patients that a group needs: nothing is said about smaller ones.",
+    )
+    real_images: int = Field(
+        default=1024,
+        ge=32,
+        le=1_000_000,
+        description="Held-out images at most, spread over the patients.",
+    )
+    classifier_steps: int = Field(
+        default=200,
+        ge=10,
+        le=100_000,
+        description="Training steps of each classifier.",
+    )
+    classifier_seeds: int = Field(
+        default=2,
+        ge=1,
+        le=50,
+        description="Classifiers for each task; their scores are averaged.",
+    )
+    bootstrap: int = Field(
+        default=1000,
+        ge=100,
+        le=100_000,
+        description="Resamples of patients for the 95 % intervals.",
+    )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..client.identity import DatasetIdentity
+from ..client.scanners import modality_of, patient_scanners
 from ..client.site import Site
 from ..client.workspace import open_data
 from ..config.study import Study
@@ -53,28 +56,52 @@ def measure(
     )
 
 
-def real_sets(sites: Sequence[Site], study: Study, *, holdout_images: int) -> RealSets:
-    """Gather all sites' images, those of training patients and those of held-out patients.
+def real_sets(
+    sites: Sequence[Site], study: Study, *, holdout_images: int, with_scanners: bool = False
+) -> RealSets:
+    """Read all sites' images, the training patients' and the held-out ones'.
 
     Args:
-        sites: The sites, whose scans lie on this machine.
-        study: The study, which decides how scans become images and which patients are held out.
+        sites: The sites.
+        study: Its split of the patients, and how many training images are used at most.
         holdout_images: Images of held-out patients at most.
+        with_scanners: Read also which scanner made each image, from all files' headers.
 
     Raises:
-        DataError: If there are no images of one kind.
+        DataError: If there are no training or no held-out images.
     """
     settings = study.evaluation
-    return RealSets(
-        train=ImageSet.of(
-            _examples(sites, study, held_out=False),
-            limit=settings.searched_images,
-            seed=settings.seed,
-        ),
-        holdout=ImageSet.of(
-            _examples(sites, study, held_out=True), limit=holdout_images, seed=settings.seed
-        ),
+    train = ImageSet.of(
+        _examples(sites, study, held_out=False), limit=settings.searched_images, seed=settings.seed
     )
+    holdout = ImageSet.of(
+        _examples(sites, study, held_out=True), limit=holdout_images, seed=settings.seed
+    )
+    scanners = _scanners(sites) if with_scanners else {}
+    return RealSets(train=_with_origin(train, scanners), holdout=_with_origin(holdout, scanners))
+
+
+def _with_origin(images: ImageSet, scanners: Mapping[tuple[str, str], str]) -> ImageSet:
+    made_by = [
+        scanners.get((patient, modality_of(shown.modality)), "")
+        for patient, shown in zip(images.patients, images.descriptions, strict=True)
+    ]
+    return replace(
+        images,
+        sites=tuple(patient.partition("/")[0] for patient in images.patients),
+        scanners=tuple(made_by) if scanners else (),
+    )
+
+
+def _scanners(sites: Sequence[Site]) -> dict[tuple[str, str], str]:
+    """Scanner by patient, with the site's prefix, and modality."""
+    return {
+        (f"{site.name}/{key}", modality): f"{site.name}: {scanner}"
+        for site in sites
+        for (key, modality), scanner in patient_scanners(
+            site.data, DatasetIdentity.load_or_create(site.state)
+        ).items()
+    }
 
 
 def _examples(
