@@ -27,7 +27,6 @@ from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -107,6 +106,8 @@ def encode(
         [(trained[name] - model[name]).astype(np.float32).ravel() for name in sorted(model)]
     )
     if form == "bfloat16":
+        import torch  # takes seconds, and every process of a federation imports this module
+
         rounded = torch.from_numpy(change).to(torch.bfloat16)
         return {CHANGE: rounded.view(torch.uint16).numpy()}, None
     if residual is not None:
@@ -138,6 +139,8 @@ def decode(form: Form, model: Tensors, sent: Tensors) -> Tensors:
     if {name: (array.dtype.name, array.shape) for name, array in sent.items()} != expected:
         raise ProtocolError(f"The update is not in the form {form} of the study.")
     if form == "bfloat16":
+        import torch  # as above
+
         bits = torch.from_numpy(np.array(sent[CHANGE])).view(torch.bfloat16)
         change = bits.to(torch.float32).numpy()
     else:

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from monai.data import MetaTensor
-from monai.transforms import Orientation, Resize, SpatialPad
 from numpy.typing import NDArray
 
 #: Names of the two ends of each axis in DICOM's patient coordinates.
 _LPS = (("R", "L"), ("A", "P"), ("I", "S"))
 #: First index to the head, second to the back, third to the patient's left.
-_CANONICAL = Orientation(axcodes="SPL", labels=_LPS)
+_CANONICAL = "SPL"
+
+# MONAI takes seconds to import, which a round on cached examples need not wait for.
 
 
 def fitted_size(
@@ -58,6 +58,8 @@ def resize_labels(labels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.
 
 def pad_square(images: NDArray[np.generic], side: int, fill: float) -> NDArray[np.generic]:
     """Pad channel-first pictures ``[N, H, W]`` to ``[N, side, side]``, centred."""
+    from monai.transforms import SpatialPad
+
     images = np.ascontiguousarray(images)
     if images.shape[1:] == (side, side):
         return images
@@ -80,11 +82,16 @@ def to_canonical(
     Returns:
         The volume ``[Z, Y, X]`` (rising to superior, posterior, left) and its affine.
     """
+    from monai.data import MetaTensor
+    from monai.transforms import Orientation
+
     tensor = MetaTensor(torch.from_numpy(np.ascontiguousarray(volume))[None], affine=affine)
-    turned = _CANONICAL(tensor)
+    turned = Orientation(axcodes=_CANONICAL, labels=_LPS)(tensor)
     return turned[0].numpy().copy(), np.asarray(turned.affine, np.float64)
 
 
 def _resize(images: NDArray[np.generic], size: Sequence[int], mode: str) -> NDArray[np.generic]:
+    from monai.transforms import Resize
+
     tensor = torch.from_numpy(np.ascontiguousarray(images, np.float32))
     return np.asarray(Resize(tuple(size), mode=mode)(tensor))

@@ -7,18 +7,16 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from safetensors import SafetensorError
 
 from ..errors import ModelError
-from .generator import Generator
-from .model_card import render_model_card
-from .pipeline import FedscanPipeline
-from .stable_diffusion import load_stable_diffusion
-from .text_encoder import CaptionEncoder
+
+if TYPE_CHECKING:
+    from .generator import Generator
+
+# diffusers takes many seconds to import, and most who need a folder's digest never open it.
 
 _CARD = "README.md"
 _CARD_DATA = "fedscan.json"
@@ -49,6 +47,11 @@ def save_generator(
         card: What the model card states (data, privacy, measures); also kept as JSON.
         half_precision: Store the weights as float16, at half the size.
     """
+    import torch
+
+    from .model_card import render_model_card
+    from .pipeline import FedscanPipeline
+
     path.mkdir(parents=True, exist_ok=True)
     before = next(generator.unet.parameters()).dtype
     if half_precision:
@@ -78,6 +81,8 @@ def load_generator(path: Path | str) -> Generator:
     Raises:
         ModelError: If the folder is missing, damaged or of another kind.
     """
+    from .stable_diffusion import load_stable_diffusion
+
     folder = Path(path)
     index = folder / "model_index.json"
     if not index.is_file():
@@ -130,6 +135,12 @@ def _forget_origin(path: Path) -> None:
 
 
 def _load_fedscan(folder: Path) -> Generator:
+    import torch
+    from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+
+    from .generator import Generator
+    from .text_encoder import CaptionEncoder
+
     return Generator(
         UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32),
         T2IAdapter.from_pretrained(folder, subfolder="adapter", torch_dtype=torch.float32),

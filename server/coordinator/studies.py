@@ -22,8 +22,7 @@ from ...config.study import Study, load_study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...files import write_atomically
 from ...invitation import Invitation
-from ...model.storage import generator_digest, load_generator, shipped_base
-from ..app import require_fitting
+from ...model.storage import generator_digest, shipped_base
 from ..job import ServerJob
 from ..terms import site_terms
 from .home import Home
@@ -213,6 +212,10 @@ def submit(home: Home, study: Study) -> StudyFolder:
             base.
         ModelError: If its base cannot be loaded.
     """
+    # torch takes seconds to import, and the coordinator itself never opens a generator.
+    from ...model.storage import load_generator
+    from ..app import require_fitting
+
     if not _NAME.fullmatch(study.name):
         raise ConfigurationError(
             f"name is {study.name!r}, which cannot be the name of a folder.",
