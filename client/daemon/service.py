@@ -30,10 +30,7 @@ _STEADY_S = 60.0
 _MOST_QUICK_ENDS = 12
 
 #: Names of Flower's programs, as it calls them, and what stands for them here.
-_PROGRAMS = {
-    "flower-superexec": "from flwr.supercore.cli import flower_superexec as main",
-    "flwr-clientapp": "from fedscan.client.daemon.clientapp import main",
-}
+_PROGRAMS = {"flower-superexec": "from fedscan.client.daemon.superexec import main"}
 #: No process phones home or fetches a model.
 _QUIET = {
     "FLWR_TELEMETRY_ENABLED": "0",
