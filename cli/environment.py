@@ -14,8 +14,20 @@ _DEFAULTS = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
+_LOOPBACK = ("127.0.0.1", "localhost")
+
 
 def set_defaults() -> None:
     """Set each variable that the user has not set; child processes inherit them."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    _keep_loopback_from_proxies()
+
+
+def _keep_loopback_from_proxies() -> None:
+    """Add the loopback interface to NO_PROXY: fedscan's own processes meet there."""
+    for name in [name for name in ("no_proxy", "NO_PROXY") if name in os.environ] or ["NO_PROXY"]:
+        listed = [one for one in os.environ.get(name, "").split(",") if one.strip()]
+        missing = [one for one in _LOOPBACK if one not in listed]
+        if "*" not in listed and missing:
+            os.environ[name] = ",".join([*listed, *missing])

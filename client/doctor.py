@@ -13,12 +13,12 @@ from ..diagnosis.certificates import check_certificate, check_secret
 from ..diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
 from ..diagnosis.machine import (
     VERSIONS_PATH,
-    check_proxies,
     check_room,
     compare_versions,
     installed_versions,
 )
 from ..diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from ..diagnosis.route import describe_route
 from ..errors import ConfigurationError, DataError
 from ..privacy.accounting import epsilon
 from ..privacy.ledger.view import LedgerView
@@ -79,7 +79,7 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
         return
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
-    yield examine("proxies", lambda: check_proxies(host))
+    yield examine("proxy", lambda: describe_route(host, port))
     answers: list[Answer] = []
 
     def trusted() -> str:

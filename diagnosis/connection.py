@@ -26,7 +26,17 @@ _REFUSALS = {
     "ACCESS_DENIED": "it is not accepted",
     "HANDSHAKE_FAILURE": "the two have no TLS version, cipher or certificate in common",
 }
+#: What OpenSSL says of an answer that is not TLS.
 _PLAIN = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"}
+
+
+class UnreachableError(FederationError):
+    """The other side cannot be reached just now: waiting may help."""
+
+
+def named(host: str, port: int) -> str:
+    """Return host and port as they stand in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def explain(error: BaseException, host: str, port: int) -> FederationError:
@@ -38,10 +48,11 @@ def explain(error: BaseException, host: str, port: int) -> FederationError:
         port: Its TCP port.
 
     Returns:
-        An error whose message is one sentence, with a hint at what to do. Nothing that the
-        other side sent is quoted.
+        An error whose message is one sentence, with a hint at what to do; an
+        :class:`UnreachableError` where waiting may help. Nothing that the other side sent is
+        quoted.
     """
-    where = f"{host}:{port}"
+    where = named(host, port)
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -52,7 +63,7 @@ def explain(error: BaseException, host: str, port: int) -> FederationError:
     for cause in causes:
         if (found := _network(cause, host, where)) is not None:
             return found
-    return FederationError(
+    return UnreachableError(
         f"The connection to {where} ended unexpectedly.", hint="Look at the log of that server."
     )
 
@@ -113,31 +124,36 @@ def _alert(error: ssl.SSLError, where: str) -> FederationError | None:
             f"{where} does not answer in TLS.",
             hint="Port or scheme is wrong: something else listens there, or it is plain HTTP.",
         )
+    if "ALERT" in reason:
+        return FederationError(
+            f"{where} ends the TLS handshake: {reason.lower().replace('_', ' ')}.",
+            hint="Both sides must speak TLS 1.3; see the log of that server.",
+        )
     return None
 
 
-def _network(error: BaseException, host: str, where: str) -> FederationError | None:
+def _network(error: BaseException, host: str, where: str) -> UnreachableError | None:
     if isinstance(error, socket.gaierror):
-        return FederationError(
+        return UnreachableError(
             f"The name {host} cannot be resolved.",
             hint="Check the spelling and this machine's name servers.",
         )
     if isinstance(error, ConnectionRefusedError):
-        return FederationError(
+        return UnreachableError(
             f"Nothing listens at {where}.",
             hint="Check the port, and whether the server is running there.",
         )
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return FederationError(
+        return UnreachableError(
             f"{where} does not answer in time.",
             hint="A firewall may drop the connection: ask for that host and port to be opened.",
         )
     if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        return FederationError(
+        return UnreachableError(
             f"There is no route to {where}.", hint="Check this machine's network and routes."
         )
     if isinstance(error, (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)):
-        return FederationError(
+        return UnreachableError(
             f"{where} closed the connection.",
             hint="A firewall or a proxy may be in the way, or it does not accept this client.",
         )

@@ -8,9 +8,6 @@ import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.request import getproxies_environment
-
-from requests.utils import should_bypass_proxies
 
 from .. import __version__
 from ..errors import FederationError, FedscanError
@@ -42,32 +39,6 @@ def check_room(folder: Path) -> str:
     if free < _LITTLE_FREE:
         raise DoubtError(f"Only {shown}.", hint=hint)
     return f"{shown}."
-
-
-def check_proxies(host: str) -> str:
-    """Check that no proxy of the environment gets between fedscan's own processes.
-
-    Args:
-        host: The coordinator's host.
-
-    Raises:
-        DoubtError: If a proxy is named that is not used, or one that loopback would go through.
-    """
-    if not {"http", "https", "all"} & set(getproxies_environment()):
-        return "No proxy is named in the environment."
-    if not should_bypass_proxies("https://127.0.0.1", no_proxy=None):
-        raise DoubtError(
-            "The environment names a proxy, and NO_PROXY lacks 127.0.0.1.",
-            hint="Set NO_PROXY=127.0.0.1,localhost, or processes of this machine may talk "
-            "through the proxy.",
-        )
-    if not should_bypass_proxies(f"https://{host}", no_proxy=None):
-        raise DoubtError(
-            f"The environment names a proxy, but fedscan connects to {host} directly.",
-            hint="TLS with client certificates does not pass an intercepting proxy. Have the "
-            f"firewall opened for {host}, and add it to NO_PROXY.",
-        )
-    return "The environment names a proxy, which fedscan's connections bypass."
 
 
 def installed_versions() -> dict[str, str]:

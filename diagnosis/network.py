@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..errors import FederationError
-from .connection import explain
+from .connection import explain, named
 from .finding import DoubtError, NotApplicableError
+from .route import connect, proxy_for
 
 _LIMIT_S = 10.0
 #: Flower refuses signatures that are older than five minutes.
@@ -27,7 +28,10 @@ def resolve(host: str, port: int) -> str:
 
     Raises:
         FederationError: If it has none.
+        NotApplicableError: If a proxy finds them instead.
     """
+    if proxy := proxy_for(host, port):
+        raise NotApplicableError(f"The proxy {proxy} finds the address of {host}.")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -37,16 +41,13 @@ def resolve(host: str, port: int) -> str:
 
 
 def reach(host: str, port: int) -> str:
-    """Open a TCP connection.
+    """Open a TCP connection, through the environment's proxy if there is one for the host.
 
     Raises:
         FederationError: If it cannot be opened.
     """
-    try:
-        socket.create_connection((host, port), timeout=_LIMIT_S).close()
-    except OSError as error:
-        raise explain(error, host, port) from error
-    return f"{host}:{port} accepts connections."
+    connect(host, port, _LIMIT_S).close()
+    return f"{named(host, port)} accepts connections."
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,15 @@ def ask(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send one HTTPS request, past any proxy that the environment names.
+    """Send one HTTPS request, through the environment's proxy if there is one for the host.
 
     Raises:
         FederationError: If there is no answer, or one side does not trust the other.
     """
     connection = http.client.HTTPSConnection(host, port, timeout=_LIMIT_S, context=context)
+    opened = connect(host, port, _LIMIT_S)
     try:
+        connection.sock = context.wrap_socket(opened, server_hostname=host)
         connection.request(method, path, headers=dict(headers or {}))
         reply = connection.getresponse()
         content, date = reply.read(_MOST_BYTES), reply.getheader("Date")
@@ -88,6 +91,7 @@ def ask(
         raise explain(error, host, port) from error
     finally:
         connection.close()
+        opened.close()
     return Answer(reply.status, content, _skew(date))
 
 

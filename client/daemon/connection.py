@@ -7,29 +7,19 @@ is a :class:`FederationError`; a coordinator that is out of reach is :class:`Unr
 from __future__ import annotations
 
 import base64
-import http.client
-import socket
+import contextlib
 import ssl
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from ...diagnosis.connection import UnreachableError, named
+from ...diagnosis.finding import DoubtError, NotApplicableError
+from ...diagnosis.network import ask, compare_clocks
 from ...errors import ConfigurationError, FederationError
 from ...pki.certificates import days_left, load_certificate, require_issued_by
 from ...pki.keys import public_pem, read_private_key
 from .home import SiteHome
 
-_LIMIT_S = 10.0
-#: Flower refuses signatures that are older than five minutes.
-_MOST_CLOCK_SKEW_S = 240
 _PROBE = "/v1/fleet/pull-messages"
-
-# Results of OpenSSL's verification (x509_vfy.h).
-_NOT_YET_VALID, _EXPIRED, _HOSTNAME, _ADDRESS = 9, 10, 62, 64
-
-
-class UnreachableError(FederationError):
-    """The coordinator cannot be reached just now."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return named(self.host, self.port)
 
     @classmethod
     def parse(cls, text: str) -> Address:
@@ -103,84 +93,19 @@ def check_connection(home: SiteHome) -> None:
         "Content-Type": "application/x-protobuf",
         "flwr-public-key": base64.b64encode(key).decode("ascii"),
     }
-    connection = http.client.HTTPSConnection(
-        address.host, address.port, timeout=_LIMIT_S, context=context
-    )
-    try:
-        connection.request("POST", _PROBE, body=b"", headers=headers)
-        reply = connection.getresponse()
-        status, date, text = reply.status, reply.getheader("Date"), reply.read(4096)
-    except (OSError, http.client.HTTPException) as error:
-        raise connection_error(error, address) from error
-    finally:
-        connection.close()
-    _check_reply(status, text, address)
-    _check_clock(date)
-
-
-def connection_error(error: Exception, address: Address) -> FederationError:
-    """Say in one sentence what a failed connection means."""
-    match error:
-        case ssl.SSLCertVerificationError(verify_code=code):
-            return _verification_error(code, address)
-        case ssl.SSLError(reason=reason) if reason and "ALERT" in reason:
-            return _refused(f"TLS: {reason.lower().replace('_', ' ')}")
-        case ssl.SSLError():
-            return FederationError(
-                f"What answers at {address} does not speak TLS as a coordinator does.",
-                hint="Check the coordinator's address and whether something stands in between.",
-            )
-        case socket.gaierror():
-            return UnreachableError(
-                f"The name {address.host!r} of the coordinator is not known here.",
-                hint="Check the address in site.toml, and this machine's name resolution.",
-            )
-        case ConnectionRefusedError():
-            reason = "nothing listens there"
-        case TimeoutError():
-            reason = f"no answer in {_LIMIT_S:g} s"
-        case OSError():
-            reason = error.strerror or "the connection was cut"
-        case _:
-            reason = "the connection was cut"
-    return UnreachableError(
-        f"The coordinator at {address} is out of reach: {reason}.",
-        hint="Check the address in site.toml and the firewall, or ask whether it runs.",
-    )
-
-
-def _verification_error(code: int, address: Address) -> FederationError:
-    if code == _EXPIRED:
-        return FederationError(
-            f"The certificate of the coordinator at {address} has expired.",
-            hint="The coordinator must renew it; also check this machine's clock.",
-        )
-    if code == _NOT_YET_VALID:
-        return FederationError(
-            f"The certificate of the coordinator at {address} is not valid yet.",
-            hint="Check this machine's clock.",
-        )
-    if code in (_HOSTNAME, _ADDRESS):
-        return FederationError(
-            f"The certificate at {address} is not for {address.host!r}.",
-            hint="Use the address that the coordinator gave in its welcome.",
-        )
-    return FederationError(
-        f"The certificate at {address} is not from this federation's authority.",
-        hint="Either the address is not the coordinator's, or ca.crt is of another federation.",
-    )
-
-
-def _refused(why: str) -> FederationError:
-    return FederationError(
-        f"The coordinator does not accept this site's certificate ({why}).",
-        hint="It may be revoked or replaced: ask the coordinator for a new welcome file.",
-    )
+    answer = ask(address.host, address.port, context, _PROBE, method="POST", headers=headers)
+    _check_reply(answer.status, answer.content, address)
+    # A clock that is a little off does no harm, and the doctor tells of it.
+    with contextlib.suppress(DoubtError, NotApplicableError):
+        compare_clocks(answer)
 
 
 def _check_reply(status: int, text: bytes, address: Address) -> None:
     if status == 400 and b"certificate" in text.lower():
-        raise _refused("it was checked and refused")
+        raise FederationError(
+            "The coordinator does not accept this site's certificate.",
+            hint="It may be revoked or replaced: ask the coordinator for a new welcome file.",
+        )
     if status == 403:
         raise FederationError(
             "The coordinator does not accept this site's node key with this certificate.",
@@ -195,18 +120,4 @@ def _check_reply(status: int, text: bytes, address: Address) -> None:
         raise UnreachableError(
             f"The coordinator at {address} answers, but its server does not run just now.",
             hint="It may be starting. Ask the coordinator if this lasts.",
-        )
-
-
-def _check_clock(date: str | None) -> None:
-    try:
-        theirs = parsedate_to_datetime(date or "")
-    except ValueError:
-        return
-    skew = (datetime.now(UTC) - theirs).total_seconds()
-    if abs(skew) > _MOST_CLOCK_SKEW_S:
-        direction = "ahead of" if skew > 0 else "behind"
-        raise FederationError(
-            f"This machine's clock is {abs(skew) / 60:.0f} minutes {direction} the coordinator's.",
-            hint="Set the clock (NTP): signatures older than five minutes are refused.",
         )

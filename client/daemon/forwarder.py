@@ -1,7 +1,8 @@
 """Carries the bytes of Flower's node to the coordinator, under the site's certificate.
 
 Flower's SuperNode cannot show a client certificate. So it connects to this forwarder on the
-loopback interface, and the forwarder to the coordinator. Bytes pass unchanged: the node's
+loopback interface, and the forwarder to the coordinator, through the proxy that the environment
+names if there is one. Bytes pass unchanged: the node's
 signatures and the coordinator's answers are not its concern.
 """
 
@@ -14,11 +15,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import FederationError
+from ...diagnosis.connection import explain
+from ...diagnosis.route import connect
+from ...errors import FedscanError
 from ...files import write_atomically
 from ...pki.certificates import make_authority, make_server, to_pem
 from ...pki.keys import new_key, write_private_key
-from .connection import Address, connection_error
+from .connection import Address
 
 _BLOCK = 65_536
 _LIMIT_S = 15.0
@@ -28,7 +31,7 @@ _LOOPBACK = "127.0.0.1"
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 #: Told what went wrong with a connection; ``None`` when one succeeded.
-Notice = Callable[[FederationError | None], None]
+Notice = Callable[[FedscanError | None], None]
 
 
 class Forwarder:
@@ -78,15 +81,9 @@ class Forwarder:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_LIMIT_S):
-                far_reader, far_writer = await asyncio.open_connection(
-                    self._address.host,
-                    self._address.port,
-                    ssl=self._context,
-                    server_hostname=self._address.host,
-                )
-        except (OSError, TimeoutError) as error:
-            self._notice(connection_error(error, self._address))
+            far_reader, far_writer = await self._connect()
+        except FedscanError as failure:
+            self._notice(failure)
             with contextlib.suppress(OSError):
                 writer.write(_UNAVAILABLE)
                 await writer.drain()
@@ -100,6 +97,18 @@ class Forwarder:
         finally:
             writer.close()
             far_writer.close()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self._address.host, self._address.port
+        opened = await asyncio.to_thread(connect, host, port, _LIMIT_S)
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                return await asyncio.open_connection(
+                    sock=opened, ssl=self._context, server_hostname=host
+                )
+        except (OSError, TimeoutError) as error:
+            opened.close()
+            raise explain(error, host, port) from error
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

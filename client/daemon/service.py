@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...errors import ConfigurationError, FederationError
+from ...diagnosis.connection import UnreachableError
+from ...errors import ConfigurationError, FederationError, FedscanError
 from ...files import write_atomically
 from ...supervision.child import ChildSpec
 from ...supervision.service import asked_to_stop, running_in
 from ...supervision.supervisor import Supervisor
 from ..policy import SitePolicy, load_policy
-from .connection import Address, UnreachableError, check_connection, client_context
+from .connection import Address, check_connection, client_context
 from .forwarder import Forwarder
 from .home import SiteHome
 from .marks import HOME_VARIABLE
@@ -103,7 +104,7 @@ class _Daemon:
         self._supervisor.stop()
         self._forwarder.close()
 
-    def _connection(self, failure: FederationError | None) -> None:
+    def _connection(self, failure: FedscanError | None) -> None:
         self._status.connection(failure.message if failure else "")
 
     def _ended(self, child: str, code: int) -> None:

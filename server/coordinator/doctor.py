@@ -12,8 +12,9 @@ from ...audit.log import verify
 from ...config.study import load_study
 from ...diagnosis.certificates import check_certificate, check_revocations, check_secret
 from ...diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
-from ...diagnosis.machine import check_proxies, check_room, installed_versions
+from ...diagnosis.machine import check_room, installed_versions
 from ...diagnosis.network import ask, reach, resolve
+from ...diagnosis.route import describe_route
 from ...errors import ConfigurationError, FederationError
 from ...supervision.service import is_running
 from .home import Home
@@ -38,7 +39,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     for name in _PROGRAMS:
         yield examine(name, partial(_program, name))
     yield examine("room", lambda: check_room(home.root))
-    yield examine("proxies", lambda: check_proxies(host))
+    yield examine("proxy", lambda: describe_route(host, home.addresses.port))
     yield examine(
         "authority", lambda: check_certificate(authority, authority, renew=_RENEW_AUTHORITY)
     )
@@ -101,7 +102,7 @@ def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
     ):
         finding = examine(check, look)
         yield finding
-        if finding.state != "ok":
+        if finding.state in ("warning", "problem"):
             return
 
 

@@ -20,7 +20,7 @@ from fedscan.pki.keys import new_key, public_pem, read_private_key, write_privat
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.history import History
-from loopback import SITES, Federation, fedscan, free_port, until
+from loopback import LIMIT_S, SITES, Federation, fedscan, free_port, until
 
 pytestmark = pytest.mark.federation
 
@@ -151,24 +151,19 @@ def test_a_member_cannot_use_another_nodes_key(federation: Federation, path: str
 def test_a_strangers_node_never_joins(federation: Federation, tmp_path) -> None:
     """Flower's own node, with its own key and the authority's certificate only."""
     write_private_key(tmp_path / "node.key", new_key(), openssh=True)
-    node = subprocess.run(
-        [
-            *(sys.executable, "-c"),
-            "from flwr.supernode.cli import flower_supernode; flower_supernode()",
-            *("--superlink", f"127.0.0.1:{federation.port}", "--max-retries", "1"),
-            *("--root-certificates", str(federation.home.authority.certificate_file)),
-            *(
-                "--auth-supernode-private-key",
-                str(tmp_path / "node.key"),
-                "--port",
-                str(free_port()),
-            ),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    command = [
+        *(sys.executable, "-c"),
+        "from flwr.supernode.cli import flower_supernode; flower_supernode()",
+        *("--superlink", f"127.0.0.1:{federation.port}", "--max-retries", "1"),
+        *("--root-certificates", str(federation.home.authority.certificate_file)),
+        *("--auth-supernode-private-key", str(tmp_path / "node.key")),
+        *("--port", str(free_port())),
+    ]
+    # No pipe: the node's own child holds on to it until the node is waited for.
+    with (tmp_path / "node.log").open("wb") as log:
+        node = subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False
+        )
     assert node.returncode != 0
     assert {site["site"] for site in federation.status()["sites"]} == set(SITES)
 

@@ -1,4 +1,4 @@
-"""Room, proxies, versions and certificates on the disk."""
+"""Room, versions and certificates on the disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from fedscan.diagnosis.certificates import check_certificate, check_secret
 from fedscan.diagnosis.finding import DoubtError, NotApplicableError, examine, exit_status
 from fedscan.diagnosis.machine import (
-    check_proxies,
     check_room,
     compare_versions,
     installed_versions,
@@ -49,21 +48,6 @@ def test_little_room(tmp_path, monkeypatch, free, expected):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(expected, match="are free"):
         check_room(tmp_path)
-
-
-def test_proxies(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    assert "No proxy" in check_proxies("fl.example.org")
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    with pytest.raises(DoubtError, match=r"NO_PROXY lacks 127\.0\.0\.1"):
-        check_proxies("fl.example.org")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-    with pytest.raises(DoubtError, match=r"connects to fl\.example\.org directly"):
-        check_proxies("fl.example.org")
-    monkeypatch.setenv("no_proxy", "127.0.0.1,.example.org")
-    assert "bypass" in check_proxies("fl.example.org")
 
 
 @pytest.mark.parametrize(

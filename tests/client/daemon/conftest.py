@@ -20,8 +20,9 @@ from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Message, RecordDict
 
-# The made-up hospitals of the simulation's tests, and this folder's own helpers.
+# The made-up hospitals of the simulation's tests, a real proxy, and this folder's own helpers.
 sys.path.insert(0, str(Path(__file__).parents[2] / "simulation"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "diagnosis"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from site_homes import make_home

@@ -13,16 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fedscan.client.daemon.connection import (
-    Address,
-    UnreachableError,
-    check_connection,
-    client_context,
-)
+from connect_proxy import connect_proxy
+from fedscan.client.daemon.connection import Address, check_connection, client_context
 from fedscan.client.daemon.enrolment import init_site, join
 from fedscan.client.daemon.forwarder import Forwarder
 from fedscan.client.daemon.home import SiteHome, SiteSettings
-from fedscan.errors import ConfigurationError, FederationError
+from fedscan.diagnosis.connection import UnreachableError
+from fedscan.errors import ConfigurationError, FederationError, FedscanError
 from fedscan.pki.authority import Authority
 from fedscan.pki.certificates import make_client, make_server, to_pem
 from fedscan.pki.enrolment import Welcome
@@ -128,8 +125,8 @@ def test_a_coordinator_that_accepts_the_site_is_fine(
     ("server", "sentence"),
     [
         ({"days": 0}, "has expired"),
-        ({"hosts": ("coordinator.example",)}, "is not for '127.0.0.1'"),
-        ({"tls": False}, "does not speak TLS"),
+        ({"hosts": ("coordinator.example",)}, "is not for the name 127.0.0.1"),
+        ({"tls": False}, "does not answer in TLS"),
         ({"status": 400, "text": b"The SSL certificate error"}, "not accept this site's certif"),
         ({"status": 403}, "does not accept this site's node key"),
         ({"status": 404}, "no coordinator of fedscan"),
@@ -154,7 +151,7 @@ def test_another_authority_is_told(coordinator: Coordinator, home: SiteHome, tmp
     other = Authority.create(tmp_path / "other", "other")
     with (
         coordinator.serving(authority=other) as port,
-        pytest.raises(FederationError, match="not from this federation's authority"),
+        pytest.raises(FederationError, match="not issued by the authority that is trusted here"),
     ):
         check_connection(at(home, port))
 
@@ -179,7 +176,7 @@ def test_a_key_of_another_site_is_told(home: SiteHome) -> None:
 
 @pytest.mark.parametrize(
     ("server", "sentence"),
-    [({"status": 502}, "its server does not run"), (None, "nothing listens")],
+    [({"status": 502}, "its server does not run"), (None, "Nothing listens")],
 )
 def test_what_waiting_may_solve_is_told_apart(
     coordinator: Coordinator, home: SiteHome, server: dict | None, sentence: str
@@ -194,7 +191,7 @@ def test_what_waiting_may_solve_is_told_apart(
 
 
 def test_an_unknown_name_is_told(home: SiteHome) -> None:
-    with pytest.raises(UnreachableError, match="is not known here"):
+    with pytest.raises(UnreachableError, match="cannot be resolved"):
         check_connection(at(home, 8443, "coordinator.invalid"))
 
 
@@ -209,13 +206,17 @@ def test_an_address_reads_back() -> None:
         assert str(Address.parse(text)) == text
 
 
+@pytest.mark.parametrize("proxied", [False, True])
 def test_the_forwarder_carries_a_request_and_its_answer(
-    coordinator: Coordinator, home: SiteHome
+    coordinator: Coordinator, home: SiteHome, proxied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[FederationError | None] = []
+    told: list[FedscanError | None] = []
     body = bytes(range(256)) * 4000
-    with coordinator.serving(status=200, text=body) as port:
-        at(home, port)
+    with connect_proxy() as proxy, coordinator.serving(status=200, text=body) as port:
+        if proxied:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            monkeypatch.setenv("NO_PROXY", "example.org")
+        check_connection(at(home, port))
         forwarder = Forwarder(
             home.run, Address("127.0.0.1", port), client_context(home), told.append
         )
@@ -231,11 +232,12 @@ def test_the_forwarder_carries_a_request_and_its_answer(
                 near.close()
         finally:
             forwarder.close()
+        assert proxy.asked == ([f"127.0.0.1:{port}"] * 3 if proxied else [])
     assert told == [None, None]
 
 
 def test_the_forwarder_says_unavailable_while_nobody_answers(home: SiteHome) -> None:
-    told: list[FederationError | None] = []
+    told: list[FedscanError | None] = []
     forwarder = Forwarder(home.run, Address("127.0.0.1", 1), client_context(home), told.append)
     try:
         context = ssl.create_default_context(cafile=str(forwarder.authority_file))
