@@ -29,7 +29,9 @@ class ForkingExecutor(SubprocessExecutor):
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(_NEEDED)
-        # It imports while the node connects.
+
+    def prepare(self) -> None:
+        """Let the fork server begin to import; returns at once."""
         forkserver.ensure_running()
 
     def launch(self, spec: ExecutionSpec) -> LaunchResult:
@@ -60,7 +62,9 @@ def main() -> None:
 
     if not hasattr(run_superexec, "get_executor"):
         raise AttributeError("This release of Flower chooses its executor in another way.")
-    run_superexec.get_executor = lambda *_, **__: ForkingExecutor()
+    executor = ForkingExecutor()
+    run_superexec.get_executor = lambda *_, **__: executor
+    executor.prepare()
     flower_superexec()
 
 

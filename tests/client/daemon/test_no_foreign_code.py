@@ -15,14 +15,18 @@ from fedscan.client.daemon.clientapp import check_outgoing, load_app
 from fedscan.client.daemon.enrolment import init_site
 from fedscan.client.daemon.home import SiteHome, SiteSettings
 from fedscan.client.daemon.marks import HOME_VARIABLE, OWN, REFUSED
+from fedscan.client.daemon.superexec import ForkingExecutor, arguments
 from fedscan.client.daemon.supernode import guard, with_patience
 from fedscan.errors import EgressError
 from fedscan.protocol import RoundReply
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
+from flwr.supercore.constant import TaskType
 from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.run import Run
+from flwr.supercore.superexec.executor import ExecutionSpec, LaunchResultStatus
 from flwr.supercore.task_identity import TaskIdentity
+from flwr.supernode.cli.flwr_clientapp import _parse_args_run_flwr_clientapp
 from flwr.supernode.nodestate import NodeStateFactory
 
 
@@ -114,3 +118,30 @@ def test_an_apps_process_has_minutes_to_start() -> None:
     left = state.task_token_store[task].active_until - datetime.now(UTC)
     assert left > timedelta(minutes=4)
     assert with_patience(type(state).claim_task)(state, task) is None
+
+
+def make_spec(kind: TaskType) -> ExecutionSpec:
+    return ExecutionSpec(
+        task_type=kind,
+        runtime_api_address="127.0.0.1:9094",
+        token="token",
+        insecure=True,
+        root_certificates_path=None,
+        runtime_dependency_install=True,
+        parent_pid=7,
+        suppress_output=False,
+        task_id=1,
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(set(TaskType) - {TaskType.CLIENT_APP}))
+def test_no_other_kind_of_task_is_run(kind: TaskType) -> None:
+    assert ForkingExecutor().launch(make_spec(kind)).status is LaunchResultStatus.FAILED
+
+
+def test_flower_understands_what_its_process_is_told_and_nothing_is_installed() -> None:
+    parser = _parse_args_run_flwr_clientapp()
+    found = parser.parse_args(arguments(make_spec(TaskType.CLIENT_APP)))
+    assert (found.runtime_api_address, found.token) == ("127.0.0.1:9094", "token")
+    assert (found.insecure, found.parent_pid) == (True, 7)
+    assert not found.runtime_dependency_install
