@@ -47,7 +47,7 @@ def examine_memory(
         DataError: If there are fewer than two held-out patients.
     """
     settings = settings or MemorySettings()
-        on_progress("sampling images to search for copies", 0.0)
+    on_progress("sampling images to search for copies", 0.0)
     synthetic = _draw(subject, settings.samples)
     copies = _copies(subject, synthetic, settings, on_progress)
     guessed = _attacks(subject, settings, on_progress)
