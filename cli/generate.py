@@ -90,7 +90,8 @@ def generate(
     from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
-    from ..outputs.writer import PromptImages, require_unused, write_images
+    from ..outputs.folder import require_unused
+    from ..outputs.writer import PromptImages, write_images
     from ..signing import fingerprint
     from .conditions import load_conditions
     from .models import find_generator

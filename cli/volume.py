@@ -78,12 +78,13 @@ def volume(
     from ..model.prompt import read_prompt
     from ..model.storage import generator_digest, load_generator
     from ..model.volume import VolumeSettings, sample_volume
+    from ..outputs.folder import VIEWS, require_unused
     from ..outputs.provenance import Provenance
-    from ..outputs.volumes import VIEWS, require_no_volume, write_volume
+    from ..outputs.volumes import write_volume
     from .conditions import read_given
     from .models import find_generator
 
-    require_no_volume(out)
+    require_unused(out)
     reading = read_prompt(prompt)
     shown = reading.description
     if shown is None or not shown.plane:

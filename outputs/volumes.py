@@ -10,28 +10,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
 
-from ..errors import DataError
 from ..model.description import Description
 from ..model.marking import png_text
 from .dicom import write_dicom_series
-from .manifest import NAME, write_manifest
+from .folder import VIEWS, require_unused
+from .manifest import write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
 from .space import grid_for
 from .views import orthogonal_views
 
 VolumeFormat = Literal["nifti", "dicom"]
-VIEWS = "views.png"
-
-
-def require_no_volume(folder: Path) -> None:
-    """Refuse a folder that holds something generated already.
-
-    Raises:
-        DataError: If it does.
-    """
-    if (folder / NAME).exists():
-        raise DataError(f"{folder} already holds generated files.", hint="Choose another --out.")
 
 
 def write_volume(
@@ -61,7 +50,7 @@ def write_volume(
     Raises:
         DataError: If the folder holds something generated.
     """
-    require_no_volume(folder)
+    require_unused(folder)
     shape = (slices.shape[0], slices.shape[1], slices.shape[2])
     grid = grid_for(description.body_part, description.plane, shape, slice_mm)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,13 +16,13 @@ from ..errors import DataError
 from ..model.description import Description
 from ..model.marking import png_text, stack, strip, to_grey
 from .dicom import write_dicom_series
-from .manifest import NAME, write_manifest
+from .folder import SHEET, require_unused
+from .manifest import write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
 from .space import grid_for
 
 Format = Literal["png", "nifti", "dicom"]
-SHEET = "contact-sheet.png"
 #: Thickness in mm that a single slice is given: it has no neighbours to tell one.
 _SINGLE_SLICE_MM = 5.0
 
@@ -42,16 +42,6 @@ class PromptImages:
     caption: str
     description: Description | None
     images: NDArray[np.float32]
-
-
-def require_unused(folder: Path) -> None:
-    """Refuse a folder that holds generated images already.
-
-    Raises:
-        DataError: If it does.
-    """
-    if (folder / SHEET).exists() or (folder / NAME).exists():
-        raise DataError(f"{folder} already holds generated images.", hint="Choose another --out.")
 
 
 def write_images(
