@@ -1,6 +1,9 @@
 """Time and peak memory of one training step, private and not, at equal rows.
 
-    python benchmarks/dp_step.py [--case 8x8 --case 16x4] [--subset attention] [--repeats 9]
+    python benchmarks/dp_step.py [--case 48x4 --case 16x4] [--subset lora] [--repeats 9]
+
+The first case is a step of the study in benchmarks/phantom_hospitals.toml: about 48 patients of
+four draws each. The second is a small step, where there is little to save.
 
 Compared, on the U-Net that fedscan trains, each from drawing the rows to the changed weights:
 
@@ -297,7 +300,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--case", action="append", help="patients x rows, such as 8x8; can be repeated"
+        "--case", action="append", help="patients x rows, such as 48x4; can be repeated"
     )
     parser.add_argument("--subset", action="append", choices=("attention", "lora", "all"))
     parser.add_argument("--size", default="small", choices=("tiny", "small", "base"))
@@ -308,8 +311,8 @@ def main() -> None:
         f"torch {torch.__version__}, one thread of {os.cpu_count()} ({platform.processor()}), "
         f"load {load:.1f} at the start, {arguments.repeats} steps each"
     )
-    for subset in arguments.subset or ["attention"]:
-        for case in arguments.case or ["8x8", "16x4"]:
+    for subset in arguments.subset or ["lora", "attention"]:
+        for case in arguments.case or ["48x4", "16x4"]:
             patients, rows = map(int, case.split("x"))
             compare(arguments.size, subset, patients, rows, arguments.repeats)
 
