@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from ..evaluation.settings import EvaluationSettings
+from .anatomy import examine_anatomy
+from .anatomy_section import KEY as ANATOMY
 from .rare_class import KEY as UTILITY
 from .rare_class import examine_rare_class
 from .run import Examiner
@@ -20,4 +22,5 @@ def examiners(settings: ExaminationSettings, evaluation: EvaluationSettings) -> 
     """
     return {
         UTILITY: partial(examine_rare_class, settings=settings, evaluation=evaluation),
+        ANATOMY: partial(examine_anatomy, settings=settings, evaluation=evaluation),
     }

@@ -46,6 +46,23 @@ class ExaminationSettings:
     utility_steps: int = Field(
         300, ge=10, le=100_000, description="Does it help: training steps of each classifier."
     )
+    segmenter_steps: int = Field(
+        600, ge=1, le=100_000, description="Anatomy: training steps of the segmenter."
+    )
+    anatomy_images: int = Field(
+        256,
+        ge=8,
+        le=100_000,
+        description="Anatomy: images drawn with a mask, and without one; as many held-out "
+        "images are used at most.",
+    )
+    rejected_share: float = Field(
+        0.05,
+        gt=0.0,
+        lt=1.0,
+        description="Anatomy: share of real images that the threshold rejects on the held-out "
+        "patients that it is chosen on.",
+    )
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
