@@ -7,6 +7,7 @@ from functools import partial
 from ..evaluation.settings import EvaluationSettings
 from .anatomy import examine_anatomy
 from .anatomy_section import KEY as ANATOMY
+from .memory import examine_memory
 from .rare_class import KEY as UTILITY
 from .rare_class import examine_rare_class
 from .run import Examiner
@@ -23,4 +24,5 @@ def examiners(settings: ExaminationSettings, evaluation: EvaluationSettings) -> 
     return {
         UTILITY: partial(examine_rare_class, settings=settings, evaluation=evaluation),
         ANATOMY: partial(examine_anatomy, settings=settings, evaluation=evaluation),
+        "memory": examine_memory,
     }
