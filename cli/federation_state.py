@@ -15,6 +15,7 @@ from ..server.events import (
     RoundFinished,
     RoundStarted,
     SiteFinished,
+    SitesAwaited,
     SitesConnected,
 )
 from ..simulation.events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
@@ -76,6 +77,9 @@ class FederationState:
                 self.share = (event.round - 1) / event.rounds
             case SiteFinished():
                 return self._finished(event)
+            case SitesAwaited():
+                waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
+                return f"waiting for {waiting}"
             case RoundFinished():
                 self.share = event.round / event.rounds
                 return self._round_line(event)

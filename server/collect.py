@@ -47,7 +47,10 @@ class Collector:
     _started: set[int] = field(default_factory=set, init=False)
 
     def collect(
-        self, request: RoundRequest, nodes: Sequence[int]
+        self,
+        request: RoundRequest,
+        nodes: Sequence[int],
+        earlier: tuple[Sequence[Update], Sequence[HistoryEntry]] = ((), ()),
     ) -> tuple[list[Update], list[HistoryEntry]]:
         """Ask the sites for one round.
 
@@ -57,35 +60,48 @@ class Collector:
         Args:
             request: What to ask.
             nodes: Flower's numbers of the connected sites.
+            earlier: What came of asking for the same round before; the sites that gave a usable
+                update then are not asked again.
 
         Returns:
-            The usable updates, and one entry for each site; both in the order of the sites'
+            All usable updates, and one entry for each site; both in the order of the sites'
             names, however they arrived.
         """
-        asked = [node for node in nodes if node not in self._retired]
-        self.observe(RoundStarted(round=request.round, rounds=request.rounds, sites=len(asked)))
-        updates: list[Update] = []
-        entries: list[HistoryEntry] = []
+        updates = list(earlier[0])
+        settled = {update.site for update in updates}
+        entries = [entry for entry in earlier[1] if entry.site in settled]
+        before = {entry.site: entry.bytes_sent for entry in earlier[1]}
+        known = [node for node in nodes if self._names.get(node) not in settled]
+        asked = [node for node in known if node not in self._retired]
+        self.observe(
+            RoundStarted(
+                round=request.round,
+                rounds=request.rounds,
+                sites=len(asked),
+                request=request.digest(),
+            )
+        )
         for arrival, sent, code, reply, update in self._answers(request, asked):
             if code == BudgetExceededError.code:
                 self._retired.add(arrival.node)
             if update is not None:
                 updates.append(update)
                 self._started.add(arrival.node)
+            site = self._names.get(arrival.node, str(arrival.node))
             entry = HistoryEntry(
                 round=request.round,
-                site=self._names.get(arrival.node, str(arrival.node)),
+                site=site,
                 code=code,
                 update_norm=update.norm if update is not None else 0.0,
                 seconds=round(arrival.seconds, 3),
-                bytes_sent=sent,
+                bytes_sent=sent + before.get(site, 0),
                 bytes_received=size_of(reply.tensors) if reply is not None else 0,
             )
             entries.append(entry)
             self.observe(
                 SiteFinished(round=entry.round, site=entry.site, code=code, seconds=arrival.seconds)
             )
-        for node in self._retired & set(nodes) - set(asked):
+        for node in self._retired & set(known) - set(asked):
             site = self._names.get(node, str(node))
             entries.append(
                 HistoryEntry(round=request.round, site=site, code=BudgetExceededError.code)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 
 _log = logging.getLogger(__name__)
@@ -24,9 +24,18 @@ class SitesConnected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatisticsAsked(Event):
+    """The warm-up's question, of this digest, went out to so many sites."""
+
+    sites: int
+    request: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatisticsReceived(Event):
     """A site answered the warm-up's question; ``code`` is "ok" or names what went wrong."""
 
+    site: str
     code: str
     seconds: float
 
@@ -40,11 +49,12 @@ class WarmedUp(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RoundStarted(Event):
-    """A round's request went out to so many sites."""
+    """A round's request, of this digest, went out to so many sites."""
 
     round: int
     rounds: int
     sites: int
+    request: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +76,14 @@ class RoundFinished(Event):
     results: int
     update_norm: float
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitesAwaited(Event):
+    """Too few results came, and these sites (with their codes) may yet take part in the round."""
+
+    round: int
+    sites: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

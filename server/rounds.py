@@ -17,6 +17,7 @@ from .collect import Collector
 from .events import RoundFinished, SitesConnected
 from .exchange import wait_for_sites
 from .history import History, HistoryEntry
+from .patience import Patience
 from .updates import Update, cosine, distance
 
 
@@ -74,6 +75,13 @@ class Rounds:
             start=self.start,
         )
         updates, entries = self.collector.collect(request, self._wait(settings.min_results))
+        patience = Patience(settings.approval_timeout_s, self.collector.observe)
+        while len(updates) < settings.min_results and patience.waits(
+            request.round, {entry.site: entry.code for entry in entries}
+        ):
+            updates, entries = self.collector.collect(
+                request, self._wait(settings.min_results), (updates, entries)
+            )
         if len(updates) < settings.min_results:
             self.history.append(entries)
             raise _too_few(request.round, len(updates), settings.min_results, entries)

@@ -11,6 +11,7 @@ from ..wire import Form
 
 #: Seconds of an hour, the default limit of a round.
 _HOUR = 3600.0
+_WEEK = 7 * 24 * _HOUR
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -29,6 +30,12 @@ class FederationSettings:
     )
     round_timeout_s: float = Field(
         _HOUR, gt=0, description="Longest wait for the results of one round, in seconds."
+    )
+    approval_timeout_s: float = Field(
+        _WEEK,
+        ge=0,
+        description="Longest wait of a round with too few results for sites that are paused or "
+        "have not approved the study yet, in seconds; 0 ends the study at once.",
     )
     strategy: Literal["fedavg", "fedavgm", "fedadam"] = Field(
         "fedavg",

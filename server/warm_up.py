@@ -23,8 +23,9 @@ from ..model.settings import TrainableSettings
 from ..model.trainable import select_trainable
 from ..model.warm_up import moved_samples, train_on_moved_samples
 from ..protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
-from .events import Observer, StatisticsReceived, WarmedUp
+from .events import Observer, StatisticsAsked, StatisticsReceived, WarmedUp
 from .exchange import exchange
+from .patience import Patience
 from .settings import FederationSettings, WarmUpSettings
 
 #: Key of the kept file's metadata.
@@ -105,7 +106,7 @@ def warm_start(
                 f"The warm-up in {path} is damaged.",
                 hint="Delete the file: the sites repeat their statistics at no cost.",
             ) from error
-    total, deviation = _collect(grid, connect(), request, federation, observe)
+    total, deviation = _collect(grid, connect, request, federation, observe)
     means = estimate_means(total, all_groups(), deviation)
     tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
     observe(WarmedUp(groups=len(means)))
@@ -126,31 +127,40 @@ def groups_used(path: Path) -> int | None:
 
 def _collect(
     grid: Grid,
-    nodes: list[int],
+    connect: Callable[[], list[int]],
     request: RoundRequest,
     federation: FederationSettings,
     observe: Observer,
 ) -> tuple[NDArray[np.float32], float]:
     """Return the sum of the sites' answers and the deviation of its noise."""
     answers: dict[str, tuple[NDArray[np.float32], float]] = {}
-    codes: list[str] = []
-    contents = dict.fromkeys(nodes, request.to_records())
-    for arrival in exchange(grid, contents, f"query.{STATISTICS}", federation.round_timeout_s):
-        code = arrival.code
-        if arrival.content is not None:
-            try:
-                reply = RoundReply.from_records(arrival.content)
-                code = reply.code
-                if code == OK:
-                    answers[reply.site] = _checked(reply, request)
-            except FedscanError as failure:
-                code = failure.code
-        codes.append(code)
-        observe(StatisticsReceived(code=code, seconds=arrival.seconds))
+    codes: dict[str, str] = {}
+    answered: set[int] = set()
+    patience = Patience(federation.approval_timeout_s, observe)
+    while True:
+        nodes = [node for node in connect() if node not in answered]
+        observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
+        contents = dict.fromkeys(nodes, request.to_records())
+        codes.clear()
+        for arrival in exchange(grid, contents, f"query.{STATISTICS}", federation.round_timeout_s):
+            site, code = str(arrival.node), arrival.code
+            if arrival.content is not None:
+                try:
+                    reply = RoundReply.from_records(arrival.content)
+                    site, code = reply.site or site, reply.code
+                    if code == OK:
+                        answers[site] = _checked(reply, request)
+                        answered.add(arrival.node)
+                except FedscanError as failure:
+                    code = failure.code
+            codes[site] = code
+            observe(StatisticsReceived(site=site, code=code, seconds=arrival.seconds))
+        if len(answers) >= federation.min_results or not patience.waits(request.round, codes):
+            break
     if len(answers) < federation.min_results:
         raise RoundFailedError(
             f"{len(answers)} sites gave usable statistics of the {federation.min_results} that "
-            f"are needed (answers: {', '.join(codes)}).",
+            f"are needed (answers: {', '.join(codes.values())}).",
             hint="See the sites' own logs, or set warm_up.enabled=false.",
         )
     ordered = [answers[site] for site in sorted(answers)]

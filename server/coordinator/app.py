@@ -18,7 +18,17 @@ from ...files import write_atomically
 from ...model.storage import generator_digest
 from ...protocol import INTERNAL, OK
 from ..app import run_study
-from ..events import CheckpointSkipped, Event, RoundFinished, RoundStarted, SiteFinished, log_event
+from ..events import (
+    CheckpointSkipped,
+    Event,
+    RoundFinished,
+    RoundStarted,
+    SiteFinished,
+    SitesAwaited,
+    StatisticsAsked,
+    StatisticsReceived,
+    log_event,
+)
 from .home import HOME_VARIABLE, Home
 from .reconcile import RUNNING
 from .record import sign_record, study_record
@@ -89,14 +99,26 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
 
 def _note(audit: AuditLog, study: str, event: Event) -> None:
     match event:
+        case StatisticsAsked():
+            audit.append("statistics-asked", study=study, sites=event.sites, request=event.request)
+        case StatisticsReceived():
+            audit.append("statistics-answered", study=study, site=event.site, code=event.code)
         case RoundStarted():
-            audit.append("round-asked", study=study, round=event.round, sites=event.sites)
+            audit.append(
+                "round-asked",
+                study=study,
+                round=event.round,
+                sites=event.sites,
+                request=event.request,
+            )
         case SiteFinished():
             audit.append(
                 "round-answered", study=study, round=event.round, site=event.site, code=event.code
             )
         case RoundFinished():
             audit.append("round-finished", study=study, round=event.round, results=event.results)
+        case SitesAwaited():
+            audit.append("sites-awaited", study=study, round=event.round, sites=dict(event.sites))
         case CheckpointSkipped():
             audit.append("checkpoint-passed-over", study=study, checkpoint=event.name)
 

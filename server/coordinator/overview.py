@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...supervision.service import is_running
+from ..event_log import EventLog
+from ..events import SitesAwaited
+from ..job import EVENTS
 from .home import Home
 from .members import members
 from .service import read_status
-from .studies import studies
+from .studies import StudyFolder, studies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +83,19 @@ def overview(home: Home) -> Overview:
                 phase=folder.phase,
                 round=folder.finished_round,
                 rounds=folder.study.federation.rounds,
-                message=folder.state.message,
+                message=folder.state.message or _awaited(folder),
             )
             for folder in studies(home)
         ],
     )
+
+
+def _awaited(folder: StudyFolder) -> str:
+    """Say for whom a round waits, if that is the last thing that the study's server said."""
+    if folder.phase != "running":
+        return ""
+    last = next(reversed(EventLog(folder.job.run / EVENTS).entries()), {})
+    if last.get("event") != SitesAwaited.__name__:
+        return ""
+    sites = ", ".join(f"{site} ({code})" for site, code in last["sites"].items())
+    return f"Round {last['round']} waits for {sites}."

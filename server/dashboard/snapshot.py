@@ -18,6 +18,7 @@ from ..exchange import TIMEOUT, UNAVAILABLE
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
 from ..previews import preview_rounds
+from .order import checked
 
 _SHOWN_EVENTS = 200
 
@@ -107,7 +108,7 @@ def snapshot(folder: StudyFolder, epsilons: Sequence[float] | None) -> dict[str,
     steps = {one["round"]: one for one in events if one["event"] == "RoundFinished"}
     return {
         "study": _study(study),
-        "status": _status(events, study.federation.rounds),
+        "status": checked(_status(events, study.federation.rounds), folder.path),
         "sites": _sites(entries, events, epsilons),
         "rounds": [
             _round(number, [entry for entry in entries if entry.round == number], steps)
@@ -145,6 +146,11 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
             return status | {"state": "stopped", "reason": event["reason"]}
         if kind == "GeneratorSaved":
             return status | {"state": "finished", "done": rounds}
+        if kind == "SitesAwaited":
+            awaited = ", ".join(
+                f"{site} ({MEANINGS.get(code, code)})" for site, code in event["sites"].items()
+            )
+            return status | {"state": "awaiting", "reason": awaited}
         if kind in ("RoundStarted", "SiteFinished", "RoundFinished", "SitesConnected"):
             return status | {"state": "training"}
         if kind in ("StatisticsReceived", "WarmedUp"):

@@ -75,7 +75,7 @@ def test_the_live_table_follows_the_events():
         for event in (
             SiteIndexed(site="a", train_patients=40, holdout_patients=9, set_aside={"blank": 2}),
             SitesConnected(sites=2, rounds=4, first_round=1),
-            RoundStarted(round=1, rounds=4, sites=2),
+            RoundStarted(round=1, rounds=4, sites=2, request="0" * 64),
             SiteFinished(round=1, site="a", code="ok", seconds=2.5),
             SiteFinished(round=1, site="b", code="budget-exceeded", seconds=0.1),
             RoundFinished(round=1, rounds=4, results=1, update_norm=0.25, seconds=2.6),

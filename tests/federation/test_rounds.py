@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from fedscan.errors import CheckpointError, RoundFailedError, UpdateRejectedError
 from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
-from fedscan.server.events import RoundFinished, SiteFinished
+from fedscan.server import patience
+from fedscan.server.events import RoundFinished, SiteFinished, SitesAwaited
 from fedscan.wire import encode
 from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 from toy_sites import (
     MODEL,
+    Behaviour,
     Counting,
     damage,
     dying_app,
@@ -254,3 +256,46 @@ def test_the_last_checkpoints_are_kept(federation: Any) -> None:
     federation.run(rounds=5, checkpoints_kept=2)
     names = sorted(path.name for path in federation.checkpoints_folder.iterdir())
     assert names == ["round-000004", "round-000005"]
+
+
+def deciding(code: str, refusals: int) -> Behaviour:
+    """Refuse so many requests, then take part."""
+    left = [refusals]
+
+    def behave(request: RoundRequest, reply: RoundReply) -> RoundReply:
+        left[0] -= 1
+        return reply if left[0] < 0 else RoundReply(site=reply.site, request="", code=code)
+
+    return behave
+
+
+@pytest.mark.parametrize("code", ["not-approved", "paused"])
+def test_a_round_waits_for_whoever_may_yet_take_part(
+    federation: Any, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+    asked = Counting(lambda request, reply: reply)
+    late = {"site-1": asked, "site-3": deciding(code, 2)}
+    state = federation.run(late, min_results=3)
+    np.testing.assert_allclose(state.model["b.bias"], 1.4, rtol=1e-5)
+    # Who has answered is not asked again, and the history has one line per site.
+    assert asked.rounds == [1, 2]
+    assert federation.codes(1) == dict.fromkeys(("site-1", "site-2", "site-3"), "ok")
+    assert len(federation.history.entries()) == 6
+    awaited = [event for event in federation.events if isinstance(event, SitesAwaited)]
+    assert awaited == [SitesAwaited(round=1, sites={"site-3": code})]
+
+
+def test_the_wait_for_an_approval_ends_with_an_error(
+    federation: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+    with pytest.raises(RoundFailedError, match="site-3: not-approved"):
+        federation.run({"site-3": saying("not-approved")}, min_results=3, approval_timeout_s=0.1)
+    assert federation.codes(1)["site-1"] == "ok"
+
+
+def test_nobody_waits_where_enough_sites_take_part(federation: Any) -> None:
+    federation.run({"site-3": saying("not-approved")})
+    assert not [event for event in federation.events if isinstance(event, SitesAwaited)]
+    assert federation.codes(2)["site-3"] == "not-approved"

@@ -43,7 +43,9 @@ class Watched:
         self, number: int, codes: dict[str, str] | None = None, *, whole: bool = True
     ) -> None:
         codes = codes or dict.fromkeys(SITES, "ok")
-        self.events(RoundStarted(round=number, rounds=self.rounds, sites=len(codes)))
+        self.events(
+            RoundStarted(round=number, rounds=self.rounds, sites=len(codes), request="0" * 64)
+        )
         for place, (site, code) in enumerate(codes.items()):
             self.events(SiteFinished(round=number, site=site, code=code, seconds=10.0 + place))
         if not whole:

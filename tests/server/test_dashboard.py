@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import time
 from importlib import resources
 from typing import Any
@@ -11,9 +13,11 @@ import pytest
 from fastapi.testclient import TestClient
 from fedscan.cli.main import app
 from fedscan.errors import BudgetExceededError, ConfigurationError
+from fedscan.server.coordinator.studies import Order, Outcome, State
+from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
-from fedscan.server.events import StudyStopped, WarmedUp
+from fedscan.server.events import SitesAwaited, StudyStopped, WarmedUp
 from typer.testing import CliRunner
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
@@ -197,3 +201,37 @@ def test_a_study_that_is_not_there_ends_with_a_sentence(tmp_path: Any) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
     assert "holds no study.toml" in " ".join(result.output.split())
+
+
+def test_a_server_that_was_killed_trains_no_more(watched: Any) -> None:
+    folder = Submitted(watched.path)
+    folder.write(Order(number=1, action="run"))
+    assert seen(watched)["status"]["state"] == "waiting"
+    folder.write(State(order=1, phase="running", run=7))
+    folder.write(Outcome(run=7, code="running", pid=os.getpid()))
+    watched.connect()
+    watched.round(1, whole=False)
+    assert seen(watched)["status"]["state"] == "training"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder.write(Outcome(run=7, code="running", pid=dead.pid))
+    assert seen(watched)["status"]["state"] == "interrupted"
+    folder.write(Outcome(run=6, code="running", pid=os.getpid()))  # another run's
+    assert seen(watched)["status"]["state"] == "interrupted"
+    folder.write(Order(number=2, action="stop"))
+    assert seen(watched)["status"] | {"since": 0, "done": 0} == {
+        "state": "stopped",
+        "reason": "it was aborted.",
+        "since": 0,
+        "done": 0,
+    }
+
+
+def test_who_is_waited_for_is_said(watched: Any) -> None:
+    watched.round(1, {"north": "ok", "south": "not-approved"}, whole=False)
+    watched.events(SitesAwaited(round=1, sites={"south": "not-approved"}))
+    status = seen(watched)["status"]
+    assert (status["state"], status["reason"]) == (
+        "awaiting",
+        "south (its steward has not approved the study)",
+    )

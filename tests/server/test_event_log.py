@@ -13,10 +13,11 @@ def test_events_are_read_back_in_order_with_their_time(tmp_path: Path) -> None:
     times = iter([10.0, 20.5])
     log = EventLog(tmp_path / "run" / "events.jsonl", lambda: next(times))
     log(WarmedUp(groups=3))
-    log(RoundStarted(round=1, rounds=2, sites=3))
+    log(RoundStarted(round=1, rounds=2, sites=3, request="0" * 64))
     assert log.entries() == [
         {"time": 10.0, "event": "WarmedUp", "groups": 3},
-        {"time": 20.5, "event": "RoundStarted", "round": 1, "rounds": 2, "sites": 3},
+        {"time": 20.5, "event": "RoundStarted", "round": 1, "rounds": 2, "sites": 3}
+        | {"request": "0" * 64},
     ]
 
 

@@ -45,13 +45,14 @@ function showHead() {
   const words = {
     waiting: "Waiting for sites", "warming up": "Warming up", finished: "Finished: the generator is saved",
     training: `Training round ${Math.min(status.done + 1, study.rounds)} of ${study.rounds}`,
-    stopped: `Stopped: ${status.reason}`,
+    awaiting: `Waiting for ${status.reason}`, stopped: `Stopped: ${status.reason}`,
+    interrupted: "Interrupted: no server works on it now. A running coordinator starts one within seconds",
   };
   const text = words[status.state];
   // Only a change is announced by a screen reader.
   if ($("status").textContent !== text) $("status").textContent = text;
   $("when").textContent = status.since ? `Last event: ${new Date(status.since * 1000).toLocaleString()}` : "";
-  $("status").className = `status ${{ stopped: "bad", finished: "good" }[status.state] ?? ""}`;
+  $("status").className = `status ${{ stopped: "bad", interrupted: "bad", finished: "good" }[status.state] ?? ""}`;
 }
 
 function showTiles() {

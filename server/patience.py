@@ -1,0 +1,49 @@
+"""Waiting for people: a site that is paused, or whose steward has not approved the study yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from ..errors import NotApprovedError, PausedError
+from .events import Observer, SitesAwaited
+
+#: With these codes a site refuses until a person there, or the clock, lets it take part.
+AWAITED = frozenset({NotApprovedError.code, PausedError.code})
+
+#: Before the first repeated question, and between two of them at most: each carries the model.
+FIRST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 300.0
+
+
+class Patience:
+    """Decides whether a round that got too few results asks the other sites again.
+
+    Args:
+        limit_s: How long to wait in all, in seconds.
+        observe: Told for whom it waits, whenever that changes.
+    """
+
+    def __init__(self, limit_s: float, observe: Observer) -> None:
+        self._deadline = time.monotonic() + limit_s
+        self._pause_s = FIRST_PAUSE_S
+        self._observe = observe
+        self._told: Mapping[str, str] = {}
+
+    def waits(self, number: int, codes: Mapping[str, str]) -> bool:
+        """Wait a while, and return whether to ask again; at once if nobody is waited for.
+
+        Args:
+            number: The round; 0 for the warm-up.
+            codes: What the sites that gave no result answered, by name.
+        """
+        awaited = {site: code for site, code in codes.items() if code in AWAITED}
+        left = self._deadline - time.monotonic()
+        if not awaited or left <= 0:
+            return False
+        if awaited != self._told:
+            self._observe(SitesAwaited(round=number, sites=awaited))
+            self._told = awaited
+        time.sleep(min(self._pause_s, left))
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        return True
