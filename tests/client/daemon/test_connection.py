@@ -18,6 +18,8 @@ from fedscan.client.daemon.connection import Address, check_connection, client_c
 from fedscan.client.daemon.enrolment import init_site, join
 from fedscan.client.daemon.forwarder import Forwarder
 from fedscan.client.daemon.home import SiteHome, SiteSettings
+from fedscan.client.daemon.service import node_spec
+from fedscan.client.policy import SitePolicy
 from fedscan.diagnosis.connection import UnreachableError
 from fedscan.errors import ConfigurationError, FederationError, FedscanError
 from fedscan.pki.authority import Authority
@@ -234,6 +236,19 @@ def test_the_forwarder_carries_a_request_and_its_answer(
             forwarder.close()
         assert proxy.asked == ([f"127.0.0.1:{port}"] * 3 if proxied else [])
     assert told == [None, None]
+
+
+def test_the_node_gets_what_the_policy_allows_of_the_machine(home: SiteHome) -> None:
+    at(home, 1)
+    forwarder = Forwarder(home.run, Address("127.0.0.1", 1), client_context(home), lambda _: None)
+    try:
+        strict = node_spec(home, SitePolicy(allow_gpu=False, cpu_threads=3), forwarder)
+        free = node_spec(home, SitePolicy(), forwarder)
+    finally:
+        forwarder.close()
+    assert strict.environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert strict.environment["OMP_NUM_THREADS"] == "3"
+    assert not {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"} & set(free.environment)
 
 
 def test_the_forwarder_says_unavailable_while_nobody_answers(home: SiteHome) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -107,6 +109,48 @@ def test_the_policy_has_the_last_word(
     reply = ask(request)
     assert reply.code == code
     assert bool(reply.tensors) == (code == "ok")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_the_graphics_processor_is_used_only_where_the_policy_allows_it(
+    home: SiteHome, ask: Ask, make_request: Make, allowed: bool
+) -> None:
+    request = make_request()
+    approve(home, request)
+    home.change_settings(device="meta")  # anything but the processor
+    write_policy(home.policy, replace(OPEN, allow_gpu=allowed))
+    reply = ask(request)
+    assert reply.code == ("internal" if allowed else "configuration")
+    assert not (home.state("chest") / "ledger").exists()
+
+
+def test_an_apps_process_takes_no_more_than_the_policy_allows(home: SiteHome) -> None:
+    write_policy(home.policy, replace(OPEN, cpu_threads=1, memory_gb=1.5))
+    done = subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(home.folder)], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["1", "small:fits", "large:MemoryError"], done.stderr
+
+
+_LIMITED = """
+import sys
+from pathlib import Path
+
+import numpy as np
+from fedscan.client.daemon.clientapp import limit
+from fedscan.client.daemon.home import SiteHome
+
+limit(SiteHome.open(Path(sys.argv[1])))
+import torch
+
+print(torch.get_num_threads())
+np.ones(100_000_000, np.uint8)
+print("small:fits")
+try:
+    np.ones(2_000_000_000, np.uint8)
+except MemoryError:
+    print("large:MemoryError")
+"""
 
 
 def test_a_data_sets_own_policy_goes_first(home: SiteHome, ask: Ask, make_request: Make) -> None:
