@@ -1,4 +1,8 @@
-"""Waiting for people: a site that is paused, or whose steward has not approved the study yet."""
+"""When a round that got too few results asks again.
+
+Some sites wait for people: they are paused, or their steward has not approved the study yet.
+Others were lost in the middle of the round: their network was cut, or they were started anew.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Mapping
 
 from ..errors import NotApprovedError, PausedError
 from .events import Observer, SitesAwaited
+from .exchange import UNAVAILABLE
 
 #: With these codes a site refuses until a person there, or the clock, lets it take part.
 AWAITED = frozenset({NotApprovedError.code, PausedError.code})
@@ -14,6 +19,9 @@ AWAITED = frozenset({NotApprovedError.code, PausedError.code})
 #: Before the first repeated question, and between two of them at most: each carries the model.
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
+
+#: So often a round asks sites again that were lost in it.
+MOST_REPEATS = 3
 
 
 class Patience:
@@ -29,9 +37,12 @@ class Patience:
         self._pause_s = FIRST_PAUSE_S
         self._observe = observe
         self._told: Mapping[str, str] = {}
+        self._repeats = 0
 
     def waits(self, number: int, codes: Mapping[str, str]) -> bool:
-        """Wait a while, and return whether to ask again; at once if nobody is waited for.
+        """Return whether to ask again; wait a while before, if it is for people.
+
+        For lost sites nothing is waited here: a round begins to ask when enough are connected.
 
         Args:
             number: The round; 0 for the warm-up.
@@ -39,7 +50,10 @@ class Patience:
         """
         awaited = {site: code for site, code in codes.items() if code in AWAITED}
         left = self._deadline - time.monotonic()
-        if not awaited or left <= 0:
+        if not awaited:
+            self._repeats += 1
+            return UNAVAILABLE in codes.values() and self._repeats <= MOST_REPEATS
+        if left <= 0:
             return False
         if awaited != self._told:
             self._observe(SitesAwaited(round=number, sites=awaited))

@@ -94,7 +94,7 @@ def _awaited(folder: StudyFolder) -> str:
     """Say for whom a round waits, if that is the last thing that the study's server said."""
     if folder.phase != "running":
         return ""
-    last = next(reversed(EventLog(folder.job.run / EVENTS).entries()), {})
+    last: dict[str, Any] = next(reversed(EventLog(folder.job.run / EVENTS).entries()), {})
     if last.get("event") != SitesAwaited.__name__:
         return ""
     sites = ", ".join(f"{site} ({code})" for site, code in last["sites"].items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from toy_sites import (
     Counting,
     damage,
     dying_app,
+    dying_once_app,
     honest_app,
     saying,
     sending,
@@ -299,3 +301,15 @@ def test_nobody_waits_where_enough_sites_take_part(federation: Any) -> None:
     federation.run({"site-3": saying("not-approved")})
     assert not [event for event in federation.events if isinstance(event, SitesAwaited)]
     assert federation.codes(2)["site-3"] == "not-approved"
+
+
+def test_a_site_that_was_lost_in_a_round_is_asked_again(federation: Any, tmp_path: Any) -> None:
+    app = partial(dying_once_app, str(tmp_path / "died"))
+    state = federation.run(app=app, workers=2, min_results=3)
+    np.testing.assert_allclose(state.model["b.bias"], 1.4, rtol=1e-5)
+    assert federation.codes(1) == dict.fromkeys(("site-1", "site-2", "site-3"), "ok")
+
+
+def test_a_site_that_is_lost_again_and_again_ends_the_study(federation: Any) -> None:
+    with pytest.raises(RoundFailedError, match="2 usable results of the 3"):
+        federation.run(app=dying_app, workers=2, min_results=3)

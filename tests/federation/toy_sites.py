@@ -61,6 +61,18 @@ def dying_app() -> ClientApp:
     return toy_app({"site-1": die})
 
 
+def dying_once_app(mark: str) -> ClientApp:
+    """Site 1's process dies when it is first asked, and leaves a mark."""
+
+    def die(request: RoundRequest, reply: RoundReply) -> RoundReply:
+        if not Path(mark).exists():
+            Path(mark).touch()
+            os._exit(1)
+        return reply
+
+    return toy_app({"site-1": die})
+
+
 def slow_app() -> ClientApp:
     """Site 1 answers round 1 when round 2 has long begun."""
 
