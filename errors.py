@@ -149,3 +149,10 @@ class SignatureError(FedscanError):
 
     code = "signature"
     exit_status = 7
+
+
+class GateError(FedscanError):
+    """A generator was examined and does not meet the release gate."""
+
+    code = "gate"
+    exit_status = 11

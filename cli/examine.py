@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,8 @@ from .options import ConfigOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..examination.section import Measure, Section
+    from ..examination.gate import GateOutcome
+    from ..examination.section import Section
 
 _EPILOG = """\
 Examples:
@@ -25,6 +27,8 @@ Examples:
 non-private=run/comparisons/non-private --only utility`
 
 - `fedscan examine run --data hospitals --set examination.synthetic_images=1000`
+
+- `fedscan examine run --data hospitals --gate default`
 """
 
 
@@ -53,6 +57,14 @@ def examine(
         list[str] | None,
         typer.Option(help="Section to examine; all without it. Repeatable.", metavar="SECTION"),
     ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of thresholds; `default` is the one that ships with fedscan. Ends "
+            "with status 11 if one does not hold.",
+            metavar="FILE",
+        ),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
 ) -> None:
@@ -60,10 +72,17 @@ def examine(
 
     If MODEL is a run, its study and its split of the patients are used: only then is it certain
     that no held-out patient was trained on. All data must be on this machine. Writes
-    examination.json and examination.html to OUT, by default MODEL/examination.
+    examination.json, examination.html and model-card.md to OUT, by default MODEL/examination; a
+    run's own report.html then shows the examination too.
+
+    Real images are compared with and learnt from without noise: what is written stays where
+    those may be seen.
     """
     from .. import __version__
+    from ..errors import GateError
+    from ..examination.card import write_card
     from ..examination.examiners import examiners
+    from ..examination.gate import default_gate, hold, load_gate
     from ..examination.results import Examination, write_examination
     from ..examination.run import run_examiners
     from ..examination.subject import Subject
@@ -78,6 +97,8 @@ def examine(
     own_split = (model / "sites").is_dir()
     study = study_from(config or _present(model / "study.toml"), sets)
     out = out or model / "examination"
+    # Before anything takes time: a gate that cannot be read would be found out at the end.
+    held = load_gate(default_gate() if gate == Path("default") else gate) if gate else None
     state = model / "sites" if own_split else out / "sites"
     if not own_split:
         status().print(
@@ -92,10 +113,11 @@ def examine(
     with progress() as report:
         report("reading the sites' scans", 0, 100)
         real = real_sets(sites, study, holdout_images=study.examination.holdout_images)
+        generator = load_generator(folder)
         sections = run_examiners(
             Subject(
                 name=name,
-                generator=load_generator(folder),
+                generator=generator,
                 others={name: load_generator(path) for name, path in others.items()},
                 real=real,
                 out=out,
@@ -116,12 +138,38 @@ def examine(
         train_patients=real.train.patient_count,
         holdout_patients=real.holdout.patient_count,
         sections=sections,
+        gate=hold(held, sections) if held else None,
     )
     write_examination(examination, out)
+    write_card(examination, generator, folder, out)
     page = write_examination_page(examination, out)
+    _renew_report(model, out)
     for section in sections:
         output().print(_table(section))
     output().print(Text(f"All measures, tables and figures are in {page}"))
+    if examination.gate is not None:
+        output().print(_gate_table(examination.gate))
+        if not examination.gate.passed:
+            failed = ", ".join(line.measure for line in examination.gate.failures)
+            raise GateError(
+                f"The generator does not pass {examination.gate.name}: {failed}.",
+                hint=f"{page} says what was found and what each line stands for.",
+            )
+
+
+def _renew_report(model: Path, examination: Path) -> None:
+    """Write a run's report again, with the examination; leave other folders alone."""
+    from ..report.build import write_report
+
+    results = model / "results.json"
+    if results.is_file():
+        gallery = model / "gallery"
+        write_report(
+            json.loads(results.read_bytes()),
+            model / "report.html",
+            gallery=gallery if gallery.is_dir() else None,
+            examination=examination,
+        )
 
 
 def _named(text: str) -> tuple[str, Path]:
@@ -138,18 +186,17 @@ def _present(path: Path) -> Path | None:
 
 
 def _table(section: Section) -> Table:
-    table = Table(
-        "Measure", "Found (95 %)", title=Text(f"{section.title} ({section.key})"), caption=None
-    )
+    from ..examination.card import in_words
+
+    table = Table("Measure", "Found (95 %)", title=Text(f"{section.title} ({section.key})"))
     for measure in section.measures:
-        table.add_row(Text(measure.title), Text(_found(measure)))
+        table.add_row(Text(measure.title), Text(in_words(measure)))
     return table
 
 
-def _found(measure: Measure) -> str:
-    if measure.value is None:
-        return "not measured"
-    unit = f" {measure.unit}" if measure.unit else ""
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:.3g}{unit}"
-    return f"{measure.value:.3g}{unit} ({measure.low:.3g} to {measure.high:.3g})"
+def _gate_table(gate: GateOutcome) -> Table:
+    table = Table("Measure", "Must be", "Found", "Outcome", title=Text(gate.name))
+    for line in gate.lines:
+        outcome = Text("passed", "green") if line.passed else Text("failed", "bold red")
+        table.add_row(Text(line.measure), Text(line.bound), Text(line.found), outcome)
+    return table

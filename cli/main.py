@@ -42,7 +42,7 @@ First steps:
 
 - Exit status: 0 done, 1 unexpected, 2 usage or configuration, 3 data, 4 privacy budget spent,
 5 ledger, privacy or audit log, 6 model, 7 protocol, not approved or refused update, 8 failed
-round, 9 checkpoint, 10 network or certificates, 130 interrupted.
+round, 9 checkpoint, 10 network or certificates, 11 release gate not passed, 130 interrupted.
 """
 
 app = typer.Typer(

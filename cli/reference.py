@@ -38,6 +38,7 @@ an error. Results go to standard output; progress and errors go to standard erro
 | 8 | A federated round ended with fewer usable results than it needs. |
 | 9 | A checkpoint is missing, damaged or of another run. |
 | 10 | The other side is out of reach, or a key, certificate or process is not as it must be. |
+| 11 | A generator was examined and does not meet the release gate. |
 | 130 | Interrupted with Ctrl-C. |
 """
 

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from ..errors import DataError
 from ..files import write_atomically
+from .gate import GateOutcome
 from .section import Section
 
 #: Name of the file that :func:`write_examination` writes.
@@ -33,6 +34,7 @@ class Examination:
         train_patients: Patients trained on, as far as their images were used.
         holdout_patients: Patients held out, likewise.
         sections: What was found.
+        gate: What became of the release gate, if one was held against it.
     """
 
     schema: Literal[1] = 1
@@ -44,6 +46,7 @@ class Examination:
     train_patients: int
     holdout_patients: int
     sections: tuple[Section, ...]
+    gate: GateOutcome | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.results import GalleryGroup
+from ..examination.results import read_examination
 from ..files import write_atomically
 from .curves import curves, site_names
+from .examination import pictures
 from .headline import summary, tiles
 from .line_chart import legend
 from .measures import distance_charts, task_views
@@ -18,7 +20,11 @@ from .results import RunResults
 
 
 def write_report(
-    results: RunResults | Mapping[str, Any], out: Path, *, gallery: Path | None = None
+    results: RunResults | Mapping[str, Any],
+    out: Path,
+    *,
+    gallery: Path | None = None,
+    examination: Path | None = None,
 ) -> Path:
     """Write the report of a run.
 
@@ -27,16 +33,18 @@ def write_report(
         out: HTML file to write.
         gallery: Folder with the files that the evaluation's gallery names; without it the
             report has no gallery.
+        examination: Folder of an examination to show as well.
 
     Returns:
         ``out``.
 
     Raises:
-        DataError: If the results cannot be read or a gallery file is missing.
+        DataError: If results or examination cannot be read, or a picture is missing.
     """
     run = results if isinstance(results, RunResults) else RunResults.from_dict(results)
     charts = curves(run)
     evaluation = run.evaluation
+    examined = read_examination(examination) if examination else None
     page = (
         templates()
         .get_template("report.html.j2")
@@ -52,6 +60,8 @@ def write_report(
             distances=distance_charts(evaluation) if evaluation else [],
             gallery=_groups(evaluation.gallery, gallery) if evaluation and gallery else [],
             closest=_groups(evaluation.closest, gallery) if evaluation and gallery else [],
+            examination=examined,
+            pictures=pictures(examined, examination) if examined and examination else {},
             data=data_uri("application/json", json.dumps(run.to_dict(), indent=1).encode()),
         )
     )

@@ -1,0 +1,92 @@
+"""A finished run is examined by the command, and a gate decides its exit status."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from fedscan.cli.main import app
+from fedscan.examination.results import read_examination
+from typer.testing import CliRunner
+
+SMALL = [
+    "examination.real_images=8",
+    "examination.synthetic_images=6",
+    "examination.utility_seeds=2",
+    "examination.utility_steps=10",
+    "evaluation.min_patients_per_class=2",
+    "evaluation.bootstrap=100",
+    "evaluation.steps=1",
+]
+
+
+@pytest.fixture
+def run(finished, tmp_path: Path) -> Path:
+    shutil.copytree(finished[0], tmp_path / "run")
+    return tmp_path / "run"
+
+
+def examine(run: Path, hospitals: Path, base: Path, *more: str):
+    words = ["examine", str(run), "--data", str(hospitals), "--against", f"base={base}"]
+    words += [word for setting in SMALL for word in ("--set", setting)]
+    return CliRunner().invoke(app, [*words, "--only", "utility", *more])
+
+
+def test_a_run_is_examined_and_its_gate_decides(run, hospitals, base, tmp_path):
+    gate = tmp_path / "gate.toml"
+    # Which patients are held out is a matter of chance here: a class may lack patients.
+    holds = '[[line]]\nmeasure = "utility.auc_real"\nat_least = 0\nif_measured = true\n'
+    gate.write_text(
+        holds + '[[line]]\nmeasure = "utility.auc_gain"\nat_least = 2\nwhy = "more than can be"\n'
+    )
+    before = (run / "generator" / "README.md").read_bytes()
+    result = examine(run, hospitals, base, "--gate", str(gate))
+    assert result.exit_code == 11, result.output
+    assert "utility.auc_gain" in result.output
+    found = read_examination(run / "examination")
+    assert found.own_split
+    assert list(found.against) == ["base"]
+    assert found.gate is not None
+    assert [line.passed for line in found.gate.lines] == [True, False]
+    assert found.train_patients + found.holdout_patients == 15
+    page = (run / "examination" / "examination.html").read_text("utf-8")
+    assert "more than can be" in page
+    assert "Does it help?" in page
+    card = (run / "examination" / "model-card.md").read_text("utf-8")
+    assert "not passed, 1 of 2 lines fail" in card
+    assert "## Does it help?" in card
+    # The study's record is signed over the generator's folder.
+    assert (run / "generator" / "README.md").read_bytes() == before
+    assert "more than can be" in (run / "report.html").read_text("utf-8")
+
+    gate.write_text(holds)
+    again = examine(run, hospitals, base, "--gate", str(gate))
+    assert again.exit_code == 0, again.output
+    assert read_examination(run / "examination").sections == found.sections
+
+
+def test_a_generator_without_its_run_is_said_to_have_no_split(run, hospitals, base, tmp_path):
+    out = tmp_path / "out"
+    alone = run / "generator"
+    settings = ["--config", str(run / "study.toml"), "--out", str(out)]
+    result = examine(alone, hospitals, base, *settings)
+    assert result.exit_code == 0, result.output
+    assert not json.loads((out / "examination.json").read_text())["own_split"]
+    assert "Not the run’s own split" in (out / "examination.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--gate", "none.toml"], "cannot be read"),
+        (["--against", "base"], "NAME=GENERATOR"),
+        (["--only", "fear"], "'fear'"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_takes_time(run, hospitals, base, words, said):
+    result = examine(run, hospitals, base, *words)
+    assert result.exit_code == 2, result.output
+    assert said in result.output
+    assert not (run / "examination" / "examination.json").exists()
