@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -12,6 +13,12 @@ from rich.text import Text
 from .console import output, status
 from .options import SigningKeyOption, signing_key_from
 from .progress import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_NEXT_TRY = 2**32
 
 _EPILOG = """\
 Examples:
@@ -22,6 +29,8 @@ Examples:
 view, pneumonia" --seed 3 --out pictures`
 
 - `fedscan generate run --prompt "axial CT slice of the head" --mask labels.png --position 0.6`
+
+- `fedscan generate run --prompt "axial CT slice of the head" --reject-implausible run/examination`
 
 - `fedscan generate run --prompt "axial CT of a healthy brain, Hounsfield units" --format dicom`
 """
@@ -76,6 +85,13 @@ def generate(
     form: Annotated[
         Format, typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units.")
     ] = Format.png,
+    reject_implausible: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of an examination: draw again what its plausibility model rejects.",
+            metavar="EXAMINATION",
+        ),
+    ] = None,
     signing_key: SigningKeyOption = None,
 ) -> None:
     """Generate images for prompts and conditions, with a contact sheet and a signed manifest.
@@ -87,6 +103,8 @@ def generate(
     """
     import numpy as np
 
+    from ..examination.plausibility import PlausibilityModel
+    from ..examination.rejection import draw_plausible
     from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
@@ -114,18 +132,34 @@ def generate(
         for line in reading.shortcomings(generator.image_size):
             status().print(Text(f"Not honoured: {line}"))
     total = count * len(prompts)
+    wanted = [caption for caption in captions for _ in range(count)]
     with progress() as report:
-        images = sample(
-            generator,
-            [caption for caption in captions for _ in range(count)],
-            positions=[position] * total,
-            spatial=None if spatial is None else np.repeat(spatial[None], total, axis=0),
-            guidance_scale=guidance,
-            steps=steps,
-            seed=seed,
-            batch_size=batch,
-            on_batch=lambda done: report("images", done, total),
-        )
+
+        def draw(indices: Sequence[int], attempt: int) -> NDArray[np.float32]:
+            return sample(
+                generator,
+                [wanted[index] for index in indices],
+                positions=[position] * len(indices),
+                spatial=None if spatial is None else np.repeat(spatial[None], len(indices), axis=0),
+                guidance_scale=guidance,
+                steps=steps,
+                # Far from the seeds that people choose: another try must not be another's first.
+                seed=seed + attempt * _NEXT_TRY,
+                batch_size=batch,
+                on_batch=lambda done: report("images", done, len(indices)),
+            )
+
+        if reject_implausible is None:
+            images = draw(range(total), 0)
+        else:
+            kept = draw_plausible(
+                draw,
+                PlausibilityModel.load(reject_implausible),
+                [reading.description for reading in readings for _ in range(count)],
+                [position] * total,
+            )
+            images = kept.images
+            status().print(Text(f"{kept.rejected} implausible images were drawn again"))
     files = write_images(
         out,
         [

@@ -11,6 +11,7 @@ from fedscan.evaluation.settings import EvaluationSettings
 from fedscan.examination.anatomy import draw, examine_anatomy, learn_plausibility
 from fedscan.examination.following import follow
 from fedscan.examination.plausibility import FILE, PlausibilityModel
+from fedscan.examination.rejection import TRIES, draw_plausible
 from fedscan.examination.settings import ExaminationSettings
 from fedscan.examination.shapes import FEATURES, shape_features
 from fedscan.model.conditions import LABEL
@@ -158,3 +159,38 @@ def test_without_masks_nothing_is_claimed(subject):
     assert "Not measured" in section.summary
     assert section.measures[0].value is None
     assert not (subject.out / FILE).exists()
+
+
+def one_of_two_lungs(seed, bad):
+    return chest(np.random.default_rng(seed), lungs=1 if bad else 2)[0]
+
+
+def test_what_is_implausible_is_drawn_again(model):
+    asked = []
+
+    def draw(indices, attempt):
+        asked.append(list(indices))
+        # The second and the fourth image are right from the second try on.
+        bad = {1, 3} if attempt == 0 else set()
+        return np.stack([one_of_two_lungs(i + 10 * attempt, i in bad) for i in indices])
+
+    kept = draw_plausible(draw, model, [CHEST] * 4, [0.5] * 4)
+    assert asked[0] == [0, 1, 2, 3]
+    assert {1, 3} <= set(asked[1])
+    assert kept.rejected == sum(len(indices) for indices in asked) - 4
+    assert not judged(model, kept.images).implausible.any()
+
+
+def test_what_stays_implausible_is_an_error_and_so_is_what_was_not_learnt(model):
+    tries = []
+
+    def draw(indices, attempt):
+        tries.append(attempt)
+        return np.stack([one_of_two_lungs(i, True) for i in indices])
+
+    with pytest.raises(ModelError, match="2 of 2 images stay implausible"):
+        draw_plausible(draw, model, [CHEST] * 2, [0.5] * 2)
+    assert tries == list(range(TRIES))
+    for other in (None, replace(CHEST, view="lateral")):
+        with pytest.raises(ModelError, match="cannot judge"):
+            draw_plausible(draw, model, [other], [0.5])
