@@ -136,6 +136,10 @@ class CanarySettings:
     learning_rate: float = Field(
         default=1e-3, gt=0, le=10, description="Learning rate of that training."
     )
+    timesteps: int = Field(
+        default=6, ge=1, le=100, description="Timesteps at which a canary's loss is measured."
+    )
+    noises: int = Field(default=4, ge=1, le=100, description="Noises at each of these timesteps.")
     confidence: float = Field(
         default=0.95,
         gt=0.5,

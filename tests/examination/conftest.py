@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 # The tests import the helper by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fedscan.evaluation.real_sets import ImageSet, RealSets
+from fedscan.model.generator import Generator, build_generator
+from fedscan.model.settings import GeneratorSettings
 from made_up_chests import pairs
+from made_up_heads import patients, trained
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +50,35 @@ def subject(chests, untrained, tmp_path: Path):
         steps=1,
         guidance_scale=1.0,
     )
+
+
+@pytest.fixture(scope="session")
+def heads() -> RealSets:
+    """Few patients to train on, and more of the same kind."""
+    return RealSets(train=patients("train", 6, 1), holdout=patients("held", 24, 2))
+
+
+@pytest.fixture(scope="session")
+def start(heads: RealSets) -> Generator:
+    """Random weights, and latents of the scale that a trained autoencoder gives them."""
+    torch.set_num_threads(1)
+    generator = build_generator(GeneratorSettings(size="tiny"), seed=3)
+    latents = generator.encode(torch.from_numpy(heads.holdout.images)[:, None])
+    scale = 1 / float(generator.autoencoder.config.scaling_factor)
+    generator.autoencoder.register_to_config(
+        latents_mean=(latents.mean((0, 2, 3)) * scale).tolist(),
+        latents_std=(latents.std((0, 2, 3)) * scale).tolist(),
+    )
+    return generator
+
+
+@pytest.fixture(scope="session")
+def overfitted(start: Generator, heads: RealSets) -> Generator:
+    """Trained without privacy on few patients."""
+    return trained(start, heads.train, noise=0.0)
+
+
+@pytest.fixture(scope="session")
+def private(start: Generator, heads: RealSets) -> Generator:
+    """Trained on the same patients with privacy: epsilon 3.6 at delta 1e-5."""
+    return trained(start, heads.train, noise=4.0)

@@ -1,0 +1,123 @@
+"""What was trained on few patients without privacy is caught; the same with privacy is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from fedscan.errors import DataError
+from fedscan.evaluation.memorisation import pixel_vectors
+from fedscan.evaluation.real_sets import RealSets
+from fedscan.examination.copies import Copies, Vectors, equal_sets, find_copies
+from fedscan.examination.halves import halves
+from fedscan.examination.membership import guess
+from fedscan.examination.memory import examine_memory
+from fedscan.examination.section import Section
+from fedscan.examination.settings import MemorySettings
+from fedscan.examination.subject import Subject
+from made_up_heads import patients
+
+SETTINGS = MemorySettings(samples=16, bootstrap=200, timesteps=4, noises=4)
+
+
+def examine(generator, start, real, out) -> Section:
+    subject = Subject(
+        name="under examination",
+        generator=generator,
+        real=real,
+        out=out,
+        others={"base": start},
+        steps=2,
+        guidance_scale=1.0,
+    )
+    return examine_memory(subject, settings=SETTINGS)
+
+
+def test_training_without_privacy_on_few_patients_is_caught(overfitted, start, heads, tmp_path):
+    section = examine(overfitted, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    for attack in ("loss", "trajectory"):
+        assert found[f"{attack}_auc"].low > 0.7
+        assert found[f"{attack}_tpr_at_1_fpr"].low > 0.1
+    assert section.summary.startswith("Yes")
+    assert "members told from others by their loss" in section.summary
+
+
+def test_the_same_training_with_privacy_is_not(private, start, heads, tmp_path):
+    section = examine(private, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    for attack in ("loss", "trajectory"):
+        assert found[f"{attack}_auc"].low < 0.5
+        assert found[f"{attack}_auc"].value < 0.75
+    assert section.summary.startswith("No sign")
+    assert Section.from_dict(section.to_dict()) == section
+
+
+def copies(synthetic: np.ndarray, real: RealSets) -> Copies:
+    sides = [
+        Vectors(values=pixel_vectors(side.images), patients=side.patients)
+        for side in (real.train, real.holdout)
+    ]
+    return find_copies(pixel_vectors(synthetic), *sides, resamples=200, seed=0)
+
+
+def test_copies_are_told_from_new_patients():
+    real = RealSets(train=patients("train", 40, 1), holdout=patients("held", 40, 2))
+    noise = np.random.default_rng(0).normal(0, 0.02, real.train.images.shape).astype(np.float32)
+    copied = copies(real.train.images + noise, real)
+    assert copied.ratio.high < 0.5
+    assert copied.close_share.low > 0.9
+    assert copied.nearest_share.low > 0.5
+    new = copies(patients("new", 40, 3).images, real)
+    assert new.ratio.low < 1 < new.ratio.high
+    assert new.close_share.value < 0.2
+    assert new.nearest_share.low < 0.5 < new.nearest_share.high
+
+
+def test_blurred_images_are_near_to_all_and_no_copies():
+    real = RealSets(train=patients("train", 40, 1), holdout=patients("held", 40, 2))
+    mean = patients("new", 200, 3).images.reshape(20, 10, 32, 32).mean(axis=1)
+    blurred = copies(mean, real)
+    assert blurred.ratio.high < 1
+    assert blurred.nearest_share.low < 0.5 < blurred.nearest_share.high
+
+
+def test_both_sides_have_as_many_patients_and_images():
+    real = RealSets(train=patients("train", 30, 1), holdout=patients("held", 12, 2))
+    equal = equal_sets(real, limit=1000, seed=0)
+    assert equal.train.patient_count == equal.holdout.patient_count == 12
+    assert len(equal.train) == len(equal.holdout)
+
+
+def test_the_threshold_is_not_reported_on_those_it_was_chosen_on():
+    # Half of the held-out patients look like members: a threshold that saw them all would let
+    # none of them pass.
+    rng = np.random.default_rng(0)
+    members = -rng.normal(3, 1, 300)
+    others = -rng.normal(0, 1, 400)
+    names = tuple(f"h{number:03}" for number in range(400))
+    found = guess(members, tuple(f"m{i}" for i in range(300)), others, names, resamples=100, seed=0)
+    assert found.threshold_patients == 200
+    assert 0.5 < found.caught.value < 0.9
+    assert 0 < found.false_positives < 0.05
+    assert found.auc.low < 0.985 < found.auc.high  # the normal distribution's Phi(3 / sqrt(2))
+
+
+def test_a_patient_is_in_one_half_only(chests):
+    first, second = halves(chests.holdout, seed=1)
+    assert not set(first.patients) & set(second.patients)
+    assert first.patient_count == second.patient_count == 20
+    assert len(first) + len(second) == len(chests.holdout)
+
+
+def test_one_patient_cannot_be_halved():
+    with pytest.raises(DataError, match="two halves"):
+        halves(patients("only", 1, 0), seed=0)
+
+
+def test_nearest_training_image_is_searched_among_all():
+    real = RealSets(train=patients("train", 5, 1), holdout=patients("held", 5, 2))
+    vectors = Vectors(values=torch.zeros(5, 1), patients=real.train.patients)
+    other = Vectors(values=torch.ones(5, 1), patients=real.holdout.patients)
+    found = find_copies(torch.zeros(3, 1), vectors, other, resamples=100, seed=0)
+    assert found.nearest_share.value == 1.0
