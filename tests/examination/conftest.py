@@ -80,5 +80,5 @@ def overfitted(start: Generator, heads: RealSets) -> Generator:
 
 @pytest.fixture(scope="session")
 def private(start: Generator, heads: RealSets) -> Generator:
-    """Trained on the same patients with privacy: epsilon 3.6 at delta 1e-5."""
+    """Trained on the same patients with privacy: epsilon 3.3 at delta 1e-5."""
     return trained(start, heads.train, noise=4.0)

@@ -14,7 +14,7 @@ from fedscan.model.settings import TrainableSettings
 from fedscan.privacy.settings import PrivacySettings
 
 SETTINGS = CanarySettings(
-    canaries=24, guesses=16, patients=2, steps=30, learning_rate=4e-3, timesteps=4
+    canaries=16, guesses=12, patients=1, steps=24, learning_rate=5e-3, timesteps=4, noises=3
 )
 PRIVACY = PrivacySettings(epsilon=2.0, sample_rate=0.5, draws_per_patient=4)
 
