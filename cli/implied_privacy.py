@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..client.composition import composition_mechanism
 from ..client.patient_count import count_mechanism
 from ..client.statistics import statistics_mechanism
 from ..config.study import Study
@@ -28,6 +29,8 @@ def implied_epsilons(study: Study) -> list[float]:
     before = [count_mechanism(privacy.epsilon)]
     if study.warm_up.enabled:
         before.insert(0, statistics_mechanism(privacy))
+    if privacy.composition_share:
+        before.append(composition_mechanism(privacy))
     planned = plan_mechanism(
         epsilon=privacy.epsilon,
         delta=privacy.delta,

@@ -17,6 +17,7 @@ from ..privacy.stream import SecretStream
 from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
 from ..wire import encode, outline
 from .allowance import check_allowance
+from .composition import keep_composition
 from .egress import Release
 from .feedback import ErrorFeedback
 from .local_training import DiffusionLoss
@@ -92,6 +93,7 @@ class _Round:
         self._check(SubsampledGaussian(privacy.sample_rate, least, local.steps))
         with self._ledger(site) as ledger:
             expected = expected_patients(ledger, site, study, self.terms, self.policy, self.data)
+            keep_composition(ledger, site, study, self.terms, self.policy, self.data)
             planned = ledger.plan(
                 study,
                 epsilon=privacy.epsilon,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,10 +9,10 @@ from numpy.typing import NDArray
 
 from ..errors import PrivacyError
 from ..model.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
-from ..privacy.accounting import noise_multiplier_for
 from ..privacy.gaussian_sum import private_sum
 from ..privacy.ledger import Ledger, request_digest
 from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.planning import budget_share
 from ..privacy.settings import PrivacySettings
 from ..privacy.stream import SecretStream
 from ..protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
@@ -86,9 +85,6 @@ def statistics_release(request: RoundRequest, site: Site) -> Release:
 def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
     """The mechanism that takes the statistics' share of a study's budget.
 
-    Budgets of Gaussian mechanisms compose like squares of 1 over the noise: a share of the
-    budget has the noise of the whole, divided by the root of the share.
-
     Raises:
         PrivacyError: If the study has no private statistics.
     """
@@ -97,10 +93,7 @@ def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
             "The study asks for statistics without setting a budget aside for them.",
             hint="Set privacy.statistics_share above 0, or warm_up.enabled=false.",
         )
-    alone = noise_multiplier_for(
-        epsilon=privacy.epsilon, delta=privacy.delta, sample_rate=1.0, steps=1
-    )
-    return SubsampledGaussian(1.0, alone / math.sqrt(privacy.statistics_share), 1)
+    return budget_share(privacy.statistics_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
 def _unit_vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:

@@ -5,10 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..errors import BudgetExceededError
+from ..errors import BudgetExceededError, PrivacyError
 from .accounting import epsilon as spent_epsilon
 from .accounting import noise_multiplier_for
 from .mechanism import SubsampledGaussian
+
+
+def budget_share(share: float, *, epsilon: float, delta: float) -> SubsampledGaussian:
+    """Return the mechanism that runs once on all patients for a share of a budget.
+
+    Budgets of Gaussian mechanisms compose like squares of 1 over the noise: a share of the
+    budget has the noise of the whole, divided by the root of the share.
+
+    Args:
+        share: Share of the budget, in (0, 1).
+        epsilon: The budget.
+        delta: Chance with which the promise may fail.
+
+    Raises:
+        PrivacyError: If a number is out of range.
+    """
+    if not 0 < share < 1:
+        raise PrivacyError(f"The share of the budget is {share!r}.", hint="It must be in (0, 1).")
+    alone = noise_multiplier_for(epsilon=epsilon, delta=delta, sample_rate=1.0, steps=1)
+    return SubsampledGaussian(1.0, alone / math.sqrt(share), 1)
 
 
 def plan_mechanism(

@@ -60,3 +60,10 @@ class PrivacySettings:
         description="Share of the budget for the warm-up's statistics: noised coarse mean images "
         "per group. 0 spends nothing on them and needs warm_up.enabled=false.",
     )
+    composition_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the budget for the data card: noised numbers of the training "
+        "patients by modality, body part, finding, sex and age band. 0 discloses nothing.",
+    )

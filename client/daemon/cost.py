@@ -11,6 +11,7 @@ from ...privacy.ledger.book import Book
 from ...privacy.ledger.view import LedgerView
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.planning import plan_mechanism
+from ..composition import composition_mechanism
 from ..patient_count import count_mechanism
 from ..policy import SitePolicy
 from ..statistics import statistics_mechanism
@@ -61,6 +62,8 @@ def study_cost(
     once = [count_mechanism(privacy.epsilon)]
     if privacy.statistics_share:
         once.append(statistics_mechanism(privacy))
+    if privacy.composition_share:
+        once.append(composition_mechanism(privacy))
     steps = rounds * terms.local.steps
     try:
         plan = book.plans.get(study)

@@ -129,6 +129,11 @@ def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> st
     )
     if terms.privacy.enabled and terms.privacy.statistics_share:
         text += " Once before: noised coarse mean images of groups of patients."
+    if terms.privacy.enabled and terms.privacy.composition_share:
+        text += (
+            " Noised numbers of patients by modality, body part, finding, sex and age band are "
+            "kept here for a data card, and leave only if you hand them over."
+        )
     return text
 
 

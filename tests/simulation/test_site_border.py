@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from fedscan.client import round as site_round
 from fedscan.client import workspace
+from fedscan.client.composition import read_composition
 from fedscan.client.local_training import DiffusionLoss
 from fedscan.client.policy import SitePolicy, write_policy
+from fedscan.client.site import Site
 from fedscan.config.study import Study
+from fedscan.examination.data_card import data_card_section
+from fedscan.model.composition import cells
 from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
@@ -275,3 +279,24 @@ def test_secrets_older_than_a_resume_can_reach_are_erased(
     view = LedgerView.read(hospital.state / "ledger")
     kept = [one.record.purpose for one in view.book.reservations.values() if not one.erased]
     assert kept == ["round 3", "round 4", "round 5", "round 6"]
+
+
+def test_the_composition_is_noised_paid_for_once_and_kept_at_the_site(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    requests = [make_request("privacy.composition_share=0.1", number=number) for number in (1, 2)]
+    replies = [hospital.ask(request) for request in requests]
+    assert [reply.code for reply in replies] == ["ok", "ok"]
+    assert set(replies[0].tensors) == set(requests[0].tensors)
+    purposes = [one.purpose for one in hospital.paid()]
+    assert purposes == ["patient count", "composition", "round 1", "round 2"]
+    # The study's budget holds with the composition in it.
+    assert hospital.paid()[-1].epsilon <= 8.0
+    site = Site.from_config(hospital.config)
+    found = read_composition(site, requests[0].study())
+    assert found is not None
+    assert found.deviation == pytest.approx(found.noise_multiplier * np.sqrt(5))
+    section = data_card_section({"site": found})
+    assert 0 < section.measures[1].value < 4
+    # Four patients are lost in the noise, which is what it is for.
+    assert abs(found.patients[cells().index(("sex", "female"))] - 4) < 6 * found.deviation
