@@ -32,6 +32,9 @@ view, pneumonia" --seed 3 --out pictures`
 
 - `fedscan generate run --prompt "axial CT slice of the head" --reject-implausible run/examination`
 
+- `fedscan generate run --prompt "coronal CT slice of the head" --mask labels.nii.gz
+--partial scan.nii.gz --partial-strength 0.5 --position 0.4` cuts both volumes at the same place.
+
 - `fedscan generate run --prompt "axial CT of a healthy brain, Hounsfield units" --format dicom`
 """
 
@@ -69,14 +72,31 @@ def generate(
         ),
     ] = 0.5,
     mask: Annotated[
-        Path | None, typer.Option(help="PNG of label numbers that the anatomy shall follow.")
+        Path | None,
+        typer.Option(
+            help="Label numbers that the anatomy shall follow: PNG, NIfTI or DICOM segmentation."
+        ),
     ] = None,
     edges: Annotated[
-        Path | None, typer.Option(help="PNG with white edges that the image shall follow.")
+        Path | None,
+        typer.Option(help="White edges that the image shall follow: PNG or NIfTI."),
     ] = None,
     partial: Annotated[
-        Path | None, typer.Option(help="PNG whose transparent part shall be filled in.")
+        Path | None,
+        typer.Option(
+            help="Image to complete: PNG (transparent is free), NIfTI (NaN is free) or DICOM "
+            "series; what lies outside a volume is free."
+        ),
     ] = None,
+    mask_strength: Annotated[
+        float, typer.Option(min=0, max=2, help="How much the mask counts; 1 as in training.")
+    ] = 1.0,
+    edges_strength: Annotated[
+        float, typer.Option(min=0, max=2, help="How much the edges count.")
+    ] = 1.0,
+    partial_strength: Annotated[
+        float, typer.Option(min=0, max=2, help="How much the partial image counts.")
+    ] = 1.0,
     guidance: Annotated[
         float, typer.Option(min=0, help="Classifier-free guidance scale; 1 is none.")
     ] = 2.0,
@@ -109,16 +129,16 @@ def generate(
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
     from ..outputs.folder import require_unused
+    from ..outputs.space import SourceGrid
     from ..outputs.writer import PromptImages, write_images
     from ..signing import fingerprint
-    from .conditions import load_conditions
+    from .conditions import SliceAsked, Strengths, load_conditions
     from .models import find_generator
 
     require_unused(out)
     key = signing_key_from(signing_key)
     folder = find_generator(model)
     generator = load_generator(folder)
-    spatial = load_conditions(generator.image_size, mask=mask, edges=edges, partial=partial)
     readings = [read_prompt(prompt) for prompt in prompts]
     captions = [
         reading.description.caption() if reading.description else prompt
@@ -131,6 +151,18 @@ def generate(
             status().print(Text(f"{prompt!r} names no modality: given to the generator as it is"))
         for line in reading.shortcomings(generator.image_size):
             status().print(Text(f"Not honoured: {line}"))
+    conditions = [
+        load_conditions(
+            generator.image_size,
+            mask=mask,
+            edges=edges,
+            partial=partial,
+            asked=SliceAsked(description=reading.description, position=position),
+            strengths=Strengths(mask=mask_strength, edges=edges_strength, partial=partial_strength),
+        )
+        for reading in readings
+    ]
+    stacks = [each.stack for each in conditions if each is not None for _ in range(count)]
     total = count * len(prompts)
     wanted = [caption for caption in captions for _ in range(count)]
     with progress() as report:
@@ -140,7 +172,7 @@ def generate(
                 generator,
                 [wanted[index] for index in indices],
                 positions=[position] * len(indices),
-                spatial=None if spatial is None else np.repeat(spatial[None], len(indices), axis=0),
+                spatial=np.stack([stacks[index] for index in indices]) if stacks else None,
                 guidance_scale=guidance,
                 steps=steps,
                 # Far from the seeds that people choose: another try must not be another's first.
@@ -168,9 +200,12 @@ def generate(
                 caption=caption,
                 description=reading.description,
                 images=images[row * count : (row + 1) * count],
+                grid=SourceGrid(to_lps=placed.to_lps)
+                if placed is not None and placed.to_lps is not None
+                else None,
             )
-            for row, (prompt, caption, reading) in enumerate(
-                zip(prompts, captions, readings, strict=True)
+            for row, (prompt, caption, reading, placed) in enumerate(
+                zip(prompts, captions, readings, conditions, strict=True)
             )
         ],
         form.value,

@@ -13,7 +13,7 @@ from ..model.description import Description
 from ..model.intensity import model_to_hounsfield
 from ..model.marking import NOTICE
 from .provenance import Provenance
-from .space import Grid
+from .space import Placement
 
 #: The header's code of a comment extension (nifti1.h, NIFTI_ECODE_COMMENT).
 _COMMENT = 6
@@ -22,20 +22,26 @@ _COMMENT = 6
 def write_nifti(
     path: Path,
     slices: NDArray[np.float32],
-    grid: Grid,
-    description: Description,
+    grid: Placement,
+    description: Description | None,
     provenance: Provenance,
+    *,
+    limits: tuple[float, float] = (-1.0, 1.0),
 ) -> None:
-    """Write one image or volume; CT in Hounsfield units, everything else in the model's range.
+    """Write one image or volume; CT in Hounsfield units, everything else between limits.
 
     Args:
         path: The new file, ``.nii`` or ``.nii.gz``.
         slices: ``[S, H, W]`` in [-1, 1].
         grid: Where they lie.
-        description: What they show.
+        description: What they show; ``None`` if unknown.
         provenance: Where they come from; stands in the file as JSON.
+        limits: What -1 and 1 are written as where there is no unit.
     """
-    values = model_to_hounsfield(slices) if description.modality == "CT" else slices
+    low, high = limits
+    values = (slices + 1.0) / 2.0 * (high - low) + low
+    if description is not None and description.modality == "CT":
+        values = model_to_hounsfield(slices)
     image = nibabel.Nifti1Image(values.transpose(2, 1, 0).astype(np.float32), grid.affine())
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = NOTICE.encode()

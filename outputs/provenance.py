@@ -19,6 +19,8 @@ class Provenance:
         seed: Seed of the run.
         index: Number of the image in the run: seed and index give it again.
         generator: Digest of the generator (64 hex digits).
+        derivation: What was done to a given image, such as "denoised"; empty for images made
+            from nothing but noise.
     """
 
     prompt: str
@@ -26,9 +28,11 @@ class Provenance:
     seed: int
     index: int
     generator: str
+    derivation: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Return all of it, JSON-ready."""
+        derived = {"derivation": self.derivation} if self.derivation else {}
         return {
             "synthetic": True,
             "notice": NOTICE,
@@ -38,4 +42,5 @@ class Provenance:
             "index": self.index,
             "generator": self.generator,
             "software": f"fedscan {__version__}",
+            **derived,
         }

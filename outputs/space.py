@@ -8,6 +8,7 @@ left or to the back, columns to the back or to the feet.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,78 @@ FIELD_OF_VIEW = {"head": 256.0, "neck": 256.0, "limb": 256.0}
 _BODY_FIELD_OF_VIEW = 400.0
 
 
+class Placement(Protocol):
+    """A stack of parallel slices somewhere in a patient: what files need to know of it."""
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Distance of neighbouring rows and of neighbouring columns."""
+
+    @property
+    def slice_mm(self) -> float:
+        """Distance of neighbouring slices."""
+
+    @property
+    def row(self) -> NDArray[np.float64]:
+        """Direction in which the column index grows, ``[3]``."""
+
+    @property
+    def column(self) -> NDArray[np.float64]:
+        """Direction in which the row index grows, ``[3]``."""
+
+    def corner(self, index: int = 0) -> NDArray[np.float64]:
+        """Centre of a slice's first pixel in mm, ``[3]``."""
+
+    def affine(self) -> NDArray[np.float64]:
+        """Affine ``[4, 4]`` from (column, row, slice) to RAS+ mm, as NIfTI has it."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SourceGrid:
+    """Slices that lie where those of a given scan lie.
+
+    Attributes:
+        to_lps: Indices (slice, row, column) to LPS mm, ``[4, 4]``.
+    """
+
+    to_lps: NDArray[np.float64]
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """See :class:`Placement`."""
+        lengths = np.linalg.norm(self.to_lps[:3, 1:3], axis=0)
+        return float(lengths[0]), float(lengths[1])
+
+    @property
+    def slice_mm(self) -> float:
+        """See :class:`Placement`."""
+        return float(np.linalg.norm(self.to_lps[:3, 0]))
+
+    @property
+    def row(self) -> NDArray[np.float64]:
+        """See :class:`Placement`."""
+        return np.asarray(self.to_lps[:3, 2] / self.spacing_mm[1])
+
+    @property
+    def column(self) -> NDArray[np.float64]:
+        """See :class:`Placement`."""
+        return np.asarray(self.to_lps[:3, 1] / self.spacing_mm[0])
+
+    def corner(self, index: int = 0) -> NDArray[np.float64]:
+        """See :class:`Placement`."""
+        return np.asarray(self.to_lps[:3, 3] + index * self.to_lps[:3, 0])
+
+    def affine(self) -> NDArray[np.float64]:
+        """See :class:`Placement`."""
+        return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ self.to_lps[:, [2, 1, 0, 3]])
+
+    def refined(self, factor: int) -> SourceGrid:
+        """Return the grid with ``factor`` rows and columns for each, within the same bounds."""
+        finer = np.diag([1.0, 1.0 / factor, 1.0 / factor, 1.0])
+        finer[1:3, 3] = (1.0 / factor - 1.0) / 2.0
+        return SourceGrid(to_lps=np.asarray(self.to_lps @ finer))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Grid:
     """A stack of parallel slices.
@@ -40,6 +113,11 @@ class Grid:
     shape: tuple[int, int, int]
     pixel_mm: float
     slice_mm: float
+
+    @property
+    def spacing_mm(self) -> tuple[float, float]:
+        """Distance of neighbouring rows and of neighbouring columns."""
+        return self.pixel_mm, self.pixel_mm
 
     @property
     def row(self) -> NDArray[np.float64]:

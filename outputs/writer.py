@@ -20,7 +20,7 @@ from .folder import SHEET, require_unused
 from .manifest import write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
-from .space import grid_for
+from .space import Placement, grid_for
 
 Format = Literal["png", "nifti", "dicom"]
 #: Thickness in mm that a single slice is given: it has no neighbours to tell one.
@@ -36,12 +36,14 @@ class PromptImages:
         caption: What the generator was given.
         description: What the images show; ``None`` where the prompt was not understood.
         images: ``[N, H, W]`` in [-1, 1].
+        grid: Where they lie; in the middle of their body part where nothing else is known.
     """
 
     prompt: str
     caption: str
     description: Description | None
     images: NDArray[np.float32]
+    grid: Placement | None = None
 
 
 def write_images(
@@ -90,7 +92,7 @@ def write_images(
                 generator=generator,
             )
             stem = folder / f"{row:02}-{column:03}"
-            file = _write_one(stem, image, form, group.description, provenance, study_uid, index)
+            file = _write_one(stem, image, form, group, provenance, study_uid, index)
             written.append((file, provenance.facts()))
             index += 1
         strips.append((group.prompt, strip(group.images, label=f"seed {seed}", synthetic=True)))
@@ -106,11 +108,12 @@ def _write_one(
     stem: Path,
     image: NDArray[np.float32],
     form: Format,
-    description: Description | None,
+    group: PromptImages,
     provenance: Provenance,
     study_uid: str,
     index: int,
 ) -> Path:
+    description = group.description
     if form == "png" or description is None:
         texts = {
             "Description": provenance.prompt,
@@ -123,7 +126,7 @@ def _write_one(
         to_grey(image).save(stem.with_suffix(".png"), pnginfo=png_text(texts, synthetic=True))
         return stem.with_suffix(".png")
     shape = (1, image.shape[0], image.shape[1])
-    grid = grid_for(description.body_part, description.plane, shape, _SINGLE_SLICE_MM)
+    grid = group.grid or grid_for(description.body_part, description.plane, shape, _SINGLE_SLICE_MM)
     if form == "nifti":
         path = stem.with_suffix(".nii.gz")
         write_nifti(path, image[None], grid, description, provenance)

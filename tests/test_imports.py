@@ -60,6 +60,9 @@ ALLOWED: dict[str, set[str]] = {
     "examination": {"evaluation", "model", "privacy"},
     "outputs": {"model", "signing"},
     "surfaces": {"model"},
+    "inputs": {"client", "model"},
+    "restoration": {"model"},
+    "translation": {"model"},
     "report": {"evaluation", "examination"},
     "config": {"client", "evaluation", "examination", "model", "privacy", "server"},
 }
@@ -79,7 +82,7 @@ RESERVED = {
     "ray": {"simulation"},
     "fastapi": {"server"},
     "uvicorn": {"server"},
-    "nibabel": {"outputs", "phantoms", "surfaces"},
+    "nibabel": {"inputs", "outputs", "phantoms", "surfaces"},
     "trimesh": {"surfaces"},
     "pydicom": {"client", "outputs", "phantoms"},
     "highdicom": {"client", "phantoms"},

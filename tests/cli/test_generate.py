@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
+import torch
 from click.testing import Result
-from fedscan.cli.conditions import load_conditions
+from fedscan.cli.conditions import SliceAsked, Strengths, load_conditions
 from fedscan.cli.main import app
-from fedscan.errors import DataError
-from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN
+from fedscan.errors import ConfigurationError, DataError
+from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN, spatial_conditions
 from fedscan.model.marking import NOTICE
+from fedscan.model.prompt import read_prompt
+from fedscan.model.sampling import sample
+from fedscan.model.storage import load_generator, shipped_base
+from fedscan.phantoms.parametric import sample_examples
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -83,8 +89,9 @@ def picture(path: Path, array: np.ndarray, mode: str) -> Path:
 def test_a_mask_is_read_as_labels_and_scaled_without_blending(tmp_path):
     labels = np.zeros((64, 64))
     labels[:32] = LABEL["brain"]
-    stack = load_conditions(32, mask=picture(tmp_path / "m.png", labels, "L"))
-    assert stack is not None
+    found = load_conditions(32, mask=picture(tmp_path / "m.png", labels, "L"))
+    assert found is not None
+    stack = found.stack
     assert stack[LABEL["brain"] - 1, :16].all()
     assert stack[: len(LABEL)].sum() == 16 * 32
 
@@ -94,8 +101,9 @@ def test_edges_and_the_known_part_of_a_picture_are_read(tmp_path):
     rgba = np.zeros((32, 32, 4))
     rgba[:, :16] = 255
     partial = picture(tmp_path / "p.png", rgba, "RGBA")
-    stack = load_conditions(32, edges=edges, partial=partial)
-    assert stack is not None
+    found = load_conditions(32, edges=edges, partial=partial)
+    assert found is not None
+    stack = found.stack
     assert stack[EDGES].min() == 1
     assert (stack[PARTIAL, :, :8] == 1).all()
     assert (stack[PARTIAL_KNOWN, :, :8] == 1).all()
@@ -137,6 +145,139 @@ def test_a_mask_changes_the_pictures(tiny_generator, tmp_path):
         out = ("--out", tmp_path / name, "-n", 1, *extra)
         assert generate(tiny_generator, *PROMPTS, *out).exit_code == 0
     assert pixels(tmp_path / "plain") != pixels(tmp_path / "masked")
+
+
+def nifti(path: Path, values: np.ndarray, affine: np.ndarray) -> Path:
+    nibabel.save(nibabel.Nifti1Image(values.astype(np.float32), affine), path)
+    return path
+
+
+def asked(prompt: str, position: float = 0.5) -> SliceAsked:
+    return SliceAsked(description=read_prompt(prompt).description, position=position)
+
+
+def test_volumes_are_cut_at_the_plane_and_position_asked_for(tmp_path):
+    # Index 0 runs to the right, 1 to the front, 2 upwards; 160 mm each.
+    labels = np.zeros((40, 40, 40))
+    labels[:, :, 30:] = LABEL["brain"]
+    labels[:20, :, :10] = LABEL["bone"]
+    mask = nifti(tmp_path / "m.nii.gz", labels, np.diag([4.0, 4.0, 4.0, 1.0]))
+    high = load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.9))
+    low = load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.1))
+    front = load_conditions(32, mask=mask, asked=asked("coronal CT of the head"))
+    assert high is not None
+    assert low is not None
+    assert front is not None
+    assert high.stack[LABEL["brain"] - 1].all()
+    # Smaller x of RAS+ is the patient's left: the picture's right half.
+    assert low.stack[LABEL["bone"] - 1, :, 16:].all()
+    assert not low.stack[LABEL["bone"] - 1, :, :16].any()
+    assert front.stack[LABEL["brain"] - 1, :8].all()
+    assert front.stack[LABEL["bone"] - 1, 24:, 16:].all()
+
+
+def test_volumes_on_different_grids_meet_at_one_place(tmp_path):
+    coarse = np.zeros((20, 20, 20))
+    coarse[10:] = 1
+    fine = np.zeros((80, 80, 80))
+    fine[40:] = LABEL["organ"]
+    fine[:, :, :10] = 0
+    half = np.where(np.arange(20)[:, None, None] < 10, np.nan, coarse)
+    # The same box of 160 mm, once stored from the other side.
+    flipped = np.diag([-8.0, 8.0, 8.0, 1.0])
+    flipped[:3, 3] = [156, 4, 4]
+    straight = np.diag([2.0, 2.0, 2.0, 1.0])
+    straight[:3, 3] = 1
+    mask = nifti(tmp_path / "m.nii", fine[::-1], straight)
+    partial = nifti(tmp_path / "p.nii", half, flipped)
+    edges = nifti(tmp_path / "e.nii", 7 * coarse, flipped)
+    found = load_conditions(
+        32,
+        mask=mask,
+        partial=partial,
+        edges=edges,
+        asked=asked("axial T1 of the abdomen"),
+        strengths=Strengths(edges=0.5, partial=0.25),
+    )
+    assert found is not None
+    organ = found.stack[LABEL["organ"] - 1]
+    assert organ.sum() == 32 * 16
+    # A pixel that is partly free is free.
+    known = found.stack[PARTIAL_KNOWN]
+    assert known[:, 17:] == pytest.approx(0.25 * organ[:, 17:])
+    assert not known[:, :16].any()
+    assert found.stack[EDGES, :, 2:-2].max() == pytest.approx(0.5)
+    assert (found.stack[EDGES] > 0.25) == pytest.approx(organ == 1)
+    assert found.to_lps is not None
+
+
+def test_a_dicom_segmentation_and_series_are_conditions(hospitals, tmp_path):
+    [mask] = sorted(hospitals.rglob("segmentation.dcm"))[:1]
+    series = next(path.parent for path in mask.parent.rglob("1.dcm"))
+    words = asked("axial T1 of the head")
+    found = load_conditions(64, mask=mask, asked=words)
+    assert found is not None
+    assert found.stack[LABEL["brain"] - 1].mean() > 0.05
+    with pytest.raises(DataError, match="nothing is left to generate"):
+        load_conditions(64, partial=series, asked=words)
+    across = load_conditions(64, partial=series, asked=asked("coronal T1 of the head"))
+    assert across is not None
+    assert 0.1 < across.stack[PARTIAL_KNOWN].mean() < 1
+
+
+def test_volumes_need_a_plane_and_a_slice_within_them(tmp_path):
+    mask = nifti(tmp_path / "m.nii", np.zeros((10, 10, 10)), np.eye(4))
+    with pytest.raises(ConfigurationError, match="names none"):
+        load_conditions(32, mask=mask, asked=asked("CT of the head"))
+    with pytest.raises(DataError, match="beyond the given volumes"):
+        load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.9))
+    wrong = nifti(tmp_path / "w.nii", np.full((10, 10, 10), 42), np.eye(4))
+    with pytest.raises(DataError, match="label 42"):
+        load_conditions(32, mask=wrong, asked=asked("axial CT of the head"))
+
+
+@pytest.fixture(scope="module")
+def base():
+    return load_generator(shipped_base())
+
+
+@pytest.mark.parametrize("kind", ["mask", "edges", "partial"])
+def test_the_image_moves_as_each_condition_asks(base, kind):
+    """Mirror a condition: the image follows, and with half the strength it follows less."""
+    rng = np.random.default_rng(5)
+    [example] = sample_examples(rng, image_size=64, per_volume=1, body_part="chest")
+    while example.description.modality != "CT":
+        [example] = sample_examples(rng, image_size=64, per_volume=1, body_part="chest")
+    image = example.image.copy()
+    image[:, :32] = image[:, :32] * 0.5 + 0.4  # something that tells left from right
+    left = np.zeros((64, 64), np.bool_)
+    left[:, :40] = True
+    labels = np.zeros((64, 64), np.uint8)
+    labels[12:52, 8:56] = LABEL["body"]
+    labels[18:46, 12:30] = LABEL["lung"]
+    lines = np.zeros((64, 64), np.float32)
+    lines[14:50, 10] = lines[14:50, 28] = lines[14, 10:28] = lines[50, 10:28] = 1
+
+    def stack(mirror: bool) -> np.ndarray:
+        turn = (lambda array: array[:, ::-1]) if mirror else (lambda array: array)
+        given = {"mask": {"mask": turn(labels)}, "edges": {"edges": turn(lines)}}
+        given["partial"] = {"partial": turn(image), "known": turn(left)}
+        return spatial_conditions((64, 64), **given[kind])
+
+    plain = np.zeros_like(stack(False))
+    stacks = np.stack([plain, stack(False), stack(True), 0.5 * stack(False)])
+    caption = "axial CT slice of the chest"
+    drawn = sample(
+        base, [caption] * 4, spatial=stacks, steps=6, guidance_scale=1.0,
+        noise=torch.randn(1, *base.latent_shape, generator=torch.Generator().manual_seed(0)).expand(
+            4, -1, -1, -1
+        ),
+    )  # fmt: skip
+    free, one, other, weak = drawn
+    assert np.abs(one - free).mean() > 0.01
+    # Mirrored conditions give more nearly mirrored images than the same noise alone does.
+    assert np.abs(one - other[:, ::-1]).mean() < np.abs(one - free[:, ::-1]).mean()
+    assert np.abs(weak - free).mean() < np.abs(one - free).mean()
 
 
 def test_what_a_prompt_asks_for_is_honoured_or_named(tiny_generator, tmp_path):

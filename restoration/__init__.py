@@ -1,0 +1,1 @@
+"""Enhancing real images: noise and lost resolution undone with a generator as prior."""

@@ -1,0 +1,103 @@
+"""Enhancing: noise goes, the data stay, and the prior counts for as much as it knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fedscan.model.generator import Generator, build_generator
+from fedscan.model.settings import GeneratorSettings
+from fedscan.model.storage import load_generator, shipped_base
+from fedscan.phantoms.parametric import parametric_volume
+from fedscan.restoration.denoise import denoise
+from fedscan.restoration.nl_bayes import nl_bayes
+from fedscan.restoration.noise_level import estimate_noise
+from fedscan.restoration.prior import Prior
+from fedscan.restoration.super_resolution import shrunk, super_resolve
+from skimage.restoration import denoise_nl_means
+
+
+@pytest.fixture(scope="module")
+def base() -> Generator:
+    return load_generator(shipped_base())
+
+
+@pytest.fixture(scope="module")
+def clean() -> np.ndarray:
+    head = parametric_volume(np.random.default_rng(3), "head", (64, 64, 64), finding="no finding")
+    return (np.clip(head.t1[[28, 34]], 0, 1.2) / 0.6 - 1).astype(np.float32)
+
+
+def noisy_of(clean: np.ndarray, sigma: float) -> np.ndarray:
+    noise = np.random.default_rng(0).standard_normal(clean.shape, np.float32)
+    return clean + np.float32(sigma) * noise
+
+
+def error(found: np.ndarray, clean: np.ndarray) -> float:
+    return float(np.square(found - clean).mean())
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.2])
+def test_the_noise_of_an_image_is_estimated(clean, sigma):
+    assert estimate_noise(noisy_of(clean, sigma)) == pytest.approx(sigma, rel=0.3)
+
+
+def test_what_does_not_vary_has_no_noise():
+    assert estimate_noise(np.full((1, 16, 16), -1000.0)) == 0
+
+
+def test_denoising_beats_non_local_means_and_weighs_the_prior(base, clean):
+    sigma = 0.2
+    clean = clean[:1]
+    noisy = noisy_of(clean, sigma)
+    strength = np.full(noisy.shape, sigma, np.float32)
+    steps: list[int] = []
+    found = denoise(Prior(base), noisy, strength, on_image=steps.append)
+    pilot = np.stack(
+        [
+            denoise_nl_means(image, patch_size=5, h=0.9 * sigma, sigma=sigma, fast_mode=False)
+            for image in noisy
+        ]
+    )
+    assert error(found.images, clean) < 0.95 * error(pilot, clean)
+    assert 0.0 < found.prior_weight < 0.6
+    assert steps == [1, 2]
+    # A prior that knows nothing is left out, by the noisy data alone.
+    blind = Prior(build_generator(GeneratorSettings(size="tiny"), seed=0))
+    assert denoise(blind, noisy, strength).prior_weight < 0.02
+
+
+def test_no_noise_changes_nothing(base, clean):
+    found = denoise(Prior(base), clean, np.zeros_like(clean))
+    assert found.images is clean
+    assert found.prior_weight == 0
+
+
+def test_noise_may_differ_from_pixel_to_pixel(clean):
+    sigma = np.full(clean[0].shape, 0.2, np.float32)
+    sigma[:, 32:] = 1e-4
+    noise = np.random.default_rng(0).standard_normal(clean[0].shape, np.float32)
+    noisy = clean[0] + sigma * noise
+    found = nl_bayes(noisy, noisy, sigma)
+    assert found[:, 40:] == pytest.approx(noisy[:, 40:], abs=0.01)
+    assert error(found[:, :24], clean[0, :, :24]) < 0.7 * error(noisy[:, :24], clean[0, :, :24])
+
+
+def test_finer_pixels_agree_with_the_coarse_ones_and_beat_bicubic(base, clean):
+    import torch
+    from torch.nn.functional import interpolate
+
+    coarse = shrunk(clean, 2)
+    found = super_resolve(Prior(base), coarse, 2)
+    assert found.shape == clean.shape
+    assert shrunk(found, 2) == pytest.approx(coarse, abs=1e-5)
+    bicubic = interpolate(torch.from_numpy(coarse)[:, None], scale_factor=2, mode="bicubic")
+    assert error(found, clean) < 0.9 * error(bicubic[:, 0].numpy(), clean)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 90), (1, 64, 64), (2, 100, 65)])
+def test_images_of_any_size_go_through_in_windows(base, shape):
+    images = np.zeros(shape, np.float32)
+    found = Prior(base, "axial CT slice of the head").estimate(images, 0.2)
+    assert found.shape == shape
+    assert np.isfinite(found).all()
+    assert np.abs(found).mean() < 0.5
