@@ -23,6 +23,7 @@ from . import (
     pretrain,
     simulate,
     site,
+    translate,
     verify,
     volume,
 )
@@ -61,6 +62,7 @@ for _module in (
     generate,
     volume,
     enhance,
+    translate,
     mesh,
     verify,
     evaluate,

@@ -1,0 +1,187 @@
+"""``fedscan train-translator`` and ``fedscan translate``: MR to CT, and T1 to T2."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output
+from .options import SigningKeyOption, signing_key_from
+from .progress import progress
+
+_TRAIN_EPILOG = """\
+Examples:
+
+- `fedscan phantoms pairs --patients 200 --paired-share 1`
+
+- `fedscan train-translator run --data pairs/hospital-a --to CT --out translators`
+"""
+
+_EPILOG = """\
+Examples:
+
+- `fedscan translate translators mr.nii.gz --to CT --body-part head`
+
+- `fedscan translate translators series --to T2 --format dicom`
+"""
+
+
+class Target(StrEnum):
+    """Contrasts that can be asked for."""
+
+    ct = "CT"
+    t1 = "T1"
+    t2 = "T2"
+
+
+class Form(StrEnum):
+    """File formats of what was translated."""
+
+    png = "png"
+    nifti = "nifti"
+    dicom = "dicom"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("train-translator", epilog=_TRAIN_EPILOG)(train)
+    app.command("translate", epilog=_EPILOG)(translate)
+
+
+def train(
+    model: Annotated[
+        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option(help="DICOM folder of patients scanned in both contrasts. Repeatable."),
+    ],
+    to: Annotated[Target, typer.Option(help="What to translate to.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for translators, one below for each target.")
+    ] = Path("translators"),
+    generator_steps: Annotated[int, typer.Option(min=1, help="Steps of the generator.")] = 300,
+    refiner_steps: Annotated[int, typer.Option(min=1, help="Steps of the refiner.")] = 800,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+) -> None:
+    """Teach a generator to answer in one contrast what it is shown in another.
+
+    It learns from pairs: the same slice of the same patient in both. Without differential
+    privacy: train on phantoms or on public scans, or keep the translator where the scans are.
+    """
+    from tempfile import TemporaryDirectory
+
+    from ..client.dataset import SiteDataset
+    from ..client.settings import DataSettings
+    from ..errors import DataError
+    from ..model.storage import load_generator
+    from ..translation.pairs import find_pairs
+    from ..translation.training import TranslatorPlan, train_translator
+    from ..translation.translator import save_translator
+    from .models import find_generator
+
+    folder = out / to.value
+    if folder.exists():
+        raise DataError(f"{folder} exists already.", hint="Choose another --out.")
+    generator = load_generator(find_generator(model))
+    settings = DataSettings(image_size=generator.image_size, holdout_fraction=0.0)
+    with TemporaryDirectory() as cache, progress() as report:
+        patients = [
+            dataset.examples(key)
+            for number, site in enumerate(data)
+            for dataset in [
+                SiteDataset.open(site, settings, Path(cache) / str(number), report=report)
+            ]
+            for key in dataset.patients
+        ]
+        pairs = find_pairs(patients, to.value)
+        plan = TranslatorPlan(
+            generator_steps=generator_steps, refiner_steps=refiner_steps, seed=seed
+        )
+        translator = train_translator(generator, pairs, to.value, plan, on_step=report)
+    save_translator(translator, folder)
+    output().print(Text(f"Trained on {len(pairs.sources)} pairs; the translator is in {folder}"))
+
+
+def translate(
+    translators: Annotated[
+        Path, typer.Argument(help="Folder that `fedscan train-translator` wrote into.")
+    ],
+    scan: Annotated[
+        Path, typer.Argument(help="PNG, NIfTI file, DICOM file, or folder of a DICOM series.")
+    ],
+    to: Annotated[Target, typer.Option(help="What to translate to.")],
+    body_part: Annotated[
+        str, typer.Option(help="What a PNG or NIfTI file shows; DICOM files say it themselves.")
+    ] = "head",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the result.")] = Path(
+        "translated"
+    ),
+    form: Annotated[
+        Form | None, typer.Option("--format", help="PNG, NIfTI or DICOM; as given by default.")
+    ] = None,
+    signing_key: SigningKeyOption = None,
+) -> None:
+    """Translate a scan into another contrast; CT comes out in Hounsfield units.
+
+    The result is computed, not measured: every file says that it is derived and synthetic, and
+    carries nothing of the patient's identity. It lies where the scan lies. Slices are taken as
+    axial, brought to the generator's size and back to their own.
+    """
+    from dataclasses import replace
+
+    from ..errors import ConfigurationError
+    from ..inputs.read import read_scan
+    from ..model.description import BODY_PARTS, Description
+    from ..model.storage import generator_digest
+    from ..outputs.folder import require_unused
+    from ..outputs.provenance import Provenance
+    from ..outputs.space import SourceGrid
+    from ..outputs.volumes import VolumeFormat, write_volume
+    from ..translation.pairs import TARGETS
+    from ..translation.translator import load_translator
+    from ..translation.whole_scan import translate_slices
+    from .models import find_generator
+
+    require_unused(out)
+    if body_part not in BODY_PARTS:
+        raise ConfigurationError(
+            f"There is no body part {body_part!r}.", hint=f"Use one of {', '.join(BODY_PARTS)}."
+        )
+    key = signing_key_from(signing_key)
+    folder = find_generator(translators / to.value)
+    translator = load_translator(folder)
+    given = read_scan(scan)
+    shown = replace(
+        given.description or Description(modality="MR", body_part=body_part, plane="axial"),
+        modality=TARGETS[to.value],
+        contrast="",
+    )
+    images = translate_slices(translator, given.to_model(False).clip(-1, 1), shown.caption())
+    wanted: VolumeFormat = given.form if form is None else form.value
+    written = write_volume(
+        out,
+        images,
+        wanted,
+        shown,
+        Provenance(
+            prompt="",
+            caption=shown.caption(),
+            seed=0,
+            index=0,
+            generator=generator_digest(folder),
+            derivation=f"translated to {to.value}",
+        ),
+        slice_mm=_SLICE_MM,
+        grid=None if given.to_lps is None else SourceGrid(to_lps=given.to_lps),
+        key=key,
+    )
+    output().print(Text(f"{len(images)} slices translated to {to.value}, in {written}"))
+
+
+#: Slice distance of what does not say its own.
+_SLICE_MM = 5.0

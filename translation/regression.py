@@ -1,0 +1,69 @@
+"""Regression networks from images to images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from monai.networks.nets import UNet
+from torch import Tensor, nn
+from torch.nn import functional
+
+_BATCH = 16
+
+
+def build_unet(channels_in: int, seed: int = 0) -> nn.Module:
+    """Build a residual U-Net (MONAI) from ``[B, channels_in, H, W]`` to ``[B, 1, H, W]``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UNet(
+            spatial_dims=2,
+            in_channels=channels_in,
+            out_channels=1,
+            channels=(16, 32, 64, 128),
+            strides=(2, 2, 2),
+            num_res_units=1,
+        )
+
+
+def fit(
+    network: nn.Module,
+    given: Tensor,
+    wanted: Tensor,
+    *,
+    steps: int,
+    learning_rate: float = 2e-3,
+    seed: int = 0,
+    on_step: Callable[[int, int], None] | None = None,
+) -> None:
+    """Fit a network to the least absolute error, in place.
+
+    Args:
+        network: ``[B, C, H, W]`` to ``[B, 1, H, W]``.
+        given: Its inputs ``[N, C, H, W]``.
+        wanted: What it shall answer, ``[N, 1, H, W]``.
+        steps: Optimiser steps; the learning rate falls to zero over them.
+        learning_rate: At the start.
+        seed: Seed of the batches.
+        on_step: Called with (steps done, steps).
+    """
+    network.train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    rng = torch.Generator().manual_seed(seed)
+    for step in range(steps):
+        rows = torch.randint(len(given), (_BATCH,), generator=rng)
+        loss = functional.l1_loss(network(given[rows]), wanted[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if on_step:
+            on_step(step + 1, steps)
+    network.eval()
+
+
+@torch.no_grad()
+def answer(network: nn.Module, given: Tensor) -> Tensor:
+    """Return the network's answers ``[N, 1, H, W]`` to inputs ``[N, C, H, W]``."""
+    return torch.cat([network(part) for part in given.split(64)])
