@@ -82,12 +82,14 @@ def examine(
     from ..errors import GateError
     from ..examination.card import write_card
     from ..examination.examiners import examiners
+    from ..examination.fairness import KEY as FAIRNESS
     from ..examination.gate import default_gate, hold, load_gate
     from ..examination.results import Examination, write_examination
     from ..examination.run import run_examiners
     from ..examination.subject import Subject
     from ..model.storage import generator_digest, load_generator
     from ..report.examination import write_examination_page
+    from ..simulation.examining import examiners_of
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
     from .models import find_generator
@@ -112,7 +114,12 @@ def examine(
     out.mkdir(parents=True, exist_ok=True)
     with progress() as report:
         report("reading the sites' scans", 0, 100)
-        real = real_sets(sites, study, holdout_images=study.examination.holdout_images)
+        real = real_sets(
+            sites,
+            study,
+            holdout_images=study.examination.holdout_images,
+            with_scanners=not only or FAIRNESS in only,
+        )
         generator = load_generator(folder)
         sections = run_examiners(
             Subject(
@@ -125,7 +132,7 @@ def examine(
                 steps=settings.steps,
                 seed=settings.seed,
             ),
-            examiners(study.examination, settings),
+            {**examiners(study.examination, settings), **examiners_of(study, sites)},
             only=only or (),
             on_progress=lambda what, share: report(what, round(100 * share), 100),
         )

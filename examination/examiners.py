@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..evaluation.settings import EvaluationSettings
+from ..model.composition import Composition
+from ..model.generator import Generator
+from ..model.settings import TrainableSettings
+from ..privacy.settings import PrivacySettings
 from .anatomy import examine_anatomy
 from .anatomy_section import KEY as ANATOMY
+from .canaries import KEY as CANARIES
+from .canaries import examine_canaries
+from .data_card import KEY as DATA
+from .data_card import data_card_section
+from .fairness import KEY as FAIRNESS
+from .fairness import examine_fairness
+from .memory import KEY as MEMORY
 from .memory import examine_memory
+from .progress import Progress
 from .rare_class import KEY as UTILITY
 from .rare_class import examine_rare_class
 from .run import Examiner
-from .settings import ExaminationSettings
+from .section import Section
+from .settings import CanarySettings, ExaminationSettings
+from .subject import Subject
 
 
 def examiners(settings: ExaminationSettings, evaluation: EvaluationSettings) -> dict[str, Examiner]:
-    """Return all examiners, set up as a study says.
+    """Return the examiners of a generator, set up as a study says.
 
     Args:
         settings: How much they draw and train.
@@ -24,5 +39,42 @@ def examiners(settings: ExaminationSettings, evaluation: EvaluationSettings) -> 
     return {
         UTILITY: partial(examine_rare_class, settings=settings, evaluation=evaluation),
         ANATOMY: partial(examine_anatomy, settings=settings, evaluation=evaluation),
-        "memory": examine_memory,
+        MEMORY: examine_memory,
+        FAIRNESS: examine_fairness,
     }
+
+
+def training_examiners(
+    start: Callable[[], Generator],
+    *,
+    privacy: PrivacySettings,
+    trainable: TrainableSettings,
+    learning_rate: float,
+    compositions: Callable[[], Mapping[str, Composition]],
+) -> dict[str, Examiner]:
+    """Return the examiners of how a generator was trained, and on whom.
+
+    Args:
+        start: Loads what the study started from.
+        privacy: Its privacy.
+        trainable: What it trained.
+        learning_rate: How fast its sites train.
+        compositions: Reads the noised numbers of patients that its sites released, by their
+            names.
+    """
+
+    def canaries(subject: Subject, *, on_progress: Progress) -> Section:
+        return examine_canaries(
+            start(),
+            subject.real.train,
+            privacy=privacy,
+            trainable=trainable,
+            settings=CanarySettings(learning_rate=learning_rate),
+            seed=subject.seed,
+            on_progress=on_progress,
+        )
+
+    def data(subject: Subject, *, on_progress: Progress) -> Section:
+        return data_card_section(compositions())
+
+    return {CANARIES: canaries, DATA: data}

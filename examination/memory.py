@@ -22,6 +22,8 @@ from .section import Grid, Measure, Section
 from .settings import MemorySettings
 from .subject import Subject
 
+KEY = "memory"
+
 #: Name of the generator that calibrates the attacks, among those to compare with.
 REFERENCE = "base"
 
@@ -57,7 +59,7 @@ def examine_memory(
         *(one for attack, found in guessed.items() for one in _guess_measures(attack, found)),
     ]
     return Section(
-        key="memory",
+        key=KEY,
         title="Does it remember patients?",
         summary=_summary(copies, guessed, REFERENCE in subject.others),
         measures=tuple(measures),
