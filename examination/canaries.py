@@ -118,6 +118,15 @@ def examine_canaries(
             ),
             accounted,
             Measure(
+                name="epsilon_excess",
+                title="Proven epsilon above the accounted one",
+                value=None if audit.accounted is None else audit.lower_bound - audit.accounted,
+                better="lower",
+                note="Above 0 the privacy is broken, in the code or in the accounting."
+                if audit.accounted is not None
+                else "Nothing was accounted for: it was trained without privacy.",
+            ),
+            Measure(
                 name="guesses_right",
                 title="Guesses about canaries that are right",
                 value=audit.correct / audit.guesses,
