@@ -10,8 +10,13 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader finds the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_durably(temporary, content)
-    os.replace(temporary, path)
+    try:
+        write_durably(temporary, content)
+        os.replace(temporary, path)
+    except OSError:
+        # On a full disk the attempt would take room itself.
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

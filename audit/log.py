@@ -50,8 +50,14 @@ class AuditLog:
                     facts=facts,
                     previous=head.hash,
                 )
+                size = os.fstat(descriptor).st_size
                 _write_line(descriptor, entry.to_line())
-                write_atomically(_head_file(self._path), f"{entry.head}\n".encode())
+                try:
+                    write_atomically(_head_file(self._path), f"{entry.head}\n".encode())
+                except OSError:
+                    # Two lines without a word about them would look like a changed log.
+                    os.ftruncate(descriptor, size)
+                    raise
                 return entry
         except OSError as error:
             raise AuditError(

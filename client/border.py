@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,4 +124,6 @@ def _record(path: Path | None, failure: Exception) -> None:
             handler.setLevel(logging.ERROR)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.handle(record)
-    handler.close()
+    # On a full disk closing fails too, and the answer must not fail with it.
+    with contextlib.suppress(OSError):
+        handler.close()

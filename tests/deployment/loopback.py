@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,26 +120,36 @@ class Federation:
                 for line in lines
             )
         )
-        welcome = self.root / f"welcome-{name}.json"
+        self.enrol(name)
+        fedscan("site", "add-data", "chest", *self._sources[name], "--home", home)
+
+    def enrol(self, name: str) -> None:
+        """Make a site a member, with a certificate in place of an earlier one."""
+        home, welcome = self.site(name), self.root / f"welcome-{name}.json"
         fedscan(
             *("coordinator", "enrol", name, "--request", home / "request.json"),
             *("--home", self.home.root, "--out", welcome),
         )
         fedscan("site", "join", welcome, "--home", home)
-        fedscan("site", "add-data", "chest", *self._sources[name], "--home", home)
 
-    def submit(self, name: str, *changes: str) -> StudyFolder:
-        """Submit a study that takes seconds, and approve it at every site."""
+    def submit(
+        self, name: str, *changes: str, approved_by: Iterable[str] = tuple(SITES)
+    ) -> StudyFolder:
+        """Submit a study that takes seconds, and approve it at sites; at all by default."""
         sets = [f"name={name}", f"generator.base={self.base}", *_STUDY, *changes]
         options = [option for one in sets for option in ("--set", one)]
         fedscan("coordinator", "submit", "--home", self.home.root, *options)
         folder = find_study(self.home, name)
-        for site in SITES:
-            fedscan(
-                *("site", "approve", folder.invitation, "--data", "chest", "--yes"),
-                *("--home", self.site(site)),
-            )
+        for site in approved_by:
+            self.approve(folder, site)
         return folder
+
+    def approve(self, study: StudyFolder, site: str) -> None:
+        """Approve a study at a site."""
+        fedscan(
+            *("site", "approve", study.invitation, "--data", "chest", "--yes"),
+            *("--home", self.site(site)),
+        )
 
     def start(self, *names: str) -> None:
         """Start the coordinator and sites, by name; without names, all of them."""
@@ -159,6 +169,13 @@ class Federation:
                     stdin=subprocess.DEVNULL,
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 )
+
+    def restart(self, name: str, between: Callable[[], object]) -> None:
+        """Stop the coordinator or a site in good order, do something, and start it again."""
+        self.process(name).send_signal(signal.SIGTERM)
+        assert self.process(name).wait(LIMIT_S) == 0
+        between()
+        self.start(name)
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
         """Return a started process."""

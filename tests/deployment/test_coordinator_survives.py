@@ -1,4 +1,4 @@
-"""kill -9 of each of the coordinator's processes in the middle of a round.
+"""kill -9 of each of the coordinator's processes in the middle of a round, and other faults.
 
 Every study here asks for the same. So a site repeats for the later ones what it did for the first,
 from the secrets in its ledger: all must end with the same bytes, and cost nothing twice.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
 from fedscan.audit import AuditLog, verify
+from fedscan.client.daemon.home import SiteHome
 from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
@@ -19,6 +21,7 @@ from fedscan.server.coordinator.service import read_status
 from fedscan.server.coordinator.studies import StudyFolder
 from fedscan.server.history import History
 from loopback import SITES, Federation, fedscan, until
+from relay import Relay
 
 pytestmark = pytest.mark.federation
 
@@ -99,3 +102,54 @@ def test_an_aborted_study_is_resumed(federation: Federation, whole: str) -> None
     assert not (study.root / "generator").exists()
     fedscan("coordinator", "resume", study.name, "--home", federation.home.root)
     check(federation, study, whole)
+
+
+def test_a_damaged_checkpoint_is_passed_over(federation: Federation, whole: str) -> None:
+    study = federation.submit("damaged")
+    in_a_round(federation, study, 2)
+    fedscan("coordinator", "abort", study.name, "--home", federation.home.root)
+    until(lambda: study.state.phase == "aborted" and not study.is_served(), "the abort")
+    newest = study.job.run / "checkpoints" / "round-000001"
+    (file,) = newest.glob("*.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    fedscan("coordinator", "resume", study.name, "--home", federation.home.root)
+    check(federation, study, whole)
+    assert seen(federation, study)["checkpoint-passed-over"] == 1
+
+
+def test_a_cut_in_the_network_in_a_round(federation: Federation, whole: str) -> None:
+    """Long enough that the site counts as gone, and shorter than anybody gives up."""
+    relay = Relay(federation.port)
+    home = SiteHome.open(federation.site("north"))
+    federation.restart("north", lambda: home.change_settings(coordinator=f"127.0.0.1:{relay.port}"))
+    federation.ready()
+    study = federation.submit("cut")
+    asked = Counter(one.event for one in AuditLog(home.audit).entries())["asked"]
+    until(
+        lambda: Counter(one.event for one in AuditLog(home.audit).entries())["asked"] > asked,
+        f"the request to reach the site\n{federation.logs()}",
+    )
+    relay.cut()
+    until(lambda: "north" in offline(federation), f"the site's absence\n{federation.logs()}")
+    time.sleep(5)  # the length of the cut, not a wait for anything
+    relay.mend()
+    check(federation, study, whole)
+    relay.close()
+
+
+def offline(federation: Federation) -> set[str]:
+    return {site["site"] for site in federation.status()["sites"] if not site["online"]}
+
+
+def test_a_study_that_is_approved_late_goes_on_by_itself(
+    federation: Federation, whole: str
+) -> None:
+    study = federation.submit("late", approved_by=("south",))
+    until(lambda: seen(federation, study)["sites-awaited"], f"the wait\n{federation.logs()}")
+    (shown,) = (one for one in federation.status()["studies"] if one["study"] == "late")
+    assert shown["message"] == "Round 1 waits for north (not-approved)."
+    federation.approve(study, "north")
+    check(federation, study, whole)
+    assert seen(federation, study)["study-started"] == 1

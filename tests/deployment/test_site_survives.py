@@ -1,15 +1,18 @@
-"""A site's daemon whose node is killed comes back by itself and finishes the study."""
+"""A site's daemon brings its node back, and ends with a sentence where waiting does not help."""
 
 from __future__ import annotations
 
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from fedscan.client.daemon.home import SiteHome
 from fedscan.client.daemon.status import Status, StatusFile
-from loopback import Federation, until
+from fedscan.errors import FederationError
+from fedscan.pki import authority, certificates
+from loopback import LIMIT_S, Federation, until
 
 pytestmark = pytest.mark.federation
 
@@ -42,3 +45,19 @@ def test_a_killed_node_is_started_again_and_trains(own_federation: Federation) -
     assert status().connected
     (another,) = _children(federation.process("north").pid)
     assert another != node
+
+
+def test_a_certificate_that_expires_ends_the_site_with_a_sentence(
+    own_federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = own_federation
+    # Time enough for a busy machine to start everything.
+    lasting = certificates._BACKDATED + timedelta(minutes=3)
+    monkeypatch.setattr(authority, "_SITE_DAYS", lasting / timedelta(days=1))
+    federation.enrol("north")
+    federation.start("coordinator", "north")
+    assert federation.process("north").wait(LIMIT_S) == FederationError.exit_status
+    said = (federation.root / "north.log").read_text()
+    assert "Site north is connected" in said
+    assert "The site's certificate expired on" in said
+    assert "Ask the coordinator for a new welcome file" in said
