@@ -36,6 +36,11 @@ SigningKeyOption = Annotated[
     ),
 ]
 
+SiteHomeOption = Annotated[
+    Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
+]
+SITE_HOME = Path("site")
+
 
 def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
     """Open the key that signs what is generated: the one given, or the user's own."""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ..errors import ConfigurationError
 from .console import output, status
+from .options import SITE_HOME, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -34,10 +35,6 @@ Example, for rounds 7 to 9 of six steps each, which the restored ledger does not
 - `fedscan site charge chest --steps 18 --sample-rate 0.25 --noise 1.1 --purpose "rounds 7 to 9"`
 """
 
-Home = Annotated[
-    Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
-]
-_HERE = Path("site")
 _SECONDS_BETWEEN_LINES = 10.0
 _Name = Annotated[str, typer.Argument(help="Name of the data set.", metavar="NAME")]
 
@@ -85,7 +82,7 @@ def add_data(
     sender: Annotated[
         list[str] | None, typer.Option(help="AE title that may send. Repeatable.")
     ] = None,
-    home: Home = _HERE,
+    home: SiteHomeOption = SITE_HOME,
 ) -> None:
     """Add a data set: a folder, a DICOMweb service to mirror, or a C-STORE receiver.
 
@@ -136,7 +133,7 @@ def add_data(
         )
 
 
-def refresh(name: _Name, home: Home = _HERE) -> None:
+def refresh(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
     """Fetch what is new at the source, and remove what is gone there. Not between two rounds.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them is
@@ -149,7 +146,7 @@ def refresh(name: _Name, home: Home = _HERE) -> None:
     _refresh(site, Registry(site).get(name))
 
 
-def receive(name: _Name, home: Home = _HERE) -> None:
+def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
     """Receive a data set's scans by C-STORE until stopped (Ctrl-C or SIGTERM).
 
     What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
@@ -189,7 +186,7 @@ def charge(
     ],
     noise: Annotated[float, typer.Option(min=0, help="Noise multiplier of a step (sigma).")],
     purpose: Annotated[str, typer.Option(help="Why, for the record.")],
-    home: Home = _HERE,
+    home: SiteHomeOption = SITE_HOME,
 ) -> None:
     """Enter spending that a restored ledger has forgotten, before anything is trained again.
 

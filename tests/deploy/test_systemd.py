@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from deploy_tools import tool
 
-UNITS = ("fedscan-site", "fedscan-coordinator")
+UNITS = ("fedscan-site", "fedscan-coordinator", "fedscan-receive@")
 
 #: systemd's exposure in tenths, 0 to 100; below 20 it calls a unit OK. What is left is network
 #: access, and memory that PyTorch must be able to execute.
@@ -67,7 +67,7 @@ def test_what_the_unit_promises_beyond_systemds_own_list(deploy: Path, unit: str
     assert service["UMask"] == "0077"
     assert service["IPAddressDeny"] == "any"
     assert service["EnvironmentFile"] == "/etc/fedscan/environment"
-    if unit == "fedscan-site":
+    if unit != "fedscan-coordinator":
         assert service["MemorySwapMax"] == "0"
 
 
@@ -86,7 +86,7 @@ def test_the_commands_of_the_units_and_images_exist(deploy: Path) -> None:
         for line in (deploy / "container" / "Containerfile").read_text().splitlines()
         if line.startswith("CMD ")
     ]
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         assert command[2] == "--home"
         shown = CliRunner().invoke(app, [*command[:2], "--help"], terminal_width=200)

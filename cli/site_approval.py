@@ -1,0 +1,125 @@
+"""``fedscan site approve``: what a study would do here, and the steward's word on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import ConfigurationError, NotApprovedError, ProtocolError
+from .console import output
+from .options import SITE_HOME, SiteHomeOption
+
+if TYPE_CHECKING:
+    from ..client.daemon.approvals import Approvals
+    from ..client.daemon.proposal import Proposal
+    from ..client.daemon.registry import Registry
+    from ..invitation import Invitation
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to those of a site."""
+    app.command()(approve)
+
+
+def approve(
+    study: Annotated[
+        str, typer.Argument(help="An invitation's file, or the beginning of a waiting digest.")
+    ] = "",
+    data: Annotated[str, typer.Option(help="Data set to train on.")] = "",
+    base: Annotated[
+        Path | None, typer.Option(help="Folder of the study's base. [default: the site's]")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked.")] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take an approval back.")] = False,
+    home: SiteHomeOption = SITE_HOME,
+) -> None:
+    """Show what a study would do here, and approve it; without a study, list those that wait.
+
+    The approval is for exactly these rounds, this base and these terms: a study that changes any
+    of them asks anew. Nothing is approved beforehand.
+    """
+    from ..client.daemon.approvals import Approvals
+    from ..client.daemon.home import SiteHome
+    from ..client.daemon.proposal import propose
+    from ..client.daemon.registry import Registry
+
+    site = SiteHome.open(home)
+    approvals = Approvals(site)
+    if not study:
+        list_studies(approvals)
+        return
+    if withdraw:
+        digest = _one_of(study, [one.study for one in approvals.all()])
+        approvals.withdraw(digest)
+        output().print(Text(f"The study {digest[:12]} is not approved any more."))
+        return
+    invitation = _invitation(approvals, study)
+    entry = Registry(site).get(data or _only_data_set(Registry(site)))
+    folder = str(base.resolve()) if base else ""
+    _show(propose(site, invitation, entry, folder))
+    if not yes and not typer.confirm("Approve this study for this data set?"):
+        output().print(Text("Not approved. Nothing was changed."))
+        return
+    approvals.approve(invitation, entry.name, folder)
+    output().print(Text(f"Approved: {invitation.name} may train on {entry.name}."))
+
+
+def _show(proposal: Proposal) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 1, 0))
+    table.add_column(style="bold")
+    table.add_column(max_width=90)
+    for heading, sentence in proposal.facts:
+        table.add_row(heading, Text(sentence))
+    output().print(table)
+
+
+def list_studies(approvals: Approvals) -> None:
+    """Print the studies that are approved, and those that wait."""
+    console = output()
+    approved, pending = approvals.all(), approvals.pending()
+    for approval in approved:
+        console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
+    for waiting in pending:
+        console.print(Text(f"Waits:    {waiting.name} ({waiting.digest[:12]})"))
+    if not approved and not pending:
+        console.print(Text("No study is approved, and none waits."))
+
+
+def _invitation(approvals: Approvals, study: str) -> Invitation:
+    from ..invitation import Invitation
+
+    path = Path(study)
+    if path.is_file():
+        return Invitation.from_json(path.read_bytes())
+    if os.sep in study or study.endswith(".json"):
+        raise ProtocolError(
+            f"There is no invitation {study}.",
+            hint="It is the file STUDY.invitation.json from the coordinator.",
+        )
+    waiting = {one.digest: one for one in approvals.pending()}
+    return waiting[_one_of(study, list(waiting))]
+
+
+def _one_of(beginning: str, digests: list[str]) -> str:
+    found = [digest for digest in digests if digest.startswith(beginning)]
+    if len(found) != 1:
+        known = ", ".join(digest[:12] for digest in digests) or "there is none"
+        raise NotApprovedError(
+            f"{beginning!r} names {len(found)} studies ({known}).",
+            hint="`fedscan site approve` lists them.",
+        )
+    return found[0]
+
+
+def _only_data_set(registry: Registry) -> str:
+    names = sorted(registry.data_sets())
+    if len(names) != 1:
+        raise ConfigurationError(
+            f"The site has {len(names)} data sets.", hint="Name one with --data."
+        )
+    return names[0]
