@@ -65,6 +65,10 @@ def examine(
             metavar="FILE",
         ),
     ] = None,
+    readers: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a reader study of this generator, to score and show too."),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
 ) -> None:
@@ -88,6 +92,8 @@ def examine(
     from ..examination.run import run_examiners
     from ..examination.subject import Subject
     from ..model.storage import generator_digest, load_generator
+    from ..readers.score import score_study
+    from ..readers.study import ReaderStudy
     from ..report.examination import write_examination_page
     from ..simulation.examining import examiners_of
     from ..simulation.measure import real_sets
@@ -136,6 +142,8 @@ def examine(
             only=only or (),
             on_progress=lambda what, share: report(what, round(100 * share), 100),
         )
+    if readers is not None:
+        sections += (score_study(ReaderStudy.open(readers)),)
     examination = Examination(
         fedscan=__version__,
         name=name,
@@ -152,7 +160,7 @@ def examine(
     page = write_examination_page(examination, out)
     _renew_report(model, out)
     for section in sections:
-        output().print(_table(section))
+        output().print(section_table(section))
     output().print(Text(f"All measures, tables and figures are in {page}"))
     if examination.gate is not None:
         output().print(_gate_table(examination.gate))
@@ -192,7 +200,8 @@ def _present(path: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def _table(section: Section) -> Table:
+def section_table(section: Section) -> Table:
+    """A section's measures for the console."""
     from ..examination.card import in_words
 
     table = Table("Measure", "Found (95 %)", title=Text(f"{section.title} ({section.key})"))

@@ -63,6 +63,7 @@ ALLOWED: dict[str, set[str]] = {
     "inputs": {"client", "model"},
     "restoration": {"model"},
     "translation": {"model"},
+    "readers": {"evaluation", "examination", "model"},
     "report": {"evaluation", "examination"},
     "config": {"client", "evaluation", "examination", "model", "privacy", "server"},
 }
@@ -80,8 +81,8 @@ NARROW = {
 RESERVED = {
     "flwr": {"client", "server", "simulation", "protocol"},
     "ray": {"simulation"},
-    "fastapi": {"server"},
-    "uvicorn": {"server"},
+    "fastapi": {"readers", "server"},
+    "uvicorn": {"readers", "server"},
     "nibabel": {"inputs", "outputs", "phantoms", "surfaces"},
     "trimesh": {"surfaces"},
     "pydicom": {"client", "outputs", "phantoms"},

@@ -1,0 +1,151 @@
+"""``fedscan reader-study``: people judge, blind, which images are real."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from .console import output, status
+from .group import FedscanGroup
+from .options import ConfigOption, SetOption, study_from
+from .progress import progress
+
+_EPILOG = """\
+Examples:
+
+- `fedscan reader-study init run --data hospitals --out readers -n 50`
+
+- `fedscan reader-study serve readers` and open the address that it prints.
+
+- `fedscan reader-study score readers`
+"""
+
+app = typer.Typer(
+    cls=FedscanGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Readers judge real and synthetic images blind, on a page of this machine.",
+    epilog=_EPILOG,
+)
+
+
+def register(application: typer.Typer) -> None:
+    """Add the group to the application."""
+    application.add_typer(app, name="reader-study")
+
+
+@app.command("init", epilog=_EPILOG)
+def init(
+    model: Annotated[
+        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder with one sub-folder of DICOM per site.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new study.")],
+    count: Annotated[
+        int, typer.Option("-n", min=2, help="Images of each kind, real and synthetic.")
+    ] = 50,
+    name: Annotated[str, typer.Option(help="What readers see as its title.")] = "Reader study",
+    config: ConfigOption = None,
+    sets: SetOption = None,
+) -> None:
+    """Draw images of a model beside real ones of held-out patients, without names that tell.
+
+    Each synthetic image has the prompt and slice position of a real one. key.json in OUT says
+    which is which; readers must not see it. OUT holds patients' images: keep it where those may
+    be seen.
+    """
+    from ..examination.subject import Subject
+    from ..model.storage import load_generator
+    from ..readers.study import STUDY, ReaderStudy
+    from ..simulation.measure import real_sets
+    from ..simulation.sites import find_sites
+    from .models import find_generator
+
+    folder = find_generator(model)
+    if (out / STUDY).exists():
+        raise typer.BadParameter(f"{out} holds a reader study already.", param_hint="--out")
+    own_split = (model / "sites").is_dir()
+    written = model / "study.toml"
+    study = study_from(config or (written if written.exists() else None), sets)
+    state = model / "sites" if own_split else out / "sites"
+    settings = study.evaluation
+    with progress() as report:
+        report("reading the sites' scans", 0, 2)
+        real = real_sets(
+            find_sites(data.resolve(), state.resolve(), folder.resolve()),
+            study,
+            holdout_images=study.examination.holdout_images,
+        )
+        shown = real.holdout.thin(count, settings.seed)
+        report("drawing images", 1, 2)
+        subject = Subject(
+            name=model.name,
+            generator=load_generator(folder),
+            real=real,
+            out=out,
+            guidance_scale=settings.guidance_scale,
+            steps=settings.steps,
+            seed=settings.seed,
+        )
+        captions = [description.caption() for description in shown.descriptions]
+        images = subject.draw(captions, shown.positions.tolist())
+    ReaderStudy.create(out, name, shown.images, images, captions * 2)
+    if len(shown) < count:
+        status().print(Text(f"There are only {len(shown)} held-out images."))
+    output().print(
+        Text(f"{len(shown)} real and {len(images)} synthetic images in {out}. Next: serve it.")
+    )
+
+
+@app.command("serve", epilog=_EPILOG)
+def serve(
+    study: Annotated[Path, typer.Argument(help="Folder of a reader study.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8766,
+) -> None:
+    """Show the study's images to readers, in the browser of this machine.
+
+    It needs no internet. Answers are on disk before the next image is shown; a reader goes on
+    later under the same name, in the same order, which is another for every reader.
+    """
+    from ..readers.app import LOOPBACK, readers_app
+    from ..readers.app import serve as serve_app
+    from ..readers.study import ReaderStudy
+
+    opened = ReaderStudy.open(study)
+    status().print(Text(f"http://{LOOPBACK}:{port}/ shows {opened.name}; Ctrl-C ends it."))
+    serve_app(readers_app(opened), port)
+
+
+@app.command("score", epilog=_EPILOG)
+def score(
+    study: Annotated[Path, typer.Argument(help="Folder of a reader study.")],
+) -> None:
+    """Open the key and score the answers given so far; also writes STUDY/scores.json.
+
+    `fedscan examine --readers STUDY` takes the outcome into an examination and its gate.
+    """
+    from ..files import write_atomically
+    from ..readers.score import score_study
+    from ..readers.study import ReaderStudy
+    from .examine import section_table
+
+    section = score_study(ReaderStudy.open(study))
+    write_atomically(
+        study / "scores.json", (json.dumps(section.to_dict(), indent=2) + "\n").encode()
+    )
+    output().print(section_table(section))
+    for grid in section.tables:
+        output().print(_grid(grid.columns, grid.rows))
+    output().print(Text(section.summary))
+
+
+def _grid(columns: tuple[str, ...], rows: tuple[tuple[object, ...], ...]) -> Table:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    return table

@@ -1,0 +1,1 @@
+"""A reader study: people judge, blind, which images are real."""
