@@ -105,8 +105,9 @@ def examine(
     own_split = (model / "sites").is_dir()
     study = study_from(config or _present(model / "study.toml"), sets)
     out = out or model / "examination"
-    # Before anything takes time: a gate that cannot be read would be found out at the end.
+    # Before anything takes time: what cannot be read would else be found out at the end.
     held = load_gate(default_gate() if gate == Path("default") else gate) if gate else None
+    judged = (score_study(ReaderStudy.open(readers)),) if readers is not None else ()
     state = model / "sites" if own_split else out / "sites"
     if not own_split:
         status().print(
@@ -142,8 +143,7 @@ def examine(
             only=only or (),
             on_progress=lambda what, share: report(what, round(100 * share), 100),
         )
-    if readers is not None:
-        sections += (score_study(ReaderStudy.open(readers)),)
+    sections += judged
     examination = Examination(
         fedscan=__version__,
         name=name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, DataError
 from .progress import Progress, no_progress
 from .section import Section
 from .subject import Subject
@@ -25,7 +25,7 @@ def run_examiners(
     only: Sequence[str] = (),
     on_progress: Progress = no_progress,
 ) -> tuple[Section, ...]:
-    """Run examiners one after another.
+    """Run examiners one after another; where the data do not allow one, its section says why.
 
     Args:
         subject: What is examined.
@@ -49,5 +49,13 @@ def run_examiners(
             on_progress(f"{key}: {what}", (number + share) / len(wanted))
 
         tell("begins", 0.0)
-        sections.append(examiners[key](subject, on_progress=tell))
+        try:
+            sections.append(examiners[key](subject, on_progress=tell))
+        except DataError as failure:
+            # Other sections took their time: what they found is not lost over this one.
+            sections.append(Section(key=key, title=key.capitalize(), summary=_why(failure)))
     return tuple(sections)
+
+
+def _why(failure: DataError) -> str:
+    return f"Not measured. {failure}"

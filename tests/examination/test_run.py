@@ -48,3 +48,13 @@ def test_an_examination_survives_on_disk(subject, tmp_path):
         read_examination(tmp_path)
     with pytest.raises(DataError, match="There is no"):
         read_examination(tmp_path / "elsewhere")
+
+
+def test_a_section_that_the_data_do_not_allow_does_not_take_others_along(subject):
+    def refuses(subject, *, on_progress):
+        raise DataError("There is one held-out patient.", hint="Hold out more.")
+
+    sections = run_examiners(subject, {"memory": refuses, "utility": named("utility")})
+    assert [section.key for section in sections] == ["memory", "utility"]
+    assert sections[0].summary == "Not measured. There is one held-out patient. Hold out more."
+    assert not sections[0].measures
