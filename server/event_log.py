@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .events import Event, Observer
+from .events import (
+    Event,
+    Observer,
+    RoundStarted,
+    SiteFinished,
+    SitesAwaited,
+    StatisticsAsked,
+    StatisticsReceived,
+)
 
 _log = logging.getLogger(__name__)
+
+_ASKING = {
+    kind.__name__ for kind in (RoundStarted, SiteFinished, StatisticsAsked, StatisticsReceived)
+}
 
 
 class EventLog:
@@ -52,6 +64,17 @@ class EventLog:
             if isinstance(entry, dict) and isinstance(entry.get("event"), str):
                 found.append(entry)
         return found
+
+
+def awaited(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the event that says for which sites the newest round waits; ``None`` without."""
+    for event in reversed(entries):
+        if event["event"] == SitesAwaited.__name__:
+            return event
+        # The sites are asked again now and then.
+        if event["event"] not in _ASKING:
+            break
+    return None
 
 
 def both(first: Observer, second: Observer) -> Observer:

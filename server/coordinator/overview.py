@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...supervision.service import is_running
-from ..event_log import EventLog
-from ..events import SitesAwaited
+from ..event_log import EventLog, awaited
 from ..job import EVENTS
 from .home import Home
 from .members import members
@@ -91,11 +90,11 @@ def overview(home: Home) -> Overview:
 
 
 def _awaited(folder: StudyFolder) -> str:
-    """Say for whom a round waits, if that is the last thing that the study's server said."""
+    """Say for whom the study's round waits; nothing if it does not."""
     if folder.phase != "running":
         return ""
-    last: dict[str, Any] = next(reversed(EventLog(folder.job.run / EVENTS).entries()), {})
-    if last.get("event") != SitesAwaited.__name__:
+    found = awaited(EventLog(folder.job.run / EVENTS).entries())
+    if found is None:
         return ""
-    sites = ", ".join(f"{site} ({code})" for site, code in last["sites"].items())
-    return f"Round {last['round']} waits for {sites}."
+    sites = ", ".join(f"{site} ({code})" for site, code in found["sites"].items())
+    return f"Round {found['round']} waits for {sites}."

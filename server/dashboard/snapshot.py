@@ -13,7 +13,7 @@ from typing import Any
 
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
-from ..event_log import EventLog
+from ..event_log import EventLog, awaited
 from ..exchange import TIMEOUT, UNAVAILABLE
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
@@ -139,6 +139,10 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
     """Say where the study stands, as its last telling event has it."""
     done = max((one["round"] for one in events if one["event"] == "RoundFinished"), default=0)
     status = {"state": "waiting", "done": done, "reason": "", "since": None}
+    if waits := awaited(events):
+        sites = (f"{site} ({MEANINGS.get(code, code)})" for site, code in waits["sites"].items())
+        since = events[-1].get("time")
+        return status | {"state": "awaiting", "reason": ", ".join(sites), "since": since}
     for event in reversed(events):
         kind = event["event"]
         status["since"] = status["since"] or event.get("time")
@@ -146,11 +150,6 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
             return status | {"state": "stopped", "reason": event["reason"]}
         if kind == "GeneratorSaved":
             return status | {"state": "finished", "done": rounds}
-        if kind == "SitesAwaited":
-            awaited = ", ".join(
-                f"{site} ({MEANINGS.get(code, code)})" for site, code in event["sites"].items()
-            )
-            return status | {"state": "awaiting", "reason": awaited}
         if kind in ("RoundStarted", "SiteFinished", "RoundFinished", "SitesConnected"):
             return status | {"state": "training"}
         if kind in ("StatisticsReceived", "WarmedUp"):

@@ -17,7 +17,7 @@ from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
-from fedscan.server.events import SitesAwaited, StudyStopped, WarmedUp
+from fedscan.server.events import RoundStarted, SitesAwaited, StudyStopped, WarmedUp
 from typer.testing import CliRunner
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
@@ -235,3 +235,7 @@ def test_who_is_waited_for_is_said(watched: Any) -> None:
         "awaiting",
         "south (its steward has not approved the study)",
     )
+    watched.events(RoundStarted(round=1, rounds=4, sites=1, request="0" * 64))
+    assert seen(watched)["status"]["state"] == "awaiting"
+    watched.round(1)
+    assert seen(watched)["status"]["state"] == "training"
