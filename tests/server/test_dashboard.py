@@ -105,7 +105,7 @@ def test_every_code_that_can_be_answered_has_a_meaning() -> None:
     from fedscan.protocol import CODES
 
     # These end a command, a study or a message; no site answers a round with them.
-    never = {"error", "round-failed", "checkpoint", "federation", "signature"}
+    never = {"error", "round-failed", "checkpoint", "federation", "gate", "signature"}
     assert set(MEANINGS) >= CODES - never
 
 
