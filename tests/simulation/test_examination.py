@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from fedscan.cli.main import app
 from fedscan.examination.results import read_examination
+from fedscan.readers.answers import Answer, AnswerBook
+from fedscan.readers.study import ReaderStudy
 from typer.testing import CliRunner
 
 SMALL = [
@@ -90,3 +92,36 @@ def test_wrong_words_are_refused_before_anything_takes_time(run, hospitals, base
     assert result.exit_code == 2, result.output
     assert said in result.output
     assert not (run / "examination" / "examination.json").exists()
+
+
+def test_readers_of_a_run_become_a_section(run, hospitals, base, tmp_path):
+    study = tmp_path / "readers"
+    invoke = CliRunner().invoke
+    words = ["reader-study", "init", str(run), "--data", str(hospitals), "--out", str(study)]
+    words += ["-n", "2", "--set", "evaluation.steps=1"]
+    result = invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert invoke(app, words).exit_code == 2  # answers belong to the images they were given for
+    assert invoke(app, ["reader-study", "score", str(study)]).exit_code == 3
+    opened = ReaderStudy.open(study)
+    assert len(opened.items) == 4
+    for item, synthetic in opened.key().items():
+        for reader in ("ann", "bob"):
+            answer = Answer(item=item, rating=2 if synthetic else 3, seconds=1.0)
+            AnswerBook(opened).add(reader, answer)
+    result = invoke(app, ["reader-study", "score", str(study)])
+    assert result.exit_code == 0, result.output
+    assert "2 readers judged 8 times" in result.output
+    assert json.loads((study / "scores.json").read_text())["key"] == "readers"
+    result = examine(run, hospitals, base, "--readers", str(study))
+    assert result.exit_code == 0, result.output
+    found = read_examination(run / "examination").sections[-1]
+    assert {one.name: one.value for one in found.measures}["agreement"] == 1.0
+
+
+def test_rejecting_needs_a_model_that_judges(run, tmp_path):
+    words = ["generate", str(run), "--prompt", "chest X-ray, PA view", "--out", str(tmp_path / "x")]
+    result = CliRunner().invoke(app, [*words, "--reject-implausible", str(run)])
+    assert result.exit_code == 6
+    assert "There is no plausibility model" in result.output
+    assert not (tmp_path / "x").exists()
