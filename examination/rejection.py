@@ -14,7 +14,7 @@ from .plausibility import PlausibilityModel
 from .population import kind_of
 
 #: Rounds of drawing; what is rejected in all of them is beyond this generator.
-TRIES = 8
+TRIES = 20
 
 #: ``(indices, try) -> images [len(indices), H, W]``: draws the wanted images anew in each try.
 Draw = Callable[[Sequence[int], int], NDArray[np.float32]]

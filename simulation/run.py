@@ -12,6 +12,8 @@ from ..client.site import Site
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.results import EvaluationResult
+from ..examination.results import FILE as EXAMINATION
+from ..examination.results import read_examination
 from ..files import write_atomically
 from ..model.storage import generator_digest, shipped_base
 from ..report.build import write_report
@@ -126,7 +128,10 @@ def simulate(
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(
-        results, out / "report.html", gallery=out / "gallery" if evaluation else None
+        results,
+        out / "report.html",
+        gallery=out / "gallery" if evaluation else None,
+        examination=_examined(out, generator),
     )
     return SimulationResult(generator=generator, report=report, results=results)
 
@@ -157,6 +162,14 @@ class _Runner:
         )
         run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
         return job.generator
+
+
+def _examined(out: Path, generator: Path) -> Path | None:
+    """Folder of an earlier examination of this very generator, to stay in the report."""
+    folder = out / "examination"
+    if not (folder / EXAMINATION).is_file():
+        return None
+    return folder if read_examination(folder).generator == generator_digest(generator) else None
 
 
 def _without_privacy(study: Study) -> Study:

@@ -11,6 +11,7 @@ from fedscan.cli.main import app
 from fedscan.examination.results import read_examination
 from fedscan.readers.answers import Answer, AnswerBook
 from fedscan.readers.study import ReaderStudy
+from fedscan.simulation.run import simulate
 from typer.testing import CliRunner
 
 SMALL = [
@@ -36,7 +37,7 @@ def examine(run: Path, hospitals: Path, base: Path, *more: str):
     return CliRunner().invoke(app, [*words, "--only", "utility", *more])
 
 
-def test_a_run_is_examined_and_its_gate_decides(run, hospitals, base, tmp_path):
+def test_a_run_is_examined_and_its_gate_decides(run, finished, hospitals, base, tmp_path):
     gate = tmp_path / "gate.toml"
     # Which patients are held out is a matter of chance here: a class may lack patients.
     holds = '[[line]]\nmeasure = "utility.auc_real"\nat_least = 0\nif_measured = true\n'
@@ -61,6 +62,10 @@ def test_a_run_is_examined_and_its_gate_decides(run, hospitals, base, tmp_path):
     assert "## Does it help?" in card
     # The study's record is signed over the generator's folder.
     assert (run / "generator" / "README.md").read_bytes() == before
+    assert "more than can be" in (run / "report.html").read_text("utf-8")
+
+    # The run's report is written again: what was examined stays in it.
+    simulate(finished[1], hospitals, run, resume=True, evaluate=False, workers=1)
     assert "more than can be" in (run / "report.html").read_text("utf-8")
 
     gate.write_text(holds)
