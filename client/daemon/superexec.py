@@ -2,7 +2,8 @@
 
 Flower starts a program for every message, and to import torch and diffusers takes that longer than
 a small round's training. Here a fork server has imported them once, and every message gets a fork
-of it: a process of its own, with a memory limit of its own, as before.
+of it: a process of its own, with a memory limit of its own, as before. Importing alone asks for no
+graphics processor and starts no thread, either of which a fork could not use.
 
 What is changed is private to Flower 1.41; a release that lacks it does not start.
 """

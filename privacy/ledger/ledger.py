@@ -15,6 +15,7 @@ from .account import Account
 from .book import Reserved
 from .entries import Complete, Erase, Plan, Refuse, Reserve, make
 from .files import LedgerFiles
+from .plans import require_same_plan
 from .results import Reservation
 from .secret_store import commitment, fresh_secret
 
@@ -261,17 +262,14 @@ class Ledger(Account):
                     Plan, study=study, epsilon=float(epsilon), delta=delta, mechanism=mechanism
                 )
                 self._files.append(plan)
-            planned = plan.mechanism
-            asked = (epsilon, delta, sample_rate, steps)
-            recorded = (plan.epsilon, plan.delta, planned.sample_rate, planned.steps)
-            if asked != recorded or planned.noise_multiplier < min_noise_multiplier:
-                raise PrivacyError(
-                    f"The study was planned with (epsilon, delta, sample rate, steps) {recorded} "
-                    f"and noise {planned.noise_multiplier:g}, and is now asked with {asked} and "
-                    f"noise of at least {min_noise_multiplier:g}.",
-                    hint="A study's plan is fixed. Other settings are another study.",
-                )
-            return planned
+            return require_same_plan(
+                plan,
+                epsilon=epsilon,
+                delta=delta,
+                sample_rate=sample_rate,
+                steps=steps,
+                min_noise_multiplier=min_noise_multiplier,
+            )
 
     def _replay(
         self, reserved: Reserved, mechanisms: tuple[SubsampledGaussian, ...]
