@@ -94,7 +94,7 @@ class MemorySettings:
         le=100,
         description="Timesteps at which the loss of an image is measured.",
     )
-    noises: int = Field(default=2, ge=1, le=100, description="Noises at each of these timesteps.")
+    noises: int = Field(default=1, ge=1, le=100, description="Noises at each of these timesteps.")
     trajectory_steps: int = Field(
         default=6,
         ge=1,

@@ -55,7 +55,7 @@ def subject(chests, untrained, tmp_path: Path):
 @pytest.fixture(scope="session")
 def heads() -> RealSets:
     """Few patients to train on, and more of the same kind."""
-    return RealSets(train=patients("train", 6, 1), holdout=patients("held", 24, 2))
+    return RealSets(train=patients("train", 5, 1), holdout=patients("held", 24, 2))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from fedscan.model.trainable import select_trainable
 from fedscan.privacy.mechanism import SubsampledGaussian
 
 SIDE = 32
-STEPS = 36
+STEPS = 48
 SAMPLE_RATE = 0.5
 
 
@@ -50,7 +50,7 @@ def trained(start: Generator, images: ImageSet, *, noise: float) -> Generator:
     parameters = select_trainable(generator, TrainableSettings(subset="all"))
     rehearse(
         parameters,
-        ImageLoss.of(generator, images, draws=4),
+        ImageLoss.of(generator, images, draws=8),
         mechanism=SubsampledGaussian(SAMPLE_RATE, noise, STEPS) if noise else None,
         sample_rate=SAMPLE_RATE,
         steps=STEPS,
