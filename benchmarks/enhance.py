@@ -24,7 +24,9 @@ import torch
 from fedscan.client.dataset import SiteDataset
 from fedscan.client.resample import fitted_size, pad_square, resize_images
 from fedscan.client.settings import DataSettings
+from fedscan.model.generator import Generator
 from fedscan.model.intensity import hounsfield_to_model, percentile_to_model
+from fedscan.model.marking import stack, strip
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--abdomen", type=Path, help="npz with ct_full_hu and mr_sm.")
     parser.add_argument("--films", type=Path, help="npz with images: chest X-rays, 8 bits.")
     parser.add_argument("--images", type=int, default=16, help="Images of each set.")
+    parser.add_argument("--gallery", type=Path, help="PNG of the heads to write.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = load_generator(options.model)
@@ -58,15 +61,62 @@ def main() -> None:
         prior = Prior(generator, caption)
         for noise in _NOISE:
             print(f"| {name} ({len(images)}) | {noise} | {row(prior, images, noise)} |", flush=True)
+    if options.gallery:
+        draw_gallery(options.gallery, generator, sets["heads"][0][:6])
     print("\n| Images | Pixels | bicubic | fedscan |\n|---|---|---|---|")
     for name, (images, caption) in sets.items():
         for factor in (2, 4):
             coarse = shrunk(images, factor)
-            large = interpolate(
-                torch.from_numpy(coarse)[:, None], scale_factor=factor, mode="bicubic"
-            )[:, 0].numpy()
+            large = bicubic(coarse, factor)
             fine = super_resolve(Prior(generator, caption), coarse, factor)
             print(f"| {name} | 1/{factor} | {score(large, images)} | {score(fine, images)} |")
+
+
+def draw_gallery(path: Path, generator: Generator, clean: Floats) -> None:
+    """Draw the heads clean, noisy, and as each method gives them back."""
+    noisy = noisy_of(clean, 0.2)
+    found = denoise(Prior(generator), noisy, np.full(noisy.shape, 0.2, np.float32)).images
+    rows = {
+        "phantoms": clean,
+        "with noise of 0.2 (range 2)": noisy,
+        "non-local means": means(noisy, 0.2, 0.8),
+        "fedscan enhance": found,
+        "every second pixel, bicubic": bicubic(shrunk(clean, 2), 2),
+        "every second pixel, fedscan enhance --upscale 2": super_resolve(
+            Prior(generator), shrunk(clean, 2), 2
+        ),
+    }
+    strips = [(name, strip(each, label="", synthetic=True)) for name, each in rows.items()]
+    stack(strips).save(path, optimize=True)
+
+
+def bicubic(coarse: Floats, factor: int) -> Floats:
+    """Enlarge images by bicubic interpolation."""
+    given = torch.from_numpy(coarse)[:, None]
+    return np.asarray(interpolate(given, scale_factor=factor, mode="bicubic")[:, 0].numpy())
+
+
+def noisy_of(clean: Floats, noise: float) -> Floats:
+    """Add white noise."""
+    rng = np.random.default_rng(round(1000 * noise))
+    return clean + np.float32(noise) * rng.standard_normal(clean.shape, np.float32)
+
+
+def means(noisy: Floats, noise: float, strength: float) -> Floats:
+    """Non-local means of each image."""
+    return np.stack(
+        [
+            denoise_nl_means(
+                image,
+                patch_size=5,
+                patch_distance=6,
+                h=strength * noise,
+                sigma=noise,
+                fast_mode=False,
+            )
+            for image in noisy
+        ]
+    )
 
 
 _METHODS = ("noisy", "non-local means", *(("BM3D",) if find_spec("bm3d") else ()), "fedscan")
@@ -74,25 +124,9 @@ _METHODS = ("noisy", "non-local means", *(("BM3D",) if find_spec("bm3d") else ()
 
 def row(prior: Prior, clean: Floats, noise: float) -> str:
     """Denoise a set by every method."""
-    rng = np.random.default_rng(round(1000 * noise))
-    noisy = clean + np.float32(noise) * rng.standard_normal(clean.shape, np.float32)
-    means = [
-        np.stack(
-            [
-                denoise_nl_means(
-                    image,
-                    patch_size=5,
-                    patch_distance=6,
-                    h=strength * noise,
-                    sigma=noise,
-                    fast_mode=False,
-                )
-                for image in noisy
-            ]
-        )
-        for strength in _STRENGTHS
-    ]
-    columns = [score(noisy, clean), score(max(means, key=lambda each: psnr(each, clean)), clean)]
+    noisy = noisy_of(clean, noise)
+    tried = [means(noisy, noise, strength) for strength in _STRENGTHS]
+    columns = [score(noisy, clean), score(max(tried, key=lambda each: psnr(each, clean)), clean)]
     if "BM3D" in _METHODS:
         from bm3d import bm3d
 

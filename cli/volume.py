@@ -59,7 +59,7 @@ def volume(
     correlation: Annotated[
         float,
         typer.Option(min=0.01, max=10, help="How far slices look alike, as share of the region."),
-    ] = 0.3,
+    ] = 0.06,
     guidance: Annotated[
         float, typer.Option(min=0, help="Classifier-free guidance scale; 1 is none.")
     ] = 1.5,

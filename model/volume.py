@@ -27,7 +27,7 @@ class VolumeSettings:
         batch_size: Slices per pass.
     """
 
-    correlation: float = 0.3
+    correlation: float = 0.06
     guidance_scale: float = 1.5
     steps: int = 12
     seed: int = 0

@@ -55,7 +55,7 @@ def translator():
         sources=sources, targets=-0.5 * sources, descriptions=[CT] * 32, positions=[0.5] * 32
     )
     generator = build_generator(GeneratorSettings(size="tiny"), seed=0)
-    plan = TranslatorPlan(generator_steps=3, refiner_steps=120, batch_size=4)
+    plan = TranslatorPlan(generator_steps=3, refiner_steps=60, batch_size=4)
     return train_translator(generator, pairs, "CT", plan)
 
 
