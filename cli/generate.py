@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_NEXT_TRY = 2**32
-
 _EPILOG = """\
 Examples:
 
@@ -124,7 +122,7 @@ def generate(
     import numpy as np
 
     from ..examination.plausibility import PlausibilityModel
-    from ..examination.rejection import draw_plausible
+    from ..examination.rejection import draw_plausible, seed_of_try
     from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
@@ -175,8 +173,7 @@ def generate(
                 spatial=np.stack([stacks[index] for index in indices]) if stacks else None,
                 guidance_scale=guidance,
                 steps=steps,
-                # Far from the seeds that people choose: another try must not be another's first.
-                seed=seed + attempt * _NEXT_TRY,
+                seed=seed_of_try(seed, attempt),
                 batch_size=batch,
                 on_batch=lambda done: report("images", done, len(indices)),
             )

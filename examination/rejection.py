@@ -73,6 +73,14 @@ def draw_plausible(
     )
 
 
+def seed_of_try(seed: int, attempt: int) -> int:
+    """A seed for each try: the first is the user's own, the others far from what people choose.
+
+    PyTorch's generator takes 32 bits of a seed: steps of a prime change those in every try.
+    """
+    return seed + attempt * 104_729
+
+
 def _known(model: PlausibilityModel, description: Description | None) -> Description:
     if description is None or kind_of(description) not in model.population:
         asked = "a prompt without a modality" if description is None else kind_of(description)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from fedscan.evaluation.settings import EvaluationSettings
 from fedscan.examination.anatomy import draw, examine_anatomy, learn_plausibility
 from fedscan.examination.following import follow
 from fedscan.examination.plausibility import FILE, PlausibilityModel
-from fedscan.examination.rejection import TRIES, draw_plausible
+from fedscan.examination.rejection import TRIES, draw_plausible, seed_of_try
 from fedscan.examination.settings import ExaminationSettings
 from fedscan.examination.shapes import FEATURES, shape_features
 from fedscan.model.conditions import LABEL
 from fedscan.model.description import Description
+from fedscan.model.sampling import sample
 from made_up_chests import chest
 
 CHEST = Description(modality="X-ray", body_part="chest", view="PA")
@@ -194,3 +196,12 @@ def test_what_stays_implausible_is_an_error_and_so_is_what_was_not_learnt(model)
     for other in (None, replace(CHEST, view="lateral")):
         with pytest.raises(ModelError, match="cannot judge"):
             draw_plausible(draw, model, [other], [0.5])
+
+
+def test_every_try_draws_other_noise(untrained):
+    assert seed_of_try(7, 0) == 7
+    images = [
+        sample(untrained, ["chest X-ray"], seed=seed_of_try(0, attempt), steps=1)
+        for attempt in range(4)
+    ]
+    assert all(np.abs(a - b).max() > 0 for a, b in pairwise(images))
