@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedscan.cli.main import app
+from fedscan.client.daemon.approvals import Approvals
+from fedscan.client.daemon.home import SiteHome
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import save_generator
@@ -169,6 +171,13 @@ class Federation:
                     stdin=subprocess.DEVNULL,
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 )
+
+    def withdraw(self, site: str) -> None:
+        """Take all approvals of a site back."""
+        for approval in Approvals(SiteHome.open(self.site(site))).all():
+            fedscan(
+                *("site", "approve", approval.study, "--withdraw", "--home", self.site(site)),
+            )
 
     def restart(self, name: str, between: Callable[[], object]) -> None:
         """Stop the coordinator or a site in good order, do something, and start it again."""

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from fedscan.audit import AuditLog, verify
@@ -119,9 +120,16 @@ def test_a_damaged_checkpoint_is_passed_over(federation: Federation, whole: str)
     assert seen(federation, study)["checkpoint-passed-over"] == 1
 
 
-def test_a_cut_in_the_network_in_a_round(federation: Federation, whole: str) -> None:
+@pytest.fixture(scope="module")
+def relay(federation: Federation) -> Iterator[Relay]:
+    """The way of site north to the coordinator, from its first use on."""
+    made = Relay(federation.port)
+    yield made
+    made.close()
+
+
+def test_a_cut_in_the_network_in_a_round(federation: Federation, whole: str, relay: Relay) -> None:
     """Long enough that the site counts as gone, and shorter than anybody gives up."""
-    relay = Relay(federation.port)
     home = SiteHome.open(federation.site("north"))
     federation.restart("north", lambda: home.change_settings(coordinator=f"127.0.0.1:{relay.port}"))
     federation.ready()
@@ -136,7 +144,6 @@ def test_a_cut_in_the_network_in_a_round(federation: Federation, whole: str) -> 
     time.sleep(5)  # the length of the cut, not a wait for anything
     relay.mend()
     check(federation, study, whole)
-    relay.close()
 
 
 def offline(federation: Federation) -> set[str]:
@@ -146,6 +153,8 @@ def offline(federation: Federation) -> set[str]:
 def test_a_study_that_is_approved_late_goes_on_by_itself(
     federation: Federation, whole: str
 ) -> None:
+    # The other studies here ask for the same, and an approval is for what is asked.
+    federation.withdraw("north")
     study = federation.submit("late", approved_by=("south",))
     until(lambda: seen(federation, study)["sites-awaited"], f"the wait\n{federation.logs()}")
     (shown,) = (one for one in federation.status()["studies"] if one["study"] == "late")
