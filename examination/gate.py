@@ -40,8 +40,8 @@ class GateLine:
         at_most: The most that passes.
         judge: What is held against the threshold: the value, or the end of its 95 % interval
             that is further from passing. A measure without an interval fails with "interval".
-        if_measured: Whether the line passes where the measure could not be taken. Otherwise
-            what is not known does not pass.
+        if_measured: Whether the line passes where the measure could not be taken or its section
+            was not examined. Otherwise what is not known does not pass.
         why: What the threshold stands for.
     """
 
@@ -165,13 +165,26 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
         for section in sections
         for measure in section.measures
     }
+    examined = {
+        section.key
+        for section in sections
+        if any(measure.value is not None for measure in section.measures)
+    }
     return GateOutcome(
-        name=gate.name, lines=tuple(_judge(line, measures.get(line.measure)) for line in gate.line)
+        name=gate.name,
+        lines=tuple(
+            _judge(line, measures.get(line.measure), line.measure.partition(".")[0] in examined)
+            for line in gate.line
+        ),
     )
 
 
-def _judge(line: GateLine, measure: Measure | None) -> LineOutcome:
-    found, passed = _held(line, measure)
+def _judge(line: GateLine, measure: Measure | None, examined: bool) -> LineOutcome:
+    if measure is None and examined:
+        # A misspelt name must not pass as something that could not be measured.
+        found, passed = "its section has no such measure", False
+    else:
+        found, passed = _held(line, measure)
     return LineOutcome(
         measure=line.measure, bound=line.bound, found=found, passed=passed, why=line.why
     )
@@ -179,7 +192,7 @@ def _judge(line: GateLine, measure: Measure | None) -> LineOutcome:
 
 def _held(line: GateLine, measure: Measure | None) -> tuple[str, bool]:
     if measure is None:
-        return "no such measure in this examination", line.if_measured
+        return "its section was not examined", line.if_measured
     if measure.value is None:
         return "not measured", line.if_measured
     low, high = measure.low, measure.high

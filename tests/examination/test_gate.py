@@ -96,3 +96,12 @@ def test_the_gate_that_ships_is_valid_and_explains_itself():
     assert all(line.why for line in gate.line)
     sections = {line.measure.split(".")[0] for line in gate.line}
     assert sections == {"utility", "anatomy", "memory", "canaries"}
+
+
+def test_a_misspelt_measure_never_passes():
+    gate = Gate(line=(GateLine(measure="memory.shore", at_most=1.0, if_measured=True),))
+    assert not hold(gate, [section(SHARE)]).passed
+    assert hold(gate, []).passed
+    # A section that measured nothing names fewer measures than one that did.
+    nothing = Measure(name="share", title="Share", value=None)
+    assert hold(gate, [section(nothing)]).passed
