@@ -48,6 +48,7 @@ def follow(found: NDArray[np.uint8], given: NDArray[np.uint8]) -> Following:
     dice = torch.as_tensor(compute_dice(got, wanted, include_background=True)).double().numpy()
     with warnings.catch_warnings():
         # MONAI speaks up for every organ that is absent: those are left out below.
+        warnings.filterwarnings("ignore", message=".*always_return_as_numpy")  # its own call
         warnings.filterwarnings("ignore", message="the (ground truth|prediction) of class")
         distances = torch.as_tensor(
             compute_hausdorff_distance(got, wanted, include_background=True, percentile=95)
