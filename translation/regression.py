@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from monai.networks.nets import UNet
+from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,16 +13,21 @@ _BATCH = 16
 
 
 def build_unet(channels_in: int, seed: int = 0) -> nn.Module:
-    """Build a residual U-Net (MONAI) from ``[B, channels_in, H, W]`` to ``[B, 1, H, W]``."""
+    """Build a U-Net (MONAI's BasicUNet) from ``[B, channels_in, H, W]`` to ``[B, 1, H, W]``.
+
+    Height and width are multiples of 16.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return UNet(
+        return BasicUNet(
             spatial_dims=2,
             in_channels=channels_in,
             out_channels=1,
-            channels=(16, 32, 64, 128),
-            strides=(2, 2, 2),
-            num_res_units=1,
+            features=(16, 16, 32, 64, 128, 16),
+            # Instance norm would rescale a slice by how much of it is background.
+            norm="batch",
+            # Transposed convolutions leave a chequerboard.
+            upsample="nontrainable",
         )
 
 
