@@ -65,7 +65,7 @@ def train(
         Path, typer.Option("--out", "-o", help="Folder for translators, one below for each target.")
     ] = Path("translators"),
     generator_steps: Annotated[int, typer.Option(min=1, help="Steps of the generator.")] = 300,
-    refiner_steps: Annotated[int, typer.Option(min=1, help="Steps of the refiner.")] = 800,
+    refiner_steps: Annotated[int, typer.Option(min=1, help="Steps of the refiner.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
 ) -> None:
     """Teach a generator to answer in one contrast what it is shown in another.

@@ -27,7 +27,7 @@ class TranslatorPlan:
     """
 
     generator_steps: int = 300
-    refiner_steps: int = 800
+    refiner_steps: int = 1000
     batch_size: int = 24
     learning_rate: float = 4e-4
     seed: int = 0
