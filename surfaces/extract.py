@@ -16,6 +16,8 @@ from ..errors import DataError
 _SHRINK, _GROW = 0.5, 0.53
 #: Gaussian blur of a label map in voxels: turns its steps into a slope to cut through.
 _BLUR_VOXELS = 1.0
+#: Steps that the blurred label map is rounded to.
+_STEP = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +51,11 @@ def surface_of_labels(
     # Room around it, so that a structure cut by the volume's edge is closed there.
     field = ndimage.gaussian_filter(np.pad(kept.astype(np.float32), 2), _BLUR_VOXELS)
     # Blur shrinks what is small; the level at which as many voxels lie inside keeps its volume.
-    # Between two values, never at one: a cut through voxel centres has degenerate triangles.
-    ordered = np.sort(field.ravel())[::-1]
-    count = int(kept.sum())
-    level = float(ordered[count - 1] + ordered[count]) / 2.0
-    return _cut(field, level, affine, 2, settings)
+    level = np.sort(field.ravel())[-int(kept.sum())]
+    # Voxels take whole steps and the cut lies between two: through, or all but through, a voxel's
+    # centre it would have triangles without area, and no longer be closed.
+    stepped = np.round(field / _STEP) * np.float32(_STEP)
+    return _cut(stepped, (np.round(level / _STEP) - 0.5) * _STEP, affine, 2, settings)
 
 
 def surface_above(
