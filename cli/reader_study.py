@@ -112,13 +112,14 @@ def serve(
     It needs no internet. Answers are on disk before the next image is shown; a reader goes on
     later under the same name, in the same order, which is another for every reader.
     """
-    from ..readers.app import LOOPBACK, readers_app
-    from ..readers.app import serve as serve_app
+    from ..page import LOOPBACK
+    from ..page import serve as serve_page
+    from ..readers.app import readers_app
     from ..readers.study import ReaderStudy
 
     opened = ReaderStudy.open(study)
     status().print(Text(f"http://{LOOPBACK}:{port}/ shows {opened.name}; Ctrl-C ends it."))
-    serve_app(readers_app(opened), port)
+    serve_page(readers_app(opened), port)
 
 
 @app.command("score", epilog=_EPILOG)

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import resources
-
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import FedscanError
+from ..page import local_page
 from .answers import RATINGS, Answer, AnswerBook
 from .study import ReaderStudy
 
-#: Only the machine itself can reach the page: it has no log-in.
-LOOPBACK = "127.0.0.1"
-#: Other names would be a page elsewhere that had its own name resolve to this machine.
-_HOSTS = ["127.0.0.1", "localhost"]
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
@@ -50,22 +32,12 @@ class Given(BaseModel):
 
 def readers_app(study: ReaderStudy) -> FastAPI:
     """Make the application of a study."""
-    app = FastAPI(title="fedscan", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    app = local_page(__package__, _FILES, cache="no-store")
     book = AnswerBook(study)
-
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Callable) -> Response:  # type: ignore[type-arg]
-        response: Response = await call_next(request)
-        response.headers.update(_HEADERS)
-        return response
 
     @app.exception_handler(FedscanError)
     async def refuse(request: Request, failure: FedscanError) -> Response:
         return JSONResponse({"detail": str(failure)}, status_code=422)
-
-    for path, (name, kind) in _FILES.items():
-        app.get(path)(_file(name, kind))
 
     @app.get("/reading.json")
     def reading(reader: str) -> dict[str, object]:
@@ -94,25 +66,3 @@ def readers_app(study: ReaderStudy) -> FastAPI:
         return Response(status_code=204)
 
     return app
-
-
-def serve(app: FastAPI, port: int) -> None:
-    """Serve the application on loopback until the process is asked to end."""
-    uvicorn.run(
-        app,
-        host=LOOPBACK,
-        port=port,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
-
-
-def _file(name: str, kind: str) -> Callable[[], Response]:
-    content = resources.files(__package__).joinpath("static", name).read_bytes()
-
-    def send() -> Response:
-        return Response(content, media_type=kind)
-
-    return send

@@ -7,33 +7,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from importlib import resources
 
-import uvicorn
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
 from ...errors import FedscanError
+from ...page import local_page
 from ..previews import preview_file
 from .snapshot import StudyFolder, snapshot
 
-#: Only the machine itself can reach the page: it has no log-in, and it needs none.
-LOOPBACK = "127.0.0.1"
-
-#: Names under which a browser on this machine may ask. Others would be a page elsewhere that
-#: had its own name resolve to this machine (DNS rebinding).
-_HOSTS = ["127.0.0.1", "localhost"]
-
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
@@ -54,18 +35,8 @@ def dashboard_app(
         implied: Computes the epsilon that the terms imply after each number of rounds. It is
             called once, beside the page, because it may take seconds.
     """
-    app = FastAPI(title="fedscan", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS)
+    app = local_page(__package__, _FILES, cache="no-cache")
     epsilons = _Later(implied)
-
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Callable) -> Response:  # type: ignore[type-arg]
-        response: Response = await call_next(request)
-        response.headers.update(_HEADERS)
-        return response
-
-    for path, (name, kind) in _FILES.items():
-        app.get(path)(_file(name, kind))
 
     @app.get("/state.json")
     def state(request: Request) -> Response:
@@ -86,28 +57,6 @@ def dashboard_app(
         return Response(path.read_bytes(), media_type="image/png")
 
     return app
-
-
-def serve(app: FastAPI, port: int) -> None:
-    """Serve the application on loopback until the process is asked to end."""
-    uvicorn.run(
-        app,
-        host=LOOPBACK,
-        port=port,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
-
-
-def _file(name: str, kind: str) -> Callable[[], Response]:
-    content = resources.files(__package__).joinpath("static", name).read_bytes()
-
-    def send() -> Response:
-        return Response(content, media_type=kind)
-
-    return send
 
 
 class _Later:
