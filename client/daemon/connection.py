@@ -59,6 +59,34 @@ def client_context(home: SiteHome) -> ssl.SSLContext:
             "The site has no certificate yet.",
             hint="Send request.json to the coordinator, then `fedscan site join WELCOME`.",
         )
+    require_current(home)
+    context = ssl.create_default_context(cafile=str(home.authority))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    show_certificate(context, home)
+    return context
+
+
+def show_certificate(context: ssl.SSLContext, home: SiteHome) -> None:
+    """Let new connections show the site's certificate as it is now.
+
+    Raises:
+        FederationError: If certificate and key do not belong together.
+    """
+    try:
+        context.load_cert_chain(home.certificate, home.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise FederationError(
+            "The site's certificate and its key do not belong together.",
+            hint="Send request.json to the coordinator again and join with the new welcome file.",
+        ) from error
+
+
+def require_current(home: SiteHome) -> None:
+    """Check that the site's certificate is its authority's, and that neither has expired.
+
+    Raises:
+        FederationError: If not.
+    """
     certificate, authority = load_certificate(home.certificate), load_certificate(home.authority)
     require_issued_by(certificate, authority)
     for what, one in (("The site's", certificate), ("The authority's", authority)):
@@ -67,16 +95,6 @@ def client_context(home: SiteHome) -> ssl.SSLContext:
                 f"{what} certificate expired on {one.not_valid_after_utc:%Y-%m-%d}.",
                 hint="Ask the coordinator for a new welcome file.",
             )
-    context = ssl.create_default_context(cafile=str(home.authority))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_cert_chain(home.certificate, home.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise FederationError(
-            "The site's certificate and its key do not belong together.",
-            hint="Send request.json to the coordinator again and join with the new welcome file.",
-        ) from error
-    return context
 
 
 def check_connection(home: SiteHome) -> None:

@@ -17,7 +17,13 @@ from ...supervision.child import ChildSpec
 from ...supervision.service import asked_to_stop, running_in
 from ...supervision.supervisor import Supervisor
 from ..policy import SitePolicy, load_policy
-from .connection import Address, check_connection, client_context
+from .connection import (
+    Address,
+    check_connection,
+    client_context,
+    require_current,
+    show_certificate,
+)
 from .forwarder import Forwarder
 from .home import SiteHome
 from .marks import HOME_VARIABLE
@@ -25,6 +31,8 @@ from .status import StatusFile
 
 _TICK_S = 0.5
 _PAUSE_S = 2.0
+#: A connection outlives the certificate that it began with, so nobody else notices its end.
+_CERTIFICATE_EVERY_S = 10.0
 #: A node that lives this long has been accepted.
 _STEADY_S = 60.0
 #: A restarted node is refused until its predecessor counts as gone, which takes a minute.
@@ -80,10 +88,12 @@ class _Daemon:
         self._home, self._status, self._say = home, status, say
         self._quick_ends = 0
         self._failure: FederationError | None = None
+        self._context = client_context(home)
+        self._certificate_due = 0.0
         self._forwarder = Forwarder(
             home.run,
             Address.parse(home.settings().coordinator),
-            client_context(home),
+            self._context,
             self._connection,
         )
         try:
@@ -97,12 +107,21 @@ class _Daemon:
     def run(self, stop: threading.Event) -> None:
         while not stop.wait(_TICK_S):
             self._supervisor.tick()
+            self._check_certificate()
             if self._failure is not None:
                 raise self._failure
 
     def close(self) -> None:
         self._supervisor.stop()
         self._forwarder.close()
+
+    def _check_certificate(self) -> None:
+        """End with an expired certificate, and take up a renewed one without a restart."""
+        if time.monotonic() < self._certificate_due:
+            return
+        self._certificate_due = time.monotonic() + _CERTIFICATE_EVERY_S
+        require_current(self._home)
+        show_certificate(self._context, self._home)
 
     def _connection(self, failure: FedscanError | None) -> None:
         self._status.connection(failure.message if failure else "")

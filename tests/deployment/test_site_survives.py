@@ -61,3 +61,19 @@ def test_a_certificate_that_expires_ends_the_site_with_a_sentence(
     assert "Site north is connected" in said
     assert "The site's certificate expired on" in said
     assert "Ask the coordinator for a new welcome file" in said
+
+
+def test_a_renewed_certificate_is_taken_up_by_the_running_daemon(
+    own_federation: Federation,
+) -> None:
+    federation = own_federation
+    home = SiteHome.open(federation.site("north"))
+    log = home.logs / "supernode.log"
+    federation.start("coordinator", "north")
+    until(lambda: any(site["online"] for site in federation.status()["sites"]), "a connection")
+    federation.enrol("north")  # revokes the certificate that the daemon started with
+    (node,) = _children(federation.process("north").pid)
+    os.kill(node, signal.SIGKILL)
+    until(lambda: log.read_text().count("SuperNode ID") == 2, "a connection with the new one")
+    until(lambda: StatusFile(home).read().connected, "the daemon's word for it")
+    assert federation.process("north").poll() is None
