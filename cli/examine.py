@@ -139,7 +139,10 @@ def examine(
                 steps=settings.steps,
                 seed=settings.seed,
             ),
-            {**examiners(study.examination, settings), **examiners_of(study, sites)},
+            {
+                **examiners(study.examination, settings, study.memory, study.fairness),
+                **examiners_of(study, sites),
+            },
             only=only or (),
             on_progress=lambda what, share: report(what, round(100 * share), 100),
         )

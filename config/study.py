@@ -14,7 +14,12 @@ from pydantic.dataclasses import dataclass
 
 from ..client.settings import DataSettings, LocalSettings
 from ..evaluation.settings import EvaluationSettings
-from ..examination.settings import ExaminationSettings
+from ..examination.settings import (
+    CanarySettings,
+    ExaminationSettings,
+    FairnessSettings,
+    MemorySettings,
+)
 from ..model.settings import GeneratorSettings, TrainableSettings
 from ..privacy.settings import PrivacySettings
 from ..server.settings import FederationSettings, WarmUpSettings
@@ -54,6 +59,9 @@ class Study:
     warm_up: WarmUpSettings = _defaults(WarmUpSettings)
     evaluation: EvaluationSettings = _defaults(EvaluationSettings)
     examination: ExaminationSettings = _defaults(ExaminationSettings)
+    memory: MemorySettings = _defaults(MemorySettings)
+    canaries: CanarySettings = _defaults(CanarySettings)
+    fairness: FairnessSettings = _defaults(FairnessSettings)
 
 
 @functools.cache

@@ -70,6 +70,7 @@ def examine_canaries(
     *,
     privacy: PrivacySettings,
     trainable: TrainableSettings,
+    learning_rate: float,
     settings: CanarySettings | None = None,
     seed: int = 0,
     on_progress: Progress = no_progress,
@@ -81,6 +82,7 @@ def examine_canaries(
         training: Real patients among whom the canaries are planted.
         privacy: The study's privacy: clip norm, sample rate, epsilon; or none.
         trainable: What the study trains.
+        learning_rate: How fast its sites train.
         settings: How many canaries, guesses and steps.
         seed: Seed of canaries, coins and training.
         on_progress: Told what is being done and which share is finished.
@@ -93,6 +95,7 @@ def examine_canaries(
         training,
         privacy=privacy,
         trainable=trainable,
+        learning_rate=learning_rate,
         settings=settings or CanarySettings(),
         seed=seed,
         on_progress=on_progress,
@@ -159,6 +162,7 @@ def run_audit(
     *,
     privacy: PrivacySettings,
     trainable: TrainableSettings,
+    learning_rate: float,
     settings: CanarySettings,
     seed: int = 0,
     on_progress: Progress = no_progress,
@@ -187,7 +191,7 @@ def run_audit(
         # Chosen without looking at the coins.
         expected_patients=real.patient_count + settings.canaries / 2,
         clip_norm=privacy.clip_norm,
-        learning_rate=settings.learning_rate,
+        learning_rate=learning_rate,
         key=hashlib.sha256(f"audit {seed}".encode()).digest(),
     )
     on_progress("guessing which canaries were planted", 0.8)

@@ -25,22 +25,29 @@ from .rare_class import KEY as UTILITY
 from .rare_class import examine_rare_class
 from .run import Examiner
 from .section import Section
-from .settings import CanarySettings, ExaminationSettings
+from .settings import CanarySettings, ExaminationSettings, FairnessSettings, MemorySettings
 from .subject import Subject
 
 
-def examiners(settings: ExaminationSettings, evaluation: EvaluationSettings) -> dict[str, Examiner]:
+def examiners(
+    settings: ExaminationSettings,
+    evaluation: EvaluationSettings,
+    memory: MemorySettings,
+    fairness: FairnessSettings,
+) -> dict[str, Examiner]:
     """Return the examiners of a generator, set up as a study says.
 
     Args:
         settings: How much they draw and train.
         evaluation: What they share with the evaluation: sampler, bootstrap, seed.
+        memory: How hard copies and members are searched for.
+        fairness: How groups are compared.
     """
     return {
         UTILITY: partial(examine_rare_class, settings=settings, evaluation=evaluation),
         ANATOMY: partial(examine_anatomy, settings=settings, evaluation=evaluation),
-        MEMORY: examine_memory,
-        FAIRNESS: examine_fairness,
+        MEMORY: partial(examine_memory, settings=memory),
+        FAIRNESS: partial(examine_fairness, settings=fairness),
     }
 
 
@@ -51,6 +58,7 @@ def training_examiners(
     trainable: TrainableSettings,
     learning_rate: float,
     compositions: Callable[[], Mapping[str, Composition]],
+    settings: CanarySettings,
 ) -> dict[str, Examiner]:
     """Return the examiners of how a generator was trained, and on whom.
 
@@ -61,6 +69,7 @@ def training_examiners(
         learning_rate: How fast its sites train.
         compositions: Reads the noised numbers of patients that its sites released, by their
             names.
+        settings: How many patients are planted to audit the training.
     """
 
     def canaries(subject: Subject, *, on_progress: Progress) -> Section:
@@ -69,7 +78,8 @@ def training_examiners(
             subject.real.train,
             privacy=privacy,
             trainable=trainable,
-            settings=CanarySettings(learning_rate=learning_rate),
+            learning_rate=learning_rate,
+            settings=settings,
             seed=subject.seed,
             on_progress=on_progress,
         )

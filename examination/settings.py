@@ -1,4 +1,4 @@
-"""The examination section of a study: how much is drawn and trained to examine a generator."""
+"""The sections of a study that say how much is drawn and trained to examine a generator."""
 
 from __future__ import annotations
 
@@ -133,9 +133,6 @@ class CanarySettings:
         description="Real patients at most among whom canaries are planted.",
     )
     steps: int = Field(default=60, ge=1, le=100_000, description="Steps of the audited training.")
-    learning_rate: float = Field(
-        default=1e-3, gt=0, le=10, description="Learning rate of that training."
-    )
     timesteps: int = Field(
         default=6, ge=1, le=100, description="Timesteps at which a canary's loss is measured."
     )

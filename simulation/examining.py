@@ -41,4 +41,5 @@ def examiners_of(study: Study, sites: Sequence[Site]) -> dict[str, Examiner]:
         trainable=study.trainable,
         learning_rate=study.local.learning_rate,
         compositions=compositions,
+        settings=study.canaries,
     )

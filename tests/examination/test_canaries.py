@@ -15,9 +15,8 @@ from fedscan.model.generator import Generator
 from fedscan.model.settings import TrainableSettings
 from fedscan.privacy.settings import PrivacySettings
 
-SETTINGS = CanarySettings(
-    canaries=16, guesses=12, patients=1, steps=24, learning_rate=5e-3, timesteps=4, noises=3
-)
+SETTINGS = CanarySettings(canaries=16, guesses=12, patients=1, steps=24, timesteps=4, noises=3)
+LEARNING_RATE = 5e-3
 PRIVACY = PrivacySettings(epsilon=2.0, sample_rate=0.5, draws_per_patient=4)
 
 
@@ -29,7 +28,12 @@ def examine(
 ) -> Section:
     trainable = TrainableSettings(subset="all")
     return examine_canaries(
-        start, training, privacy=privacy, trainable=trainable, settings=settings
+        start,
+        training,
+        privacy=privacy,
+        trainable=trainable,
+        learning_rate=LEARNING_RATE,
+        settings=settings,
     )
 
 
@@ -67,5 +71,6 @@ def test_no_more_is_guessed_than_planted(start, heads):
             heads.train,
             privacy=PRIVACY,
             trainable=TrainableSettings(),
+            learning_rate=LEARNING_RATE,
             settings=CanarySettings(canaries=8, guesses=9),
         )
