@@ -7,29 +7,29 @@ be handed to whoever writes the data card.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import LedgerError
-from ..files import write_atomically
 from ..model.composition import SCALE, Composition, cells, patient_shares
 from ..privacy.gaussian_sum import private_sum
-from ..privacy.ledger import Ledger, request_digest
+from ..privacy.ledger import Ledger
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.planning import budget_share
 from ..privacy.settings import PrivacySettings
 from ..privacy.stream import SecretStream
 from .dataset import SiteDataset
-from .policy import ProposedStep, SitePolicy
+from .kept_count import keep_count
+from .policy import SitePolicy
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import OpenData, software
+from .workspace import OpenData
 
 
 def composition_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
@@ -58,43 +58,39 @@ def keep_composition(
         BudgetExceededError: If the data set cannot pay for it.
         PrivacyError: If the policy does not allow it.
     """
-    path = _path(site, study)
-    if not terms.privacy.composition_share or path.exists():
+    if not terms.privacy.composition_share:
         return
     mechanism = composition_mechanism(terms.privacy)
-    policy.check(
-        ProposedStep(
-            mechanism=mechanism,
+
+    def count(stream: SecretStream) -> dict[str, Any]:
+        sums = private_sum(
+            _vectors(data.dataset),
+            size=len(cells()),
             clip_norm=1.0,
-            patients=len(data.dataset.train_patients),
-            burned_in=terms.data.burned_in,
-        )
-    )
-    message = hashlib.sha256(f"composition for study {study}".encode()).hexdigest()
-    reservation = ledger.reserve(
-        request_digest(message=message, data=data.digest, software=software(site)),
-        [mechanism],
-        purpose="composition",
-        study=study,
-    )
-    sums = private_sum(
-        _vectors(data.dataset),
-        size=len(cells()),
-        clip_norm=1.0,
-        noise_multiplier=mechanism.noise_multiplier,
-        stream=SecretStream(reservation.secret, "composition"),
-    )
-    content = asdict(
-        Composition(
-            patients=tuple((sums / SCALE).tolist()),
-            deviation=mechanism.noise_multiplier / SCALE,
             noise_multiplier=mechanism.noise_multiplier,
-            delta=terms.privacy.delta,
+            stream=stream,
         )
+        return asdict(
+            Composition(
+                patients=tuple((sums / SCALE).tolist()),
+                deviation=mechanism.noise_multiplier / SCALE,
+                noise_multiplier=mechanism.noise_multiplier,
+                delta=terms.privacy.delta,
+            )
+        )
+
+    keep_count(
+        _path(site, study),
+        "composition",
+        mechanism,
+        count,
+        ledger=ledger,
+        site=site,
+        study=study,
+        terms=terms,
+        policy=policy,
+        data=data,
     )
-    text = json.dumps(content).encode()
-    ledger.complete(reservation, hashlib.sha256(text).hexdigest())
-    write_atomically(path, text)
 
 
 def read_composition(site: Site, study: str) -> Composition | None:

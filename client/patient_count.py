@@ -7,19 +7,19 @@ paid for like everything else, and drawn once for a study.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from ..errors import LedgerError
-from ..files import write_atomically
 from ..privacy.gaussian_sum import private_count
-from ..privacy.ledger import Ledger, request_digest
+from ..privacy.ledger import Ledger
 from ..privacy.mechanism import SubsampledGaussian
-from ..privacy.stream import SecretStream
-from .policy import ProposedStep, SitePolicy
+from .kept_count import keep_count
+from .policy import SitePolicy
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import OpenData, software
+from .workspace import OpenData
+
+_KEY = "expected_patients"
 
 
 def expected_patients(
@@ -40,40 +40,31 @@ def expected_patients(
         LedgerError: If the stored number is damaged.
         PrivacyError: If the policy does not allow it.
     """
-    path = site.state / "studies" / f"{study}.json"
-    if path.exists():
-        try:
-            return float(json.loads(path.read_text(encoding="utf-8"))["expected_patients"])
-        except (ValueError, KeyError, TypeError):
-            raise LedgerError(
-                f"The study's patient count {path.name} is damaged.",
-                hint="Remove the file: the count is then paid for anew, unless it is repeated.",
-            ) from None
-    patients = len(data.dataset.train_patients)
+    path, patients = site.state / "studies" / f"{study}.json", len(data.dataset.train_patients)
     mechanism = count_mechanism(terms.privacy.epsilon)
-    policy.check(
-        ProposedStep(
-            mechanism=mechanism,
-            clip_norm=1.0,
-            patients=patients,
-            burned_in=terms.data.burned_in,
-        )
-    )
-    message = hashlib.sha256(f"patient count of study {study}".encode()).hexdigest()
-    reservation = ledger.reserve(
-        request_digest(message=message, data=data.digest, software=software(site)),
-        [mechanism],
-        purpose="patient count",
+    keep_count(
+        path,
+        "patient count",
+        mechanism,
+        lambda stream: {
+            _KEY: private_count(
+                patients, noise_multiplier=mechanism.noise_multiplier, stream=stream
+            )
+        },
+        ledger=ledger,
+        site=site,
         study=study,
+        terms=terms,
+        policy=policy,
+        data=data,
     )
-    count = private_count(
-        patients,
-        noise_multiplier=mechanism.noise_multiplier,
-        stream=SecretStream(reservation.secret, "patient count"),
-    )
-    ledger.complete(reservation, hashlib.sha256(repr(count).encode()).hexdigest())
-    write_atomically(path, json.dumps({"expected_patients": count}).encode())
-    return count
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))[_KEY])
+    except (ValueError, KeyError, TypeError):
+        raise LedgerError(
+            f"The study's patient count {path.name} is damaged.",
+            hint="Remove the file: the count is then paid for anew, unless it is repeated.",
+        ) from None
 
 
 def count_mechanism(epsilon: float) -> SubsampledGaussian:

@@ -1,0 +1,75 @@
+"""A noised count of patients that a study pays for once, and a file that keeps it.
+
+The file is written after the ledger has it on record. If the site dies in between, the next
+round draws the same numbers from the stored secret and pays nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..files import write_atomically
+from ..privacy.ledger import Ledger, request_digest
+from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.stream import SecretStream
+from .policy import ProposedStep, SitePolicy
+from .site import Site
+from .study_request import StudyTerms
+from .workspace import OpenData, software
+
+
+def keep_count(
+    path: Path,
+    purpose: str,
+    mechanism: SubsampledGaussian,
+    draw: Callable[[SecretStream], dict[str, Any]],
+    *,
+    ledger: Ledger,
+    site: Site,
+    study: str,
+    terms: StudyTerms,
+    policy: SitePolicy,
+    data: OpenData,
+) -> None:
+    """Pay for a count, draw it and write it, unless its file is there already.
+
+    Args:
+        path: Where it is kept.
+        purpose: What the ledger says it was paid for.
+        mechanism: What it costs; every patient counts at most once.
+        draw: Counts with noise from the given secret stream; the result is written as JSON.
+        ledger: The data set's open ledger.
+        site: The site.
+        study: Digest of the study.
+        terms: The study's terms.
+        policy: The site's policy.
+        data: The site's data.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for it.
+        PrivacyError: If the policy does not allow it.
+    """
+    if path.exists():
+        return
+    policy.check(
+        ProposedStep(
+            mechanism=mechanism,
+            clip_norm=1.0,
+            patients=len(data.dataset.train_patients),
+            burned_in=terms.data.burned_in,
+        )
+    )
+    message = hashlib.sha256(f"{purpose} of study {study}".encode()).hexdigest()
+    reservation = ledger.reserve(
+        request_digest(message=message, data=data.digest, software=software(site)),
+        [mechanism],
+        purpose=purpose,
+        study=study,
+    )
+    text = json.dumps(draw(SecretStream(reservation.secret, purpose))).encode()
+    ledger.complete(reservation, hashlib.sha256(text).hexdigest())
+    write_atomically(path, text)
