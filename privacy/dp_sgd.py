@@ -9,7 +9,7 @@ patients without noise, so they are neither returned nor logged.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import PrivacyError
 from .descent import Descent, DescentSettings
 from .engines import Engine, choose_engine
-from .gradients import PatientLoss, patient_gradient
+from .gradients import BatchedPatientLoss, PatientLoss, joined, patient_chunks, patient_stream
 from .mechanism import SubsampledGaussian
 from .noise import release
 from .sampling import poisson_sample
@@ -150,9 +150,21 @@ def _mean_gradient(
 ) -> Tensor:
     tensors = list(parameters.values())
     sums = [torch.zeros_like(tensor) for tensor in tensors]
-    for patient in patients:
-        found = patient_gradient(parameters, loss, patient, stream)
-        for total, gradient in zip(sums, found, strict=True):
-            if gradient is not None:
-                total.add_(gradient)
+    for value in _losses(loss, patients, stream):
+        if value.requires_grad:
+            for total, found in zip(
+                sums, torch.autograd.grad(value, tensors, allow_unused=True), strict=True
+            ):
+                if found is not None:
+                    total.add_(found)
     return torch.cat([total.reshape(-1) for total in sums]) / len(patients)
+
+
+def _losses(loss: PatientLoss, patients: list[int], stream: SecretStream) -> Iterator[Tensor]:
+    """Yield sums of patients' losses; without clipping, patients can share a backward pass."""
+    if not isinstance(loss, BatchedPatientLoss):
+        for patient in patients:
+            yield loss(patient, patient_stream(stream, patient))
+        return
+    for chunk in patient_chunks(patients, loss, stream):
+        yield loss.row_losses(joined(chunk)).mean() * len(chunk)

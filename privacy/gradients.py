@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from .clipping import ClippedSum, flatten
 from .stream import SecretStream
+
+#: Rows of a forward pass that patients share: enough to keep a processor busy.
+ROWS_AT_ONCE = 32
 
 
 @runtime_checkable
@@ -83,6 +86,36 @@ class PatientGradients(Protocol):
 def patient_stream(stream: SecretStream, patient: int) -> SecretStream:
     """Return the stream of one patient's draws in one step."""
     return stream.child(f"patient {patient}")
+
+
+def patient_chunks(
+    patients: Sequence[int],
+    loss: BatchedPatientLoss,
+    stream: SecretStream,
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> Iterator[list[tuple[Tensor, ...]]]:
+    """Yield the rows of as many patients as share a forward pass, and of one at least.
+
+    Args:
+        patients: Who was sampled.
+        loss: Draws their rows.
+        stream: Of the step.
+        rows_at_once: Rows of one forward pass at most.
+    """
+    chunk: list[tuple[Tensor, ...]] = []
+    for patient in patients:
+        rows = loss.draw(patient, patient_stream(stream, patient))
+        if chunk and (len(chunk) + 1) * len(rows[0]) > rows_at_once:
+            yield chunk
+            chunk = []
+        chunk.append(rows)
+    if chunk:
+        yield chunk
+
+
+def joined(chunk: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    """Return the rows of several patients one after the other."""
+    return tuple(torch.cat(column) for column in zip(*chunk, strict=True))
 
 
 def patient_gradient(

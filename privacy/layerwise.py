@@ -18,7 +18,14 @@ from torch import Tensor, nn
 
 from ..errors import PrivacyError
 from .clipping import ClippedSum, flatten
-from .gradients import BatchedPatientLoss, PatientLoss, patient_gradient, patient_stream
+from .gradients import (
+    ROWS_AT_ONCE,
+    BatchedPatientLoss,
+    PatientLoss,
+    joined,
+    patient_chunks,
+    patient_gradient,
+)
 from .stream import SecretStream
 
 _HINT = "Use the engine 'loop', which handles any layer."
@@ -44,7 +51,7 @@ class LayerwiseGradients:
         rows_at_once: Rows of one forward pass, rounded down to whole patients, at least one.
     """
 
-    def __init__(self, rows_at_once: int = 32) -> None:
+    def __init__(self, rows_at_once: int = ROWS_AT_ONCE) -> None:
         self.rows_at_once = rows_at_once
         self._checked = False
 
@@ -72,7 +79,7 @@ class LayerwiseGradients:
             )
         size = sum(parameter.numel() for parameter in parameters.values())
         total = ClippedSum(size, clip_norm, next(iter(parameters.values())).device)
-        for chunk in self._chunks(patients, loss, stream):
+        for chunk in patient_chunks(patients, loss, stream, self.rows_at_once):
             vectors = _patient_vectors(parameters, loss, chunk)
             if not self._checked:
                 _check(vectors[0], parameters, loss, patients[0], stream)
@@ -80,19 +87,6 @@ class LayerwiseGradients:
             for vector in vectors:
                 total.add(vector)
         return total.total()
-
-    def _chunks(
-        self, patients: Sequence[int], loss: BatchedPatientLoss, stream: SecretStream
-    ) -> Iterator[list[tuple[Tensor, ...]]]:
-        chunk: list[tuple[Tensor, ...]] = []
-        for patient in patients:
-            rows = loss.draw(patient, patient_stream(stream, patient))
-            if chunk and (len(chunk) + 1) * len(rows[0]) > self.rows_at_once:
-                yield chunk
-                chunk = []
-            chunk.append(rows)
-        if chunk:
-            yield chunk
 
 
 def _patient_vectors(
@@ -103,7 +97,7 @@ def _patient_vectors(
     """Return each patient's gradient, float32 ``[P, D]``."""
     patients, draws = len(chunk), len(chunk[0][0])
     with _recorded(loss.module, parameters) as calls:
-        losses = loss.row_losses(tuple(torch.cat(column) for column in zip(*chunk, strict=True)))
+        losses = loss.row_losses(joined(chunk))
     if losses.shape != (patients * draws,):
         raise PrivacyError(
             f"The loss has the shape {tuple(losses.shape)}.",
