@@ -58,7 +58,9 @@ def keep_composition(
         BudgetExceededError: If the data set cannot pay for it.
         PrivacyError: If the policy does not allow it.
     """
-    if not terms.privacy.composition_share:
+    path = _path(site, study)
+    # Before the noise is calibrated: that takes longer than all else here, and comes every round.
+    if not terms.privacy.composition_share or path.exists():
         return
     mechanism = composition_mechanism(terms.privacy)
 
@@ -80,7 +82,7 @@ def keep_composition(
         )
 
     keep_count(
-        _path(site, study),
+        path,
         "composition",
         mechanism,
         count,

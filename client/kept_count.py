@@ -35,7 +35,7 @@ def keep_count(
     policy: SitePolicy,
     data: OpenData,
 ) -> None:
-    """Pay for a count, draw it and write it, unless its file is there already.
+    """Pay for a count, draw it and write it; not called again where its file is there.
 
     Args:
         path: Where it is kept.
@@ -53,8 +53,6 @@ def keep_count(
         BudgetExceededError: If the data set cannot pay for it.
         PrivacyError: If the policy does not allow it.
     """
-    if path.exists():
-        return
     policy.check(
         ProposedStep(
             mechanism=mechanism,

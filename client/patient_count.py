@@ -40,24 +40,27 @@ def expected_patients(
         LedgerError: If the stored number is damaged.
         PrivacyError: If the policy does not allow it.
     """
-    path, patients = site.state / "studies" / f"{study}.json", len(data.dataset.train_patients)
-    mechanism = count_mechanism(terms.privacy.epsilon)
-    keep_count(
-        path,
-        "patient count",
-        mechanism,
-        lambda stream: {
-            _KEY: private_count(
-                patients, noise_multiplier=mechanism.noise_multiplier, stream=stream
-            )
-        },
-        ledger=ledger,
-        site=site,
-        study=study,
-        terms=terms,
-        policy=policy,
-        data=data,
-    )
+    path = site.state / "studies" / f"{study}.json"
+    if not path.exists():
+        mechanism = count_mechanism(terms.privacy.epsilon)
+        keep_count(
+            path,
+            "patient count",
+            mechanism,
+            lambda stream: {
+                _KEY: private_count(
+                    len(data.dataset.train_patients),
+                    noise_multiplier=mechanism.noise_multiplier,
+                    stream=stream,
+                )
+            },
+            ledger=ledger,
+            site=site,
+            study=study,
+            terms=terms,
+            policy=policy,
+            data=data,
+        )
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))[_KEY])
     except (ValueError, KeyError, TypeError):

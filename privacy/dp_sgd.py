@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from ..errors import PrivacyError
 from .descent import Descent, DescentSettings
 from .engines import Engine, choose_engine
-from .gradients import BatchedPatientLoss, PatientLoss, joined, patient_chunks, patient_stream
+from .gradients import (
+    BatchedPatientLoss,
+    PatientLoss,
+    joined,
+    loss_gradient,
+    patient_chunks,
+    patient_stream,
+)
 from .mechanism import SubsampledGaussian
 from .noise import release
 from .sampling import poisson_sample
@@ -151,12 +158,9 @@ def _mean_gradient(
     tensors = list(parameters.values())
     sums = [torch.zeros_like(tensor) for tensor in tensors]
     for value in _losses(loss, patients, stream):
-        if value.requires_grad:
-            for total, found in zip(
-                sums, torch.autograd.grad(value, tensors, allow_unused=True), strict=True
-            ):
-                if found is not None:
-                    total.add_(found)
+        for total, gradient in zip(sums, loss_gradient(value, tensors), strict=True):
+            if gradient is not None:
+                total.add_(gradient)
     return torch.cat([total.reshape(-1) for total in sums]) / len(patients)
 
 

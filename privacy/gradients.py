@@ -133,10 +133,15 @@ def patient_gradient(
         One tensor per parameter, ``None`` where the loss does not depend on it.
     """
     value = loss(patient, patient_stream(stream, patient))
+    return loss_gradient(value, list(parameters.values()))
+
+
+def loss_gradient(value: Tensor, tensors: Sequence[Tensor]) -> list[Tensor | None]:
+    """Return a loss' gradient for each tensor, ``None`` where it does not depend on it."""
     if not value.requires_grad:
         # A loss can miss all of what trains: an adapter, in rows that do not use it.
-        return [None] * len(parameters)
-    return list(torch.autograd.grad(value, list(parameters.values()), allow_unused=True))
+        return [None] * len(tensors)
+    return list(torch.autograd.grad(value, tensors, allow_unused=True))
 
 
 class LoopGradients:
