@@ -37,6 +37,11 @@ STATISTICS = "statistics"
 SUMS = "sums"
 DEVIATION = "deviation"
 
+#: Name of the query for the noised composition of the training set, and of its answer's tensors,
+#: besides :data:`DEVIATION`.
+COMPOSITION = "composition"
+PATIENTS = "patients"
+
 #: Codes of a reply. Everything else that went wrong is the code of a fedscan error.
 OK = "ok"
 INTERNAL = "internal"
@@ -59,7 +64,8 @@ class RoundRequest:
     """What the coordinator asks of every site in one round; the same for all of them.
 
     Attributes:
-        round: Number of the round, from 1; 0 asks for statistics and carries no tensors.
+        round: Number of the round, from 1; 0 asks for statistics or the composition, and carries
+            no tensors.
         rounds: Rounds of the whole study: a site calibrates its noise for all of them.
         base: Digest of the public generator that the tensors belong to (64 hex digits).
         terms: Sections of the study that bind a site, by name, each as JSON text.

@@ -23,8 +23,9 @@ Examples:
 
 - `fedscan examine run --data hospitals`
 
-- `fedscan examine run --data hospitals --against base=base/generator --against
-non-private=run/comparisons/non-private --only utility`
+- `fedscan examine run --data hospitals --against other=another-run --only utility`
+
+- `fedscan examine run --data hospitals --no-comparisons --only memory --only canaries`
 
 - `fedscan examine run --data hospitals --set examination.synthetic_images=1000`
 
@@ -49,10 +50,18 @@ def examine(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Generator to compare with, such as `base=FOLDER`. Repeatable.",
+            help="Another generator to compare with, or another of this name. Repeatable.",
             metavar="NAME=GENERATOR",
         ),
     ] = None,
+    comparisons: Annotated[
+        bool,
+        typer.Option(
+            "--comparisons/--no-comparisons",
+            help="Compare also with the study's base and with what the run trained to compare "
+            "with. The base calibrates attacks, so without it these are weaker.",
+        ),
+    ] = True,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Section to examine; all without it. Repeatable.", metavar="SECTION"),
@@ -75,7 +84,9 @@ def examine(
     """Examine a generator against the sites' real images, section by section.
 
     If MODEL is a run, its study and its split of the patients are used: only then is it certain
-    that no held-out patient was trained on. All data must be on this machine. Writes
+    that no held-out patient was trained on. It is compared with the study's base and with the
+    generators in MODEL/comparisons (trained without privacy, at a single site, on pooled data:
+    what the study asked for). All data must be on this machine. Writes
     examination.json, examination.html and model-card.md to OUT, by default MODEL/examination; a
     run's own report.html then shows the examination too.
 
@@ -86,7 +97,7 @@ def examine(
     from ..errors import GateError
     from ..examination.card import write_card
     from ..examination.examiners import examiners
-    from ..examination.fairness import KEY as FAIRNESS
+    from ..examination.fairness_section import KEY as FAIRNESS
     from ..examination.gate import default_gate, hold, load_gate
     from ..examination.results import Examination, write_examination
     from ..examination.run import run_examiners
@@ -95,15 +106,16 @@ def examine(
     from ..readers.score import score_study
     from ..readers.study import ReaderStudy
     from ..report.examination import write_examination_page
-    from ..simulation.examining import examiners_of
+    from ..simulation.examining import comparisons_of, examiners_of
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
     from .models import find_generator
 
     folder = find_generator(model)
-    others = {name: find_generator(path) for name, path in map(_named, against or ())}
     own_split = (model / "sites").is_dir()
     study = study_from(config or _present(model / "study.toml"), sets)
+    others = comparisons_of(model, study) if comparisons and own_split else {}
+    others |= {name: find_generator(path) for name, path in map(_named, against or ())}
     out = out or model / "examination"
     # Before anything takes time: what cannot be read would else be found out at the end.
     held = load_gate(default_gate() if gate == Path("default") else gate) if gate else None
@@ -117,7 +129,7 @@ def examine(
     settings = study.evaluation
     name = model.resolve().name
     if name in others:
-        raise typer.BadParameter(f"--against {name}=… needs another name than the model's own.")
+        raise typer.BadParameter(f"{name!r} names the generator examined and one to compare with.")
     out.mkdir(parents=True, exist_ok=True)
     with progress() as report:
         report("reading the sites' scans", 0, 100)
@@ -141,7 +153,7 @@ def examine(
             ),
             {
                 **examiners(study.examination, settings, study.memory, study.fairness),
-                **examiners_of(study, sites),
+                **examiners_of(study, sites, model),
             },
             only=only or (),
             on_progress=lambda what, share: report(what, round(100 * share), 100),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..protocol import STATISTICS
+from ..protocol import COMPOSITION, STATISTICS
 from .border import Service, answer
+from .composition import composition_release, run_composition
 from .round import round_release, run_round
 from .statistics import run_statistics, statistics_release
 
 _TRAIN = Service(kind="round", handle=run_round, release=round_release)
 _STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)
+_COMPOSITION = Service(kind="composition", handle=run_composition, release=composition_release)
 
 app = ClientApp()
 
@@ -26,3 +28,9 @@ def train(message: Message, context: Context) -> Message:
 def statistics(message: Message, context: Context) -> Message:
     """Answer with noised sums of the patients' coarse images, or with an error's code."""
     return answer(message, context, _STATISTICS)
+
+
+@app.query(COMPOSITION)
+def composition(message: Message, context: Context) -> Message:
+    """Answer with noised numbers of patients for a data card, or with an error's code."""
+    return answer(message, context, _COMPOSITION)

@@ -1,14 +1,14 @@
 """A site's share of a data card: noised numbers of its patients by sex, age, modality and finding.
 
 Drawn once for a study, before its training is planned, so that it is paid for from the study's
-budget. The file stays at the site: nothing sends it anywhere. Being noised and paid for, it may
-be handed to whoever writes the data card.
+budget. It leaves the site only if the site's policy says so (``release_composition``), as what
+the ledger has on record; else it stays in a file that a person may hand over.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import LedgerError
+from ..errors import LedgerError, PrivacyError
 from ..model.composition import SCALE, Composition, cells, patient_shares
 from ..privacy.gaussian_sum import private_sum
 from ..privacy.ledger import Ledger
@@ -24,12 +24,61 @@ from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.planning import budget_share
 from ..privacy.settings import PrivacySettings
 from ..privacy.stream import SecretStream
+from ..protocol import DEVIATION, PATIENTS, RoundReply, RoundRequest, Tensors, tensors_digest
 from .dataset import SiteDataset
+from .egress import Release
 from .kept_count import keep_count
-from .policy import SitePolicy
+from .policy import SitePolicy, load_policy
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import OpenData
+from .workspace import OpenData, open_data
+
+
+def run_composition(request: RoundRequest, site: Site) -> RoundReply:
+    """Answer with the study's noised composition, drawn and paid for now if it never was.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for it.
+        DataError: If the scans cannot be used.
+        LedgerError: If it cannot be put on record, or the kept file is damaged.
+        PrivacyError: If the study sets nothing aside for it, or the site's policy keeps it here.
+        ProtocolError: If the request is malformed.
+    """
+    terms, policy = StudyTerms.from_request(request), load_policy(site.policy)
+    if not terms.privacy.enabled or not terms.privacy.composition_share:
+        raise PrivacyError(
+            "The study asks for a composition without setting a budget aside for it.",
+            hint="Set privacy.composition_share above 0.",
+        )
+    if not policy.release_composition:
+        raise PrivacyError(
+            "The site's policy keeps the noised composition here.",
+            hint="Set release_composition = true in policy.toml if it may leave.",
+        )
+    data, study = open_data(site, terms.data, terms.trainable), request.study()
+    with Ledger.open(
+        site.ledger,
+        data.dataset.identity,
+        epsilon_ceiling=policy.epsilon_ceiling,
+        delta=policy.delta,
+    ) as ledger:
+        keep_composition(ledger, site, study, terms, policy, data)
+    found = read_composition(site, study)
+    assert found is not None  # it was kept just now
+    return RoundReply(
+        site=site.name,
+        request=request.digest(),
+        weight=policy.weight or 1.0,
+        tensors=_tensors(found.patients, found.deviation),
+    )
+
+
+def composition_release(request: RoundRequest, site: Site) -> Release:
+    """Return what the answer with a composition may hold; nothing against the site's policy."""
+    if not load_policy(site.policy).release_composition:
+        return Release(outline={}, update=False)
+    numbers = ("float32", (len(cells()),))
+    return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
 
 
 def composition_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
@@ -74,8 +123,9 @@ def keep_composition(
         )
         return asdict(
             Composition(
-                patients=tuple((sums / SCALE).tolist()),
-                deviation=mechanism.noise_multiplier / SCALE,
+                # As it would leave: the file, the ledger and the answer are of the same numbers.
+                patients=tuple(np.asarray(sums / SCALE, np.float32).tolist()),
+                deviation=float(np.float32(mechanism.noise_multiplier / SCALE)),
                 noise_multiplier=mechanism.noise_multiplier,
                 delta=terms.privacy.delta,
             )
@@ -92,6 +142,7 @@ def keep_composition(
         terms=terms,
         policy=policy,
         data=data,
+        result=lambda kept: tensors_digest(_tensors(kept["patients"], kept["deviation"])),
     )
 
 
@@ -121,6 +172,14 @@ def read_composition(site: Site, study: str) -> Composition | None:
             "for again unless data and software are the same.",
         )
     return composition
+
+
+def _tensors(patients: Sequence[float], deviation: float) -> Tensors:
+    """Return the composition in the form in which it leaves."""
+    return {
+        PATIENTS: np.array(patients, np.float32),
+        DEVIATION: np.array([deviation], np.float32),
+    }
 
 
 def _path(site: Site, study: str) -> Path:

@@ -34,6 +34,7 @@ def keep_count(
     terms: StudyTerms,
     policy: SitePolicy,
     data: OpenData,
+    result: Callable[[dict[str, Any]], str] | None = None,
 ) -> None:
     """Pay for a count, draw it and write it; not called again where its file is there.
 
@@ -48,6 +49,7 @@ def keep_count(
         terms: The study's terms.
         policy: The site's policy.
         data: The site's data.
+        result: Digest by which the ledger knows the count, where it is to leave the site.
 
     Raises:
         BudgetExceededError: If the data set cannot pay for it.
@@ -68,6 +70,7 @@ def keep_count(
         purpose=purpose,
         study=study,
     )
-    text = json.dumps(draw(SecretStream(reservation.secret, purpose))).encode()
-    ledger.complete(reservation, hashlib.sha256(text).hexdigest())
+    drawn = draw(SecretStream(reservation.secret, purpose))
+    text = json.dumps(drawn).encode()
+    ledger.complete(reservation, result(drawn) if result else hashlib.sha256(text).hexdigest())
     write_atomically(path, text)

@@ -131,6 +131,11 @@ class SitePolicy:
         description="Largest Euclidean norm of an update that may leave: of the difference "
         "between the weights that came and the weights that go.",
     )
+    release_composition: bool = Field(
+        default=False,
+        description="Whether the noised numbers of patients for a data card, where a study sets "
+        "a share of its budget aside for them, may leave; else they stay in a file here.",
+    )
     data_sets: tuple[str, ...] = Field(
         default=(),
         description="Data sets that may be trained on, by the names of `fedscan site add-data`. "

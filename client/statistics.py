@@ -73,7 +73,12 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
             DEVIATION: np.array([mechanism.noise_multiplier * CLIP_NORM], np.float32),
         }
         ledger.complete(reservation, tensors_digest(tensors))
-    return RoundReply(site=site.name, request=request.digest(), tensors=tensors)
+    return RoundReply(
+        site=site.name,
+        request=request.digest(),
+        weight=policy.weight or 1.0,
+        tensors=tensors,
+    )
 
 
 def statistics_release(request: RoundRequest, site: Site) -> Release:

@@ -86,6 +86,11 @@ class EvaluationSettings:
         False,
         description="Also train the same federation without differential privacy, and compare.",
     )
+    single_site: bool = Field(
+        False,
+        description="Also train privately on the largest site's data alone, as if it had not "
+        "taken part, and compare.",
+    )
     pooled: bool = Field(
         False,
         description="Also train without privacy on the pooled data of all sites, and compare.",

@@ -12,17 +12,17 @@ from ..model.settings import TrainableSettings
 from ..privacy.settings import PrivacySettings
 from .anatomy import examine_anatomy
 from .anatomy_section import KEY as ANATOMY
-from .canaries import KEY as CANARIES
 from .canaries import examine_canaries
+from .canaries_section import KEY as CANARIES
 from .data_card import KEY as DATA
 from .data_card import data_card_section
-from .fairness import KEY as FAIRNESS
 from .fairness import examine_fairness
+from .fairness_section import KEY as FAIRNESS
 from .memory import KEY as MEMORY
 from .memory import examine_memory
 from .progress import Progress
-from .rare_class import KEY as UTILITY
 from .rare_class import examine_rare_class
+from .rare_class_section import KEY as UTILITY
 from .run import Examiner
 from .section import Section
 from .settings import CanarySettings, ExaminationSettings, FairnessSettings, MemorySettings
@@ -57,6 +57,7 @@ def training_examiners(
     privacy: PrivacySettings,
     trainable: TrainableSettings,
     learning_rate: float,
+    steps: int,
     compositions: Callable[[], Mapping[str, Composition]],
     settings: CanarySettings,
 ) -> dict[str, Examiner]:
@@ -67,6 +68,7 @@ def training_examiners(
         privacy: Its privacy.
         trainable: What it trained.
         learning_rate: How fast its sites train.
+        steps: Steps that a site takes in the whole study.
         compositions: Reads the noised numbers of patients that its sites released, by their
             names.
         settings: How many patients are planted to audit the training.
@@ -79,6 +81,7 @@ def training_examiners(
             privacy=privacy,
             trainable=trainable,
             learning_rate=learning_rate,
+            study_steps=steps,
             settings=settings,
             seed=subject.seed,
             on_progress=on_progress,

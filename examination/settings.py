@@ -113,18 +113,31 @@ class MemorySettings:
 class CanarySettings:
     """The audit with planted patients."""
 
+    gradients: int = Field(
+        default=1000,
+        ge=8,
+        le=100_000,
+        description="Made-up gradients, each planted with chance one half; at most one for each "
+        "trained number.",
+    )
+    gradient_guesses: int = Field(
+        default=200,
+        ge=2,
+        le=100_000,
+        description="Gradients about which the auditor guesses, the most and the least "
+        "suspicious in equal parts; fixed before the training, for else the bound would not hold.",
+    )
     canaries: int = Field(
         default=96,
         ge=8,
         le=10_000,
-        description="Made-up patients, each planted with chance one half.",
+        description="Made-up patients of one image, each planted with chance one half.",
     )
     guesses: int = Field(
         default=64,
         ge=2,
         le=10_000,
-        description="Canaries about which the auditor guesses, the most and the least suspicious "
-        "in equal parts; fixed before the training, for else the bound would not hold.",
+        description="Images about which the auditor guesses, likewise.",
     )
     patients: int = Field(
         default=64,
@@ -132,7 +145,12 @@ class CanarySettings:
         le=100_000,
         description="Real patients at most among whom canaries are planted.",
     )
-    steps: int = Field(default=60, ge=1, le=100_000, description="Steps of the audited training.")
+    steps: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Steps of the audited training; 0 for as many as the study's.",
+    )
     timesteps: int = Field(
         default=6, ge=1, le=100, description="Timesteps at which a canary's loss is measured."
     )

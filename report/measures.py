@@ -16,6 +16,7 @@ _STYLES = {
     "base": "g-base",
     "fedscan": "g-fedscan",
     "non-private": "g-non-private",
+    "single-site": "g-single-site",
     "pooled": "g-pooled",
 }
 

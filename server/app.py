@@ -18,11 +18,12 @@ from ..model.trainable import merge_lora, select_trainable
 from ..protocol import INTERNAL, RoundRequest, Tensors
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
+from .composition import collect_compositions
 from .event_log import EventLog, both
 from .events import CheckpointSkipped, GeneratorSaved, Observer, StudyStopped, log_event
 from .exchange import wait_for_sites
 from .history import History
-from .job import EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
+from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .rounds import Rounds
 from .terms import site_terms, training_digest
@@ -112,6 +113,15 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     _load(parameters, state.final())
     merge_lora(generator)
     save_generator(generator, job.generator, _card(study))
+    if study.privacy.enabled and study.privacy.composition_share:
+        collect_compositions(
+            job.run / COMPOSITIONS,
+            grid,
+            _before_rounds(study, base),
+            delta=study.privacy.delta,
+            limit_s=study.federation.round_timeout_s,
+            observe=observe,
+        )
     observe(GeneratorSaved(folder=str(job.generator)))
     return state
 
@@ -126,9 +136,7 @@ def _warm_start(
     return warm_start(
         job.run / WARM_UP,
         generator,
-        RoundRequest(
-            round=0, rounds=settings.rounds, base=base, terms=site_terms(study), tensors={}
-        ),
+        _before_rounds(study, base),
         grid,
         lambda: wait_for_sites(
             grid,
@@ -141,6 +149,12 @@ def _warm_start(
         seed=study.seed,
         observe=observe,
     )
+
+
+def _before_rounds(study: Study, base: str) -> RoundRequest:
+    """Round 0: what asks for other things than training."""
+    rounds = study.federation.rounds
+    return RoundRequest(round=0, rounds=rounds, base=base, terms=site_terms(study), tensors={})
 
 
 def _start(

@@ -41,6 +41,23 @@ class StatisticsReceived(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompositionAsked(Event):
+    """At the study's end, so many sites were asked for noised numbers for a data card."""
+
+    sites: int
+    request: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompositionReceived(Event):
+    """A site answered with its numbers; ``code`` is "ok" or names why it did not."""
+
+    site: str
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class WarmedUp(Event):
     """The base was moved towards the means of so many groups."""
 

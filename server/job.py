@@ -13,6 +13,7 @@ from ..errors import ConfigurationError
 HISTORY = "history.jsonl"
 EVENTS = "events.jsonl"
 WARM_UP = "warm-up.safetensors"
+COMPOSITIONS = "compositions.json"
 PREVIEWS = "previews"
 
 _PATHS = ("study", "base", "run", "generator")

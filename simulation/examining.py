@@ -13,17 +13,38 @@ from ..examination.run import Examiner
 from ..model.composition import Composition
 from ..model.generator import Generator
 from ..model.storage import generator_digest, load_generator, shipped_base
+from ..server.composition import read_compositions
+from ..server.job import COMPOSITIONS
 from ..server.terms import study_at_site
 
+#: Name of the generator that a study starts from, among those to compare with.
+BASE = "base"
 
-def examiners_of(study: Study, sites: Sequence[Site]) -> dict[str, Examiner]:
+
+def comparisons_of(run: Path, study: Study) -> dict[str, Path]:
+    """Find what a run is compared with: its base, and what was trained beside it.
+
+    Args:
+        run: The run's folder.
+        study: Its study, whose base must still be where it was.
+
+    Returns:
+        Folders of generators by name; a training that was not finished is not among them.
+    """
+    trained = sorted((run / "comparisons").glob("*/generator/model_index.json"))
+    return {BASE: _base(study), **{file.parent.parent.name: file.parent for file in trained}}
+
+
+def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Examiner]:
     """Return the examiners of a study's training.
 
     Args:
         study: The study, whose base must still be where it was.
         sites: Its sites.
+        run: The run's folder. Where the sites released no composition to it, what they keep is
+            read: in a simulation they are one's own.
     """
-    base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    base = _base(study)
 
     def start() -> Generator:
         return load_generator(base)
@@ -31,6 +52,8 @@ def examiners_of(study: Study, sites: Sequence[Site]) -> dict[str, Examiner]:
     def compositions() -> dict[str, Composition]:
         if not study.privacy.composition_share:
             return {}
+        if released := read_compositions(run / "run" / COMPOSITIONS):
+            return dict(released)
         known_as = study_at_site(study, generator_digest(base))
         found = {site.name: read_composition(site, known_as) for site in sites}
         return {name: one for name, one in found.items() if one is not None}
@@ -40,6 +63,11 @@ def examiners_of(study: Study, sites: Sequence[Site]) -> dict[str, Examiner]:
         privacy=study.privacy,
         trainable=study.trainable,
         learning_rate=study.local.learning_rate,
+        steps=study.federation.rounds * study.local.steps,
         compositions=compositions,
         settings=study.canaries,
     )
+
+
+def _base(study: Study) -> Path:
+    return Path(study.generator.base).resolve() if study.generator.base else shipped_base()

@@ -30,6 +30,9 @@ from .measure import measure
 from .results import run_results
 from .sites import find_sites, write_policies
 
+#: Name of the private training on one site's data alone, among the comparisons.
+SINGLE_SITE = "single-site"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationResult:
@@ -105,12 +108,20 @@ def simulate(
         generators["non-private"] = runner.run(
             _without_privacy(study), sites, comparisons / "non-private"
         )
+    if evaluate and study.evaluation.single_site:
+        progress(StageStarted(stage="Training at a single site"))
+        largest = max(summaries, key=lambda summary: summary.train_patients).site
+        alone = _site_alone(
+            study, next(site for site in sites if site.name == largest), comparisons / SINGLE_SITE
+        )
+        generators[SINGLE_SITE] = runner.run(
+            _of_one_site(study), [alone], comparisons / SINGLE_SITE
+        )
     if evaluate and study.evaluation.pooled:
         progress(StageStarted(stage="Training on pooled data"))
         pooled = _pooled(study, sites, data.resolve(), comparisons / "pooled")
-        single = replace(study.federation, min_results=1, expected_sites=0)
         generators["pooled"] = runner.run(
-            replace(_without_privacy(study), federation=single), [pooled], comparisons / "pooled"
+            _of_one_site(_without_privacy(study)), [pooled], comparisons / "pooled"
         )
 
     evaluation = None
@@ -174,6 +185,21 @@ def _examined(out: Path, generator: Path) -> Path | None:
 
 def _without_privacy(study: Study) -> Study:
     return replace(study, privacy=replace(study.privacy, enabled=False))
+
+
+def _of_one_site(study: Study) -> Study:
+    return replace(study, federation=replace(study.federation, min_results=1, expected_sites=0))
+
+
+def _site_alone(study: Study, site: Site, folder: Path) -> Site:
+    """Make a site of the same scans that has not taken part: its ledger starts anew.
+
+    Patients are held out by their identifier alone, so they are those of the run. What the two
+    trainings spend is not added up: they stand for two courses of events, of which one happens.
+    """
+    alone = replace(site, state=(folder / "site").resolve())
+    write_policies([alone], study)
+    return alone
 
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:

@@ -66,6 +66,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         burned_in=study.data.burned_in,
         weight=0.0,
         max_update_norm=1e9,
+        release_composition=True,
         allow_non_private=not study.privacy.enabled or evaluation.non_private or evaluation.pooled,
     )
     for site in sites:

@@ -131,8 +131,13 @@ def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> st
         text += " Once before: noised coarse mean images of groups of patients."
     if terms.privacy.enabled and terms.privacy.composition_share:
         text += (
-            " Noised numbers of patients by modality, body part, finding, sex and age band are "
-            "kept here for a data card, and leave only if you hand them over."
+            " Noised numbers of patients by modality, body part, finding, sex and age band for a "
+            "data card "
+        )
+        text += (
+            "once, as the policy's release_composition allows."
+            if policy.release_composition
+            else "are kept here, and leave only if you hand them over."
         )
     return text
 

@@ -20,6 +20,8 @@ from ...protocol import INTERNAL, OK
 from ..app import run_study
 from ..events import (
     CheckpointSkipped,
+    CompositionAsked,
+    CompositionReceived,
     Event,
     RoundFinished,
     RoundStarted,
@@ -103,6 +105,10 @@ def _note(audit: AuditLog, study: str, event: Event) -> None:
             audit.append("statistics-asked", study=study, sites=event.sites, request=event.request)
         case StatisticsReceived():
             audit.append("statistics-answered", study=study, site=event.site, code=event.code)
+        case CompositionAsked():
+            audit.append("composition-asked", study=study, sites=event.sites, request=event.request)
+        case CompositionReceived():
+            audit.append("composition-answered", study=study, site=event.site, code=event.code)
         case RoundStarted():
             audit.append(
                 "round-asked",

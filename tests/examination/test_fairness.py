@@ -10,7 +10,8 @@ import torch
 from fedscan.evaluation.bootstrap import patient_weights
 from fedscan.evaluation.real_sets import ImageSet, RealSets
 from fedscan.evaluation.tasks import Task
-from fedscan.examination.fairness import Bench, examine_fairness
+from fedscan.examination.fairness import examine_fairness
+from fedscan.examination.group_bench import Bench
 from fedscan.examination.group_measures import Fidelity, Members, Quality, Utility
 from fedscan.examination.groups import Group, find_groups, labels, prompts_for
 from fedscan.examination.halves import first_half

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from fedscan.evaluation.settings import EvaluationSettings
 from fedscan.evaluation.tasks import choose_tasks
-from fedscan.examination.rare_class import (
-    Pool,
-    add_to_real,
-    draw_few,
-    examine_rare_class,
-    rare_class,
-)
+from fedscan.examination.mixing import Pool, add_to_real, draw_few
+from fedscan.examination.rare_class import examine_rare_class, rare_class
 from fedscan.examination.settings import ExaminationSettings
 from made_up_chests import chest
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fedscan.config.study import Study
+from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.events import Event
 from fedscan.simulation.events import EvaluationSkipped, StageProgress, StageStarted
 from fedscan.simulation.run import simulate
@@ -42,14 +43,15 @@ def test_the_generator_is_compared_with_what_privacy_and_federation_cost(
     two_hospitals: Path, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    study = make_study(*_SMALL, "evaluation.non_private=true", "evaluation.pooled=true")
+    compared = [f"evaluation.{name}=true" for name in ("non_private", "single_site", "pooled")]
+    study = make_study(*_SMALL, *compared)
     out = tmp_path / "out"
     result = simulate(study, two_hospitals, out, workers=1, progress=events.append)
     evaluation = result.results.evaluation
     assert evaluation is not None
     names = [one.name for one in evaluation.generators]
-    assert names == ["base", "fedscan", "non-private", "pooled"]
-    assert len({one.distances.frechet for one in evaluation.generators}) == 4
+    assert names == ["base", "fedscan", "non-private", "single-site", "pooled"]
+    assert len({one.distances.frechet for one in evaluation.generators}) == 5
     assert evaluation.reconstruction is not None
     assert [task.key for task in evaluation.tasks] == ["pneumonia"]
     assert all((out / "gallery" / s.file).exists() for g in evaluation.gallery for s in g.strips)
@@ -60,13 +62,20 @@ def test_the_generator_is_compared_with_what_privacy_and_federation_cost(
         "Reading the sites' scans",
         "Training",
         "Training without privacy",
+        "Training at a single site",
         "Training on pooled data",
         "Evaluating",
     ]
     shares = [one.share for one in events if isinstance(one, StageProgress)]
     assert shares == sorted(shares)
-    # The comparisons spend nothing: they are not private, and no ledger says they are.
+    # These comparisons spend nothing: they are not private, and no ledger says they are.
     assert not (out / "comparisons" / "pooled" / "site" / "ledger").exists()
+    # A site alone pays as the site in the federation does, from a ledger of its own.
+    paid = [
+        LedgerView.read(folder).book.mechanisms()
+        for folder in (out / "comparisons/single-site/site/ledger", out / "sites/north/ledger")
+    ]
+    assert len(paid[0]) == len(paid[1]) > 0
 
 
 def test_a_generator_that_cannot_be_measured_is_reported_all_the_same(

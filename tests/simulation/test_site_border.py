@@ -22,6 +22,8 @@ from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
+from fedscan.server.composition import collect_compositions, read_compositions
+from fedscan.server.events import CompositionReceived
 from fedscan.server.terms import site_terms
 from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
@@ -48,14 +50,18 @@ class Hospital:
     def allow(self, policy: SitePolicy) -> None:
         write_policy(self.state / "policy.toml", policy)
 
-    def tell(self, records: RecordDict) -> RecordDict:
+    def tell(self, records: RecordDict, kind: str = "train") -> RecordDict:
         with InProcessGrid(load_client_app, [self.config]) as grid:
-            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], "train")])
+            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], kind)])
         assert reply.has_content()
         return reply.content
 
-    def ask(self, request: RoundRequest) -> RoundReply:
-        return RoundReply.from_records(self.tell(request.to_records()))
+    def ask(self, request: RoundRequest, kind: str = "train") -> RoundReply:
+        return RoundReply.from_records(self.tell(request.to_records(), kind))
+
+    def query(self, request: RoundRequest) -> RoundReply:
+        """Ask for the composition of a round's study."""
+        return self.ask(replace(request, round=0, tensors={}), "query.composition")
 
     def paid(self) -> list[Reserve]:
         entries = LedgerView.read(self.state / "ledger").entries
@@ -279,6 +285,55 @@ def test_secrets_older_than_a_resume_can_reach_are_erased(
     view = LedgerView.read(hospital.state / "ledger")
     kept = [one.record.purpose for one in view.book.reservations.values() if not one.erased]
     assert kept == ["round 3", "round 4", "round 5", "round 6"]
+
+
+def test_the_composition_leaves_only_as_the_policy_and_the_ledger_say(
+    hospital: Hospital, make_request: Callable[..., RoundRequest]
+) -> None:
+    request = make_request("privacy.composition_share=0.1")
+    assert hospital.query(request).code == "privacy"
+    assert not (hospital.state / "ledger").exists()
+    hospital.allow(replace(_OPEN, release_composition=True, weight=2.0))
+    assert hospital.query(make_request()).code == "privacy"  # nothing is set aside for it
+    reply = hospital.query(request)
+    assert (reply.code, set(reply.tensors)) == ("ok", {"patients", "deviation"})
+    assert [one.purpose for one in hospital.paid()] == ["composition"]
+    again = hospital.query(request)
+    assert tensors_digest(again.tensors) == tensors_digest(reply.tensors)
+    site = Site.from_config(hospital.config)
+    kept = read_composition(site, request.study())
+    assert kept is not None
+    assert reply.tensors["patients"].tolist() == list(kept.patients)
+    # Training goes on within the same budget, and pays for it no second time.
+    assert hospital.ask(request).code == "ok"
+    purposes = [one.purpose for one in hospital.paid()]
+    assert purposes == ["composition", "patient count", "round 1"]
+    assert hospital.paid()[-1].epsilon <= 8.0
+    # Numbers without this noise are not what was paid for.
+    (file,) = (hospital.state / "studies").glob("*.composition.json")
+    file.write_text(file.read_text().replace(str(kept.patients[0]), "4.0"))
+    refused = hospital.query(request)
+    assert (refused.code, dict(refused.tensors)) == ("egress", {})
+    hospital.allow(_OPEN)
+    assert hospital.query(request).code == "privacy"
+
+
+def test_what_sites_release_becomes_a_data_card(
+    hospital: Hospital, make_request: Callable[..., RoundRequest], tmp_path: Path
+) -> None:
+    hospital.allow(replace(_OPEN, release_composition=True))
+    asked = replace(make_request("privacy.composition_share=0.1"), round=0, tensors={})
+    file, events = tmp_path / "compositions.json", []
+    with InProcessGrid(load_client_app, [hospital.config]) as grid:
+        for _ in range(2):
+            collect_compositions(file, grid, asked, delta=1e-5, limit_s=60.0, observe=events.append)
+    assert [one.code for one in events if isinstance(one, CompositionReceived)] == ["ok", "ok"]
+    released = read_compositions(file)
+    kept = read_composition(Site.from_config(hospital.config), asked.study())
+    assert kept is not None
+    assert released["site"].patients == kept.patients
+    assert released["site"].noise_multiplier == pytest.approx(kept.noise_multiplier)
+    assert data_card_section(released).measures[0].value is not None
 
 
 def test_the_composition_is_noised_paid_for_once_and_kept_at_the_site(
