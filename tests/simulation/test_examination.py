@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fedscan.cli.main import app
 from fedscan.examination.results import read_examination
+from fedscan.model.storage import generator_digest
 from fedscan.readers.answers import Answer, AnswerBook
 from fedscan.readers.study import ReaderStudy
 from fedscan.simulation.run import simulate
@@ -32,7 +33,7 @@ def run(finished, tmp_path: Path) -> Path:
 
 
 def examine(run: Path, hospitals: Path, base: Path, *more: str):
-    words = ["examine", str(run), "--data", str(hospitals), "--against", f"base={base}"]
+    words = ["examine", str(run), "--data", str(hospitals)]
     words += [word for setting in SMALL for word in ("--set", setting)]
     return CliRunner().invoke(app, [*words, "--only", "utility", *more])
 
@@ -45,12 +46,16 @@ def test_a_run_is_examined_and_its_gate_decides(run, finished, hospitals, base, 
         holds + '[[line]]\nmeasure = "utility.auc_gain"\nat_least = 2\nwhy = "more than can be"\n'
     )
     before = (run / "generator" / "README.md").read_bytes()
+    # Finished by an earlier stage of the run; another one was not.
+    shutil.copytree(base, run / "comparisons" / "non-private" / "generator")
+    (run / "comparisons" / "pooled" / "run").mkdir(parents=True)
     result = examine(run, hospitals, base, "--gate", str(gate))
     assert result.exit_code == 11, result.output
     assert "utility.auc_gain" in result.output
     found = read_examination(run / "examination")
     assert found.own_split
-    assert list(found.against) == ["base"]
+    assert list(found.against) == ["base", "non-private"]
+    assert found.against["base"] == generator_digest(base)
     assert found.gate is not None
     assert [line.passed for line in found.gate.lines] == [True, False]
     assert found.train_patients + found.holdout_patients == 15
@@ -69,9 +74,12 @@ def test_a_run_is_examined_and_its_gate_decides(run, finished, hospitals, base, 
     assert "more than can be" in (run / "report.html").read_text("utf-8")
 
     gate.write_text(holds)
-    again = examine(run, hospitals, base, "--gate", str(gate))
+    words = ["--no-comparisons", "--against", f"other={base}"]
+    again = examine(run, hospitals, base, "--gate", str(gate), *words)
     assert again.exit_code == 0, again.output
-    assert read_examination(run / "examination").sections == found.sections
+    alone = read_examination(run / "examination")
+    assert list(alone.against) == ["other"]
+    assert alone.sections[0].measures == found.sections[0].measures
 
 
 def test_a_generator_without_its_run_is_said_to_have_no_split(run, hospitals, base, tmp_path):
