@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flwr.app import MessageType, RecordDict
@@ -20,7 +20,7 @@ from ..errors import (
 from ..protocol import OK, RoundReply, RoundRequest, Tensors
 from ..wire import decode
 from .events import Observer, RoundStarted, SiteFinished
-from .exchange import Arrival, exchange
+from .exchange import Arrival, enrolled_names, exchange, require_own_name
 from .history import HistoryEntry
 from .settings import FederationSettings
 from .updates import Update, check_update
@@ -42,6 +42,8 @@ class Collector:
     observe: Observer
     complain: Callable[[FedscanError], None]
     _names: dict[int, str] = field(default_factory=dict, init=False)
+    #: The names under which sites were enrolled, where the network knows them.
+    _enrolled: Mapping[int, str] = field(default_factory=dict, init=False)
     _retired: set[int] = field(default_factory=set, init=False)
     #: Nodes that have what the warm-up changed.
     _started: set[int] = field(default_factory=set, init=False)
@@ -67,6 +69,8 @@ class Collector:
             All usable updates, and one entry for each site; both in the order of the sites'
             names, however they arrived.
         """
+        self._enrolled = enrolled_names(self.grid)
+        self._names.update(self._enrolled)
         updates = list(earlier[0])
         settled = {update.site for update in updates}
         entries = [entry for entry in earlier[1] if entry.site in settled]
@@ -151,6 +155,7 @@ class Collector:
         try:
             reply = RoundReply.from_records(arrival.content)
             if reply.site:
+                require_own_name(self._enrolled, arrival.node, reply.site)
                 self._names[arrival.node] = reply.site
             if reply.code != OK:
                 return reply.code, reply, None

@@ -19,8 +19,12 @@ from .events import (
     StatisticsAsked,
     StatisticsReceived,
 )
+from .patience import AWAITED
 
 _log = logging.getLogger(__name__)
+
+#: Stands for the code of a site that was asked again and has not answered yet.
+ASKED = "asked again"
 
 _ASKING = {
     kind.__name__ for kind in (RoundStarted, SiteFinished, StatisticsAsked, StatisticsReceived)
@@ -66,15 +70,28 @@ class EventLog:
         return found
 
 
-def awaited(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the event that says for which sites the newest round waits; ``None`` without."""
-    for event in reversed(entries):
-        if event["event"] == SitesAwaited.__name__:
-            return event
-        # The sites are asked again now and then.
-        if event["event"] not in _ASKING:
-            break
-    return None
+def awaited(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, str]] | None:
+    """Return for which sites the newest round waits.
+
+    Returns:
+        The round, and by site the code of its last answer, or :data:`ASKED` where its answer to
+        the repeated question is still to come; ``None`` if the round waits for no one.
+    """
+    begin = len(entries) - 1
+    # The sites are asked again now and then.
+    while begin >= 0 and entries[begin]["event"] in _ASKING:
+        begin -= 1
+    if begin < 0 or entries[begin]["event"] != SitesAwaited.__name__:
+        return None
+    sites = dict(entries[begin]["sites"])
+    for event in entries[begin + 1 :]:
+        if "site" not in event:
+            sites = dict.fromkeys(sites, ASKED)
+        elif event["code"] in AWAITED:
+            sites[event["site"]] = event["code"]
+        else:
+            sites.pop(event["site"], None)
+    return (entries[begin]["round"], sites) if sites else None
 
 
 def both(first: Observer, second: Observer) -> Observer:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
-from ..errors import RoundFailedError
+from ..errors import ProtocolError, RoundFailedError
 
 #: Status codes that no site can send: its answer is late, or the network reports it gone.
 TIMEOUT = "timeout"
@@ -66,6 +66,31 @@ def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> l
             hint="Start more sites, or lower federation.min_results.",
         )
     return nodes
+
+
+def enrolled_names(grid: Grid) -> dict[int, str]:
+    """Return the names of the connected sites, by node, under which they were enrolled.
+
+    Only the SuperLink knows them; in a simulation there are none.
+    """
+    nodes = grid.get_nodes() if hasattr(grid, "get_nodes") else ()
+    return {node.node_id: node.name for node in nodes if node.name}
+
+
+def require_own_name(enrolled: Mapping[int, str], node: int, name: str) -> None:
+    """Refuse an answer that a site gives in another's name.
+
+    Args:
+        enrolled: What :func:`enrolled_names` returned.
+        node: Who answered.
+        name: The name in the answer.
+
+    Raises:
+        ProtocolError: If the node was enrolled under another name.
+    """
+    own = enrolled.get(node, name)
+    if name != own:
+        raise ProtocolError(f"Site {own!r} answers in the name of {name!r}.")
 
 
 def exchange(

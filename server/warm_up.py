@@ -24,7 +24,7 @@ from ..model.trainable import select_trainable
 from ..model.warm_up import moved_samples, train_on_moved_samples
 from ..protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
 from .events import Observer, StatisticsAsked, StatisticsReceived, WarmedUp
-from .exchange import exchange
+from .exchange import enrolled_names, exchange, require_own_name
 from .patience import Patience
 from .settings import FederationSettings, WarmUpSettings
 
@@ -140,13 +140,15 @@ def _collect(
     while True:
         nodes = [node for node in connect() if node not in answered]
         observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
-        contents = dict.fromkeys(nodes, request.to_records())
+        contents, names = dict.fromkeys(nodes, request.to_records()), enrolled_names(grid)
         codes.clear()
         for arrival in exchange(grid, contents, f"query.{STATISTICS}", federation.round_timeout_s):
-            site, code = str(arrival.node), arrival.code
+            site, code = names.get(arrival.node, str(arrival.node)), arrival.code
             if arrival.content is not None:
                 try:
                     reply = RoundReply.from_records(arrival.content)
+                    if reply.site:
+                        require_own_name(names, arrival.node, reply.site)
                     site, code = reply.site or site, reply.code
                     if code == OK:
                         answers[site] = _checked(reply, request)

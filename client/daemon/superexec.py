@@ -3,7 +3,8 @@
 Flower starts a program for every message, and to import torch and diffusers takes that longer than
 a small round's training. Here a fork server has imported them once, and every message gets a fork
 of it: a process of its own, with a memory limit of its own, as before. Importing alone asks for no
-graphics processor and starts no thread, either of which a fork could not use.
+graphics processor and starts no thread, either of which a fork could not use; should a library ask
+for a graphics processor all the same, the fork notices and starts the program anew instead.
 
 What is changed is private to Flower 1.41; a release that lacks it does not start.
 """
@@ -11,6 +12,7 @@ What is changed is private to Flower 1.41; a release that lacks it does not star
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from multiprocessing import forkserver
 
@@ -70,8 +72,17 @@ def main() -> None:
 
 
 def _run(given: list[str]) -> None:
+    if _forked_from_cuda():
+        os.execv(sys.executable, [sys.executable, "-P", "-m", clientapp.__name__, *given])
     sys.argv = ["flwr-clientapp", *given]
     clientapp.main()
+
+
+def _forked_from_cuda() -> bool:
+    """Return whether the process that this is a fork of has asked CUDA for anything."""
+    import torch
+
+    return bool(torch.cuda._is_in_bad_fork())
 
 
 if __name__ == "__main__":

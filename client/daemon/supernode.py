@@ -8,6 +8,7 @@ process.
 
 It also gives the process of an app time to start. Flower takes it for dead after half a minute
 and starts another one, which on a busy machine never ends, because each makes the others slower.
+And nothing is waited for in vain (:mod:`.transfers`).
 
 The changed functions are private to Flower 1.41; a release that lacks one of them does not
 start.
@@ -31,6 +32,7 @@ from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
 
 from ... import __version__
 from ...bundle import build_bundle, bundle_hash
+from . import transfers
 from .home import SiteHome
 from .marks import HOME_VARIABLE, OWN, REFUSED
 
@@ -38,7 +40,7 @@ from .marks import HOME_VARIABLE, OWN, REFUSED
 _START = timedelta(minutes=5)
 
 # Where these stand in what Flower's connection yields.
-_GET_RUN, _GET_FAB = 3, 4
+_GET_RUN, _GET_FAB, _PULL_OBJECT, _CONFIRM = 3, 4, 5, 7
 
 
 def guarded_run(run: Run, home: SiteHome) -> Run:
@@ -76,6 +78,8 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
             changed = list(parts)
             changed[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
             changed[_GET_FAB] = own_fab
+            for part in (_PULL_OBJECT, _CONFIRM):
+                changed[part] = transfers.given_up(parts[part])
             yield tuple(changed)
 
     return guarded
@@ -103,6 +107,7 @@ def main() -> None:
     InMemoryNodeState.claim_task = with_patience(  # type: ignore[assignment, method-assign]
         InMemoryNodeState.claim_task
     )
+    transfers.install()
     flower_supernode()
 
 

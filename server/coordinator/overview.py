@@ -96,5 +96,6 @@ def _awaited(folder: StudyFolder) -> str:
     found = awaited(EventLog(folder.job.run / EVENTS).entries())
     if found is None:
         return ""
-    sites = ", ".join(f"{site} ({code})" for site, code in found["sites"].items())
-    return f"Round {found['round']} waits for {sites}."
+    number, codes = found
+    sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
+    return f"Round {number} waits for {sites}."

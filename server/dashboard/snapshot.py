@@ -6,14 +6,14 @@ it, and shows a study that ended long ago just as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
-from ..event_log import EventLog, awaited
+from ..event_log import ASKED, EventLog, awaited
 from ..exchange import TIMEOUT, UNAVAILABLE
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
@@ -41,6 +41,7 @@ MEANINGS: Mapping[str, str] = {
     "egress": "it held back an answer that may not leave",
     "start-needed": "it lacks what the warm-up changed",
     "internal": "an error that only its own log explains",
+    ASKED: "asked again, no answer yet",
 }
 
 #: With these codes a site has refused before it paid for the round.
@@ -140,7 +141,7 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
     done = max((one["round"] for one in events if one["event"] == "RoundFinished"), default=0)
     status = {"state": "waiting", "done": done, "reason": "", "since": None}
     if waits := awaited(events):
-        sites = (f"{site} ({MEANINGS.get(code, code)})" for site, code in waits["sites"].items())
+        sites = (f"{site} ({MEANINGS.get(code, code)})" for site, code in waits[1].items())
         since = events[-1].get("time")
         return status | {"state": "awaiting", "reason": ", ".join(sites), "since": since}
     for event in reversed(events):
@@ -159,11 +160,13 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
 
 def _sites(
     entries: Sequence[HistoryEntry],
-    events: Iterable[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
     epsilons: Sequence[float] | None,
 ) -> list[dict[str, Any]]:
     """Return one row per site: its newest answer, also within a round that is still going on."""
     newest = {one["site"]: one for one in events if one["event"] == "SiteFinished"}
+    waits = awaited(events)
+    awaits = waits[1] if waits else {}
     rows = []
     for name in sorted({entry.site for entry in entries} | set(newest)):
         own = [entry for entry in entries if entry.site == name]
@@ -176,7 +179,7 @@ def _sites(
         rows.append(
             {
                 "name": name,
-                "code": code,
+                "code": awaits.get(name, code),
                 "round": last["round"] if last else own[-1].round,
                 "seconds": last["seconds"] if last else own[-1].seconds,
                 "answered": len(answered),

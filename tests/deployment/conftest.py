@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "simulation"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "client" / "sources"))
 sys.path.insert(0, str(Path(__file__).parent))
 
+from comparing import undisturbed
 from loopback import Federation
 from orthanc import PLUGIN, PROGRAM, orthanc
 
@@ -22,12 +23,24 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/loca
 
 
 @pytest.fixture(scope="module")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where everything of the module's federation lies."""
+    return tmp_path_factory.mktemp("federation")
+
+
+@pytest.fixture(scope="module")
+def federation(folder: Path) -> Iterator[Federation]:
     """A coordinator and two enrolled sites with a little data; nothing of it runs yet.
 
     Where Orthanc is installed, one site has its data from there.
     """
-    yield from _federation(tmp_path_factory.mktemp("federation"))
+    yield from _federation(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(federation: Federation) -> str:
+    """Digest of the generator of a study in which nothing was killed; everything runs after it."""
+    return undisturbed(federation)
 
 
 @pytest.fixture

@@ -13,55 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from fedscan.audit import AuditLog, verify
+from comparing import check, in_a_round, seen
+from fedscan.audit import AuditLog
 from fedscan.client.daemon.home import SiteHome
-from fedscan.model.storage import generator_digest
-from fedscan.privacy.ledger.entries import Reserve
-from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.coordinator.service import read_status
-from fedscan.server.coordinator.studies import StudyFolder
-from fedscan.server.history import History
-from loopback import SITES, Federation, fedscan, until
+from loopback import Federation, fedscan, until
 from relay import Relay
 
 pytestmark = pytest.mark.federation
-
-
-@pytest.fixture(scope="module")
-def whole(federation: Federation) -> str:
-    """Digest of the generator of a study in which nothing was killed."""
-    study = federation.submit("whole")
-    federation.start()
-    federation.finish(study)
-    return generator_digest(study.root / "generator")
-
-
-def seen(federation: Federation, study: StudyFolder) -> Counter[str]:
-    entries = AuditLog(federation.home.audit).entries()
-    return Counter(one.event for one in entries if one.facts.get("study") == study.name)
-
-
-def in_a_round(federation: Federation, study: StudyFolder, number: int) -> None:
-    """Wait until a round's requests are out, and not all answers in."""
-    until(
-        lambda: seen(federation, study)["round-asked"] >= number,
-        f"round {number}\n{federation.logs()}",
-    )
-
-
-def check(federation: Federation, study: StudyFolder, whole: str) -> None:
-    """A study ended as the one in which nothing was killed, and nobody paid twice."""
-    federation.finish(study)
-    assert generator_digest(study.root / "generator") == whole
-    entries = History(study.job.run / "history.jsonl").entries()
-    assert sorted((entry.round, entry.site, entry.code) for entry in entries) == [
-        (number, site, "ok") for number in (1, 2) for site in sorted(SITES)
-    ]
-    verify(federation.home.audit)
-    for site in SITES:
-        ledger = LedgerView.read(federation.site(site) / "data" / "chest" / "ledger")
-        paid = [one.record.purpose for one in ledger.entries if isinstance(one.record, Reserve)]
-        assert paid == ["patient count", "round 1", "round 2"]
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flwr.clientapp import ClientApp
+from flwr.proto.node_pb2 import NodeInfo
 
 # Worker processes import the toy sites by name, so a path to them must be on sys.path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -42,6 +43,7 @@ class Federation:
         app: Callable[[], ClientApp] | None = None,
         workers: int = 1,
         start: dict[str, Any] | None = None,
+        enrolled: list[str] | None = None,
         **settings: Any,
     ) -> FederationState:
         chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)
@@ -52,6 +54,10 @@ class Federation:
         toy = toy_app(behaviours or {})
         configs = [{"site": site} for site in sites or ["site-1", "site-2", "site-3"]]
         with InProcessGrid(app or (lambda: toy), configs, workers=workers) as grid:
+            if enrolled:  # as Flower's SuperLink knows them
+                nodes = zip(grid.get_node_ids(), enrolled, strict=True)
+                known = [NodeInfo(node_id=node, name=name) for node, name in nodes]
+                grid.get_nodes = lambda: known  # type: ignore[attr-defined]
             collector = Collector(
                 grid=grid,
                 settings=chosen,

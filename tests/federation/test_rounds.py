@@ -47,6 +47,20 @@ def test_rounds_average_the_sites(federation: Any) -> None:
     ]
 
 
+def test_a_site_cannot_answer_in_anothers_name(federation: Any) -> None:
+    federation.run(rounds=1, enrolled=["site-1", "site-4", "site-3"])
+    assert federation.codes(1) == {"site-1": "ok", "site-3": "ok", "site-4": "protocol"}
+    assert [str(one) for one in federation.complaints] == [
+        "Site 'site-4' answers in the name of 'site-2'."
+    ]
+
+
+def test_a_site_that_never_answered_is_called_by_its_name(federation: Any) -> None:
+    names = ["site-1", "site-2"]
+    federation.run(app=dying_app, workers=2, sites=names, enrolled=names, rounds=1, min_results=1)
+    assert federation.codes(1) == {"site-1": "unavailable", "site-2": "ok"}
+
+
 def test_only_the_models_tensors_travel(federation: Any) -> None:
     seen: list[RoundRequest] = []
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fedscan.server.event_log import EventLog, both
-from fedscan.server.events import Event, RoundStarted, WarmedUp
+from fedscan.server.event_log import ASKED, EventLog, awaited, both
+from fedscan.server.events import (
+    Event,
+    RoundFinished,
+    RoundStarted,
+    SiteFinished,
+    SitesAwaited,
+    WarmedUp,
+)
 
 
 def test_events_are_read_back_in_order_with_their_time(tmp_path: Path) -> None:
@@ -40,3 +47,35 @@ def test_both_observers_are_told() -> None:
     second: list[Event] = []
     both(first.append, second.append)(WarmedUp(groups=3))
     assert first == second == [WarmedUp(groups=3)]
+
+
+_ASKED = RoundStarted(round=1, rounds=2, sites=2, request="0" * 64)
+_AWAITED = SitesAwaited(round=1, sites={"north": "paused", "south": "not-approved"})
+
+
+def _answer(site: str, code: str) -> SiteFinished:
+    return SiteFinished(round=1, site=site, code=code, seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("events", "waits"),
+    [
+        ([_ASKED, _answer("north", "paused")], None),
+        ([_AWAITED], {"north": "paused", "south": "not-approved"}),
+        ([_AWAITED, _ASKED], {"north": ASKED, "south": ASKED}),
+        ([_AWAITED, _ASKED, _answer("south", "paused")], {"north": ASKED, "south": "paused"}),
+        ([_AWAITED, _ASKED, _answer("south", "ok")], {"north": ASKED}),
+        ([_AWAITED, _ASKED, _answer("south", "ok"), _answer("north", "data")], None),
+        (
+            [_AWAITED, RoundFinished(round=1, rounds=2, results=2, update_norm=1.0, seconds=1.0)],
+            None,
+        ),
+    ],
+)
+def test_a_round_waits_for_whoever_has_not_answered_since(
+    events: list[Event], waits: dict[str, str] | None, tmp_path: Path
+) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    for event in events:
+        log(event)
+    assert awaited(log.entries()) == ((1, waits) if waits else None)
