@@ -95,13 +95,6 @@ def test_an_app_dies_in_a_round(federation: Federation, whole: str) -> None:
     assert asked(federation, "north") >= before + 2
 
 
-def test_an_app_is_stopped_before_it_has_its_question(federation: Federation, whole: str) -> None:
-    study = federation.submit("app-stopped")
-    (app, *_) = until(lambda: apps(federation, "north"), f"an app\n{federation.logs()}")
-    os.kill(app, signal.SIGKILL)
-    check(federation, study, whole)
-
-
 def test_a_sites_superexec_dies_in_a_round(federation: Federation, whole: str) -> None:
     before = asked(federation, "north")
     study = federation.submit("site-superexec-killed")
