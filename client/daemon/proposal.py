@@ -135,7 +135,7 @@ def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> st
             "data card "
         )
         text += (
-            "once, as the policy's release_composition allows."
+            "leave once, as the policy's release_composition allows."
             if policy.release_composition
             else "are kept here, and leave only if you hand them over."
         )
