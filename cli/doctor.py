@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from click.core import ParameterSource
 from rich.text import Text
 
 from ..errors import ConfigurationError
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
+    context: typer.Context,
     site: Annotated[
         Path | None,
         typer.Option("--site", help="A site's home folder.", envvar="FEDSCAN_SITE_HOME"),
@@ -55,6 +57,14 @@ def doctor(
     """
     from ..diagnosis.finding import exit_status
 
+    # What is typed goes before what the environment of this machine says.
+    typed = {
+        name
+        for name in ("site", "coordinator")
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    if len(typed) == 1:
+        site, coordinator = (site, None) if "site" in typed else (None, coordinator)
     if (site is None) == (coordinator is None):
         raise ConfigurationError(
             "Say which side to look at.", hint="Give --site HOME or --coordinator HOME."

@@ -25,7 +25,7 @@ from .members import members
 from .processes import PROXY, SUPERLINK, processes
 from .proxy import configuration_file, proxy_configuration
 from .reconcile import Reconciler
-from .setup import renew_certificates
+from .setup import make_secret, renew_certificates
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def serve(home: Home, ready: Callable[[], None]) -> None:
     """
     addresses = home.addresses
     with asked_to_stop() as stop, running_in(home.run, WHAT):
+        make_secret(home)
         specs = processes(home)
         _require_free(addresses.listen, addresses.port)
         _require_free("127.0.0.1", addresses.superlink_port)

@@ -41,14 +41,8 @@ def create_home(root: Path, addresses: Addresses) -> Home:
     root.chmod(0o700)
     home = Home(root.resolve())
     Authority.create(home.root / "ca", addresses.name)
-    for folder, name in ((home.server, "server"), (home.superlink, "superlink")):
-        write_private_key(folder / f"{name}.key", new_key())
     write_record_key(home.record_key)
-    secret = home.run / SECRET
-    home.run.mkdir(mode=0o700)
-    descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
+    make_secret(home)
     for folder in (home.sites, home.studies, home.logs, home.proxy):
         folder.mkdir()
     write_atomically(home.study, study_to_toml(load_study()).encode())
@@ -64,8 +58,21 @@ def create_home(root: Path, addresses: Addresses) -> Home:
     return home
 
 
+def make_secret(home: Home) -> None:
+    """Make the secret between SuperLink and SuperExec where it is missing, as after a restore."""
+    home.run.mkdir(mode=0o700, exist_ok=True)
+    secret = home.run / SECRET
+    if not secret.exists():
+        descriptor = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+
+
 def renew_certificates(home: Home) -> list[str]:
     """Issue the coordinator's own certificates where they are missing or about to expire.
+
+    Their keys are made where they are missing, at first and after a restore: sites trust the
+    authority, not the key.
 
     Returns:
         The names of those that were issued.
@@ -76,10 +83,12 @@ def renew_certificates(home: Home) -> list[str]:
         (home.server, "server", [addresses.host]),
         (home.superlink, "superlink", ["localhost", "127.0.0.1"]),
     ):
-        path = folder / f"{name}.crt"
-        if path.exists() and days_left(load_certificate(path)) > _RENEWED_AT_DAYS:
+        path, key_file = folder / f"{name}.crt", folder / f"{name}.key"
+        if not key_file.exists():
+            write_private_key(key_file, new_key())
+        elif path.exists() and days_left(load_certificate(path)) > _RENEWED_AT_DAYS:
             continue
-        key = read_private_key(folder / f"{name}.key")
+        key = read_private_key(key_file)
         write_atomically(path, home.authority.issue_server(hosts, key.public_key()))
         renewed.append(name)
     return renewed

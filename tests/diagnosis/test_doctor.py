@@ -179,3 +179,14 @@ def test_the_side_must_be_said(tmp_path):
     assert runner.invoke(app, ["doctor"]).exit_code == 2
     assert runner.invoke(app, ["doctor", "--site", str(tmp_path)]).exit_code == 2
     assert runner.invoke(app, ["doctor", "--coordinator", str(tmp_path)]).exit_code == 2
+
+
+def test_what_is_typed_goes_before_the_environment(site, coordinator):
+    both = {"FEDSCAN_SITE_HOME": site.folder, "FEDSCAN_COORDINATOR_HOME": coordinator.root}
+    env = {name: str(folder) for name, folder in both.items()}
+    runner = CliRunner(env=env)
+    assert "Say which side" in runner.invoke(app, ["doctor"]).output
+    shown = runner.invoke(app, ["doctor", "--site", str(site.folder)]).output
+    assert "policy" in shown
+    assert "nginx" not in shown
+    assert "nginx" in runner.invoke(app, ["doctor", "--coordinator", str(coordinator.root)]).output

@@ -20,8 +20,9 @@ from fedscan.server.coordinator import setup
 from fedscan.server.coordinator.home import Home
 from fedscan.server.coordinator.members import members
 from fedscan.server.coordinator.overview import overview
+from fedscan.server.coordinator.processes import processes
 from fedscan.server.coordinator.proxy import proxy_configuration
-from fedscan.server.coordinator.setup import renew_certificates
+from fedscan.server.coordinator.setup import make_secret, renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
 from typer.testing import CliRunner
 
@@ -201,3 +202,17 @@ def test_a_damaged_file_is_named(home: Home) -> None:
     result = run(home, "status")
     assert result.exit_code == 10
     assert "state.json is damaged" in result.stderr
+
+
+def test_what_a_backup_may_leave_out_is_made_again(home: Home) -> None:
+    authority = home.authority.certificate_file.read_bytes()
+    for folder in (home.run, home.logs, home.proxy, home.server, home.superlink):
+        shutil.rmtree(folder)
+    # What `coordinator start` does before it starts anything.
+    make_secret(home)
+    assert renew_certificates(home) == ["server", "superlink"]
+    named = [Path(word) for spec in processes(home)[:2] for word in spec.command if "/" in word]
+    assert len([path for path in named if path.is_relative_to(home.root)]) >= 6
+    missing = [path.name for path in named if not path.exists()]
+    assert missing == ["state.db"]
+    assert home.authority.certificate_file.read_bytes() == authority
