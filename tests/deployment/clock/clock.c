@@ -4,14 +4,23 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+static char *path;
+
+/* At once: nginx clears its environment. */
+__attribute__((constructor)) static void remember(void)
+{
+    const char *named = getenv("CLOCK_AHEAD");
+    path = named ? strdup(named) : NULL;
+}
+
 static long ahead(void)
 {
     char text[32] = {0};
-    const char *path = getenv("CLOCK_AHEAD");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return 0;
