@@ -7,6 +7,9 @@ threshold, and on the other half everything is reported.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,17 +19,20 @@ from ..evaluation.settings import EvaluationSettings
 from ..model.conditions import spatial_conditions
 from ..model.generator import Generator
 from .anatomy_figures import draw_followed, draw_implausible
+from .anatomy_learning import Learnt, learn_anatomy, masks_of
 from .anatomy_section import KEY, TITLE, Drawn, Findings
 from .following import follow
 from .halves import halves
 from .plausibility import PlausibilityModel
-from .population import FEWEST, kind_of, learn_population, score
+from .population import kind_of
 from .progress import Progress, no_progress
 from .section import Figure, Measure, Section
-from .segmenter import segment, train_segmenter
+from .segmenter import segment
 from .settings import ExaminationSettings
 from .shapes import shape_features
 from .subject import Subject
+from .volumes import draw_scans, find_scans, learn_volumes, volume_features
+from .volumes_section import VolumeFindings
 
 
 def examine_anatomy(
@@ -46,7 +52,7 @@ def examine_anatomy(
     """
     choose, report = halves(subject.real.holdout, subject.seed)
     try:
-        model = learn_plausibility(
+        learnt = learn_anatomy(
             subject.real.train,
             choose,
             steps=settings.segmenter_steps,
@@ -56,6 +62,7 @@ def examine_anatomy(
         )
     except DataError as failure:
         return _not_measured(failure.message)
+    model, unthinned = learnt.model, report
     report = report.select(
         [i for i, shown in enumerate(report.descriptions) if kind_of(shown) in model.population]
     ).thin(settings.anatomy_images, subject.seed)
@@ -69,9 +76,9 @@ def examine_anatomy(
         on_progress(f"drawing images of {name}", 0.5 + number / len(generators) / 2)
         drawn[name] = draw(subject, generator, model, report, masked)
     real = model.judge(report.images, report.descriptions, report.positions)
-    own_error = follow(segment(model.segmenter, masked.images).masks, _masks(masked))
+    own_error = follow(segment(model.segmenter, masked.images).masks, masks_of(masked))
     figures = _figures(subject, drawn[subject.name], masked, report)
-    return Findings(
+    section = Findings(
         name=subject.name,
         evaluation=evaluation,
         model=model,
@@ -81,64 +88,56 @@ def examine_anatomy(
         own_error=own_error,
         drawn=drawn,
     ).section(figures)
-
-
-def learn_plausibility(
-    train: ImageSet,
-    choose: ImageSet,
-    *,
-    steps: int,
-    rejected: float,
-    seed: int,
-    on_progress: Progress = no_progress,
-) -> PlausibilityModel:
-    """Learn real anatomy, and choose the threshold.
-
-    Args:
-        train: Images of training patients, some with masks.
-        choose: Images of held-out patients, to choose the threshold on.
-        steps: Training steps of the segmenter.
-        rejected: Share of these real images that the threshold rejects.
-        seed: Seed of split, weights and batches.
-        on_progress: Told about the progress.
-
-    Raises:
-        DataError: If too few images have masks.
-    """
-    taught, ranged = halves(train, seed)
-    with_mask = [i for i, mask in enumerate(taught.masks) if mask is not None]
-    kinds = [kind_of(taught.descriptions[i]) for i in with_mask]
-    known = {kind for kind in kinds if kinds.count(kind) >= FEWEST}
-    if not known:
-        raise DataError(
-            f"A segmenter needs {2 * FEWEST} training images of one kind with masks; there are "
-            f"{len(with_mask)} in half of the patients.",
-            hint="Place segmentations beside the scans.",
-        )
-    lessons = taught.select(with_mask)
-    network = train_segmenter(
-        lessons.images, _masks(lessons), steps=steps, seed=seed, on_progress=on_progress
+    volumes = _volumes(subject, learnt, unthinned, generators, settings, evaluation)
+    if volumes is None:
+        return section
+    return replace(
+        section,
+        summary=section.summary + volumes.summary(),
+        measures=section.measures + volumes.measures(),
+        tables=section.tables + volumes.tables(),
     )
 
-    def features(images: ImageSet) -> NDArray[np.float64]:
-        seen = segment(network, images.images)
-        return shape_features(seen.masks, seen.doubt, list(images.descriptions))
 
-    ranged = ranged.select(
-        [i for i, shown in enumerate(ranged.descriptions) if kind_of(shown) in known]
-    )
-    population = learn_population(features(ranged), ranged.descriptions, ranged.positions)
-    distances, _ = score(population, features(choose), choose.descriptions, choose.positions)
-    distances = distances[np.isfinite(distances)]
-    if not len(distances):
-        raise DataError(
-            "No held-out image is of a kind that enough training images with masks are."
-        )
-    return PlausibilityModel(
-        segmenter=network,
-        population=population,
-        threshold=float(np.quantile(distances, 1 - rejected)),
-        image_size=train.images.shape[1],
+def _volumes(
+    subject: Subject,
+    learnt: Learnt,
+    report: ImageSet,
+    generators: Mapping[str, Generator],
+    settings: ExaminationSettings,
+    evaluation: EvaluationSettings,
+) -> VolumeFindings | None:
+    """Draw whole scans and judge them; ``None`` where the sites' scans have too few slices."""
+    model = learnt.model
+    known = find_scans(learnt.ranged)
+    ranges = learn_volumes(volume_features(learnt.features, learnt.ranged.positions, known), known)
+    scans = [scan for scan in find_scans(report) if scan.kind in ranges]
+    order = np.random.default_rng((subject.seed, 16)).permutation(len(scans))
+    scans = [scans[number] for number in order[: settings.anatomy_scans]]
+    if not scans:
+        return None
+    slices = report.select([index for scan in scans for index in scan.slices])
+    ends = np.cumsum([len(scan.slices) for scan in scans])
+    placed = [
+        replace(scan, slices=tuple(range(end - len(scan.slices), end)))
+        for scan, end in zip(scans, ends.tolist(), strict=True)
+    ]
+
+    def numbers(images: NDArray[np.float32]) -> NDArray[np.float64]:
+        seen = segment(model.segmenter, images)
+        shapes = shape_features(seen.masks, seen.doubt, list(slices.descriptions))
+        return volume_features(shapes, slices.positions, placed)
+
+    return VolumeFindings(
+        name=subject.name,
+        evaluation=evaluation,
+        ranges=ranges,
+        scans=placed,
+        real=numbers(slices.images),
+        drawn={
+            name: numbers(draw_scans(subject, generator, slices, placed))
+            for name, generator in generators.items()
+        },
     )
 
 
@@ -153,7 +152,7 @@ def draw(
     free = subject.draw(
         _captions(report), report.positions.tolist(), seed=subject.seed + 101, generator=generator
     )
-    given = _masks(masked)
+    given = masks_of(masked)
     shape = (given.shape[1], given.shape[2])
     images = subject.draw(
         _captions(masked),
@@ -192,10 +191,6 @@ def _captions(images: ImageSet) -> list[str]:
     return [description.caption() for description in images.descriptions]
 
 
-def _masks(images: ImageSet) -> NDArray[np.uint8]:
-    return np.stack([mask for mask in images.masks if mask is not None])
-
-
 def _figures(
     subject: Subject, drawn: Drawn, masked: ImageSet, report: ImageSet
 ) -> tuple[Figure, ...]:
@@ -206,7 +201,7 @@ def _figures(
     return (
         draw_followed(
             subject.out,
-            given=_masks(masked)[picked],
+            given=masks_of(masked)[picked],
             images=drawn.masked[picked],
             found=drawn.found[picked],
             name=subject.name,

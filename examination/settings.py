@@ -56,6 +56,13 @@ class ExaminationSettings:
         description="Anatomy: images drawn with a mask, and without one; as many held-out "
         "images are used at most.",
     )
+    anatomy_scans: int = Field(
+        48,
+        ge=0,
+        le=100_000,
+        description="Anatomy: scans of held-out patients whose slices are drawn together, to "
+        "judge volumes; 0 for none.",
+    )
     rejected_share: float = Field(
         0.05,
         gt=0.0,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..evaluation.real_sets import RealSets
 from ..model.generator import Generator
@@ -48,6 +49,7 @@ class Subject:
         seed: int | None = None,
         spatial: NDArray[np.float32] | None = None,
         generator: Generator | None = None,
+        noise: Tensor | None = None,
     ) -> NDArray[np.float32]:
         """Sample one image for each caption.
 
@@ -57,6 +59,7 @@ class Subject:
             seed: Seed of the noise; the subject's own without it.
             spatial: Spatial conditions as ``model.sampling.sample`` takes them.
             generator: Another generator than the one examined.
+            noise: Noise to start from, in place of the seed's.
 
         Returns:
             float32 ``[N, H, W]`` in [-1, 1].
@@ -69,4 +72,5 @@ class Subject:
             guidance_scale=self.guidance_scale,
             steps=self.steps,
             seed=self.seed if seed is None else seed,
+            noise=noise,
         )

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from fedscan.errors import ModelError
 from fedscan.evaluation.settings import EvaluationSettings
-from fedscan.examination.anatomy import draw, examine_anatomy, learn_plausibility
+from fedscan.examination.anatomy import draw, examine_anatomy
+from fedscan.examination.anatomy_learning import learn_anatomy
 from fedscan.examination.following import follow
 from fedscan.examination.plausibility import FILE, PlausibilityModel
 from fedscan.examination.rejection import TRIES, draw_plausible, seed_of_try
@@ -25,7 +26,7 @@ CHEST = Description(modality="X-ray", body_part="chest", view="PA")
 
 @pytest.fixture(scope="module")
 def model(chests) -> PlausibilityModel:
-    return learn_plausibility(chests.train, chests.holdout, steps=60, rejected=0.1, seed=0)
+    return learn_anatomy(chests.train, chests.holdout, steps=60, rejected=0.1, seed=0).model
 
 
 def judged(model, images):
