@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from ..config.study import Study, load_study
-from ..errors import CheckpointError, ConfigurationError, FedscanError
+from ..errors import CheckpointError, ConfigurationError, DataError, FedscanError
 from ..model.generator import Generator
 from ..model.start import replace_tensors
 from ..model.storage import generator_digest, load_generator, save_generator
@@ -20,11 +21,19 @@ from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .composition import collect_compositions
 from .event_log import EventLog, both
-from .events import CheckpointSkipped, GeneratorSaved, Observer, StudyStopped, log_event
+from .events import (
+    CheckpointSkipped,
+    GeneratorSaved,
+    LossMeasured,
+    Observer,
+    StudyStopped,
+    log_event,
+)
 from .exchange import wait_for_sites
 from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
+from .public_loss import PublicLoss
 from .rounds import Rounds
 from .terms import site_terms, training_digest
 from .warm_up import warm_start
@@ -107,6 +116,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             generator=generator,
             load=lambda reached: _load(parameters, reached.final()),
             seed=study.seed,
+            measure=_measuring(PublicLoss(generator), observe),
         ),
     )
     state = rounds.run(state)
@@ -200,6 +210,17 @@ def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(torch.from_numpy(tensors[name].copy()))
+
+
+def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
+    def measure(number: int) -> None:
+        try:
+            observe(LossMeasured(round=number, loss=loss.measure()))
+        except DataError as failure:
+            # Nothing that only people look at may end a training that is paid for.
+            _log.warning("The loss of round %d is not known: %s", number, failure)
+
+    return measure
 
 
 def _card(study: Study) -> dict[str, Any]:

@@ -96,6 +96,14 @@ class RoundFinished(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LossMeasured(Event):
+    """The model after a round was measured on public images; no site takes part in it."""
+
+    round: int
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class SitesAwaited(Event):
     """Too few results came, and these sites (with their codes) may yet take part in the round."""
 

@@ -29,6 +29,7 @@ class Previews:
         generator: The generator in training.
         load: Puts a state's tensors into the generator.
         seed: Seed of the noise.
+        measure: Called with each round that is drawn, while its tensors are in the generator.
         clock: Returns seconds from any moment on.
     """
 
@@ -40,6 +41,7 @@ class Previews:
         generator: Generator,
         load: Callable[[FederationState], None],
         seed: int,
+        measure: Callable[[int], None] = lambda number: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
@@ -47,6 +49,7 @@ class Previews:
         self._generator = generator
         self._load = load
         self._seed = seed
+        self._measure = measure
         self._clock = clock
         self._next = -float("inf")
 
@@ -61,6 +64,7 @@ class Previews:
         except OSError as failure:
             # A full disk must not end a training that is paid for.
             _log.warning("No sample images of round %d: %s", state.round, failure.strerror)
+        self._measure(state.round)
         taken = self._clock() - started
         self._next = started + taken / _SHARE
 

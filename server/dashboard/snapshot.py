@@ -107,12 +107,14 @@ def snapshot(folder: StudyFolder, epsilons: Sequence[float] | None) -> dict[str,
     entries = History(folder.run / HISTORY).entries()
     events = EventLog(folder.run / EVENTS).entries()
     steps = {one["round"]: one for one in events if one["event"] == "RoundFinished"}
+    losses = {one["round"]: one["loss"] for one in events if one["event"] == "LossMeasured"}
     return {
         "study": _study(study),
         "status": checked(_status(events, study.federation.rounds), folder.path),
         "sites": _sites(entries, events, epsilons),
         "rounds": [
             _round(number, [entry for entry in entries if entry.round == number], steps)
+            | {"loss": losses.get(number)}
             for number in sorted({entry.round for entry in entries})
         ],
         "previews": preview_rounds(folder.previews),

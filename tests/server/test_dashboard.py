@@ -17,7 +17,7 @@ from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
-from fedscan.server.events import RoundStarted, SitesAwaited, StudyStopped, WarmedUp
+from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, StudyStopped, WarmedUp
 from typer.testing import CliRunner
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
@@ -225,6 +225,14 @@ def test_a_server_that_was_killed_trains_no_more(watched: Any) -> None:
         "since": 0,
         "done": 0,
     }
+
+
+def test_losses_are_shown_beside_their_rounds(watched: Any) -> None:
+    for number in (1, 2):
+        watched.round(number)
+    watched.events(LossMeasured(round=1, loss=0.25))
+    assert [one["loss"] for one in seen(watched)["rounds"]] == [0.25, None]
+    assert seen(watched)["status"]["state"] == "training"
 
 
 def test_who_is_waited_for_is_said(watched: Any) -> None:

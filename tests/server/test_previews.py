@@ -85,3 +85,19 @@ def test_a_folder_that_cannot_be_written_ends_nothing(
     (tmp_path / "previews").write_text("a file is in the way")
     previews(tmp_path / "previews", generator, Clock(1.0), PROMPTS[:1])(state(1), True)
     assert "No sample images of round 1" in caplog.text
+
+
+def test_each_round_that_is_drawn_is_measured(tmp_path: Path, generator: Generator) -> None:
+    measured: list[int] = []
+    draw = Previews(
+        tmp_path,
+        prompts=PROMPTS[:1],
+        generator=generator,
+        load=lambda reached: None,
+        seed=3,
+        measure=measured.append,
+        clock=Clock(0.0),
+    )
+    draw(state(1), False)
+    draw(state(2), True)
+    assert measured == [1, 2]

@@ -62,6 +62,7 @@ function showTiles() {
     ["Sites known", sites.length],
     ["Usable results, last round", last ? `${last.results} of ${Object.keys(last.codes).length}` : "–"],
     ["Model's last step", last ? number(last.step) : "–"],
+    ["Loss on public images", number(rounds.findLast((one) => one.loss !== null)?.loss)],
     ["Seconds, last round", last ? seconds(last.seconds) : "–"],
     ["Bytes, last round", last ? bytes(last.sent + last.received) : "–"],
     ["Bytes so far", bytes(total("sent") + total("received"))],
@@ -99,7 +100,7 @@ function showRounds() {
     const refused = Object.entries(one.codes).filter(([, code]) => code !== "ok");
     return row(one.round, [
       [one.results], [refused.map(([site, code]) => `${site}: ${code}`).join(", ") || "none", refused.length ? "left wrap bad-text" : "left"],
-      [number(one.step)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
+      [number(one.step)], [number(one.loss)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
   }));
 }
@@ -142,6 +143,7 @@ function sentence(event) {
     case "RoundStarted": return `Round ${event.round} of ${event.rounds}: ${event.sites} sites are asked`;
     case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
     case "RoundFinished": return `Round ${event.round} is combined from ${event.results} results and saved`;
+    case "LossMeasured": return `Round ${event.round}: loss on public images ${number(event.loss)}`;
     case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;
     case "GeneratorSaved": return `The generator is saved in ${event.folder}`;
     case "StudyStopped": return `The study stopped (${event.code}): ${event.reason}`;

@@ -1,0 +1,85 @@
+"""How well the model in training undoes noise in public images: a loss that costs no privacy.
+
+What a model loses on patients' images is a statistic of the patients, and leaves no site. So this
+is measured at the coordinator, on made-up bodies like those that the base was trained on, which
+ship with fedscan. It tells whether training goes astray, and how far the model moves from what it
+began with; not how well it learns the sites' images.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ..model.conditions import spatial_conditions
+from ..model.generator import Generator
+from ..model.objective import diffusion_loss, num_train_timesteps
+from ..model.pretraining.examples import ExampleBank
+from ..model.rows import LatentRows
+
+#: Parts of the noise schedule at which it is measured.
+_TIMES = (0.1, 0.3, 0.5, 0.7)
+_SEED = 2026
+
+
+def public_images() -> ExampleBank:
+    """Return the images: two each of 12 bodies, drawn for this alone.
+
+    They are those of ``phantoms.parametric.sample_examples`` with the seed 2026, at 64 pixels.
+
+    Raises:
+        DataError: If this installation lacks them.
+    """
+    return ExampleBank.load(Path(str(files("fedscan.assets") / "public_images.npz")))
+
+
+class PublicLoss:
+    """Measures a generator again and again on the same images with the same noise.
+
+    Args:
+        generator: The generator in training.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._rows: LatentRows | None = None
+
+    @torch.no_grad()
+    def measure(self) -> float:
+        """Return the mean denoising loss, as of the objective of training.
+
+        Raises:
+            DataError: If this installation lacks the images.
+        """
+        if self._rows is None:
+            self._rows = _encoded(self._generator, public_images())
+        rows, steps = self._rows, num_train_timesteps(self._generator)
+        source, losses = torch.Generator().manual_seed(_SEED), []
+        for share in _TIMES:
+            noise = torch.randn(rows.latents.shape, generator=source).to(rows.latents.device)
+            times = torch.full((len(rows),), int(share * steps), device=rows.latents.device)
+            losses.append(float(diffusion_loss(self._generator, rows, times, noise).mean()))
+        return sum(losses) / len(losses)
+
+
+def _encoded(generator: Generator, bank: ExampleBank) -> LatentRows:
+    """Encode the images in the generator's size; every second one with its segmentation."""
+    size = generator.image_size
+    images = torch.from_numpy(bank.images.astype(np.float32))[:, None]
+    images = functional.interpolate(images, (size, size), mode="area")
+    masks = torch.from_numpy(bank.masks)[:, None].float()
+    masks = functional.interpolate(masks, (size, size), mode="nearest").byte()[:, 0]
+    spatial = [
+        spatial_conditions((size, size), mask=mask if number % 2 else None)
+        for number, mask in enumerate(masks.numpy())
+    ]
+    return LatentRows(
+        latents=generator.encode(images),
+        text=generator.embed([str(caption) for caption in bank.captions]),
+        position=torch.from_numpy(bank.positions).to(generator.device),
+        spatial=torch.from_numpy(np.stack(spatial)).to(generator.device),
+    )
