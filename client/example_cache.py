@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,6 +19,7 @@ from .identity import DatasetIdentity
 from .patient_store import PatientFile, write_patient
 from .quiet import quiet_pydicom
 from .scan_index import PatientScans, index_files
+from .segmentation import read_segmentation
 from .series_examples import series_examples
 from .set_aside import Reason
 from .settings import DataSettings
@@ -167,9 +169,11 @@ def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path
     except DataError:
         pass  # none yet, or one that a crash cut short
     examples, set_aside = [], Counter[Reason]()
+    # One file may segment several series of a patient; few are kept, for they are whole volumes.
+    segmentation = lru_cache(maxsize=4)(read_segmentation)
     for study in scans.studies:
         for series in study.series:
-            result = series_examples(folder, series, settings)
+            result = series_examples(folder, series, settings, segmentation)
             examples += result.examples
             set_aside.update(result.set_aside)
     write_patient(path, examples, source=source, set_aside=set_aside, side=settings.image_size)

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 
 
 def raw(ds: Dataset, keyword: str) -> Any:
     """Return a field's value, or ``None`` if it is absent or cannot be decoded."""
+    tag = tag_for_keyword(keyword)
     # pydicom decodes lazily: a damaged value raises only here, and with any type of error.
     with contextlib.suppress(Exception):
-        return ds.get(keyword)
+        if tag is not None and tag in ds:  # asked first: a miss by keyword is slow
+            return ds[tag].value
     return None
 
 

@@ -7,6 +7,7 @@ everything else has to know one kind of header only.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from pydicom import Dataset
@@ -43,12 +44,15 @@ def flat_headers(ds: Dataset) -> Iterator[Dataset] | None:
     if not per_frame:
         return None
     common = Dataset()
-    common.update(ds)  # elements stay undecoded, so a malformed one does no harm here
+    common.update(ds)
     for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         if keyword in common:
             delattr(common, keyword)
     for shared in items(ds, "SharedFunctionalGroupsSequence"):
         _merge(common, shared)
+    for tag in list(common.keys()):
+        with contextlib.suppress(Exception):  # one that is malformed stays undecoded
+            common[tag]  # decoded here once, not again in every frame
     return (_flatten(common, group) for group in per_frame)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,19 +37,26 @@ class SeriesExamples:
     set_aside: Counter[Reason] = field(default_factory=Counter)
 
 
-def series_examples(folder: Path, series: Series, settings: DataSettings) -> SeriesExamples:
+def series_examples(
+    folder: Path,
+    series: Series,
+    settings: DataSettings,
+    segmentation: Callable[[Path], Segmentation] = read_segmentation,
+) -> SeriesExamples:
     """Decode one series and turn it into examples.
 
     Args:
         folder: The site's folder.
         series: A series of the site's index.
         settings: Image size, planes and limits.
+        segmentation: Reads a segmentation file; one that remembers spares a patient's other
+            series reading it again.
 
     Returns:
         The examples, in anatomical order within each stack.
     """
     result = SeriesExamples()
-    segmentations = _segmentations(folder, series, result.set_aside)
+    segmentations = _segmentations(folder, series, segmentation, result.set_aside)
     for stack, chosen in _spread(series.stacks, settings.max_slices_per_series):
         build = _volume_examples if stack.is_volume else _projection_examples
         result.examples.extend(
@@ -74,11 +81,16 @@ def _spread(stacks: Sequence[Stack], limit: int) -> Iterator[tuple[Stack, list[S
             yield stack, slices
 
 
-def _segmentations(folder: Path, series: Series, set_aside: Counter[Reason]) -> list[Segmentation]:
+def _segmentations(
+    folder: Path,
+    series: Series,
+    segmentation: Callable[[Path], Segmentation],
+    set_aside: Counter[Reason],
+) -> list[Segmentation]:
     found = []
     for path in series.segmentations:
         try:
-            found.append(read_segmentation(folder / path))
+            found.append(segmentation(folder / path))
         except SetAsideError as error:
             set_aside[error.reason] += 1
     return found
