@@ -28,10 +28,10 @@ from ..protocol import DEVIATION, PATIENTS, RoundReply, RoundRequest, Tensors, t
 from .dataset import SiteDataset
 from .egress import Release
 from .kept_count import keep_count
-from .policy import SitePolicy, load_policy
+from .participation import Participation
+from .policy import load_policy
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import OpenData, open_data
 
 
 def run_composition(request: RoundRequest, site: Site) -> RoundReply:
@@ -44,31 +44,26 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
         PrivacyError: If the study sets nothing aside for it, or the site's policy keeps it here.
         ProtocolError: If the request is malformed.
     """
-    terms, policy = StudyTerms.from_request(request), load_policy(site.policy)
+    terms = StudyTerms.from_request(request)
     if not terms.privacy.enabled or not terms.privacy.composition_share:
         raise PrivacyError(
             "The study asks for a composition without setting a budget aside for it.",
             hint="Set privacy.composition_share above 0.",
         )
-    if not policy.release_composition:
+    if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(
             "The site's policy keeps the noised composition here.",
             hint="Set release_composition = true in policy.toml if it may leave.",
         )
-    data, study = open_data(site, terms.data, terms.trainable), request.study()
-    with Ledger.open(
-        site.ledger,
-        data.dataset.identity,
-        epsilon_ceiling=policy.epsilon_ceiling,
-        delta=policy.delta,
-    ) as ledger:
-        keep_composition(ledger, site, study, terms, policy, data)
-    found = read_composition(site, study)
+    part = Participation.open(request, terms, site)
+    with part.ledger() as ledger:
+        keep_composition(ledger, part)
+    found = read_composition(site, part.study)
     assert found is not None  # it was kept just now
     return RoundReply(
         site=site.name,
         request=request.digest(),
-        weight=policy.weight or 1.0,
+        weight=part.policy.weight or 1.0,
         tensors=_tensors(found.patients, found.deviation),
     )
 
@@ -90,32 +85,26 @@ def composition_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
     return budget_share(privacy.composition_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
-def keep_composition(
-    ledger: Ledger, site: Site, study: str, terms: StudyTerms, policy: SitePolicy, data: OpenData
-) -> None:
+def keep_composition(ledger: Ledger, part: Participation) -> None:
     """Count the training patients with noise, once for a study, if its terms ask for it.
 
     Args:
         ledger: The data set's open ledger; pays the first time.
-        site: Where the numbers are kept.
-        study: Digest of the study.
-        terms: The study's terms.
-        policy: The site's policy.
-        data: The site's data.
+        part: The site's part in the study.
 
     Raises:
         BudgetExceededError: If the data set cannot pay for it.
         PrivacyError: If the policy does not allow it.
     """
-    path = _path(site, study)
+    path, privacy = _path(part.site, part.study), part.terms.privacy
     # Before the noise is calibrated: that takes longer than all else here, and comes every round.
-    if not terms.privacy.composition_share or path.exists():
+    if not privacy.composition_share or path.exists():
         return
-    mechanism = composition_mechanism(terms.privacy)
+    mechanism = composition_mechanism(privacy)
 
     def count(stream: SecretStream) -> dict[str, Any]:
         sums = private_sum(
-            _vectors(data.dataset),
+            _vectors(part.data.dataset),
             size=len(cells()),
             clip_norm=1.0,
             noise_multiplier=mechanism.noise_multiplier,
@@ -127,7 +116,7 @@ def keep_composition(
                 patients=tuple(np.asarray(sums / SCALE, np.float32).tolist()),
                 deviation=float(np.float32(mechanism.noise_multiplier / SCALE)),
                 noise_multiplier=mechanism.noise_multiplier,
-                delta=terms.privacy.delta,
+                delta=privacy.delta,
             )
         )
 
@@ -137,11 +126,7 @@ def keep_composition(
         mechanism,
         count,
         ledger=ledger,
-        site=site,
-        study=study,
-        terms=terms,
-        policy=policy,
-        data=data,
+        part=part,
         result=lambda kept: tensors_digest(_tensors(kept["patients"], kept["deviation"])),
     )
 

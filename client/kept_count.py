@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_atomically
-from ..privacy.ledger import Ledger, request_digest
+from ..privacy.ledger import Ledger
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
-from .policy import ProposedStep, SitePolicy
-from .site import Site
-from .study_request import StudyTerms
-from .workspace import OpenData, software
+from .participation import Participation
 
 
 def keep_count(
@@ -29,11 +26,7 @@ def keep_count(
     draw: Callable[[SecretStream], dict[str, Any]],
     *,
     ledger: Ledger,
-    site: Site,
-    study: str,
-    terms: StudyTerms,
-    policy: SitePolicy,
-    data: OpenData,
+    part: Participation,
     result: Callable[[dict[str, Any]], str] | None = None,
 ) -> None:
     """Pay for a count, draw it and write it; not called again where its file is there.
@@ -44,31 +37,17 @@ def keep_count(
         mechanism: What it costs; every patient counts at most once.
         draw: Counts with noise from the given secret stream; the result is written as JSON.
         ledger: The data set's open ledger.
-        site: The site.
-        study: Digest of the study.
-        terms: The study's terms.
-        policy: The site's policy.
-        data: The site's data.
+        part: The site's part in the study.
         result: Digest by which the ledger knows the count, where it is to leave the site.
 
     Raises:
         BudgetExceededError: If the data set cannot pay for it.
         PrivacyError: If the policy does not allow it.
     """
-    policy.check(
-        ProposedStep(
-            mechanism=mechanism,
-            clip_norm=1.0,
-            patients=len(data.dataset.train_patients),
-            burned_in=terms.data.burned_in,
-        )
-    )
-    message = hashlib.sha256(f"{purpose} of study {study}".encode()).hexdigest()
+    part.check(mechanism, clip_norm=1.0)
+    message = hashlib.sha256(f"{purpose} of study {part.study}".encode()).hexdigest()
     reservation = ledger.reserve(
-        request_digest(message=message, data=data.digest, software=software(site)),
-        [mechanism],
-        purpose=purpose,
-        study=study,
+        part.asked(message), [mechanism], purpose=purpose, study=part.study
     )
     drawn = draw(SecretStream(reservation.secret, purpose))
     text = json.dumps(drawn).encode()

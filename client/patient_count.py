@@ -14,52 +14,39 @@ from ..privacy.gaussian_sum import private_count
 from ..privacy.ledger import Ledger
 from ..privacy.mechanism import SubsampledGaussian
 from .kept_count import keep_count
-from .policy import SitePolicy
-from .site import Site
-from .study_request import StudyTerms
-from .workspace import OpenData
+from .participation import Participation
 
 _KEY = "expected_patients"
 
 
-def expected_patients(
-    ledger: Ledger, site: Site, study: str, terms: StudyTerms, policy: SitePolicy, data: OpenData
-) -> float:
+def expected_patients(ledger: Ledger, part: Participation) -> float:
     """Return the noised number of patients that a study's updates are scaled by.
 
     Args:
         ledger: The data set's open ledger; pays the first time.
-        site: Where the number is kept.
-        study: Digest of the study.
-        terms: The study's terms.
-        policy: The site's policy.
-        data: The site's data.
+        part: The site's part in the study.
 
     Raises:
         BudgetExceededError: If the data set cannot pay for it.
         LedgerError: If the stored number is damaged.
         PrivacyError: If the policy does not allow it.
     """
-    path = site.state / "studies" / f"{study}.json"
+    path = part.site.state / "studies" / f"{part.study}.json"
     if not path.exists():
-        mechanism = count_mechanism(terms.privacy.epsilon)
+        mechanism = count_mechanism(part.terms.privacy.epsilon)
         keep_count(
             path,
             "patient count",
             mechanism,
             lambda stream: {
                 _KEY: private_count(
-                    len(data.dataset.train_patients),
+                    len(part.patients),
                     noise_multiplier=mechanism.noise_multiplier,
                     stream=stream,
                 )
             },
             ledger=ledger,
-            site=site,
-            study=study,
-            terms=terms,
-            policy=policy,
-            data=data,
+            part=part,
         )
     try:
         return float(json.loads(path.read_text(encoding="utf-8"))[_KEY])

@@ -10,7 +10,7 @@ import torch
 from ..errors import ModelError, ProtocolError
 from ..privacy.descent import DescentSettings
 from ..privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
-from ..privacy.ledger import Ledger, request_digest
+from ..privacy.ledger import Ledger
 from ..privacy.ledger.entries import Complete
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
@@ -21,12 +21,12 @@ from .composition import keep_composition
 from .egress import Release
 from .feedback import ErrorFeedback
 from .local_training import DiffusionLoss
+from .participation import Participation
 from .patient_count import expected_patients
-from .policy import ProposedStep, SitePolicy, load_policy
 from .site import Site
 from .start_store import find_start, keep_start
 from .study_request import StudyTerms
-from .workspace import OpenData, OpenGenerator, open_data, open_generator, software
+from .workspace import OpenGenerator, open_generator
 
 #: Steps whose secrets are kept: as far back as a coordinator may have to resume.
 _SECRETS_KEPT = 4
@@ -45,19 +45,18 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
         StartNeededError: If the request leaves out a start that the site does not have.
     """
     terms = StudyTerms.from_request(request)
-    policy = load_policy(site.policy)
     start = find_start(request, site.starts)
     opened = open_generator(site.base, terms.trainable, site.device, start)
     _require_fitting(request, terms, opened)
     keep_start(start, site.starts)
-    data = open_data(site, terms.data, terms.trainable)
-    work = _Round(request=request, terms=terms, policy=policy, opened=opened, data=data)
+    part = Participation.open(request, terms, site)
+    work = _Round(request=request, part=part, opened=opened)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
-    tensors, patients = train(site)
+    tensors, patients = train()
     return RoundReply(
         site=site.name,
         request=request.digest(),
-        weight=policy.weight or max(1.0, patients),
+        weight=part.policy.weight or max(1.0, patients),
         tensors=tensors,
     )
 
@@ -76,26 +75,24 @@ class _Round:
     """A request that was understood, and everything it needs."""
 
     request: RoundRequest
-    terms: StudyTerms
-    policy: SitePolicy
+    part: Participation
     opened: OpenGenerator
-    data: OpenData
 
-    def train_privately(self, site: Site) -> tuple[Tensors, float]:
+    def train_privately(self) -> tuple[Tensors, float]:
         """Pay for the round, train, and release only what the ledger has on record.
 
         Returns:
             What leaves, and the noised number of patients.
         """
-        study, privacy, local = self.request.study(), self.terms.privacy, self.terms.local
+        part, privacy, local = self.part, self.part.terms.privacy, self.part.terms.local
         # Before anything is paid or planned; the plan will not have less noise than this.
-        least = self.policy.min_noise_multiplier
+        least = part.policy.min_noise_multiplier
         self._check(SubsampledGaussian(privacy.sample_rate, least, local.steps))
-        with self._ledger(site) as ledger:
-            expected = expected_patients(ledger, site, study, self.terms, self.policy, self.data)
-            keep_composition(ledger, site, study, self.terms, self.policy, self.data)
+        with part.ledger() as ledger:
+            expected = expected_patients(ledger, part)
+            keep_composition(ledger, part)
             planned = ledger.plan(
-                study,
+                part.study,
                 epsilon=privacy.epsilon,
                 delta=privacy.delta,
                 sample_rate=privacy.sample_rate,
@@ -103,35 +100,30 @@ class _Round:
                 min_noise_multiplier=least,
             )
             mechanism = replace(planned, steps=local.steps)
-            request = request_digest(
-                message=self.request.digest(), data=self.data.digest, software=software(site)
-            )
-            check_allowance(ledger, study, request, kind="round", most=self.request.rounds)
+            asked = part.asked(self.request.digest())
+            check_allowance(ledger, part.study, asked, kind="round", most=self.request.rounds)
             reservation = ledger.reserve(
-                request,
-                [mechanism],
-                purpose=f"round {self.request.round}",
-                study=study,
+                asked, [mechanism], purpose=f"round {self.request.round}", study=part.study
             )
         # The ledger is not held while training: whoever reads it need not wait.
         self._take_up_tensors()
         result = run_private_steps(
             self.opened.parameters,
             self._loss(),
-            population=len(self.data.dataset.train_patients),
+            population=len(part.patients),
             expected_patients=expected,
             mechanism=mechanism,
             clip_norm=privacy.clip_norm,
             descent=self._descent(),
             stream=SecretStream(reservation.secret, "training"),
         )
-        tensors = self._outgoing(site, result)
-        with self._ledger(site) as ledger:
+        tensors = self._outgoing(result)
+        with part.ledger() as ledger:
             ledger.complete(reservation, tensors_digest(tensors))
             _erase_old_secrets(ledger)
         return tensors, expected
 
-    def train_openly(self, site: Site) -> tuple[Tensors, float]:
+    def train_openly(self) -> tuple[Tensors, float]:
         """Train without protection, where the site's policy allows it at all.
 
         Returns:
@@ -139,47 +131,32 @@ class _Round:
         """
         self._check(None)
         self._take_up_tensors()
-        key = hashlib.sha256(f"{site.name}:{self.request.digest()}".encode()).digest()
-        patients = len(self.data.dataset.train_patients)
+        name, patients = self.part.site.name, len(self.part.patients)
+        key = hashlib.sha256(f"{name}:{self.request.digest()}".encode()).digest()
         result = run_unprotected_steps(
             self.opened.parameters,
             self._loss(),
             population=patients,
-            sample_rate=self.terms.privacy.sample_rate,
-            steps=self.terms.local.steps,
+            sample_rate=self.part.terms.privacy.sample_rate,
+            steps=self.part.terms.local.steps,
             descent=self._descent(),
             stream=SecretStream(key, "open training"),
         )
-        return self._outgoing(site, result), float(patients)
+        return self._outgoing(result), float(patients)
 
-    def _outgoing(self, site: Site, result: TrainingResult) -> Tensors:
+    def _outgoing(self, result: TrainingResult) -> Tensors:
         """Put the result into the study's form, and keep what that loses for the next round."""
         trained = {name: value.cpu().numpy() for name, value in result.tensors.items()}
-        feedback = ErrorFeedback(site.feedback / self.request.study())
-        number, form = self.request.round, self.terms.wire
+        feedback = ErrorFeedback(self.part.site.feedback / self.part.study)
+        number, form = self.request.round, self.part.terms.wire
         tensors, lost = encode(form, self.request.tensors, trained, feedback.before(number))
         if lost is not None:
             feedback.keep(number, lost)
         return tensors
 
-    def _ledger(self, site: Site) -> Ledger:
-        return Ledger.open(
-            site.ledger,
-            self.data.dataset.identity,
-            epsilon_ceiling=self.policy.epsilon_ceiling,
-            delta=self.policy.delta,
-        )
-
     def _check(self, mechanism: SubsampledGaussian | None) -> None:
-        self.policy.check(
-            ProposedStep(
-                mechanism=mechanism,
-                clip_norm=self.terms.privacy.clip_norm,
-                patients=len(self.data.dataset.train_patients),
-                burned_in=self.terms.data.burned_in,
-                subset=self.terms.trainable.subset,
-            )
-        )
+        terms = self.part.terms
+        self.part.check(mechanism, clip_norm=terms.privacy.clip_norm, subset=terms.trainable.subset)
 
     def _take_up_tensors(self) -> None:
         with torch.no_grad():
@@ -189,14 +166,14 @@ class _Round:
     def _loss(self) -> DiffusionLoss:
         return DiffusionLoss(
             generator=self.opened.generator,
-            latents=self.data.latents,
-            patients=self.data.dataset.train_patients,
-            draws=self.terms.privacy.draws_per_patient,
-            settings=self.terms.local,
+            latents=self.part.data.latents,
+            patients=self.part.patients,
+            draws=self.part.terms.privacy.draws_per_patient,
+            settings=self.part.terms.local,
         )
 
     def _descent(self) -> DescentSettings:
-        local = self.terms.local
+        local = self.part.terms.local
         return DescentSettings(
             learning_rate=local.learning_rate,
             optimizer=local.optimizer,

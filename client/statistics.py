@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..errors import PrivacyError
 from ..model.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
 from ..privacy.gaussian_sum import private_sum
-from ..privacy.ledger import Ledger, request_digest
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.planning import budget_share
 from ..privacy.settings import PrivacySettings
@@ -19,10 +18,9 @@ from ..protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
 from .allowance import check_allowance
 from .dataset import SiteDataset
 from .egress import Release
-from .policy import ProposedStep, load_policy
+from .participation import Participation
 from .site import Site
 from .study_request import StudyTerms
-from .workspace import open_data, software
 
 
 def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
@@ -35,34 +33,16 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
         PrivacyError: If the study or the site's policy has no room for statistics.
         ProtocolError: If the request is malformed.
     """
-    terms, policy = StudyTerms.from_request(request), load_policy(site.policy)
-    data = open_data(site, terms.data, terms.trainable)
-    mechanism = statistics_mechanism(terms.privacy)
-    policy.check(
-        ProposedStep(
-            mechanism=mechanism,
-            clip_norm=1.0,
-            patients=len(data.dataset.train_patients),
-            burned_in=terms.data.burned_in,
-        )
-    )
-    with Ledger.open(
-        site.ledger,
-        data.dataset.identity,
-        epsilon_ceiling=policy.epsilon_ceiling,
-        delta=policy.delta,
-    ) as ledger:
-        asked = request_digest(message=request.digest(), data=data.digest, software=software(site))
-        check_allowance(ledger, request.study(), asked, kind="statistics", most=1)
-        reservation = ledger.reserve(
-            asked,
-            [mechanism],
-            purpose="statistics",
-            study=request.study(),
-        )
+    part = Participation.open(request, StudyTerms.from_request(request), site)
+    mechanism = statistics_mechanism(part.terms.privacy)
+    part.check(mechanism, clip_norm=1.0)
+    with part.ledger() as ledger:
+        asked = part.asked(request.digest())
+        check_allowance(ledger, part.study, asked, kind="statistics", most=1)
+        reservation = ledger.reserve(asked, [mechanism], purpose="statistics", study=part.study)
         groups = all_groups()
         sums = private_sum(
-            _unit_vectors(data.dataset),
+            _unit_vectors(part.data.dataset),
             size=vector_size(groups),
             clip_norm=1.0,
             noise_multiplier=mechanism.noise_multiplier,
@@ -76,7 +56,7 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
     return RoundReply(
         site=site.name,
         request=request.digest(),
-        weight=policy.weight or 1.0,
+        weight=part.policy.weight or 1.0,
         tensors=tensors,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from ..errors import DataError
 
 _CONFIG = ConfigDict(extra="forbid")
+Results = TypeVar("Results")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -241,15 +242,32 @@ class EvaluationResult:
         Raises:
             DataError: If a field is missing, unknown or of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_python(dict(plain))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise DataError(
-                f"These evaluation results cannot be read: {place}: {first['msg']}.",
-                hint="They may come from another version of fedscan: evaluate again.",
-            ) from error
+        return read_results(_ADAPTER, plain, what="evaluation", hint="evaluate again")
+
+
+def read_results(
+    adapter: TypeAdapter[Results], plain: Mapping[str, Any], *, what: str, hint: str
+) -> Results:
+    """Read results from a JSON-ready dictionary.
+
+    Args:
+        adapter: Of the results' type.
+        plain: The dictionary.
+        what: Which results, for the message.
+        hint: What to do if another version of fedscan wrote them.
+
+    Raises:
+        DataError: If a field is missing, unknown or of the wrong type.
+    """
+    try:
+        return adapter.validate_python(dict(plain))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"These {what} results cannot be read: {place}: {first['msg']}.",
+            hint=f"They may come from another version of fedscan: {hint}.",
+        ) from error
 
 
 _ADAPTER = TypeAdapter(EvaluationResult)

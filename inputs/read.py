@@ -15,6 +15,7 @@ from ..client.geometry import stack_affine
 from ..client.scan_index import Stack, index_files
 from ..client.settings import DataSettings
 from ..errors import DataError
+from .nifti import load_nifti, values_of
 from .scan import Scan, limits_of
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -60,24 +61,8 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     Raises:
         DataError: If it is no NIfTI file or has not three dimensions.
     """
-    try:
-        loaded = nibabel.load(path)
-        image = nibabel.as_closest_canonical(loaded)
-        values = np.asarray(image.dataobj, np.float32)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
-    except (
-        nibabel.filebasedimages.ImageFileError,
-        nibabel.wrapstruct.WrapStructError,
-        OSError,
-        ValueError,
-        EOFError,
-    ) as error:
-        raise DataError(f"{path} is not a NIfTI file.") from error
-    if values.ndim == 4 and values.shape[3] == 1:
-        values = values[..., 0]
-    if values.ndim != 3:
-        raise DataError(f"{path} has {values.ndim} dimensions; a volume has three.")
+    image = nibabel.as_closest_canonical(load_nifti(path))
+    values = values_of(image)
     # Canonical is x to the right, y to the front, z up; ours are z up, y to the back, x left.
     turned = values.transpose(2, 1, 0)[:, ::-1, ::-1]
     flip = np.eye(4)

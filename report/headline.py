@@ -80,7 +80,7 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
         Tile(
             name="Fréchet distance to held-out images",
             value=number(main.distances.frechet),
-            remark=f"real {number(evaluation.real.distances.frechet)}{against}",
+            remark=f"real images {number(evaluation.real.distances.frechet)}{against}",
         )
     ]
     titles = {task.key: task.title for task in evaluation.tasks}
@@ -88,7 +88,7 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
         share = scores.auc_of_real
         found.append(
             Tile(
-                name=f"AUC trained on synthetic, {titles[scores.task]}",
+                name=f"AUC, trained on synthetic: {titles[scores.task]}",
                 value=number(scores.auc.value),
                 remark=f"on real {number(real.auc.value)}"
                 + (f", so {percent(share.value)} of it" if share else ""),

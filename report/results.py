@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from ..errors import DataError
-from ..evaluation.results import EvaluationResult
+from ..evaluation.results import EvaluationResult, read_results
 
 _CONFIG = ConfigDict(extra="forbid")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -171,15 +170,7 @@ class RunResults:
         Raises:
             DataError: If a field is missing, unknown or of the wrong type.
         """
-        try:
-            return _ADAPTER.validate_python(dict(plain))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise DataError(
-                f"These run results cannot be read: {place}: {first['msg']}.",
-                hint="They may come from another version of fedscan.",
-            ) from error
+        return read_results(_ADAPTER, plain, what="run", hint="run the study again")
 
 
 _ADAPTER = TypeAdapter(RunResults)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..inputs.nifti import load_nifti, values_of
 from ..model.marking import NOTICE
 
 #: Bytes of a binary STL file's free header.
@@ -38,25 +37,12 @@ def read_volume(path: Path) -> NiftiVolume:
     Raises:
         DataError: If it is missing, no NIfTI file, or has not three dimensions.
     """
-    try:
-        image = nibabel.Nifti1Image.from_filename(str(path))
-        values = np.asarray(image.dataobj, np.float32)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
-    except (
-        nibabel.filebasedimages.ImageFileError,
-        nibabel.wrapstruct.WrapStructError,
-        OSError,
-        ValueError,
-        EOFError,
-    ) as error:
-        raise DataError(f"{path} is not a NIfTI file.") from error
-    if values.ndim != 3:
-        raise DataError(f"{path} has {values.ndim} dimensions; a volume has three.")
-    header = image.header
-    marked = NOTICE.encode() in header["descrip"].tobytes()
+    image = load_nifti(path)
+    marked = NOTICE.encode() in image.header["descrip"].tobytes()
     return NiftiVolume(
-        values=np.nan_to_num(values), affine=np.asarray(image.affine, float), synthetic=marked
+        values=np.nan_to_num(values_of(image)),
+        affine=np.asarray(image.affine, float),
+        synthetic=marked,
     )
 
 

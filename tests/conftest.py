@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -12,6 +14,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from fedscan.cli.environment import set_defaults
 
 set_defaults()
+
+# What tests of several folders share.
+sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile("fedscan", deadline=None)
 settings.load_profile("fedscan")

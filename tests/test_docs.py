@@ -1,15 +1,27 @@
-"""The documentation leads somewhere: every relative link names a file that exists."""
+"""The documentation leads somewhere: its links to files, its commands to what there is."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import click
 import pytest
+import typer
+from fedscan.cli.main import app
+from fedscan.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _LINK = re.compile(r"\]\(([^)#\s]+)")
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(fedscan [^`]+)`")
+_PYTEST = re.compile(r"\b(tests/[\w/]+\.py)(?:::(\w+))?(?: -k (\w+))?")
+#: What ends a command within a line of shell.
+_ENDS = {"|", ">", "&&", "&", ";"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -25,3 +37,114 @@ def test_readme_shows_the_two_commands_that_exist():
     assert shown == ["demo", "test"]
     assert set(shown) <= set(targets)
     assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page):
+    problems = []
+    for words in commands(page.read_text("utf-8")):
+        try:
+            parse(words)
+        except click.UsageError as error:
+            problems.append(f"fedscan {shlex.join(words)}: {error.format_message()}")
+    assert problems == []
+
+
+def test_commands_are_found_and_wrong_ones_noticed():
+    text = """
+See `fedscan simulate --no-such 3` and `--epsilon`.
+
+```sh
+sudo -u fedscan /opt/bin/fedscan site init north \\
+    --homely x     # a comment
+fedscan generate run -n none && fedscan config --set privacy.epsilonn=4 > study.toml
+```
+"""
+    found = list(commands(text))
+    assert [words[0] for words in found] == ["simulate", "site", "generate", "config"]
+    for words in found:
+        with pytest.raises(click.UsageError):
+            parse(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_exist(page):
+    missing = []
+    for file, function, keyword in _PYTEST.findall(page.read_text("utf-8")):
+        path = ROOT / file
+        names = re.findall(r"def (test_\w+)", path.read_text("utf-8")) if path.is_file() else []
+        found = [name for name in names if (name == function if function else keyword in name)]
+        if not (found if function or keyword else path.is_file()):
+            missing.append(f"{file} {function or keyword}")
+    assert missing == []
+
+
+@cache
+def fedscan() -> click.Group:
+    """Return the whole command line; it takes a while to make."""
+    return typer.main.get_command(app)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the words behind each ``fedscan`` of a page's shell blocks and inline code."""
+    lines = [inline.replace("\n", " ") for inline in _INLINE.findall(_FENCED.sub("", text))]
+    for language, block in _FENCED.findall(text):
+        if language in ("", "sh"):
+            lines += block.replace("\\\n", " ").splitlines()
+    root = set(fedscan().commands)
+    for line in lines:
+        if "fedscan" not in line:
+            continue
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;>")
+        lexer.whitespace_split = True
+        words = list(lexer)
+        for place, word in enumerate(words):
+            after = words[place + 1 :]
+            if Path(word).name == "fedscan" and after and (after[0] in root or place == 0):
+                end = next((n for n, one in enumerate(after) if one in _ENDS), len(after))
+                if not after[0].isupper() and after[0] != "--debug":
+                    yield after[:end]
+
+
+def parse(words: list[str]) -> None:
+    """Read a command line as the command would, short of running it.
+
+    Raises:
+        click.UsageError: If a command, option, choice or setting does not exist, or a number is
+            none or out of range. What stands for something else, such as ``…`` or ``NAME``,
+            counts as right; arguments may be missing, for text names commands without them.
+    """
+    command, rest = fedscan(), list(words)
+    while isinstance(command, click.Group) and rest and not _stands_for_something(rest[0]):
+        if (found := command.commands.get(rest[0])) is None:
+            raise click.UsageError(f"There is no command {rest[0]}.")
+        command, rest = found, rest[1:]
+    context = click.Context(command)
+    if rest == ["--site"] or isinstance(command, click.Group):
+        return
+    try:
+        given, _, _ = command.make_parser(context).parse_args(rest)
+    except click.BadOptionUsage as error:
+        if "requires an argument" not in error.message:  # "`site add-data --folder`" in a text
+            raise
+        return
+    for parameter in command.get_params(context):
+        value = given.get(parameter.name)
+        many = value if isinstance(value, list | tuple) else [value]
+        for one in many:
+            if isinstance(one, str) and not _stands_for_something(one):
+                _check(parameter, one, context)
+
+
+def _check(parameter: click.Parameter, value: str, context: click.Context) -> None:
+    if isinstance(parameter.type, click.Choice | click.types.IntParamType | click.FloatRange):
+        parameter.type.convert(value, parameter, context)
+    if parameter.name == "sets" and value != "section.key=value":
+        try:
+            load_study(overrides=[value])
+        except Exception as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _stands_for_something(word: str) -> bool:
+    return "…" in word or re.fullmatch(r"[A-Z_]+", word) is not None

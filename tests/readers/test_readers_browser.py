@@ -14,27 +14,17 @@ from typing import Any
 
 import pytest
 import uvicorn
+from browser import chromium, needs_chromium
 from fedscan.readers.answers import AnswerBook
 from fedscan.readers.app import readers_app
 from fedscan.readers.study import ReaderStudy
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-pipe",
-]
 KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or shutil.which("bash") is None, reason="no Chromium on this machine"
-)
+pytestmark = [
+    needs_chromium,
+    pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine"),
+]
 
 
 class Browser:
@@ -46,7 +36,7 @@ class Browser:
         # The browser reads from descriptor 3 and writes to 4.
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash",
-             str(CHROMIUM), *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+             *chromium(profile, "--remote-debugging-pipe", "about:blank")],
             pass_fds=(to_browser, from_browser),
             stderr=subprocess.DEVNULL,
         )  # fmt: skip

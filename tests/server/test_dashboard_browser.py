@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,23 +11,12 @@ from typing import Any
 
 import pytest
 import uvicorn
+from browser import loaded_page, needs_chromium
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import StudyFolder
 from fedscan.server.events import StudyStopped
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = needs_chromium
 
 
 class Served:
@@ -88,16 +75,8 @@ class Page(HTMLParser):
 
 
 def look(served: Served, tmp_path: Path, milliseconds: int = 3000) -> Page:
-    found = subprocess.run(
-        [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}",
-         f"--virtual-time-budget={milliseconds}", "--dump-dom",
-         f"http://127.0.0.1:{served.port}/"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=True,
-    ).stdout  # fmt: skip
-    return Page(found)
+    address = f"http://127.0.0.1:{served.port}/"
+    return Page(loaded_page(tmp_path / "profile", address, f"--virtual-time-budget={milliseconds}"))
 
 
 def test_the_page_shows_the_study(watched: Any, served: Served, tmp_path: Path) -> None:
