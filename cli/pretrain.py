@@ -66,7 +66,8 @@ def pretrain(
 ) -> None:
     """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
 
-    Finished stages are kept in OUT: the same command again continues after them.
+    Finished stages are kept in OUT: the same command again continues after them, and one with
+    other images or another start is refused.
     """
     from ..config.validation import validated
     from ..model.architecture import ARCHITECTURES

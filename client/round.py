@@ -14,6 +14,7 @@ from ..privacy.ledger import Ledger
 from ..privacy.ledger.entries import Complete
 from ..privacy.mechanism import SubsampledGaussian
 from ..privacy.stream import SecretStream
+from ..privacy.validation import validate_for_dp
 from ..protocol import RoundReply, RoundRequest, Tensors, tensors_digest
 from ..wire import encode, outline
 from .allowance import check_allowance
@@ -84,6 +85,7 @@ class _Round:
         Returns:
             What leaves, and the noised number of patients.
         """
+        validate_for_dp(self.opened.generator)
         part, privacy, local = self.part, self.part.terms.privacy, self.part.terms.local
         # Before anything is paid or planned; the plan will not have less noise than this.
         least = part.policy.min_noise_multiplier

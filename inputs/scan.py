@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.description import Description
-from ..model.intensity import HU_KNOTS, hounsfield_to_model, model_to_hounsfield
+from ..model.intensity import HU_KNOTS, hounsfield_to_model
 
 Floats = NDArray[np.float32]
 
@@ -56,13 +56,6 @@ class Scan:
         around = np.clip(self.values, HU_KNOTS[0] + deviation, HU_KNOTS[-1] - deviation)
         spread = hounsfield_to_model(around + deviation) - hounsfield_to_model(around - deviation)
         return np.asarray(spread / 2.0, np.float32)
-
-    def from_model(self, images: Floats, hounsfield: bool) -> Floats:
-        """Undo :meth:`to_model`."""
-        if hounsfield:
-            return model_to_hounsfield(images)
-        low, high = self.limits
-        return np.asarray((images + 1.0) / 2.0 * (high - low) + low, np.float32)
 
 
 def limits_of(values: NDArray[np.floating]) -> tuple[float, float]:

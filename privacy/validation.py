@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from opacus.validators import ModuleValidator
 from torch import nn
 
 from ..errors import PrivacyError
@@ -20,6 +19,8 @@ def validate_for_dp(module: nn.Module) -> None:
     Raises:
         PrivacyError: Names each layer that mixes patients, or keeps statistics of them.
     """
+    from opacus.validators import ModuleValidator
+
     problems = []
     for name, layer in module.named_modules():
         validator = ModuleValidator.VALIDATORS.get(type(layer))

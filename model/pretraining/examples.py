@@ -33,14 +33,16 @@ class ExampleBank:
         return len(self.images)
 
     def save(self, path: Path) -> None:
-        """Write the bank to one ``.npz`` file."""
+        """Write the bank to one ``.npz`` file, whole or not at all."""
+        unfinished = path.with_name(f".{path.name}")
         np.savez(
-            path,
+            unfinished,
             images=self.images,
             masks=self.masks,
             captions=self.captions,
             positions=self.positions,
         )
+        unfinished.rename(path)
 
     @classmethod
     def load(cls, path: Path) -> ExampleBank:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 from diffusers import AutoencoderKL
 
 from ...errors import ConfigurationError
+from ...files import write_atomically
 from ..example import Example
 from ..generator import Generator, build_generator
 from ..settings import GeneratorSettings
-from ..storage import load_generator, save_generator
+from ..storage import generator_digest, load_generator, save_generator
 from .autoencoder import train_autoencoder
 from .denoiser import train_denoiser
 from .examples import ExampleBank, fill_bank
@@ -52,7 +54,7 @@ def pretrain(
     """Make a base generator in ``out/generator``.
 
     A finished stage is kept in ``out`` (``examples.npz``, ``autoencoder/``) and not repeated
-    when the command runs again.
+    when the command runs again with the plan that the stage was made by (``plan.json``).
 
     Args:
         out: Folder to work in.
@@ -60,9 +62,12 @@ def pretrain(
         settings: Size, kind of prediction and text encoder.
         plan: Amounts and times.
         on_progress: Called with (stage, step, loss or share done).
+
+    Raises:
+        ConfigurationError: If there is no autoencoder to use, or ``out`` holds stages of
+            another plan.
     """
     report = on_progress or (lambda stage, step, value: None)
-    out.mkdir(parents=True, exist_ok=True)
     generator = build_generator(settings, plan.seed)
     whole = plan.start is not None and _take_up(generator, load_generator(plan.start))
     if not plan.autoencoder_seconds and not whole:
@@ -70,6 +75,8 @@ def pretrain(
             "Without time for the autoencoder there is none to use.",
             hint="Start from a generator of the same size, or give it minutes.",
         )
+    out.mkdir(parents=True, exist_ok=True)
+    _keep_plan(out / "plan.json", settings, plan)
     generator = generator.to(plan.device)
     bank = _stage_examples(out / "examples.npz", draw, plan, report)
     if plan.autoencoder_seconds:
@@ -95,6 +102,26 @@ def pretrain(
     )
     save_generator(generator, out / "generator", card, half_precision=True)
     return generator
+
+
+def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> None:
+    """Record what decides about the stages that are kept; refuse to go on with another plan."""
+    asked = {
+        "size": settings.size,
+        "examples": plan.examples,
+        "seed": plan.seed,
+        "start": None if plan.start is None else generator_digest(plan.start),
+        "autoencoder_minutes": plan.autoencoder_seconds / 60,
+    }
+    if not path.exists():
+        write_atomically(path, (json.dumps(asked, indent=2) + "\n").encode())
+        return
+    begun = json.loads(path.read_text())
+    if changed := [name for name, value in asked.items() if begun.get(name) != value]:
+        raise ConfigurationError(
+            f"{path.parent} was begun with another value of {', '.join(changed)}.",
+            hint="Give the same values to go on, or another folder to begin anew.",
+        )
 
 
 def _take_up(generator: Generator, earlier: Generator) -> bool:
@@ -161,4 +188,5 @@ def _stage_autoencoder(
         seed=plan.seed,
         on_step=lambda step, loss: report("autoencoder", step, loss),
     )
-    generator.autoencoder.save_pretrained(path)
+    generator.autoencoder.save_pretrained(unfinished := path.with_name(f".{path.name}.tmp"))
+    unfinished.rename(path)

@@ -27,15 +27,11 @@ class Account:
         everything = merge([*self._files.book.mechanisms(), *mechanisms])
         return composed_epsilon(everything, self._delta)
 
-    def affordable(self, mechanisms: Sequence[SubsampledGaussian]) -> bool:
-        """Return whether these mechanisms fit under the ceiling."""
-        return self.epsilon_with(mechanisms) <= self._ceiling
-
     def spent(self, study: str | None = None) -> Spent:
         """Return what the data set has spent in its life, or one study's part of it.
 
         Every reservation counts, completed or not. What is left is not ``ceiling - epsilon``,
-        because epsilons do not add up; ask :meth:`affordable`.
+        because epsilons do not add up; ask :meth:`epsilon_with`.
         """
         with self._mutex:
             mechanisms = self._files.book.mechanisms(study)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fedscan.client import round as site_round
 from fedscan.client import workspace
 from fedscan.client.composition import read_composition
@@ -201,6 +204,24 @@ def test_what_the_policy_does_not_allow_is_not_run(
     reply = hospital.ask(make_request(*changes))
     assert (reply.code, reply.site, dict(reply.tensors)) == ("privacy", "site", {})
     assert not (hospital.state / "ledger").exists()
+
+
+def test_a_generator_that_mixes_patients_is_not_trained_privately(
+    hospital: Hospital, make_request: Callable[..., RoundRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = workspace.open_generator
+    mixing = torch.nn.BatchNorm2d(2)
+
+    def with_batch_norm(*arguments: Any) -> workspace.OpenGenerator:
+        found = opened(*arguments)
+        generator = copy.copy(found.generator)
+        generator._modules = {**generator._modules, "mixing": mixing}
+        return replace(found, generator=generator)
+
+    monkeypatch.setattr(site_round, "open_generator", with_batch_norm)
+    assert hospital.ask(make_request()).code == "privacy"
+    assert not (hospital.state / "ledger").exists()
+    assert "mixing (BatchNorm2d)" in (hospital.state / "site.log").read_text()
 
 
 def test_without_a_policy_nothing_is_run(

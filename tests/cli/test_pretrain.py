@@ -1,0 +1,68 @@
+"""``fedscan pretrain``: a base from made-up bodies, stage by stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from fedscan.cli.main import app
+from fedscan.model.sampling import sample
+from fedscan.model.storage import load_generator
+from typer.testing import CliRunner
+
+QUICK = ("--size", "tiny", "--examples", "24", "--denoiser-minutes", "0.01")
+
+
+def pretrain(out: Path, *words: object):
+    return CliRunner().invoke(app, ["pretrain", str(out), *QUICK, *map(str, words)])
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.safetensors")
+    }
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("base") / "out"
+    result = pretrain(out, "--autoencoder-minutes", 0.01)
+    assert result.exit_code == 0, result.output
+    assert "The base is in" in result.output
+    return out
+
+
+def test_the_base_makes_images_and_says_what_it_is_from(base):
+    images = sample(load_generator(base / "generator"), ["chest X-ray"], steps=2, seed=0)
+    assert images.shape[-2:] == (32, 32)
+    card = json.loads((base / "generator" / "fedscan.json").read_text())
+    assert "no privacy was spent" in card["data"]
+    assert "--examples 24 --autoencoder-minutes 0.01" in card["training"]["command"]
+    assert "No scan of any person" in (base / "generator" / "README.md").read_text()
+
+
+def test_finished_stages_are_kept_and_another_plan_is_refused(base):
+    kept = {
+        path: path.read_bytes() for path in (base / "examples.npz", *base.glob("autoencoder/*"))
+    }
+    again = pretrain(base, "--autoencoder-minutes", 0.01)
+    assert again.exit_code == 0, again.output
+    assert {path: path.read_bytes() for path in kept} == kept
+    other = pretrain(base, "--autoencoder-minutes", 0.01, "--seed", 5)
+    assert other.exit_code == 2
+    assert "begun with another value of seed" in " ".join(other.output.split())
+
+
+def test_an_earlier_base_is_trained_further(base, tmp_path):
+    words = ("--autoencoder-minutes", 0, "--seed", 1)
+    nothing = pretrain(tmp_path / "none", *words)
+    assert nothing.exit_code == 2
+    assert "autoencoder" in nothing.output
+    result = pretrain(tmp_path / "longer", *words, "--start", base / "generator")
+    assert result.exit_code == 0, result.output
+    before, after = digests(base / "generator"), digests(tmp_path / "longer" / "generator")
+    assert before["vae"] == after["vae"]
+    assert before["unet"] != after["unet"]
