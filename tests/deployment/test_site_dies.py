@@ -172,6 +172,7 @@ def test_a_site_that_is_gone_ends_a_study_that_needs_it(federation: Federation, 
     check(federation, study, whole)
 
 
+@pytest.mark.usefixtures("whole")
 def test_a_study_that_needs_one_site_goes_on_without_the_other_and_says_so(
     federation: Federation,
 ) -> None:
