@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..evaluation.results import EvaluationResult, GeneratorScores
-from .numbers import duration, number, percent
+from .numbers import duration, number, percent, score
 from .results import RunResults
 
 #: The generator that the run made; the others are there for comparison.
@@ -89,8 +89,8 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
         found.append(
             Tile(
                 name=f"AUC, trained on synthetic: {titles[scores.task]}",
-                value=number(scores.auc.value),
-                remark=f"on real {number(real.auc.value)}"
+                value=score(scores.auc.value),
+                remark=f"on real {score(real.auc.value)}"
                 + (f", so {percent(share.value)} of it" if share else ""),
             )
         )

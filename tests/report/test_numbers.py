@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from fedscan.report.numbers import duration, exact, number, percent, size, tick, ticks
+from fedscan.report.numbers import duration, exact, number, percent, score, size, tick, ticks
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -41,6 +41,12 @@ def test_numbers_for_people(value, text):
 
 
 def test_other_units():
+    assert [score(value) for value in (1.0, 0.0, 0.99821, 0.5)] == [
+        "1.00",
+        "0.00",
+        "0.998",
+        "0.500",
+    ]
     assert [percent(share) for share in (0.0512, 0.5, 0.998, 0.99996, 1.07, -0.2)] == [
         "5.1 %",
         "50 %",
