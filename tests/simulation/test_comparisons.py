@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from fedscan.config.study import Study
 from fedscan.privacy.ledger.view import LedgerView
+from fedscan.server.composition import read_compositions
 from fedscan.server.events import Event
+from fedscan.server.job import COMPOSITIONS
 from fedscan.simulation.events import EvaluationSkipped, StageProgress, StageStarted
 from fedscan.simulation.run import simulate
 from tiny_hospitals import write_hospitals
@@ -44,7 +46,7 @@ def test_the_generator_is_compared_with_what_privacy_and_federation_cost(
 ) -> None:
     events: list[Event] = []
     compared = [f"evaluation.{name}=true" for name in ("non_private", "single_site", "pooled")]
-    study = make_study(*_SMALL, *compared)
+    study = make_study(*_SMALL, *compared, "privacy.composition_share=0.05")
     out = tmp_path / "out"
     result = simulate(study, two_hospitals, out, workers=1, progress=events.append)
     evaluation = result.results.evaluation
@@ -68,6 +70,8 @@ def test_the_generator_is_compared_with_what_privacy_and_federation_cost(
     ]
     shares = [one.share for one in events if isinstance(one, StageProgress)]
     assert shares == sorted(shares)
+    # Whom it was trained on was asked for at the end, and every site released it.
+    assert set(read_compositions(out / "run" / COMPOSITIONS)) == {"north", "south"}
     # These comparisons spend nothing: they are not private, and no ledger says they are.
     assert not (out / "comparisons" / "pooled" / "site" / "ledger").exists()
     # A site alone pays as the site in the federation does, from a ledger of its own.
