@@ -121,6 +121,13 @@ def test_all_values_can_be_taken_out_again(run, tmp_path, gallery):
     assert RunResults.from_dict(plain) == run
 
 
+def test_a_warm_up_that_moved_nothing_says_so(run, tmp_path):
+    _, seen = page(replace(run, warm_up_groups=3), tmp_path)
+    assert "towards noised mean images of 3 groups" in seen.text
+    _, seen = page(replace(run, warm_up_groups=0), tmp_path)
+    assert "the base stayed as it was" in seen.text
+
+
 def test_hostile_names_stay_text(run, tmp_path):
     evil = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     site = replace(run.sites[0], name=evil, set_aside={evil: 1})

@@ -15,6 +15,8 @@ function element(name, content = "", attributes = {}) {
 }
 
 const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(3)).toString());
+const small = (value) => (value < 1e-3 ? value.toExponential() : value.toString());
+const cosine = (value) => (value === null ? "–" : value.toFixed(3));
 const seconds = (value) => (value === null ? "–" : value < 100 ? value.toFixed(1) : Math.round(value).toString());
 const clock = (time) => new Date(time * 1000).toLocaleTimeString();
 
@@ -34,7 +36,7 @@ function showHead() {
   document.title = `${status.done}/${study.rounds} ${study.name} – fedscan`;
   $("name").textContent = study.name;
   const privacy = study.private
-    ? `at most epsilon ${number(study.epsilon)} at delta ${study.delta} for each data set`
+    ? `at most epsilon ${number(study.epsilon)} at delta ${small(study.delta)} for each data set`
     : "NOT private: for comparison only";
   $("terms").textContent =
     `Trains ${study.subset}, ${privacy}, ${study.strategy}, updates as ${study.form}, ` +
@@ -58,11 +60,12 @@ function showHead() {
 function showTiles() {
   const { rounds, sites } = state, last = rounds.at(-1);
   const total = (key) => rounds.reduce((sum, one) => sum + one[key], 0);
+  const loss = rounds.findLast((one) => one.loss !== null)?.loss;
   const tiles = [
     ["Sites known", sites.length],
     ["Usable results, last round", last ? `${last.results} of ${Object.keys(last.codes).length}` : "–"],
     ["Model's last step", last ? number(last.step) : "–"],
-    ["Loss on public images", number(rounds.findLast((one) => one.loss !== null)?.loss)],
+    ...(loss === undefined ? [] : [["Loss on public images", number(loss)]]),
     ["Seconds, last round", last ? seconds(last.seconds) : "–"],
     ["Bytes, last round", last ? bytes(last.sent + last.received) : "–"],
     ["Bytes so far", bytes(total("sent") + total("received"))],
@@ -85,7 +88,7 @@ function showSites() {
   const { study, sites } = state;
   $("sites").tBodies[0].replaceChildren(...sites.map((site) => row(site.name, [
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
-    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [number(site.cosine)],
+    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine)],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
     [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
   ], "left")));
