@@ -23,7 +23,6 @@ Examples:
 - `fedscan volume run --prompt "axial CT of the chest" --given low.png@0.3 --given high.png@0.6`
 completes the volume around two slices of one patient.
 """
-_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
 
 
 class Form(StrEnum):
@@ -58,24 +57,28 @@ def volume(
     ] = None,
     correlation: Annotated[
         float,
-        typer.Option(min=0.01, max=10, help="How far slices look alike, as share of the region."),
+        typer.Option(
+            min=0.01, max=10, help="How far detail reaches along slices, as share of the region."
+        ),
     ] = 0.06,
     guidance: Annotated[
         float, typer.Option(min=0, help="Classifier-free guidance scale; 1 is none.")
     ] = 1.5,
-    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 12,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Noise levels; each is a step in three planes.")
+    ] = 8,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
     signing_key: SigningKeyOption = None,
 ) -> None:
-    """Generate a volume: slices at any spacing, from noise that is correlated along them.
+    """Generate a volume: slices at any spacing, drawn in three planes together.
 
     CT comes out in Hounsfield units. Three views through the middle and a signed manifest lie
     beside it. With given slices the rest of that patient's volume is made to go with them.
     """
-    from ..client.position import WHOLE_REGION_MM
     from ..errors import ConfigurationError
     from ..model.prompt import read_prompt
+    from ..model.region import AXIS, EXTENT_MM
     from ..model.storage import generator_digest, load_generator
     from ..model.volume import VolumeSettings, sample_volume
     from ..outputs.folder import VIEWS, require_unused
@@ -92,7 +95,7 @@ def volume(
             f"{prompt!r} does not say of which modality and plane the slices are.",
             hint='Write, for example, "axial CT of the head".',
         )
-    region = WHOLE_REGION_MM[shown.body_part][_AXIS[shown.plane]]
+    region = EXTENT_MM[shown.body_part][AXIS[shown.plane]]
     count = slices or max(2, int(region // spacing))
     if count * spacing > region:
         raise ConfigurationError(
@@ -110,13 +113,13 @@ def volume(
     with progress() as report:
         images = sample_volume(
             generator,
-            shown.caption(),
+            shown,
             positions,
             VolumeSettings(
                 correlation=correlation, guidance_scale=guidance, steps=steps, seed=seed
             ),
             given=known,
-            on_batch=lambda done: report("slices", done, count),
+            on_step=lambda done: report("steps", done, steps),
         )
     written = write_volume(
         out,

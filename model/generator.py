@@ -75,13 +75,13 @@ class Generator(nn.Module):
             pack_pixels(self.autoencoder, images.to(self.device))
         ).latent_dist.mean
         shift, scale = self._latent_statistics()
-        return functional.pixel_unshuffle((means - shift) / scale, self._packing)
+        return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
-        unpacked = functional.pixel_shuffle(latents, self._packing)
+        unpacked = functional.pixel_shuffle(latents, self.packing)
         decoded = self.autoencoder.decode(unpacked * scale + shift).sample
         return unpack_pixels(self.autoencoder, decoded).clamp(-1.0, 1.0)
 
@@ -137,7 +137,7 @@ class Generator(nn.Module):
         return features
 
     @property
-    def _packing(self) -> int:
+    def packing(self) -> int:
         """Side of the block of autoencoder cells that the U-Net sees as one."""
         ratio = self.unet.config.in_channels // self.autoencoder.config.latent_channels
         return math.isqrt(ratio)

@@ -10,6 +10,7 @@ from diffusers import SchedulerMixin, UniPCMultistepScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .denoising import guided_prediction
 from .generator import Generator
 
 DEFAULT_STEPS = 12
@@ -111,20 +112,9 @@ def solve(
         ``[N, C, h, w]``, to be decoded.
     """
     solver.set_timesteps(steps, device=generator.device)
-    text = generator.embed(captions)
-    guided = guidance_scale != 1.0
-    if guided:
-        text = torch.cat([generator.embed([""] * len(captions)), text])
-        positions = positions.repeat(2)
-    if spatial is not None:
-        spatial = spatial.to(generator.device)
-        spatial = torch.cat([spatial, spatial]) if guided else spatial
     for timestep in solver.timesteps:
-        batch = torch.cat([latents, latents]) if guided else latents
-        times = timestep.expand(len(batch)).to(torch.long)
-        predicted = generator.denoise(batch, times, text, positions, spatial)
-        if guided:
-            without, with_text = predicted.chunk(2)
-            predicted = without + guidance_scale * (with_text - without)
+        predicted = guided_prediction(
+            generator, latents, int(timestep), captions, positions, spatial, guidance_scale
+        )
         latents = solver.step(predicted, timestep, latents).prev_sample
     return latents

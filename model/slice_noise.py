@@ -5,6 +5,11 @@ noise, caption and position to an image. If neighbours start from nearly the sam
 nearly the same position, they end as nearly the same image. Each noise value is drawn along the
 slices from a Gaussian process of unit variance, so every single slice starts, as it must, from
 independent standard normal noise.
+
+What is coarse in a slice (its outline, its brightness) reaches further along the slices than
+what is fine: anatomy has no preferred direction. So the noise is drawn by spatial frequency, in
+the cosine transform, which keeps it white within a slice; the process' length is a share of the
+wavelength, and no less than a given one.
 """
 
 from __future__ import annotations
@@ -14,53 +19,77 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.fft import idctn
 from torch import Tensor
+from torch.nn.functional import pixel_unshuffle
 
+Doubles = NDArray[np.float64]
+
+#: Length scale over half the wavelength within the slice, both as shares of the field of view.
+_PER_HALF_WAVE = 0.5
+#: Longest length scale: the mean of a slice would have no end of it.
+_LONGEST = 2.0
 #: Keeps the covariance of many close slices invertible; as share of the variance.
 _JITTER = 1e-4
 
 
 def correlated_noise(
     positions: Sequence[float],
-    shape: tuple[int, ...],
+    shape: tuple[int, int, int],
     *,
     length: float,
     seed: int,
-    given: tuple[Sequence[float], Tensor] | None = None,
+    packing: int = 1,
 ) -> Tensor:
-    """Draw noise for slices from a Gaussian process (Rasmussen & Williams 2006, eq. 2.19).
+    """Draw noise for slices from Gaussian processes (Rasmussen & Williams 2006, eq. 2.19).
 
     Args:
         positions: ``N`` slice positions.
-        shape: Shape of one slice's noise.
-        length: Length scale of the correlation, in positions: at this distance two slices'
-            noise is correlated by ``exp(-1/2)``.
+        shape: Channels, height and width of one slice's noise.
+        length: Least length scale of the correlation, in positions: at this distance two slices'
+            finest noise is correlated by ``exp(-1/2)``.
         seed: Seed of the draw.
-        given: ``M`` positions whose noise is known, and the noise, ``[M, *shape]``. The rest is
-            drawn to go with it.
+        packing: Side of the block of cells that lie in one cell's channels.
 
     Returns:
         float32 ``[N, *shape]``.
     """
-    where = np.asarray(positions, np.float64)
-    covariance = _kernel(where, where, length)
-    mean: NDArray[np.float64] | None = None
-    if given is not None:
-        at, known = np.asarray(given[0], np.float64), given[1]
-        among = _kernel(at, at, length) + _JITTER * np.eye(len(at))
-        weights = np.linalg.solve(among, _kernel(at, where, length))  # [M, N]
-        mean = weights.T @ known.reshape(len(at), -1).double().cpu().numpy()
-        covariance = covariance - weights.T @ _kernel(at, where, length)
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.clip(values, 0.0, None))
+    channels, height, width = shape[0] // packing**2, shape[1] * packing, shape[2] * packing
     draws = torch.randn(
-        (len(where), int(np.prod(shape))),
+        (len(positions), channels, height, width),
         generator=torch.Generator().manual_seed(seed),
         dtype=torch.float64,
     ).numpy()
-    noise = root @ draws + (0.0 if mean is None else mean)
-    return torch.from_numpy(noise).float().reshape(len(where), *shape)
+    where = np.asarray(positions, np.float64)
+    half_waves = np.hypot(np.arange(height)[:, None], np.arange(width)[None, :])
+    lengths = np.clip(_PER_HALF_WAVE / np.maximum(half_waves, 1e-9), length, max(_LONGEST, length))
+    waves = np.empty_like(draws)
+    for one in np.unique(lengths):
+        values, vectors = np.linalg.eigh(_kernel(where, where, one))
+        root = vectors * np.sqrt(np.clip(values, 0.0, None))
+        alike = lengths == one
+        waves[:, :, alike] = np.tensordot(root, draws[:, :, alike], axes=1)
+    noise = idctn(waves, axes=(2, 3), norm="ortho")
+    return pixel_unshuffle(torch.from_numpy(noise).float(), packing)
 
 
-def _kernel(a: NDArray[np.float64], b: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+def spread(differences: Tensor, at: Sequence[float], to: Sequence[float], length: float) -> Tensor:
+    """Carry what is known at some positions to others: the mean of a Gaussian process.
+
+    Args:
+        differences: ``[M, ...]``, what is known.
+        at: ``M`` positions where it is.
+        to: ``N`` positions.
+        length: Length scale in positions.
+
+    Returns:
+        ``[N, ...]``; near to the differences at their own positions, and to zero far from them.
+    """
+    known, asked = np.asarray(at, np.float64), np.asarray(to, np.float64)
+    among = _kernel(known, known, length) + _JITTER * np.eye(len(known))
+    weights = np.linalg.solve(among, _kernel(known, asked, length))
+    return torch.tensordot(torch.from_numpy(weights.T).to(differences), differences, dims=1)
+
+
+def _kernel(a: Doubles, b: Doubles, length: float) -> Doubles:
     return np.asarray(np.exp(-((a[:, None] - b[None, :]) ** 2) / (2.0 * length**2)))

@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.region import FIELD_OF_VIEW_MM
+
 #: Directions of a row and of a column, by plane.
 _DIRECTIONS = {
     "axial": ((1, 0, 0), (0, 1, 0)),
@@ -21,9 +23,6 @@ _DIRECTIONS = {
 }
 #: Towards higher slice positions, by plane: to the head, to the front, to the left.
 _ONWARDS = {"axial": (0, 0, 1), "coronal": (0, -1, 0), "sagittal": (1, 0, 0)}
-#: Side of the square that an image shows, in mm, where nothing else is known.
-FIELD_OF_VIEW = {"head": 256.0, "neck": 256.0, "limb": 256.0}
-_BODY_FIELD_OF_VIEW = 400.0
 
 
 class Placement(Protocol):
@@ -160,5 +159,5 @@ def grid_for(body_part: str, plane: str, shape: tuple[int, int, int], slice_mm: 
         shape: Slices, rows, columns.
         slice_mm: Distance of neighbouring slices in mm.
     """
-    side = FIELD_OF_VIEW.get(body_part, _BODY_FIELD_OF_VIEW)
+    side = FIELD_OF_VIEW_MM[body_part]
     return Grid(plane=plane or "axial", shape=shape, pixel_mm=side / shape[2], slice_mm=slice_mm)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..model.denoising import clean_and_noise, guided_prediction, levels
 from ..model.generator import Generator
 
 Floats = NDArray[np.float32]
@@ -71,22 +72,23 @@ class Prior:
         """Estimate images ``[N, size, size]`` of the generator's own size."""
         generator = self.generator
         kept = generator.scheduler.alphas_cumprod
-        levels = ((1 - kept) / kept).sqrt()
-        timestep = int((levels - level).abs().argmin())
-        signal, noise = kept[timestep].sqrt(), (1 - kept[timestep]).sqrt()
+        timestep = int((((1 - kept) / kept).sqrt() - level).abs().argmin())
+        signal, _ = levels(generator, timestep)
         made = []
         for first in range(0, len(images), _BATCH):
             batch = torch.from_numpy(np.clip(images[first : first + _BATCH], -1, 1))[:, None]
             # The error of the image is the noise: none is added, so nothing is left to chance.
             noisy = signal * generator.encode(batch)
-            times = torch.full((len(noisy),), timestep, device=noisy.device)
-            text = generator.embed([caption] * len(noisy))
-            where = torch.full((len(noisy),), self.position, device=noisy.device)
-            predicted = generator.denoise(noisy, times, text, where)
-            if generator.scheduler.config.prediction_type == "v_prediction":
-                clean = signal * noisy - noise * predicted
-            else:
-                clean = (noisy - noise * predicted) / signal
+            predicted = guided_prediction(
+                generator,
+                noisy,
+                timestep,
+                [caption] * len(noisy),
+                torch.full((len(noisy),), self.position, device=noisy.device),
+                None,
+                guidance_scale=1.0,
+            )
+            clean, _ = clean_and_noise(generator, noisy, predicted, timestep)
             made.append(generator.decode(clean)[:, 0].cpu().numpy())
         return np.concatenate(made)
 

@@ -29,7 +29,7 @@ def test_a_nifti_volume_has_the_spacing_asked_for_and_is_signed(tiny_generator, 
     assert result.exit_code == 0, result.output
     volume = nibabel.load(out / "volume.nii.gz")
     assert volume.shape == (32, 32, 5)
-    assert volume.header.get_zooms() == pytest.approx((8.0, 8.0, 4.0))
+    assert volume.header.get_zooms() == pytest.approx((7.0, 7.0, 4.0))
     assert -1000 <= volume.get_fdata().min() <= volume.get_fdata().max() <= 2000
     with Image.open(out / "views.png") as views:
         assert views.text["Synthetic"] == "yes"

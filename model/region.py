@@ -1,0 +1,33 @@
+"""How large a body region is: typical sizes, for what is made and not measured.
+
+A slice position is a share of its region, so a volume in millimetres needs the region's extent;
+pixels in millimetres need the width of the picture. Both are means over the made-up adults that
+the shipped base is trained on. Patients differ by some 6 % (one standard deviation).
+"""
+
+from __future__ import annotations
+
+#: Extent in mm from feet to head, from back to front, and from right to left.
+EXTENT_MM = {
+    "head": (187.0, 197.0, 158.0),
+    "neck": (100.0, 90.0, 90.0),
+    "chest": (341.0, 237.0, 327.0),
+    "abdomen": (299.0, 218.0, 312.0),
+    "pelvis": (170.0, 160.0, 250.0),
+    "spine": (150.0, 80.0, 60.0),
+    "limb": (80.0, 50.0, 50.0),
+    "body": (200.0, 150.0, 150.0),
+}
+#: Side in mm of the square that an image shows.
+FIELD_OF_VIEW_MM = {
+    "head": 224.0,
+    "neck": 256.0,
+    "chest": 376.0,
+    "abdomen": 352.0,
+    "pelvis": 400.0,
+    "spine": 400.0,
+    "limb": 256.0,
+    "body": 400.0,
+}
+#: Axis of :data:`EXTENT_MM` that slices of a plane follow each other along.
+AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
