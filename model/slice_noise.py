@@ -25,8 +25,6 @@ from torch.nn.functional import pixel_unshuffle
 
 Doubles = NDArray[np.float64]
 
-#: Length scale over half the wavelength within the slice, both as shares of the field of view.
-_PER_HALF_WAVE = 0.5
 #: Longest length scale: the mean of a slice would have no end of it.
 _LONGEST = 2.0
 #: Keeps the covariance of many close slices invertible; as share of the variance.
@@ -39,6 +37,7 @@ def correlated_noise(
     *,
     length: float,
     seed: int,
+    per_half_wave: float = 0.5,
     packing: int = 1,
 ) -> Tensor:
     """Draw noise for slices from Gaussian processes (Rasmussen & Williams 2006, eq. 2.19).
@@ -49,6 +48,8 @@ def correlated_noise(
         length: Least length scale of the correlation, in positions: at this distance two slices'
             finest noise is correlated by ``exp(-1/2)``.
         seed: Seed of the draw.
+        per_half_wave: Length scale over half the wavelength within the slice, both as shares of
+            the region.
         packing: Side of the block of cells that lie in one cell's channels.
 
     Returns:
@@ -62,7 +63,7 @@ def correlated_noise(
     ).numpy()
     where = np.asarray(positions, np.float64)
     half_waves = np.hypot(np.arange(height)[:, None], np.arange(width)[None, :])
-    lengths = np.clip(_PER_HALF_WAVE / np.maximum(half_waves, 1e-9), length, max(_LONGEST, length))
+    lengths = np.clip(per_half_wave / np.maximum(half_waves, 1e-9), length, max(_LONGEST, length))
     waves = np.empty_like(draws)
     for one in np.unique(lengths):
         values, vectors = np.linalg.eigh(_kernel(where, where, one))

