@@ -71,7 +71,8 @@ def main() -> None:
     for (part, modality), volumes in real.items():
         aim = np.array([agreement(middle(each, options.slices)) for each in volumes])
         line = ", ".join(" / ".join(f"{value:.3f}" for value in each) for each in aim)
-        print(f"| {part} {modality}, real: {line} | " + " | ".join(f"{a:.3f}" for a in aim.mean(0)))
+        means = " | ".join(f"{each:.3f}" for each in aim.mean(0))
+        print(f"| {part} {modality}, real: {line} | {means} |")
         shown = Description(modality=modality, body_part=part, plane="axial", finding="no finding")
         for correlation in options.correlation:
             made = [

@@ -17,10 +17,10 @@ from .perpendicular import KnownSlices, draw_cube
 from .slice_noise import correlated_noise, spread
 
 #: Timesteps, as shares of the schedule, at which cut slices are looked at once more.
-_FINISH = (0.4, 0.2, 0.06)
+_FINISH = (0.67, 0.4, 0.15)
 #: Length scale of their noise along the slices: short, for it only brings detail back.
 _DETAIL_LENGTH = 0.005
-_DETAIL_PER_HALF_WAVE = 0.1
+_DETAIL_PER_HALF_WAVE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
