@@ -92,7 +92,7 @@ def main() -> None:
             found = np.array([agreement(middle(each, options.slices)) for each in made]).mean(0)
             off = found / aim.mean(0) - 1
             cells = [f"{a:.3f} ({b:+.1%})" for a, b in zip(found, off, strict=True)]
-            print(f"| generated, correlation {correlation:g} | " + " | ".join(cells), flush=True)
+            print(f"| generated, correlation {correlation:g} | {' | '.join(cells)} |", flush=True)
             label = f"{shown.caption()}, seeds {seeds.start} to {seeds.stop - 1}"
             views += [
                 (label if not number else "", three_views(each, part))
@@ -132,7 +132,7 @@ def complete(generator: Generator, options: argparse.Namespace) -> None:
             scores.append([likeness(each[asked], head[asked]) for each in (made, line)])
         means = np.mean(scores, axis=0)
         cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in means]
-        print(f"| {modality} | " + " | ".join(cells), flush=True)
+        print(f"| {modality} | {' | '.join(cells)} |", flush=True)
 
 
 def likeness(found: Floats, wanted: Floats) -> tuple[float, float]:
