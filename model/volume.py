@@ -18,6 +18,8 @@ from .slice_noise import correlated_noise, spread
 
 #: Timesteps, as shares of the schedule, at which cut slices are looked at once more.
 _FINISH = (0.67, 0.4, 0.15)
+#: The same where slices are given: detail that is made up would be further from the patient.
+_FINISH_COMPLETED = (0.06,)
 #: Length scale of their noise along the slices: short, for it only brings detail back.
 _DETAIL_LENGTH = 0.005
 _DETAIL_PER_HALF_WAVE = 0.2
@@ -105,6 +107,7 @@ def sample_volume(
                 noise[at : at + settings.batch_size],
                 positions[at : at + settings.batch_size],
                 settings.guidance_scale,
+                _FINISH if known is None else _FINISH_COMPLETED,
             )
             for at in parts
         ]
@@ -139,12 +142,13 @@ def _finished(
     noise: torch.Tensor,
     positions: Sequence[float],
     guidance_scale: float,
+    shares: Sequence[float],
 ) -> NDArray[np.float32]:
     """Give slices back the detail that averaging three planes has taken (SDEdit, 2108.01073)."""
     clean = generator.encode(slices[:, None])
     where = torch.tensor(list(positions), dtype=torch.float32, device=generator.device)
     last = int(generator.scheduler.config.num_train_timesteps) - 1
-    for share in _FINISH:
+    for share in shares:
         timestep = round(share * last)
         signal, scale = levels(generator, timestep)
         noisy = signal * clean + scale * noise
