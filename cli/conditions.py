@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from ..client.segmentation import read_segmentation
-from ..client.set_aside import SetAsideError
 from ..errors import ConfigurationError, DataError
-from ..inputs.read import read_nifti, read_scan
+from ..inputs.read import read_nifti, read_scan, read_segments
 from ..inputs.slicing import PlacedVolume, pixel_centres, slice_affine
 from ..model.conditions import EDGES, LABEL, MASK_PRESENT, PARTIAL, spatial_conditions
 from ..model.description import Description
@@ -179,18 +177,8 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
         return PlacedVolume(values=values, to_lps=to_lps)
     if name == "edges":
         raise DataError(f"{path}: edges are a picture or a NIfTI file.")
-    try:
-        segmentation = read_segmentation(path)
-    except SetAsideError as error:
-        raise DataError(
-            f"{path} is not a DICOM segmentation.", hint="Give a PNG, a NIfTI file or a DICOM SEG."
-        ) from error
-    if segmentation.volume is None:
-        raise DataError(f"{path} does not say where its segments lie in the patient.")
-    return PlacedVolume(
-        values=segmentation.volume.labels,
-        to_lps=np.asarray(np.linalg.inv(segmentation.volume.to_index), np.float64),
-    )
+    labels, to_lps = read_segments(path)
+    return PlacedVolume(values=labels, to_lps=to_lps)
 
 
 def _require_labels(values: NDArray[np.generic], path: Path) -> None:

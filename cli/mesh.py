@@ -16,6 +16,8 @@ Examples:
 
 - `fedscan mesh labels.nii.gz --label lesion --out lesion.stl`
 
+- `fedscan mesh segmentation.dcm --label brain --out brain.obj`
+
 - `fedscan mesh ct.nii.gz --above 300 --out bones.glb --preview bones.png`
 """
 _SUFFIXES = (".stl", ".obj", ".glb")
@@ -27,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def mesh(
-    volume: Annotated[Path, typer.Argument(help="NIfTI file: a label map, or a volume.")],
+    volume: Annotated[
+        Path, typer.Argument(help="NIfTI file, folder of a DICOM series, or DICOM segmentation.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .stl, .obj or .glb.")],
     label: Annotated[
         str, typer.Option(help="Label to take from a label map: a number, or a name as in masks.")
@@ -45,7 +49,7 @@ def mesh(
 ) -> None:
     """Make a closed, smooth surface in millimetres from a label map or a volume.
 
-    Coordinates are the NIfTI file's: to the right, to the front, to the head. The surface of a
+    Coordinates are those of NIfTI: to the right, to the front, to the head. The surface of a
     volume that fedscan generated says in its file that it is synthetic.
     """
     from ..errors import ConfigurationError
@@ -67,7 +71,7 @@ def mesh(
         raise ConfigurationError(
             "Give either --label, for a label map, or --above, for a volume.",
         )
-    read = read_volume(volume)
+    read = read_volume(volume, labels=above is None)
     settings = SurfaceSettings(smoothing=smoothing, smallest_ml=smallest)
     if above is None:
         surface = surface_of_labels(read.values == _label_number(label), read.affine, settings)

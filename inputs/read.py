@@ -13,7 +13,10 @@ from ..client.decode import decode_slices
 from ..client.files import list_files
 from ..client.geometry import stack_affine
 from ..client.scan_index import Stack, index_files
+from ..client.segmentation import read_segmentation
+from ..client.set_aside import SetAsideError
 from ..client.settings import DataSettings
+from ..client.synthetic import says_synthetic
 from ..errors import DataError
 from .nifti import load_nifti, values_of
 from .scan import Scan, limits_of
@@ -71,6 +74,29 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     return np.ascontiguousarray(turned), _RAS_LPS @ image.affine @ flip
 
 
+def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Read a DICOM segmentation.
+
+    Returns:
+        Labels ``[K, R, C]`` of ``conditions.LABEL``, and the affine ``[4, 4]`` from ``(k, r, c)``
+        to LPS mm.
+
+    Raises:
+        DataError: If it is none, or does not say where it lies.
+    """
+    try:
+        segmentation = read_segmentation(path)
+    except SetAsideError as error:
+        raise DataError(
+            f"{path} is not a DICOM segmentation.",
+            hint="Give a NIfTI file or a DICOM SEG; as the mask of a slice also a PNG.",
+        ) from error
+    if segmentation.volume is None:
+        raise DataError(f"{path} does not say where its segments lie in the patient.")
+    labels = segmentation.volume.labels
+    return labels, np.asarray(np.linalg.inv(segmentation.volume.to_index), np.float64)
+
+
 def _read_picture(path: Path) -> Scan:
     try:
         with Image.open(path) as picture:
@@ -119,4 +145,5 @@ def _read_dicom(folder: Path, name: str | None) -> Scan:
         description=shown,
         form="dicom",
         limits=limits_of(values),
+        synthetic=says_synthetic(folder / decoded.slices[0].path),
     )

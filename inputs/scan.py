@@ -25,6 +25,7 @@ class Scan:
         description: What it shows, as far as the file says.
         form: Format of the file: ``png``, ``nifti`` or ``dicom``.
         limits: Values sent to -1 and 1 where there is no physical unit.
+        synthetic: Whether the file says that it was generated.
     """
 
     values: Floats
@@ -32,6 +33,7 @@ class Scan:
     description: Description | None
     form: Literal["png", "nifti", "dicom"]
     limits: tuple[float, float]
+    synthetic: bool = False
 
     def to_model(self, hounsfield: bool) -> Floats:
         """Values in the generator's range, ``[K, R, C]``; nothing but CT is clipped."""

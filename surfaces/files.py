@@ -9,19 +9,22 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from ..inputs.nifti import load_nifti, values_of
+from ..inputs.read import read_scan, read_segments
 from ..model.marking import NOTICE
 
 #: Bytes of a binary STL file's free header.
 _STL_HEADER = 80
+_LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class NiftiVolume:
+class Volume:
     """A volume from a file.
 
     Attributes:
-        values: ``[I, J, K]``.
+        values: By three indices, in the file's order.
         affine: ``[4, 4]``, voxel indices to RAS+ mm.
         synthetic: Whether the file says that it was generated.
     """
@@ -31,19 +34,39 @@ class NiftiVolume:
     synthetic: bool
 
 
-def read_volume(path: Path) -> NiftiVolume:
-    """Read a NIfTI file.
+def read_volume(path: Path, *, labels: bool) -> Volume:
+    """Read a volume or a label map.
+
+    Args:
+        path: A NIfTI file, or DICOM: a segmentation where labels are asked for, else a folder
+            with a series.
+        labels: Whether it holds labels.
 
     Raises:
-        DataError: If it is missing, no NIfTI file, or has not three dimensions.
+        DataError: If it is missing, neither of these, or no volume.
     """
+    if not path.name.lower().endswith((".nii", ".nii.gz")) and path.exists():
+        return _read_dicom(path, labels)
     image = load_nifti(path)
     marked = NOTICE.encode() in image.header["descrip"].tobytes()
-    return NiftiVolume(
+    return Volume(
         values=np.nan_to_num(values_of(image)),
         affine=np.asarray(image.affine, float),
         synthetic=marked,
     )
+
+
+def _read_dicom(path: Path, labels: bool) -> Volume:
+    if labels:
+        values, to_lps = read_segments(path)
+        return Volume(values=values.astype(np.float32), affine=_LPS_RAS @ to_lps, synthetic=False)
+    scan = read_scan(path)
+    if scan.to_lps is None or len(scan.values) < 2:
+        raise DataError(
+            f"{path} is not a volume: surfaces need slices that say where they lie.",
+            hint="Give a NIfTI file, or the folder of a DICOM series.",
+        )
+    return Volume(values=scan.values, affine=_LPS_RAS @ scan.to_lps, synthetic=scan.synthetic)
 
 
 def write_surface(mesh: trimesh.Trimesh, path: Path, *, synthetic: bool) -> None:

@@ -8,6 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 import trimesh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedscan.cli.main import app
 from fedscan.errors import DataError
 from fedscan.model.conditions import LABEL
@@ -16,10 +17,14 @@ from fedscan.model.marking import NOTICE
 from fedscan.outputs.nifti import write_nifti
 from fedscan.outputs.provenance import Provenance
 from fedscan.outputs.space import Grid
+from fedscan.outputs.volumes import write_volume
+from fedscan.phantoms.hospital import write_hospitals
+from fedscan.phantoms.settings import PhantomSettings
 from fedscan.surfaces.extract import SurfaceSettings, surface_above, surface_of_labels
 from fedscan.surfaces.preview import preview
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from typer.testing import CliRunner
 
 DEFAULT = SurfaceSettings()
@@ -152,3 +157,36 @@ def test_bones_of_a_real_ct_have_no_spikes():
     assert (surface.bounds[0] > placed.min(1) - 3).all()
     assert (surface.bounds[1] < placed.max(1) + 3).all()
     assert surface.edges_unique_length.max() < 15
+
+
+def test_dicom_lies_where_nifti_does(tmp_path):
+    values = np.where(ball(12), 0.9, -1.0).astype(np.float32)
+    shown = Description(modality="CT", body_part="head", plane="axial")
+    origin = Provenance(prompt="", caption="", seed=0, index=0, generator="ab" * 32)
+    key = Ed25519PrivateKey.generate()
+    surfaces = []
+    for form in ("nifti", "dicom"):
+        folder, out = tmp_path / form, tmp_path / f"{form}.stl"
+        volume = write_volume(folder, values, form, shown, origin, slice_mm=3.0, key=key)
+        result = CliRunner().invoke(app, ["mesh", str(volume), "--above", "300", "-o", str(out)])
+        assert result.exit_code == 0, result.output
+        assert NOTICE.encode() in out.read_bytes()
+        surfaces.append(trimesh.load(out, force="mesh"))
+    assert surfaces[1].bounds == pytest.approx(surfaces[0].bounds, abs=0.5)
+    assert surfaces[1].volume == pytest.approx(surfaces[0].volume, rel=0.01)
+
+
+def test_a_dicom_segmentation_is_meshed_and_a_picture_is_not(tmp_path):
+    settings = PhantomSettings(patients=(1,), contrasts=("CT",), slices=4, seed=1)
+    write_hospitals(tmp_path, settings)
+    [segmentation] = tmp_path.rglob("segmentation*.dcm")
+    out = str(tmp_path / "brain.stl")
+    words = ["mesh", str(segmentation), "--label", "brain", "--out", out]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert trimesh.load(out, force="mesh").volume > 1e5  # mm³
+    Image.new("L", (20, 20)).save(tmp_path / "a.png")
+    words = ["mesh", str(tmp_path / "a.png"), "--above", "1", "--out", out]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 3
+    assert "not a volume" in result.output
