@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from .console import output
 from .options import SigningKeyOption, signing_key_from
-from .progress import progress
+from .progress import Report, progress
+
+if TYPE_CHECKING:
+    from ..model.example import Example
 
 _TRAIN_EPILOG = """\
 Examples:
@@ -19,6 +23,8 @@ Examples:
 - `fedscan phantoms pairs --patients 200 --paired-share 1`
 
 - `fedscan train-translator run --data pairs/hospital-a --to CT --out translators`
+
+- `fedscan train-translator run --made-up 300 --body-part abdomen --to CT --out abdomen`
 """
 
 _EPILOG = """\
@@ -56,11 +62,18 @@ def train(
     model: Annotated[
         Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
     ],
-    data: Annotated[
-        list[Path],
-        typer.Option(help="DICOM folder of patients scanned in both contrasts. Repeatable."),
-    ],
     to: Annotated[Target, typer.Option(help="What to translate to.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="DICOM folder of patients scanned in both contrasts. Repeatable."),
+    ] = None,
+    made_up: Annotated[
+        int,
+        typer.Option(min=0, help="Made-up patients to learn from, where there are no pairs."),
+    ] = 0,
+    body_part: Annotated[
+        str, typer.Option(help="Part of the made-up patients: head, chest or abdomen.")
+    ] = "head",
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for translators, one below for each target.")
     ] = Path("translators"),
@@ -72,32 +85,30 @@ def train(
 
     It learns from pairs: the same slice of the same patient in both. Without differential
     privacy: train on phantoms or on public scans, or keep the translator where the scans are.
+    Where nobody has pairs, parametric phantoms stand in for them (--made-up).
     """
-    from tempfile import TemporaryDirectory
-
-    from ..client.dataset import SiteDataset
-    from ..client.settings import DataSettings
-    from ..errors import DataError
+    from ..errors import ConfigurationError, DataError
     from ..model.storage import load_generator
     from ..translation.pairs import find_pairs
     from ..translation.training import TranslatorPlan, train_translator
     from ..translation.translator import save_translator
     from .models import find_generator
 
+    if bool(data) == bool(made_up):
+        raise ConfigurationError(
+            "A translator learns either from scans (--data) or from made-up patients (--made-up).",
+            hint="Made-up patients are for contrasts and body parts of which there are no pairs.",
+        )
     folder = out / to.value
     if folder.exists():
         raise DataError(f"{folder} exists already.", hint="Choose another --out.")
     generator = load_generator(find_generator(model))
-    settings = DataSettings(image_size=generator.image_size, holdout_fraction=0.0)
-    with TemporaryDirectory() as cache, progress() as report:
-        patients = [
-            dataset.examples(key)
-            for number, site in enumerate(data)
-            for dataset in [
-                SiteDataset.open(site, settings, Path(cache) / str(number), report=report)
-            ]
-            for key in dataset.patients
-        ]
+    with progress() as report:
+        patients = (
+            _scanned(data, generator.image_size, report)
+            if data
+            else _made_up(made_up, body_part, generator.image_size, seed)
+        )
         pairs = find_pairs(patients, to.value)
         plan = TranslatorPlan(
             generator_steps=generator_steps, refiner_steps=refiner_steps, seed=seed
@@ -105,6 +116,36 @@ def train(
         translator = train_translator(generator, pairs, to.value, plan, on_step=report)
     save_translator(translator, folder)
     output().print(Text(f"Trained on {len(pairs.sources)} pairs; the translator is in {folder}"))
+
+
+def _scanned(data: list[Path], image_size: int, report: Report) -> list[list[Example]]:
+    """Examples of each patient of some folders."""
+    from tempfile import TemporaryDirectory
+
+    from ..client.dataset import SiteDataset
+    from ..client.settings import DataSettings
+
+    settings = DataSettings(image_size=image_size, holdout_fraction=0.0)
+    with TemporaryDirectory() as cache:
+        return [
+            dataset.examples(key)
+            for number, site in enumerate(data)
+            for dataset in [
+                SiteDataset.open(site, settings, Path(cache) / str(number), report=report)
+            ]
+            for key in dataset.patients
+        ]
+
+
+def _made_up(patients: int, body_part: str, image_size: int, seed: int) -> Iterator[list[Example]]:
+    """Examples of parametric patients, in every contrast."""
+    import numpy as np
+
+    from ..phantoms.parametric import sample_paired_slices
+
+    rng = np.random.default_rng(seed)
+    for _ in range(patients):
+        yield sample_paired_slices(rng, body_part, image_size=image_size, count=_MADE_UP_SLICES)
 
 
 def translate(
@@ -183,5 +224,7 @@ def translate(
     output().print(Text(f"{len(images)} slices translated to {to.value}, in {written}"))
 
 
+#: Slices of a made-up patient: another patient teaches more than another slice.
+_MADE_UP_SLICES = 6
 #: Slice distance of what does not say its own.
 _SLICE_MM = 5.0

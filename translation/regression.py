@@ -8,6 +8,7 @@ import torch
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 _BATCH = 16
 
@@ -15,11 +16,11 @@ _BATCH = 16
 def build_unet(channels_in: int, seed: int = 0) -> nn.Module:
     """Build a U-Net (MONAI's BasicUNet) from ``[B, channels_in, H, W]`` to ``[B, 1, H, W]``.
 
-    Height and width are multiples of 16.
+    Height and width are multiples of 16. Channels after the first have no effect before training.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BasicUNet(
+        network = BasicUNet(
             spatial_dims=2,
             in_channels=channels_in,
             out_channels=1,
@@ -29,6 +30,9 @@ def build_unet(channels_in: int, seed: int = 0) -> nn.Module:
             # Transposed convolutions leave a chequerboard.
             upsample="nontrainable",
         )
+    with torch.no_grad():
+        network.conv_0.conv_0.conv.weight[:, 1:] = 0.0
+    return network
 
 
 def fit(
@@ -52,7 +56,8 @@ def fit(
         seed: Seed of the batches.
         on_step: Called with (steps done, steps).
     """
-    network.train()
+    # Convolutions on a processor are faster by half with channels last.
+    convert_conv2d_weight_memory_format(network.train(), torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     rng = torch.Generator().manual_seed(seed)
@@ -65,7 +70,7 @@ def fit(
         schedule.step()
         if on_step:
             on_step(step + 1, steps)
-    network.eval()
+    convert_conv2d_weight_memory_format(network.eval(), torch.contiguous_format)
 
 
 @torch.no_grad()

@@ -78,7 +78,7 @@ def train_translator(
     fit(
         refiner,
         torch.cat([sources, middle], dim=1),
-        targets - middle,
+        targets,
         steps=plan.refiner_steps,
         seed=plan.seed,
         on_step=None if on_step is None else lambda at, of: on_step("refiner steps", at, of),

@@ -20,24 +20,26 @@ from ..model.generator import Generator
 from ..model.storage import load_generator, save_generator
 from .regression import answer, build_unet
 
-_REFINER = "refiner.safetensors"
+#: Named otherwise than in versions whose refiner answered with a difference.
+_REFINER = "answers.safetensors"
 _FACTS = "translation.json"
 _BATCH = 32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Translator:
-    """Two steps: the generator's expectation, and what its autoencoder cannot hold.
+    """Two steps: the generator's expectation, and a network that sees it beside the source.
 
     The source is the generator's partial image with all pixels known (a T2I-Adapter condition,
     Mou et al., arXiv 2302.08453), the caption names the target. At the schedule's last timestep
     nothing of the target is seen, so the denoiser's answer is the expected target given the
-    source: the mean that many samples would average to. A small network sees both and adds the
-    detail.
+    source: the mean that many samples would average to. A small network sees both and answers. It
+    begins as a regression from the source, so that it takes of the expectation what helps; asked
+    for the difference to it, it would have to undo the expectation's errors first.
 
     Attributes:
         generator: The generator, its adapter and U-Net trained on pairs.
-        refiner: ``[B, 2, H, W]`` (source, expectation) to ``[B, 1, H, W]``, added to the latter.
+        refiner: ``[B, 2, H, W]`` (source, expectation) to ``[B, 1, H, W]``, the target.
         target: One of ``pairs.TARGETS``.
     """
 
@@ -60,7 +62,7 @@ class Translator:
         """
         sources = torch.from_numpy(np.asarray(images, np.float32))[:, None]
         seen = torch.cat([sources, expected(self.generator, sources, captions, positions)], dim=1)
-        return (seen[:, 1] + answer(self.refiner, seen)[:, 0]).clamp(-1, 1).numpy()
+        return answer(self.refiner, seen)[:, 0].clamp(-1, 1).numpy()
 
 
 def expected_latents(

@@ -1,7 +1,7 @@
 """Parametric phantoms: random bodies from simple solids, with no real image behind them."""
 
 from .patient import BODY_PARTS, draw_patient
-from .sampler import sample_examples
+from .sampler import sample_examples, sample_paired_slices
 from .volume import ParametricVolume, parametric_volume
 
 __all__ = [
@@ -10,4 +10,5 @@ __all__ = [
     "draw_patient",
     "parametric_volume",
     "sample_examples",
+    "sample_paired_slices",
 ]

@@ -75,6 +75,51 @@ def sample_examples(
     return examples
 
 
+def sample_paired_slices(
+    rng: np.random.Generator, body_part: str, *, image_size: int, count: int
+) -> list[Example]:
+    """Draw one random parametric patient and axial slices of it in every contrast.
+
+    Args:
+        rng: Source of all randomness; the same state gives the same examples.
+        body_part: "head", "chest" or "abdomen".
+        image_size: Height and width in pixels.
+        count: How many slices.
+
+    Returns:
+        ``count`` slices, each in T1, T2 and CT, at one place and with one field of view.
+
+    Raises:
+        ConfigurationError: If ``body_part`` is none of these.
+    """
+    scene = draw_patient(rng, body_part)
+    series = [draw_values(rng, modality, body_part) for modality in CONTRASTS]
+    joined = {
+        name: np.concatenate([each.table[name] for each in series]) for name in series[0].table
+    }
+    examples = []
+    for _ in range(count):
+        position = float(rng.uniform(*_RANGE[body_part]["axial"]))
+        points = slice_points(rng, scene, "axial", position, image_size)
+        canvas = scene.paint(points, joined)
+        texture = 0.7 * scene.grain(points) + 0.7 * scene.mottle(points)
+        finding = _stated(rng, scene, canvas.labels)
+        examples += [
+            Example(
+                image=finish(
+                    rng, values, canvas.values[2 * i] + canvas.values[2 * i + 1] * texture
+                ),
+                description=Description(
+                    modality=values.modality, body_part=body_part, plane="axial", finding=finding
+                ),
+                position=position,
+                mask=canvas.labels,
+            )
+            for i, values in enumerate(series)
+        ]
+    return examples
+
+
 def _slice(
     rng: np.random.Generator,
     scene: Scene,

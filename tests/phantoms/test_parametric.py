@@ -10,7 +10,7 @@ from fedscan.errors import ConfigurationError
 from fedscan.model.conditions import LABEL, MASK_CLASSES
 from fedscan.model.example import Example
 from fedscan.model.intensity import model_to_hounsfield
-from fedscan.phantoms.parametric import BODY_PARTS, sample_examples
+from fedscan.phantoms.parametric import BODY_PARTS, sample_examples, sample_paired_slices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -176,3 +176,18 @@ def test_the_heart_lies_on_the_patients_left(chests: list[Example]) -> None:
             if body.size and heart.size > 30:
                 sides.append(heart.mean() - (body.min() + body.max()) / 2)
     assert np.mean(np.array(sides) > 0) > 0.9
+
+
+def test_paired_slices_show_one_place_in_every_contrast() -> None:
+    drawn = sample_paired_slices(np.random.default_rng(1), "head", image_size=SIZE, count=3)
+    assert len(drawn) == 9
+    for ct, t1, t2 in zip(drawn[::3], drawn[1::3], drawn[2::3], strict=True):
+        modalities = [each.description.modality for each in (ct, t1, t2)]
+        assert modalities == ["CT", "T1-weighted MR", "T2-weighted MR"]
+        assert ct.position == t1.position == t2.position
+        np.testing.assert_array_equal(ct.mask, t1.mask)
+        bone = ct.mask == LABEL["bone"]
+        brain = ct.mask == LABEL["brain"]
+        if bone.any() and brain.any():
+            assert ct.image[bone].mean() > ct.image[brain].mean() + 0.2
+            assert t1.image[bone].mean() < t1.image[brain].mean()

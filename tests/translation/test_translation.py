@@ -68,7 +68,7 @@ def test_a_translator_learns_and_opens_again(translator, tmp_path):
     again = load_translator(tmp_path / "CT")
     assert again.target == "CT"
     assert again.translate(sources, captions, positions) == pytest.approx(found, abs=1e-5)
-    (tmp_path / "CT" / "refiner.safetensors").write_bytes(b"damaged")
+    (tmp_path / "CT" / "answers.safetensors").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="cannot be opened"):
         load_translator(tmp_path / "CT")
 
@@ -105,3 +105,19 @@ def test_a_translator_is_trained_on_a_site_of_pairs(tmp_path: Path):
         app, ["translate", str(tmp_path / "t"), str(tmp_path), "--to", "CT"]
     )
     assert missing.exit_code == 6
+
+
+def test_made_up_patients_stand_in_for_pairs(tmp_path: Path):
+    generator = tmp_path / "generator"
+    save_generator(build_generator(GeneratorSettings(size="tiny"), seed=0), generator)
+    words = ["train-translator", generator, "--to", "CT", "--out", tmp_path / "t"]
+    short = ["--generator-steps", "1", "--refiner-steps", "1"]
+    made_up = ["--made-up", "2", "--body-part", "abdomen"]
+    result = CliRunner().invoke(app, [*map(str, words), *short, *made_up])
+    assert result.exit_code == 0, result.output
+    assert "24 pairs" in result.output  # two patients, six slices, T1 and T2
+    assert load_translator(tmp_path / "t" / "CT").target == "CT"
+    for both in ([], [*made_up, "--data", str(tmp_path)]):
+        refused = CliRunner().invoke(app, [*map(str, words), *both])
+        assert refused.exit_code == 2
+        assert "either from scans" in refused.output
