@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import interp1d
 
+from .between import interpolate_slices
 from .denoising import clean_and_noise, guided_prediction, levels
 from .description import Description
 from .generator import Generator
 from .perpendicular import KnownSlices, draw_cube
+from .region import AXIS, EXTENT_MM
 from .slice_noise import correlated_noise, spread
 
 #: Timesteps, as shares of the schedule, at which cut slices are looked at once more.
@@ -23,6 +25,8 @@ _FINISH_COMPLETED = (0.06,)
 #: Length scale of their noise along the slices: short, for it only brings detail back.
 _DETAIL_LENGTH = 0.005
 _DETAIL_PER_HALF_WAVE = 0.2
+#: Distance in mm from a given slice over which interpolation is believed, not the generator.
+_BELIEVED_MM = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,9 @@ def sample_volume(
 ) -> NDArray[np.float32]:
     """Draw a volume: a cube in three planes together, then the slices asked for, cut out of it.
 
-    With given slices of one patient the volume is completed; they are returned unchanged.
+    With given slices of one patient the volume is completed: between them the patient is
+    interpolated, the more the nearer they are, and the generator knows the rest. They are returned
+    unchanged.
 
     Args:
         generator: The generator.
@@ -115,6 +121,7 @@ def sample_volume(
     generator.train(was_training)
     if known is not None:
         volume = _meeting(volume, positions, known, settings.correlation)
+        volume = _between(volume, positions, known, description.body_part)
     for position, image in (given or {}).items():
         nearest = int(np.argmin(np.abs(np.asarray(positions) - position)))
         if abs(positions[nearest] - position) < 1e-6:
@@ -132,6 +139,23 @@ def _meeting(
     off = known.images - torch.from_numpy(made(known.positions).astype(np.float32))
     moved = volume + spread(off, known.positions, positions, length).numpy()
     return np.asarray(np.clip(moved, -1, 1), np.float32)
+
+
+def _between(
+    volume: NDArray[np.float32], positions: Sequence[float], known: KnownSlices, body_part: str
+) -> NDArray[np.float32]:
+    """Average slices ``[N, H, W]`` between known ones with what interpolation makes of these.
+
+    The nearer a known slice, the more does interpolation know: the share of the generator grows
+    with the distance, and is all beyond the first and the last known slice.
+    """
+    where, known_at = np.asarray(positions), np.asarray(known.positions)
+    millimetres = EXTENT_MM[body_part][AXIS[known.plane]]
+    distance = np.abs(where[:, None] - known_at).min(1) * millimetres
+    believed = np.exp(-np.square(distance / _BELIEVED_MM) / 2)
+    believed[(where < known_at[0]) | (where > known_at[-1])] = 0.0
+    line = interpolate_slices(known.images.numpy(), known.positions, positions)
+    return (volume + believed[:, None, None] * (line - volume)).astype(np.float32)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from fedscan.model.between import interpolate_slices
 from fedscan.model.description import Description
 from fedscan.model.generator import build_generator
 from fedscan.model.perpendicular import Cube, draw_cube, from_plane, to_plane
@@ -124,3 +125,33 @@ def test_a_volume_is_completed_around_given_slices(tiny, plane):
     assert np.array_equal(volume[2], patient)
     near, far = np.abs(volume - patient).mean((1, 2))[[[1, 3], [0, 4]]].mean(1)
     assert near < 0.7 * far
+
+
+def disc(row: float) -> np.ndarray:
+    rows, columns = np.indices((32, 32))
+    return np.clip(6 - np.hypot(rows - row, columns - 16), -1, 1).astype(np.float32)
+
+
+def test_slices_between_given_ones_follow_what_moves():
+    found = interpolate_slices(np.stack([disc(12), disc(16)]), [0.2, 0.6], [0.1, 0.2, 0.4, 0.7])
+    assert np.array_equal(found[0], disc(12))
+    assert np.array_equal(found[1], disc(12))
+    assert np.array_equal(found[3], disc(16))
+    shown_twice = (disc(12) + disc(16)) / 2
+    off, off_linear = (np.square(each - disc(14)).mean() for each in (found[2], shown_twice))
+    assert off < 0.5 * off_linear
+    assert np.array_equal(interpolate_slices(disc(12)[None], [0.5], [0.1, 0.5])[0], disc(12))
+
+
+def test_the_nearer_given_slices_are_the_more_is_interpolated(tiny):
+    low, high = disc(12), disc(16)
+    shown = Description(modality="CT", body_part="head", plane="axial")
+
+    def off(reach: float) -> float:
+        given_at = {0.5 - reach: low, 0.5 + reach: high}
+        where = sorted([*given_at, 0.5])
+        volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given=given_at)
+        between = interpolate_slices(np.stack([low, high]), [where[0], where[2]], [0.5])
+        return float(np.abs(volume[1] - between[0]).mean())
+
+    assert off(0.03) < 0.2 * off(0.4)
