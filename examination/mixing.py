@@ -6,7 +6,7 @@ drown: mixing of this kind is studied by Azizi et al. 2023, arXiv 2304.08466.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,8 @@ def add_to_real(
     pools: Mapping[str, Pool],
     settings: ExaminationSettings,
     evaluation: EvaluationSettings,
+    *,
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> tuple[Added, dict[str, Added]]:
     """Score few real images alone, and with each pool added.
 
@@ -82,6 +84,7 @@ def add_to_real(
         pools: Synthetic images by generator.
         settings: Counts of images, repetitions and steps.
         evaluation: Bootstrap and seed.
+        on_progress: Told which share of the classifiers is trained.
 
     Returns:
         Of the real images alone, whose gains are 0, and of each pool.
@@ -100,7 +103,8 @@ def add_to_real(
         seed = evaluation.seed + number
         few = draw_few(task, rare, real.train, settings, seed)
         own = task.labels([real.train.descriptions[i] for i in few])
-        for name, kept in rows.items():
+        for place, (name, kept) in enumerate(rows.items()):
+            on_progress((number + place / len(rows)) / settings.utility_seeds)
             pool = nothing if name is None else pools[name]
             network = train_classifier(
                 np.concatenate([real.train.images[few], pool.images]),

@@ -6,6 +6,8 @@ images and many synthetic ones. Both are scored on real patients that neither ha
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..evaluation.real_sets import ImageSet
@@ -47,13 +49,25 @@ def examine_rare_class(
     task = tasks[0]
     rare = rare_class(task, subject.real.train)
     generators: dict[str, Generator] = {subject.name: subject.generator, **subject.others}
+    part = 1 / (len(generators) + 1)
     pools = {}
     for number, (name, generator) in enumerate(generators.items()):
-        share = number / (len(generators) + 1)
-        on_progress(f"drawing images of {name}", share)
-        pools[name] = draw_pool(subject, generator, task, settings.synthetic_images)
-    on_progress("training classifiers", 1 - 1 / (len(generators) + 1))
-    alone, added = add_to_real(task, rare, subject.real, pools, settings, evaluation)
+
+        def tell(share: float, name: str = name, number: int = number) -> None:
+            on_progress(f"drawing images of {name}", (number + share) * part)
+
+        pools[name] = draw_pool(
+            subject, generator, task, settings.synthetic_images, on_progress=tell
+        )
+    alone, added = add_to_real(
+        task,
+        rare,
+        subject.real,
+        pools,
+        settings,
+        evaluation,
+        on_progress=lambda share: on_progress("training classifiers", 1 - part + share * part),
+    )
     return utility_section(subject, task, rare, alone, added, settings)
 
 
@@ -62,7 +76,14 @@ def rare_class(task: Task, train: ImageSet) -> int:
     return int(np.argmin(patients_per_class(task, train)))
 
 
-def draw_pool(subject: Subject, generator: Generator, task: Task, count: int) -> Pool:
+def draw_pool(
+    subject: Subject,
+    generator: Generator,
+    task: Task,
+    count: int,
+    *,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Pool:
     """Draw synthetic images, equally many of each class, prompted as real training images are.
 
     Args:
@@ -70,6 +91,7 @@ def draw_pool(subject: Subject, generator: Generator, task: Task, count: int) ->
         generator: The generator.
         task: The task.
         count: Images of all classes together.
+        on_progress: Told which share of them is drawn.
     """
     train = subject.real.train
     known = task.labels(train.descriptions)
@@ -83,6 +105,7 @@ def draw_pool(subject: Subject, generator: Generator, task: Task, count: int) ->
     )
     parts = []
     for start in range(0, len(chosen), _PER_DRAW):
+        on_progress(start / len(chosen))
         part = chosen[start : start + _PER_DRAW]
         parts.append(
             subject.draw(

@@ -7,7 +7,7 @@ import pytest
 from fedscan.evaluation.settings import EvaluationSettings
 from fedscan.evaluation.tasks import choose_tasks
 from fedscan.examination.mixing import Pool, add_to_real, draw_few
-from fedscan.examination.rare_class import examine_rare_class, rare_class
+from fedscan.examination.rare_class import draw_pool, examine_rare_class, rare_class
 from fedscan.examination.settings import ExaminationSettings
 from made_up_chests import chest
 
@@ -56,7 +56,7 @@ def test_a_section_shows_every_generator(subject):
         subject,
         ExaminationSettings(real_images=8, synthetic_images=6, utility_seeds=2, utility_steps=10),
         EVALUATION,
-        on_progress=lambda what, share: told.append(share),
+        on_progress=lambda what, share: told.append((what, share)),
     )
     names = [row[0] for row in section.tables[0].rows]
     assert names == ["real images alone", "and fedscan", "and base"]
@@ -64,7 +64,20 @@ def test_a_section_shows_every_generator(subject):
     assert found["auc_gain"].low <= found["auc_gain"].value <= found["auc_gain"].high
     # The same weights drew both, so they must have drawn the same.
     assert section.tables[0].rows[1][1:] == section.tables[0].rows[2][1:]
-    assert told == sorted(told)
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
+    # Two repetitions of three classifiers: a long training is seen to move.
+    assert sum(what == "training classifiers" for what, _ in told) == 6
+
+
+def test_a_long_drawing_is_seen_to_move(subject, task, monkeypatch):
+    monkeypatch.setattr("fedscan.examination.rare_class._PER_DRAW", 2)
+    told = []
+    drawn = draw_pool(subject, subject.generator, task, 5, on_progress=told.append)
+    assert np.allclose(told, [0, 0.4, 0.8])
+    assert np.bincount(drawn.labels).tolist() == [3, 2]
+    assert len(drawn.images) == 5
 
 
 def test_too_few_patients_are_said(subject):
