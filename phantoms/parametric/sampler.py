@@ -98,8 +98,10 @@ def sample_paired_slices(
         name: np.concatenate([each.table[name] for each in series]) for name in series[0].table
     }
     examples = []
-    for _ in range(count):
-        position = float(rng.uniform(*_RANGE[body_part]["axial"]))
+    low, high = _RANGE[body_part]["axial"]
+    for number in range(count):
+        # Apart, so that no two could be taken for one place.
+        position = low + (high - low) * (number + float(rng.uniform(0.1, 0.9))) / count
         points = slice_points(rng, scene, "axial", position, image_size)
         canvas = scene.paint(points, joined)
         texture = 0.7 * scene.grain(points) + 0.7 * scene.mottle(points)
