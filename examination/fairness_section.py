@@ -47,7 +47,7 @@ def fairness_section(
     return Section(
         key=KEY,
         title=TITLE,
-        summary=_summary(found, beyond, bench.least),
+        summary=_summary(found, beyond, bench.least, grouping),
         measures=tuple(found),
         tables=(
             Grid(
@@ -115,7 +115,9 @@ def _gap_measure(
     )
 
 
-def _summary(found: Sequence[Measure], beyond: Sequence[str], least: int) -> str:
+def _summary(
+    found: Sequence[Measure], beyond: Sequence[str], least: int, grouping: Grouping
+) -> str:
     measured = sum(measure.value is not None for measure in found)
     verdict = (
         f"Groups differ beyond chance in {len(beyond)} of {measured} comparisons: "
@@ -123,12 +125,17 @@ def _summary(found: Sequence[Measure], beyond: Sequence[str], least: int) -> str
         if beyond
         else f"No gap beyond chance was found in {measured} comparisons."
     )
+    scanners = (
+        " Each site has one scanner of its own, so scanners are compared with the sites."
+        if grouping.one_scanner_each
+        else ""
+    )
     return (
         f"{verdict} The best and the worst group are chosen on one half of the held-out patients "
         "and compared on the other; intervals are over patients, and one in forty exceeds chance "
         f"by chance. Groups with fewer than {least} held-out patients are not shown. Captions "
         "name sex and age but neither site nor scanner: for these, gaps show whose patients the "
-        "images resemble."
+        f"images resemble.{scanners}"
     )
 
 

@@ -32,10 +32,13 @@ class Grouping:
     Attributes:
         groups: Those with enough patients, by attribute, the attributes in their order.
         suppressed: Groups with too few patients, by attribute.
+        one_scanner_each: Whether every site has one scanner of its own. Then scanners are no
+            groups: each comparison would be that of the sites once more.
     """
 
     groups: tuple[Group, ...]
     suppressed: dict[str, int]
+    one_scanner_each: bool = False
 
     def of(self, attribute: str) -> tuple[Group, ...]:
         """Return the groups of one attribute."""
@@ -71,7 +74,10 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
     suppressed: dict[str, int] = {}
     trained = labels(train)
     patients = np.array(holdout.patients)
+    repeated = _one_scanner_each(train, holdout)
     for attribute, names in labels(holdout).items():
+        if attribute == "scanner" and repeated:
+            continue
         owner = np.array(names)
         for name in sorted(set(names) - {""}):
             count = len(set(patients[owner == name]))
@@ -79,7 +85,14 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
                 groups.append(Group(attribute=attribute, name=name, patients=count))
             else:
                 suppressed[attribute] = suppressed.get(attribute, 0) + 1
-    return Grouping(groups=tuple(groups), suppressed=suppressed)
+    return Grouping(groups=tuple(groups), suppressed=suppressed, one_scanner_each=repeated)
+
+
+def _one_scanner_each(train: ImageSet, holdout: ImageSet) -> bool:
+    known = [labels(images) for images in (train, holdout)]
+    pairs = {pair for one in known for pair in zip(one["site"], one["scanner"], strict=True)}
+    sites, scanners = ({pair[side] for pair in pairs} for side in (0, 1))
+    return "" not in scanners and len(sites) == len(scanners) == len(pairs)
 
 
 def prompts_for(

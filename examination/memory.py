@@ -168,13 +168,19 @@ def _guess_measures(attack: str, found: Guessing) -> list[Measure]:
     )
     if found.threshold_patients < 1 / FALSE_POSITIVES:
         note += f", too few for {FALSE_POSITIVES:.0%}: it is above all of them"
+    guess = "0.5 is a guess. The unit is the patient."
+    if found.auc.high < 0.5:
+        guess += (
+            " Below it those held out look more like members: no sign of memory by this attack, "
+            "whose direction is fixed beforehand, but the two groups differ, or it is chance."
+        )
     return [
         _measure(
             f"{attack}_auc",
             f"Membership inference by {attack}, AUC",
             found.auc,
             better="lower",
-            note="0.5 is a guess. The unit is the patient.",
+            note=guess,
         ),
         _measure(
             f"{attack}_tpr_at_1_fpr",

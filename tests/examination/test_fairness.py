@@ -135,6 +135,23 @@ def test_small_groups_are_counted_and_not_named(chests):
     assert (np.array(labels(train)["sex"])[chosen] == "male").sum() >= 200
 
 
+def test_scanners_are_no_groups_where_every_site_has_its_own(chests):
+    train, holdout = sexed(chests.train, 30), sexed(chests.holdout, 20)
+
+    def grouping(scanners: list[str]):
+        marked = replace(holdout, scanners=tuple(scanners))
+        known = replace(train, scanners=("A",) * len(train))
+        return find_groups(known, marked, min_patients=10)
+
+    repeated = grouping(["A"] * len(holdout))
+    assert repeated.one_scanner_each
+    assert "scanner" not in repeated.attributes
+    # A second scanner at the site is a question of its own.
+    differing = grouping(["B"] + ["A"] * (len(holdout) - 1))
+    assert not differing.one_scanner_each
+    assert [group.name for group in differing.of("scanner")] == ["A"]
+
+
 def test_a_whole_examination(chests, subject):
     real = RealSets(train=sexed(chests.train, 30), holdout=sexed(chests.holdout, 20))
     settings = FairnessSettings(

@@ -8,10 +8,11 @@ import torch
 from fedscan.errors import DataError
 from fedscan.evaluation.memorisation import pixel_vectors
 from fedscan.evaluation.real_sets import RealSets
+from fedscan.evaluation.results import Interval
 from fedscan.examination.copies import Copies, Vectors, equal_sets, find_copies
 from fedscan.examination.halves import halves
-from fedscan.examination.membership import guess
-from fedscan.examination.memory import examine_memory
+from fedscan.examination.membership import Guessing, guess
+from fedscan.examination.memory import _guess_measures, examine_memory
 from fedscan.examination.section import Section
 from fedscan.examination.settings import MemorySettings
 from fedscan.examination.subject import Subject
@@ -121,3 +122,17 @@ def test_nearest_training_image_is_searched_among_all():
     other = Vectors(values=torch.ones(5, 1), patients=real.holdout.patients)
     found = find_copies(torch.zeros(3, 1), vectors, other, resamples=100, seed=0)
     assert found.nearest_share.value == 1.0
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.48, True), (0.53, False)])
+def test_an_attack_that_points_the_wrong_way_is_said_to(high, said):
+    guessing = Guessing(
+        auc=Interval(value=0.42, low=0.36, high=high),
+        caught=Interval(value=0.0, low=0.0, high=0.02),
+        false_positives=0.0,
+        threshold_patients=51,
+        members=256,
+        others=103,
+    )
+    auc = _guess_measures("trajectory", guessing)[0]
+    assert ("held out look more like members" in auc.note) is said
