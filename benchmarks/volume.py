@@ -11,8 +11,8 @@ noise: the generator's autoencoder makes none. Where a real abdominal CT is give
 `ct_full_hu`, voxels of 3 mm), generated abdomens are compared with it, lower and upper half apart
 to show how much real volumes differ among themselves.
 
-Last, heads are completed: of each made-up head every fifth slice is given, and the rest is compared
-with what it is (PSNR, SSIM), beside linear interpolation.
+With --complete, volumes are completed instead: of made-up heads and of the real abdomen every fifth
+slice is given, and the rest is compared with what it is (PSNR, SSIM), beside linear interpolation.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from fedscan.outputs.views import orthogonal_views
 from fedscan.phantoms.parametric import parametric_volume
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.interpolate import interp1d
 from skimage.filters import sobel
 from skimage.metrics import structural_similarity
 
@@ -53,11 +54,14 @@ def main() -> None:
     parser.add_argument("--guidance", type=float, default=1.5)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1000, help="Of the first volume.")
-    parser.add_argument("--complete", action="store_true", help="Complete heads as well.")
+    parser.add_argument("--complete", action="store_true", help="Complete volumes instead.")
     parser.add_argument("--gallery", type=Path, help="PNG of three views of a volume of each kind.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = load_generator(options.model)
+    if options.complete:
+        complete(generator, options)
+        return
     size = generator.image_size
     seeds = range(options.seed, options.seed + options.volumes)
     real = {
@@ -100,39 +104,35 @@ def main() -> None:
             ]
     if options.gallery:
         stack(views).save(options.gallery, optimize=True)
-    if options.complete:
-        complete(generator, options)
 
 
 def complete(generator: Generator, options: argparse.Namespace) -> None:
-    """Give every fifth slice of made-up heads, and compare the rest."""
+    """Give every fifth slice of made-up heads and of a real abdomen, and compare the rest."""
     print("| Completed | fedscan volume --given | linear interpolation |\n|---|---|---|")
-    where = positions_of("head")
-    for modality in options.modality:
-        scores = []
-        for seed in range(options.seed, options.seed + options.volumes):
-            head = phantom(seed, generator.image_size, modality)[: len(where)]
-            given = list(range(2, len(head), 5))
-            shown = Description(
-                modality=modality, body_part="head", plane="axial", finding="no finding"
-            )
-            made = sample_volume(
-                generator,
-                shown,
-                where,
-                VolumeSettings(seed=seed, steps=options.steps, guidance_scale=options.guidance),
-                given={where[index]: head[index] for index in given},
-            )
-            line = np.empty_like(head)
-            for row, column in np.ndindex(*head.shape[1:]):
-                line[:, row, column] = np.interp(
-                    np.arange(len(head)), given, head[given, row, column]
-                )
-            asked = [index for index in range(2, given[-1]) if index not in given]
-            scores.append([likeness(each[asked], head[asked]) for each in (made, line)])
-        means = np.mean(scores, axis=0)
-        cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in means]
-        print(f"| {modality} | {' | '.join(cells)} |", flush=True)
+    seeds = range(options.seed, options.seed + options.volumes)
+    asked = [("head", modality, seed) for modality in options.modality for seed in seeds]
+    if options.abdomen:
+        asked.append(("abdomen", "CT", options.seed))
+    for part, modality, seed in asked:
+        where = positions_of(part)
+        if part == "head":
+            patient = phantom(seed, generator.image_size, modality)[: len(where)]
+        else:
+            patient = middle(axial_abdomen(options.abdomen, generator.image_size), len(where))
+        given = list(range(2, len(patient), 5))
+        shown = Description(modality=modality, body_part=part, plane="axial", finding="no finding")
+        made = sample_volume(
+            generator,
+            shown,
+            where[: len(patient)],
+            VolumeSettings(seed=seed, steps=options.steps, guidance_scale=options.guidance),
+            given={where[index]: patient[index] for index in given},
+        )
+        line = interp1d(given, patient[given], axis=0)
+        hidden = [index for index in range(2, given[-1]) if index not in given]
+        found = [likeness(each, patient[hidden]) for each in (made[hidden], line(hidden))]
+        cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in found]
+        print(f"| {part}, {modality}, {seed} | {' | '.join(cells)} |", flush=True)
 
 
 def likeness(found: Floats, wanted: Floats) -> tuple[float, float]:
@@ -192,14 +192,19 @@ def phantom(seed: int, size: int, modality: str) -> Floats:
 
 def abdomen(path: Path, size: int, slices: int) -> list[Floats]:
     """The lower and the upper half of a real CT: neighbouring axial slices of each."""
+    square = axial_abdomen(path, size)
+    middle = len(square) // 2
+    return [square[middle - slices - 4 : middle - 4], square[middle + 4 : middle + 4 + slices]]
+
+
+def axial_abdomen(path: Path, size: int) -> Floats:
+    """All axial slices of a real CT."""
     with np.load(path) as volumes:
         axial = hounsfield_to_model(volumes["ct_full_hu"]).transpose(2, 1, 0)[:, ::-1]
     shape, _ = fitted_size(axial.shape[1:], (1.0, 1.0), size)
-    square = np.asarray(
+    return np.asarray(
         pad_square(resize_images(np.ascontiguousarray(axial), shape), size, -1.0), np.float32
     )
-    middle = len(square) // 2
-    return [square[middle - slices - 4 : middle - 4], square[middle + 4 : middle + 4 + slices]]
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from .prior import Prior
 
 Floats = NDArray[np.float32]
 
-#: Rounds of the data step before the prior is asked.
-_ROUNDS = 2
+#: Side of the patches of the first round of the data step, and of the later ones.
+_SIDES = (7, 9)
 #: Error of a denoised image's latents over the latents' own deviation.
 _LEVEL = 0.2
 #: Size of the probe that measures the divergence, as share of the noise.
@@ -47,13 +47,13 @@ def denoise(
 
     Half-quadratic splitting with a diffusion prior (DiffPIR, Zhu et al., arXiv 2305.08995):
     steps towards the data and towards the prior take turns. The data step is the Gaussian
-    posterior mean of patches (NL-Bayes), started from non-local means; the prior step is the
-    generator's estimate of the clean latent. DiffPIR's step towards the data, an average of both
-    weighted by the noise, would trust this prior too much: its autoencoder cannot hold the finest
-    detail. So the last average has the weight that minimises Stein's unbiased estimate of the risk
-    (Stein 1981; as a combination of estimators: Blu & Luisier, IEEE TIP 16, 2007; its divergence
-    by a random probe: Ramani et al., IEEE TIP 17, 2008). It needs no clean image, and leaves the
-    prior out where that knows less than the data.
+    posterior mean of patches (NL-Bayes, in rounds), started from non-local means; the prior step
+    is the generator's estimate of the clean latent. DiffPIR's step towards the data, an average of
+    both weighted by the noise, would trust this prior too much: its autoencoder cannot hold the
+    finest detail. So the last average has the weight that minimises Stein's unbiased estimate of
+    the risk (Stein 1981; as a combination of estimators: Blu & Luisier, IEEE TIP 16, 2007; its
+    divergence by a random probe: Ramani et al., IEEE TIP 17, 2008). It needs no clean image, and
+    leaves the prior out where that knows less than the data.
 
     Args:
         prior: The generator and what the images show.
@@ -87,9 +87,11 @@ def _from_data(noisy: Floats, sigma: Floats, on_image: Callable[[int], None] | N
         found = denoise_nl_means(
             image, patch_size=5, patch_distance=6, h=0.9 * typical, sigma=typical, fast_mode=False
         ).astype(np.float32)
-        for _ in range(_ROUNDS):
-            found = nl_bayes(image, found, strength)
-        made.append(found)
+        for side in _SIDES:
+            found = nl_bayes(image, found, strength, side=side)
+        # The one estimate is smoother, the other keeps more; their errors differ.
+        sharper = nl_bayes(image, found, strength, side=_SIDES[-1], likes=False)
+        made.append((found + sharper) / 2)
         if on_image:
             on_image(len(made))
     return np.stack(made)
