@@ -181,6 +181,7 @@ def test_the_heart_lies_on_the_patients_left(chests: list[Example]) -> None:
 def test_paired_slices_show_one_place_in_every_contrast() -> None:
     drawn = sample_paired_slices(np.random.default_rng(1), "head", image_size=SIZE, count=3)
     assert len(drawn) == 9
+    assert sum((each.mask == LABEL["brain"]).sum() > 200 for each in drawn[::3]) >= 2
     for ct, t1, t2 in zip(drawn[::3], drawn[1::3], drawn[2::3], strict=True):
         modalities = [each.description.modality for each in (ct, t1, t2)]
         assert modalities == ["CT", "T1-weighted MR", "T2-weighted MR"]
@@ -188,6 +189,7 @@ def test_paired_slices_show_one_place_in_every_contrast() -> None:
         np.testing.assert_array_equal(ct.mask, t1.mask)
         bone = ct.mask == LABEL["bone"]
         brain = ct.mask == LABEL["brain"]
-        if bone.any() and brain.any():
+        # At the base of the skull the few pixels of brain are half bone.
+        if brain.sum() > 200:
             assert ct.image[bone].mean() > ct.image[brain].mean() + 0.2
             assert t1.image[bone].mean() < t1.image[brain].mean()
