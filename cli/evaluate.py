@@ -49,13 +49,13 @@ def evaluate(
     from ..simulation.sites import find_sites
     from .models import find_generator
 
-    generators = {path.resolve().name: find_generator(path) for path in models}
+    generators = {_name(path): find_generator(path) for path in models}
     if len(generators) < len(models):
         raise typer.BadParameter("The folders need different names to be told apart.")
     first = models[0]
     study = study_from(config or _present(first / "study.toml"), sets)
     state = _present(first / "sites") or out / "sites"
-    sites = find_sites(data.resolve(), state.resolve(), generators[first.resolve().name].resolve())
+    sites = find_sites(data.resolve(), state.resolve(), generators[_name(first)].resolve())
     with progress() as report:
         result = measure(
             generators,
@@ -69,6 +69,12 @@ def evaluate(
     console = output()
     console.print(_table(result))
     console.print(Text(f"All measures and the gallery are in {out}"))
+
+
+def _name(model: Path) -> str:
+    """Name a model by its folder, or by the run that it is the generator of."""
+    folder = model.resolve()
+    return folder.parent.name if folder.name == "generator" else folder.name
 
 
 def _present(path: Path) -> Path | None:

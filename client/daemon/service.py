@@ -37,6 +37,9 @@ _CERTIFICATE_EVERY_S = 10.0
 _STEADY_S = 60.0
 #: A restarted node is refused until its predecessor counts as gone, which takes a minute.
 _MOST_QUICK_ENDS = 12
+#: The coordinator's proxy takes up a new certificate a moment after it was issued, so only a
+#: refusal that lasts counts.
+_REFUSED_S = 15.0
 
 #: Names of Flower's programs, as it calls them, and what stands for them here.
 _PROGRAMS = {"flower-superexec": "from fedscan.client.daemon.superexec import main"}
@@ -87,6 +90,7 @@ class _Daemon:
     def __init__(self, home: SiteHome, policy: SitePolicy, status: StatusFile, say: Say) -> None:
         self._home, self._status, self._say = home, status, say
         self._quick_ends = 0
+        self._refused_since: float | None = None
         self._failure: FederationError | None = None
         self._context = client_context(home)
         self._certificate_due = 0.0
@@ -139,8 +143,13 @@ class _Daemon:
             self._quick_ends = 0
             self._say(failure.message)
         except FederationError as failure:
-            self._failure = failure
-            return
+            self._refused_since = self._refused_since or self._started
+            if self._started - self._refused_since > _REFUSED_S:
+                self._failure = failure
+                return
+            self._say(failure.message)
+        else:
+            self._refused_since = None
         if self._quick_ends > _MOST_QUICK_ENDS:
             self._failure = FederationError(
                 "The coordinator's server does not accept this site's node.",

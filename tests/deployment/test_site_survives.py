@@ -71,9 +71,18 @@ def test_a_renewed_certificate_is_taken_up_by_the_running_daemon(
     log = home.logs / "supernode.log"
     federation.start("coordinator", "north")
     until(lambda: any(site["online"] for site in federation.status()["sites"]), "a connection")
+    daemon, coordinator = federation.process("north"), federation.process("coordinator")
+    (node,) = _children(daemon.pid)
+    # The proxy learns of the new certificate only when the coordinator goes on.
+    os.kill(coordinator.pid, signal.SIGSTOP)
     federation.enrol("north")  # revokes the certificate that the daemon started with
-    (node,) = _children(federation.process("north").pid)
     os.kill(node, signal.SIGKILL)
-    until(lambda: log.read_text().count("SuperNode ID") == 2, "a connection with the new one")
+    until(lambda: "does not accept" in (federation.root / "north.log").read_text(), "a refusal")
+    os.kill(coordinator.pid, signal.SIGCONT)
+    until(
+        lambda: log.read_text().count("SuperNode ID") == 2 or daemon.poll() is not None,
+        "a connection with the new one",
+    )
+    assert daemon.poll() is None, (federation.root / "north.log").read_text()
     until(lambda: StatusFile(home).read().connected, "the daemon's word for it")
-    assert federation.process("north").poll() is None
+    assert daemon.poll() is None

@@ -1,6 +1,7 @@
 import numpy as np
 import torch
 from fedscan.evaluation.classifier import predict, train_classifier
+from scipy.ndimage import gaussian_filter
 
 
 def sides(rng, labels, size=32):
@@ -33,3 +34,12 @@ def test_training_is_deterministic_and_leaves_the_global_generator_alone():
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_it_knows_images_less_sharp_than_those_it_learnt_from():
+    rng = np.random.default_rng(2)
+    labels = np.array([0, 1] * 24)
+    network = train_classifier(sides(rng, labels), labels, classes=2, steps=40, seed=0)
+    fresh = np.array([0, 1] * 20)
+    found = predict(network, gaussian_filter(sides(rng, fresh), (0, 1, 1)))
+    assert np.mean(found.argmax(axis=1) == fresh) > 0.9
