@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 from fedscan.errors import BudgetExceededError, PrivacyError
 from fedscan.privacy.accounting import (
     epsilon,
@@ -92,6 +93,18 @@ def test_rounds_cost_as_much_as_one_run(split: int) -> None:
         SubsampledGaussian(0.25, 3.0, 100 - split),
     ]
     assert epsilon(parts, DELTA) == epsilon(whole, DELTA)
+
+
+@pytest.mark.parametrize(("rate", "noise", "steps"), [(0.02, 0.95, 36), (0.2, 6.0, 400)])
+def test_the_grid_for_few_steps_is_as_tight_as_a_finer_one(
+    rate: float, noise: float, steps: int
+) -> None:
+    fine = from_gaussian_mechanism(
+        noise, value_discretization_interval=1e-4, sampling_prob=rate
+    ).self_compose(steps)
+    expected = fine.get_epsilon_for_delta(DELTA)
+    found = epsilon([SubsampledGaussian(rate, noise, steps)], DELTA)
+    assert expected - 1e-6 <= found <= expected + 1e-3
 
 
 def test_composition_is_cheaper_than_adding_epsilons() -> None:
