@@ -57,7 +57,7 @@ class TaskUtility:
         train_images: Images of the task's classes trained on.
         auc: Area under the ROC curve; mean of one against rest for more than two classes.
         accuracy: Balanced accuracy.
-        seed_aucs: AUC of each classifier; ``auc`` is their mean.
+        seed_aucs: AUC of each classifier alone; ``auc`` is that of their mean answer.
         auc_of_real: AUC divided by that of training on real images.
         accuracy_of_real: Balanced accuracy divided by that of training on real images.
     """

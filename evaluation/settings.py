@@ -56,7 +56,7 @@ class EvaluationSettings:
         200, ge=10, le=100_000, description="Training steps of each classifier."
     )
     classifier_seeds: int = Field(
-        3, ge=1, le=50, description="Classifiers per task and training set; scores are averaged."
+        3, ge=1, le=50, description="Classifiers per task and training set; they answer together."
     )
     bootstrap: int = Field(
         1000,

@@ -52,12 +52,12 @@ class Bench:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Scores of one training set: resampled values, averaged over the classifiers.
+    """Scores of one training set: resampled values of the classifiers' common answer.
 
     Attributes:
         auc: ``[1 + B]``; the first is on the data as they are.
         accuracy: ``[1 + B]``, balanced over the classes.
-        seed_aucs: The AUC of each classifier.
+        seed_aucs: The AUC of each classifier alone.
         images: Training images of the task's classes.
     """
 
@@ -75,6 +75,10 @@ def score(
 ) -> Scores:
     """Train classifiers on some images and score them on the bench's held-out patients.
 
+    Their probabilities are averaged: what one of them learns from synthetic images depends on
+    its first weights more than a patient more or less matters (deep ensembles, Lakshminarayanan
+    et al., NeurIPS 2017).
+
     Args:
         bench: The task.
         images: ``[N, H, W]`` in [-1, 1], every class of the task among them.
@@ -83,7 +87,7 @@ def score(
     """
     labels = bench.task.labels(descriptions)
     part = np.flatnonzero(labels >= 0)
-    aucs, accuracies = [], []
+    answers = []
     for number in range(settings.classifier_seeds):
         network = train_classifier(
             images[part],
@@ -92,13 +96,14 @@ def score(
             steps=settings.classifier_steps,
             seed=settings.seed + number,
         )
-        probabilities = predict(network, bench.images)
-        aucs.append(macro_auc(probabilities, bench.labels, bench.weights))
-        accuracies.append(balanced_accuracy(probabilities, bench.labels, bench.weights))
+        answers.append(predict(network, bench.images))
+    together = np.mean(answers, axis=0)
     return Scores(
-        auc=np.mean(aucs, axis=0),
-        accuracy=np.mean(accuracies, axis=0),
-        seed_aucs=tuple(float(values[0]) for values in aucs),
+        auc=macro_auc(together, bench.labels, bench.weights),
+        accuracy=balanced_accuracy(together, bench.labels, bench.weights),
+        seed_aucs=tuple(
+            float(macro_auc(answer, bench.labels, bench.weights[:1])[0]) for answer in answers
+        ),
         images=len(part),
     )
 
