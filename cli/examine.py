@@ -88,17 +88,21 @@ def examine(
     generators in MODEL/comparisons (trained without privacy, at a single site, on pooled data:
     what the study asked for). All data must be on this machine. Writes
     examination.json, examination.html and model-card.md to OUT, by default MODEL/examination; a
-    run's own report.html then shows the examination too.
+    run's own report.html then shows the examination too. Each finished section is kept in
+    OUT/sections: after an interruption, or with another gate, the same command measures only
+    what is not there yet.
 
     Real images are compared with and learnt from without noise: what is written stays where
     those may be seen.
     """
     from .. import __version__
+    from ..config.study import study_digest
     from ..errors import GateError
     from ..examination.card import write_card
     from ..examination.examiners import examiners
     from ..examination.fairness_section import KEY as FAIRNESS
     from ..examination.gate import default_gate, hold, load_gate
+    from ..examination.kept import KeptSections, digest_of
     from ..examination.results import Examination, write_examination
     from ..examination.run import run_examiners
     from ..examination.subject import Subject
@@ -140,6 +144,20 @@ def examine(
             with_scanners=not only or FAIRNESS in only,
         )
         generator = load_generator(folder)
+        digest = generator_digest(folder)
+        compared = {name: generator_digest(path) for name, path in others.items()}
+        facts = {
+            "fedscan": __version__,
+            "generators": {name: digest, **compared},
+            "study": study_digest(study),
+        }
+        known = {
+            **examiners(study.examination, settings, study.memory, study.fairness),
+            **examiners_of(study, sites, model),
+        }
+        kept = KeptSections(out, digest_of(real, facts))
+        if finished := [key for key in known if (not only or key in only) and kept.find(key)]:
+            status().print(Text(f"Taken up as an earlier run left them: {', '.join(finished)}"))
         sections = run_examiners(
             Subject(
                 name=name,
@@ -151,19 +169,17 @@ def examine(
                 steps=settings.steps,
                 seed=settings.seed,
             ),
-            {
-                **examiners(study.examination, settings, study.memory, study.fairness),
-                **examiners_of(study, sites, model),
-            },
+            known,
             only=only or (),
+            kept=kept,
             on_progress=lambda what, share: report(what, round(100 * share), 100),
         )
     sections += judged
     examination = Examination(
         fedscan=__version__,
         name=name,
-        generator=generator_digest(folder),
-        against={name: generator_digest(path) for name, path in others.items()},
+        generator=digest,
+        against=compared,
         own_split=own_split,
         train_patients=real.train.patient_count,
         holdout_patients=real.holdout.patient_count,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..errors import ConfigurationError, DataError
+from .kept import KeptSections
 from .progress import Progress, no_progress
 from .section import Section
 from .subject import Subject
@@ -23,6 +24,7 @@ def run_examiners(
     examiners: Mapping[str, Examiner],
     *,
     only: Sequence[str] = (),
+    kept: KeptSections | None = None,
     on_progress: Progress = no_progress,
 ) -> tuple[Section, ...]:
     """Run examiners one after another; where the data do not allow one, its section says why.
@@ -31,6 +33,7 @@ def run_examiners(
         subject: What is examined.
         examiners: By the key of their section.
         only: Keys of the sections wanted; all without any.
+        kept: Where finished sections are put, and taken from if they are there.
         on_progress: Told about the progress of the whole.
 
     Raises:
@@ -48,9 +51,17 @@ def run_examiners(
         def tell(what: str, share: float, key: str = key, number: int = number) -> None:
             on_progress(f"{key}: {what}", (number + share) / len(wanted))
 
+        if kept and (found := kept.find(key)):
+            tell("taken up as it was left", 1.0)
+            sections.append(found)
+            continue
         tell("begins", 0.0)
         try:
+            if kept:
+                kept.forget(key)
             sections.append(examiners[key](subject, on_progress=tell))
+            if kept:
+                kept.keep(sections[-1])
         except DataError as failure:
             # Other sections took their time: what they found is not lost over this one.
             sections.append(Section(key=key, title=key.capitalize(), summary=_why(failure)))

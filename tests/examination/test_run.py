@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from fedscan.errors import ConfigurationError, DataError
+from fedscan.evaluation.real_sets import RealSets
+from fedscan.examination.kept import KeptSections, digest_of
 from fedscan.examination.results import Examination, read_examination, write_examination
 from fedscan.examination.run import run_examiners
-from fedscan.examination.section import Measure, Section
+from fedscan.examination.section import Figure, Measure, Section
 
 
 def named(key):
@@ -58,3 +64,84 @@ def test_a_section_that_the_data_do_not_allow_does_not_take_others_along(subject
     assert [section.key for section in sections] == ["memory", "utility"]
     assert sections[0].summary == "Not measured. There is one held-out patient. Hold out more."
     assert not sections[0].measures
+
+
+def counting(key, done):
+    def examiner(subject, *, on_progress):
+        done.append(key)
+        (subject.out / f"{key}.png").write_bytes(b"drawn")
+        return replace(
+            named(key)(subject, on_progress=on_progress),
+            figures=(Figure(title="drawn", file=f"{key}.png"),),
+        )
+
+    return examiner
+
+
+def test_an_interrupted_examination_goes_on_where_it_was(subject):
+    done = []
+
+    def interrupted(subject, *, on_progress):
+        raise KeyboardInterrupt
+
+    kept = KeptSections(subject.out, "these settings")
+    with pytest.raises(KeyboardInterrupt):
+        run_examiners(
+            subject, {"utility": counting("utility", done), "memory": interrupted}, kept=kept
+        )
+    known = {key: counting(key, done) for key in ("utility", "memory")}
+    sections = run_examiners(subject, known, kept=kept)
+    assert done == ["utility", "memory"]
+    assert sections == run_examiners(subject, known)
+    done.clear()
+    # Other settings find other things, and what they found before is gone with its figures.
+    run_examiners(subject, known, only=["memory"], kept=KeptSections(subject.out, "other ones"))
+    run_examiners(subject, known, kept=kept)
+    assert done == ["memory", "memory"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"depends_on": "these settings"}'])
+def test_a_damaged_section_is_measured_anew(subject, content):
+    done = []
+    known, kept = {"memory": counting("memory", done)}, KeptSections(subject.out, "these settings")
+    run_examiners(subject, known, kept=kept)
+    [file] = (subject.out / "sections").iterdir()
+    file.write_bytes(content)
+    run_examiners(subject, known, kept=kept)
+    values = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**values, "section": {"key": "memory"}}))
+    run_examiners(subject, known, kept=kept)
+    (subject.out / "memory.png").unlink()
+    run_examiners(subject, known, kept=kept)
+    assert done == 4 * ["memory"]
+
+
+def test_what_the_data_do_not_allow_is_tried_again(subject):
+    def refuses(subject, *, on_progress):
+        raise DataError("There is one held-out patient.")
+
+    kept = KeptSections(subject.out, "these settings")
+    assert not run_examiners(subject, {"memory": refuses}, kept=kept)[0].measures
+    [section] = run_examiners(subject, {"memory": named("memory")}, kept=kept)
+    assert section.measures
+
+
+def test_every_image_setting_and_patient_counts(chests):
+    def changed(**values):
+        return RealSets(train=chests.train, holdout=replace(chests.holdout, **values))
+
+    brighter = chests.holdout.images + np.float32(1e-3)
+    others = tuple(f"south/{key}" for key in chests.holdout.patients)
+    masks = tuple(None if mask is None else mask ^ 1 for mask in chests.holdout.masks)
+    assert any(mask is not None for mask in masks)
+    digests = {
+        digest_of(chests, {"steps": 3}),
+        digest_of(chests, {"steps": 4}),
+        digest_of(changed(images=brighter), {"steps": 3}),
+        digest_of(changed(patients=others), {"steps": 3}),
+        digest_of(changed(masks=masks), {"steps": 3}),
+        digest_of(changed(descriptions=chests.holdout.descriptions[::-1]), {"steps": 3}),
+    }
+    assert len(digests) == 6
+    same = RealSets(train=chests.train, holdout=replace(chests.holdout))
+    assert digest_of(same, {"steps": 3}) == digest_of(chests, {"steps": 3})

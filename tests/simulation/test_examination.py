@@ -82,6 +82,20 @@ def test_a_run_is_examined_and_its_gate_decides(run, finished, hospitals, base, 
     assert alone.sections[0].measures == found.sections[0].measures
 
 
+def test_the_same_command_measures_only_what_is_not_there_yet(run, hospitals):
+    words = ["examine", str(run), "--data", str(hospitals), "--only", "data"]
+    first = CliRunner().invoke(app, words)
+    assert first.exit_code == 0, first.output
+    assert "Taken up" not in first.output
+    found = read_examination(run / "examination")
+    again = CliRunner().invoke(app, words)
+    assert "Taken up as an earlier run left them: data" in again.output
+    assert read_examination(run / "examination") == found
+    other = CliRunner().invoke(app, [*words, "--set", "evaluation.seed=5"])
+    assert other.exit_code == 0, other.output
+    assert "Taken up" not in other.output
+
+
 def test_a_generator_without_its_run_is_said_to_have_no_split(run, hospitals, base, tmp_path):
     out = tmp_path / "out"
     alone = run / "generator"
