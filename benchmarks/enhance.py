@@ -31,6 +31,8 @@ from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
 from fedscan.restoration.denoise import denoise
+from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
+from fedscan.restoration.network import DenoisingNetwork
 from fedscan.restoration.prior import Prior
 from fedscan.restoration.super_resolution import shrunk, super_resolve
 from numpy.typing import NDArray
@@ -50,32 +52,40 @@ def main() -> None:
     parser.add_argument("--abdomen", type=Path, help="npz with ct_full_hu and mr_sm.")
     parser.add_argument("--films", type=Path, help="npz with images: chest X-rays, 8 bits.")
     parser.add_argument("--images", type=int, default=16, help="Images of each set.")
+    parser.add_argument("--denoiser", type=Path, default=shipped_denoiser())
     parser.add_argument("--gallery", type=Path, help="PNG of the heads to write.")
     options = parser.parse_args()
     torch.set_num_threads(1)
     generator = load_generator(options.model)
+    network = load_denoiser(options.denoiser)
     print("| Images | Noise | " + " | ".join(_METHODS) + " | Share of the prior |")
     print("|---" * (len(_METHODS) + 3) + "|")
     sets = held_out(options, generator.image_size)
     for name, (images, caption) in sets.items():
         prior = Prior(generator, caption)
         for noise in _NOISE:
-            print(f"| {name} ({len(images)}) | {noise} | {row(prior, images, noise)} |", flush=True)
+            print(
+                f"| {name} ({len(images)}) | {noise} | {row(prior, network, images, noise)} |",
+                flush=True,
+            )
     if options.gallery:
-        draw_gallery(options.gallery, generator, sets["heads"][0][:6])
+        draw_gallery(options.gallery, generator, network, sets["heads"][0][:6])
     print("\n| Images | Pixels | bicubic | fedscan |\n|---|---|---|---|")
     for name, (images, caption) in sets.items():
         for factor in (2, 4):
             coarse = shrunk(images, factor)
             large = bicubic(coarse, factor)
-            fine = super_resolve(Prior(generator, caption), coarse, factor)
+            fine = super_resolve(Prior(generator, caption), network, coarse, factor)
             print(f"| {name} | 1/{factor} | {score(large, images)} | {score(fine, images)} |")
 
 
-def draw_gallery(path: Path, generator: Generator, clean: Floats) -> None:
+def draw_gallery(
+    path: Path, generator: Generator, network: DenoisingNetwork, clean: Floats
+) -> None:
     """Draw the heads clean, noisy, and as each method gives them back."""
     noisy = noisy_of(clean, 0.2)
-    found = denoise(Prior(generator), noisy, np.full(noisy.shape, 0.2, np.float32)).images
+    sigma = np.full(noisy.shape, 0.2, np.float32)
+    found = denoise(Prior(generator), network, noisy, sigma).images
     rows = {
         "phantoms": clean,
         "with noise of 0.2 (range 2)": noisy,
@@ -83,7 +93,7 @@ def draw_gallery(path: Path, generator: Generator, clean: Floats) -> None:
         "fedscan enhance": found,
         "every second pixel, bicubic": bicubic(shrunk(clean, 2), 2),
         "every second pixel, fedscan enhance --upscale 2": super_resolve(
-            Prior(generator), shrunk(clean, 2), 2
+            Prior(generator), network, shrunk(clean, 2), 2
         ),
     }
     strips = [(name, strip(each, label="", synthetic=True)) for name, each in rows.items()]
@@ -122,7 +132,7 @@ def means(noisy: Floats, noise: float, strength: float) -> Floats:
 _METHODS = ("noisy", "non-local means", *(("BM3D",) if find_spec("bm3d") else ()), "fedscan")
 
 
-def row(prior: Prior, clean: Floats, noise: float) -> str:
+def row(prior: Prior, network: DenoisingNetwork, clean: Floats, noise: float) -> str:
     """Denoise a set by every method."""
     noisy = noisy_of(clean, noise)
     tried = [means(noisy, noise, strength) for strength in _STRENGTHS]
@@ -131,7 +141,7 @@ def row(prior: Prior, clean: Floats, noise: float) -> str:
         from bm3d import bm3d
 
         columns.append(score(np.stack([bm3d(image, noise) for image in noisy]), clean))
-    found = denoise(prior, noisy, np.full(noisy.shape, noise, np.float32))
+    found = denoise(prior, network, noisy, np.full(noisy.shape, noise, np.float32))
     return " | ".join([*columns, score(found.images, clean), f"{found.prior_weight:.2f}"])
 
 

@@ -77,6 +77,10 @@ def enhance(
     form: Annotated[
         Form | None, typer.Option("--format", help="PNG, NIfTI or DICOM; as given by default.")
     ] = None,
+    denoiser: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `fedscan train-denoiser` wrote; the one that ships if not."),
+    ] = None,
     signing_key: SigningKeyOption = None,
 ) -> None:
     """Denoise a scan, or make its pixels finer; what was measured stays consistent.
@@ -96,6 +100,7 @@ def enhance(
     from ..outputs.space import SourceGrid
     from ..outputs.volumes import VolumeFormat, write_volume
     from ..restoration.denoise import denoise
+    from ..restoration.denoiser import load_denoiser, shipped_denoiser
     from ..restoration.noise_level import estimate_noise
     from ..restoration.prior import Prior
     from ..restoration.super_resolution import super_resolve
@@ -121,11 +126,13 @@ def enhance(
     status().print(Text(f"Noise {strength:.4g}{' (estimated)' if noise is None else ''}"))
     caption = shown.caption() if shown else ""
     prior = Prior(load_generator(folder), caption, position)
+    network = load_denoiser(denoiser or shipped_denoiser())
     images, done = given.to_model(hounsfield), []
     if strength > 0:
         with progress() as report:
             found = denoise(
                 prior,
+                network,
                 images,
                 given.noise_to_model(strength, hounsfield),
                 seed=seed,
@@ -136,7 +143,7 @@ def enhance(
         status().print(Text(f"Share of the generator's estimate: {found.prior_weight:.0%}"))
     grid = None if given.to_lps is None else SourceGrid(to_lps=given.to_lps)
     if upscale > 1:
-        images = super_resolve(prior, images, upscale)
+        images = super_resolve(prior, network, images, upscale)
         grid = grid and grid.refined(upscale)
         done.append(f"pixels made {upscale} times finer")
     if not done:

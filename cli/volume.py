@@ -84,6 +84,8 @@ def volume(
     from ..outputs.folder import VIEWS, require_unused
     from ..outputs.provenance import Provenance
     from ..outputs.volumes import write_volume
+    from ..restoration.cuts import calm_cuts
+    from ..restoration.denoiser import load_denoiser, shipped_denoiser
     from .conditions import read_given
     from .models import find_generator
 
@@ -121,6 +123,8 @@ def volume(
             given=known,
             on_step=lambda done: report("steps", done, steps),
         )
+    if not known:  # what lies between given slices is interpolated, and calm
+        images = calm_cuts(load_denoiser(shipped_denoiser()), images, shown.modality)
     written = write_volume(
         out,
         images,
