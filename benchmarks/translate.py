@@ -6,8 +6,8 @@ Phantom patients scanned in every contrast are written (or, with --parametric, p
 drawn: other bodies than the base was trained on, but of that kind). Translators learn from the
 pairs of the first few of them and are scored on the same other patients: MAE in Hounsfield units
 (for MR in shares of the range) over all pixels and within the body, and SSIM. The regression is
-MONAI's U-Net, of the same size and trained with the same loss, batches and number of steps as the
-translator's refiner, from the source alone.
+MONAI's U-Net, trained as the translator's own; asked both ways (the mean of the answers to an image
+and to its mirror image) it is what the translator is without the generator.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.parametric import sample_paired_slices
 from fedscan.phantoms.settings import PhantomSettings
 from fedscan.translation.pairs import Pairs, find_pairs
-from fedscan.translation.regression import answer, build_unet, fit
+from fedscan.translation.regression import answer, answer_both_ways, build_unet, fit
 from fedscan.translation.training import TranslatorPlan, train_translator
 from fedscan.translation.translator import expected
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, nargs="+", default=[10, 25, 100])
     parser.add_argument("--parametric", choices=("head", "chest", "abdomen"))
     parser.add_argument("--generator-steps", type=int, default=150)
-    parser.add_argument("--refiner-steps", type=int, default=600)
+    parser.add_argument("--network-steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=21, help="Of the patients.")
     parser.add_argument("--gallery", type=Path, help="PNG of held-out patients to write.")
     options = parser.parse_args()
@@ -61,7 +61,7 @@ def main() -> None:
         patients, others = written(max(options.patients), options.seed)
     test = find_pairs(others, options.to)
     plan = TranslatorPlan(
-        generator_steps=options.generator_steps, refiner_steps=options.refiner_steps
+        generator_steps=options.generator_steps, network_steps=options.network_steps
     )
     captions = [shown.caption() for shown in test.descriptions]
     seen = torch.from_numpy(test.sources)[:, None]
@@ -73,16 +73,19 @@ def main() -> None:
         plain = regress(train, plan)
         middle = time.process_time()
         translator = train_translator(load_generator(options.model), train, options.to, plan)
-        seconds = (middle - started, 0.0, time.process_time() - middle)
+        seconds = (middle - started, 0.0, 0.0, time.process_time() - middle)
         alone = expected(translator.generator, seen, captions, test.positions)
+        found = translator.translate(test.sources, captions, test.positions)
         rows = {
             "regression U-Net": answer(plain, seen)[:, 0].numpy(),
+            "regression U-Net, both ways": answer_both_ways(plain, seen)[:, 0].numpy(),
             "generator alone": alone[:, 0].numpy(),
-            "fedscan translate": translator.translate(test.sources, captions, test.positions),
+            f"fedscan translate, generator's share {translator.share:.0%}": found,
         }
         for (name, images), took in zip(rows.items(), seconds, strict=True):
-            found = score(images, test.targets, options.to)
-            print(f"| {count} ({len(train.sources)}) | {name} | {found} | {took:.0f} |", flush=True)
+            scored = score(images, test.targets, options.to)
+            about = f"{count} ({len(train.sources)}) | {name}"
+            print(f"| {about} | {scored} | {took:.0f} |", flush=True)
     if options.gallery:
         chosen = np.random.default_rng(1).choice(len(test.sources), 6, replace=False)
         shown = {"source": test.sources, "target": test.targets}
@@ -95,9 +98,9 @@ def main() -> None:
 
 def regress(pairs: Pairs, plan: TranslatorPlan) -> torch.nn.Module:
     """Fit the plain regression."""
-    network = build_unet(1, plan.seed)
+    network = build_unet(plan.seed)
     sources, targets = (torch.from_numpy(each)[:, None] for each in (pairs.sources, pairs.targets))
-    fit(network, sources, targets, steps=plan.refiner_steps, seed=plan.seed)
+    fit(network, sources, targets, steps=plan.network_steps, seed=plan.seed)
     return network
 
 

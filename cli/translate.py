@@ -77,15 +77,18 @@ def train(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for translators, one below for each target.")
     ] = Path("translators"),
-    generator_steps: Annotated[int, typer.Option(min=1, help="Steps of the generator.")] = 300,
-    refiner_steps: Annotated[int, typer.Option(min=1, help="Steps of the refiner.")] = 1000,
+    generator_steps: Annotated[int, typer.Option(min=1, help="Steps of the generator.")] = 150,
+    network_steps: Annotated[
+        int, typer.Option(min=1, help="Steps of the regression network.")
+    ] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
 ) -> None:
     """Teach a generator to answer in one contrast what it is shown in another.
 
     It learns from pairs: the same slice of the same patient in both. Without differential
     privacy: train on phantoms or on public scans, or keep the translator where the scans are.
-    Where nobody has pairs, parametric phantoms stand in for them (--made-up).
+    Where nobody has pairs, parametric phantoms stand in for them (--made-up). A network learns by
+    regression; patients held out tell how much the generator is heard beside it.
     """
     from ..errors import ConfigurationError, DataError
     from ..model.storage import load_generator
@@ -111,11 +114,16 @@ def train(
         )
         pairs = find_pairs(patients, to.value)
         plan = TranslatorPlan(
-            generator_steps=generator_steps, refiner_steps=refiner_steps, seed=seed
+            generator_steps=generator_steps, network_steps=network_steps, seed=seed
         )
         translator = train_translator(generator, pairs, to.value, plan, on_step=report)
     save_translator(translator, folder)
-    output().print(Text(f"Trained on {len(pairs.sources)} pairs; the translator is in {folder}"))
+    output().print(
+        Text(
+            f"Trained on {len(pairs.sources)} pairs; the generator's share is "
+            f"{translator.share:.0%}; the translator is in {folder}"
+        )
+    )
 
 
 def _scanned(data: list[Path], image_size: int, report: Report) -> list[list[Example]]:

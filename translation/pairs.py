@@ -33,12 +33,24 @@ class Pairs:
         targets: The same slices in the other contrast, likewise.
         descriptions: What the targets show.
         positions: Slice positions in [0, 1].
+        patients: Number of the patient of each pair.
     """
 
     sources: NDArray[np.float32]
     targets: NDArray[np.float32]
     descriptions: Sequence[Description]
     positions: Sequence[float]
+    patients: Sequence[int]
+
+    def part(self, rows: Sequence[int]) -> Pairs:
+        """Some of the pairs, by their numbers."""
+        return Pairs(
+            sources=self.sources[list(rows)],
+            targets=self.targets[list(rows)],
+            descriptions=[self.descriptions[row] for row in rows],
+            positions=[self.positions[row] for row in rows],
+            patients=[self.patients[row] for row in rows],
+        )
 
 
 def find_pairs(patients: Iterable[Sequence[Example]], target: str) -> Pairs:
@@ -52,11 +64,14 @@ def find_pairs(patients: Iterable[Sequence[Example]], target: str) -> Pairs:
         DataError: If no patient has the same slice in two contrasts.
     """
     found: list[tuple[Example, Example]] = []
-    for examples in patients:
+    owners: list[int] = []
+    for number, examples in enumerate(patients):
         wanted = [one for one in examples if one.description.modality == TARGETS[target]]
         for source in examples:
             if source.description.modality in _SOURCES[target]:
-                found += [(source, other) for other in wanted if _same_slice(source, other)]
+                same = [other for other in wanted if _same_slice(source, other)]
+                found += [(source, other) for other in same]
+                owners += [number] * len(same)
     if not found:
         raise DataError(
             f"No patient has the same slice in {target} and in what it is made from.",
@@ -67,6 +82,7 @@ def find_pairs(patients: Iterable[Sequence[Example]], target: str) -> Pairs:
         targets=np.stack([other.image for _, other in found]).astype(np.float32),
         descriptions=[other.description for _, other in found],
         positions=[other.position for _, other in found],
+        patients=owners,
     )
 
 

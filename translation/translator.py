@@ -18,34 +18,35 @@ from ..errors import ModelError
 from ..model.conditions import spatial_conditions
 from ..model.generator import Generator
 from ..model.storage import load_generator, save_generator
-from .regression import answer, build_unet
+from .regression import answer_both_ways, build_unet
 
-#: Named otherwise than in versions whose refiner answered with a difference.
-_REFINER = "answers.safetensors"
+_NETWORK = "network.safetensors"
 _FACTS = "translation.json"
 _BATCH = 32
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Translator:
-    """Two steps: the generator's expectation, and a network that sees it beside the source.
+    """A network that answers by regression, and a generator heard as far as it knows more.
 
     The source is the generator's partial image with all pixels known (a T2I-Adapter condition,
     Mou et al., arXiv 2302.08453), the caption names the target. At the schedule's last timestep
     nothing of the target is seen, so the denoiser's answer is the expected target given the
-    source: the mean that many samples would average to. A small network sees both and answers. It
-    begins as a regression from the source, so that it takes of the expectation what helps; asked
-    for the difference to it, it would have to undo the expectation's errors first.
+    source: the mean that many samples would average to. The network answers for the image and its
+    mirror image; the mean is moved towards the generator's expectation by the share that was best
+    for patients whom neither had seen (stacking: Wolpert, Neural Networks 5, 1992).
 
     Attributes:
         generator: The generator, its adapter and U-Net trained on pairs.
-        refiner: ``[B, 2, H, W]`` (source, expectation) to ``[B, 1, H, W]``, the target.
+        network: ``[B, 1, H, W]`` (source) to the same (target).
         target: One of ``pairs.TARGETS``.
+        share: The generator's share in [0, 1].
     """
 
     generator: Generator
-    refiner: nn.Module
+    network: nn.Module
     target: str
+    share: float = 0.0
 
     def translate(
         self, images: NDArray[np.float32], captions: Sequence[str], positions: Sequence[float]
@@ -61,8 +62,11 @@ class Translator:
             ``[N, H, W]`` in [-1, 1].
         """
         sources = torch.from_numpy(np.asarray(images, np.float32))[:, None]
-        seen = torch.cat([sources, expected(self.generator, sources, captions, positions)], dim=1)
-        return answer(self.refiner, seen)[:, 0].clamp(-1, 1).numpy()
+        found = answer_both_ways(self.network, sources)
+        if self.share:
+            imagined = expected(self.generator, sources, captions, positions)
+            found = found + self.share * (imagined - found)
+        return found[:, 0].clamp(-1, 1).numpy()
 
 
 def expected_latents(
@@ -103,10 +107,11 @@ def expected(
 
 
 def save_translator(translator: Translator, folder: Path) -> None:
-    """Save a translator: a generator's folder with the refiner beside it."""
+    """Save a translator: a generator's folder with the network beside it."""
     save_generator(translator.generator, folder, {"name": f"translator to {translator.target}"})
-    save_file(translator.refiner.state_dict(), folder / _REFINER)
-    (folder / _FACTS).write_text(json.dumps({"target": translator.target}) + "\n")
+    save_file(translator.network.state_dict(), folder / _NETWORK)
+    facts = {"target": translator.target, "share": translator.share}
+    (folder / _FACTS).write_text(json.dumps(facts) + "\n")
 
 
 def load_translator(folder: Path) -> Translator:
@@ -120,13 +125,19 @@ def load_translator(folder: Path) -> Translator:
             f"There is no translator in {folder}.",
             hint="Train one with `fedscan train-translator`.",
         )
-    refiner = build_unet(2)
     try:
-        target = str(json.loads((folder / _FACTS).read_text())["target"])
-        refiner.load_state_dict(load_file(folder / _REFINER))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        facts = json.loads((folder / _FACTS).read_text())
+        target, share = str(facts["target"]), float(facts["share"])
+        network = build_unet()
+        network.load_state_dict(load_file(folder / _NETWORK))
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The translator in {folder} cannot be opened: {error}",
-            hint="Restore the folder from where it was made.",
+            hint="Restore the folder from where it was made, or train it again.",
         ) from error
-    return Translator(generator=load_generator(folder), refiner=refiner.eval(), target=target)
+    return Translator(
+        generator=load_generator(folder),
+        network=network.eval().requires_grad_(False),
+        target=target,
+        share=share,
+    )

@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 
 #: The modalities that slices are drawn in.
 CONTRASTS = ("CT", "T1-weighted MR", "T2-weighted MR")
+#: MR of a sequence that nobody knows: of tissues, only what is dark in all of them is sure.
+ANY_MR = "MR"
+_ALWAYS_DARK = ("air", "inner air", "lung", "cortical bone", "rib")
 
 #: Tissues that take up contrast agent, and how many HU they gain at most.
 _ENHANCING = {"blood": 180, "heart muscle": 60, "liver": 55, "spleen": 70, "kidney": 130,
@@ -42,13 +45,18 @@ def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> Tiss
 
     Args:
         rng: Source of randomness.
-        modality: One of :data:`CONTRASTS`.
+        modality: One of :data:`CONTRASTS`, or :data:`ANY_MR`: then a mixture of T1 and T2, or
+            a random signal of each tissue, so that who learns from it goes by shapes (SynthSeg,
+            Billot et al., Medical Image Analysis 2023, arXiv 2107.09559).
         body_part: Part of the body, which decides how often contrast agent is given.
     """
     enhanced = modality == "CT" and body_part != "head" and rng.random() < 0.5
     uptake = rng.uniform(0.4, 1.0) if enhanced else 0.0
     grain = rng.uniform(0.4, 1.6)
     blood_signal = rng.uniform(-0.1, 0.5)
+    mix, arbitrary = float(modality == "T1-weighted MR"), False
+    if modality == ANY_MR:
+        mix, arbitrary = rng.random(), rng.random() < 0.5
     table: dict[str, Floats] = {}
     for name, tissue in TISSUES.items():
         if modality == "CT":
@@ -56,7 +64,9 @@ def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> Tiss
             mean += uptake * _ENHANCING.get(name, 0.0)
             texture = tissue.grain * grain
         else:
-            base = tissue.t1 if modality == "T1-weighted MR" else tissue.t2
+            base = mix * tissue.t1 + (1 - mix) * tissue.t2
+            if arbitrary and name not in _ALWAYS_DARK:
+                base = rng.uniform(0.03, 1.0)
             if name in ("blood", "lung vessel"):
                 base += blood_signal  # flow and sequence decide whether blood is bright
             mean = max(base * np.exp(0.07 * rng.normal()), 0.0)
@@ -88,11 +98,14 @@ def finish(rng: np.random.Generator, values: TissueValues, image: Floats) -> Flo
         image = gaussian_filter(image, rng.uniform(0.3, 1.1))
     if values.modality == "CT":
         return hounsfield_to_model(image + np.float32(rng.uniform(1.5, 9)) * noise)
-    strength = rng.uniform(0.0, 0.25)
+    strength = rng.uniform(0.0, 0.5 if values.modality == ANY_MR else 0.25)
     image = image * np.exp(np.float32(strength) * smooth_map(rng, image.shape, 2))
     sigma = np.float32(rng.uniform(0.004, 0.05))
     # Magnitude images of complex noise: Rician, so the air is not quite black.
     other = rng.standard_normal(image.shape, np.float32)
     image = np.hypot(image + sigma * noise, sigma * other)
-    gamma = np.float32(rng.uniform(0.6, 1.3))
+    # Bright fat can leave all else in the lowest tenth.
+    gamma = np.float32(
+        3.0 ** rng.uniform(-0.5, 1) if values.modality == ANY_MR else rng.uniform(0.6, 1.3)
+    )
     return percentile_to_model(image**gamma, 0.5, float(rng.uniform(98.8, 99.7)))

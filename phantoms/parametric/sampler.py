@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...model.conditions import LABEL
 from ...model.description import Description, age_band
 from ...model.example import Example
-from .contrast import CONTRASTS, TissueValues, draw_values, finish
+from .contrast import ANY_MR, CONTRASTS, TissueValues, draw_values, finish
 from .film import expose
 from .patient import BODY_PARTS, draw_patient
 from .planes import slice_points
@@ -87,13 +87,15 @@ def sample_paired_slices(
         count: How many slices.
 
     Returns:
-        ``count`` slices, each in T1, T2 and CT, at one place and with one field of view.
+        ``count`` slices, each in CT, T1, T2 and two arbitrary contrasts of MR, at one place and
+        with one field of view.
 
     Raises:
         ConfigurationError: If ``body_part`` is none of these.
     """
     scene = draw_patient(rng, body_part)
-    series = [draw_values(rng, modality, body_part) for modality in CONTRASTS]
+    modalities = (*CONTRASTS, ANY_MR, ANY_MR)
+    series = [draw_values(rng, modality, body_part) for modality in modalities]
     joined = {
         name: np.concatenate([each.table[name] for each in series]) for name in series[0].table
     }

@@ -11,6 +11,7 @@ from fedscan.model.conditions import LABEL, MASK_CLASSES
 from fedscan.model.example import Example
 from fedscan.model.intensity import model_to_hounsfield
 from fedscan.phantoms.parametric import BODY_PARTS, sample_examples, sample_paired_slices
+from fedscan.phantoms.parametric.contrast import CONTRASTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,16 +181,18 @@ def test_the_heart_lies_on_the_patients_left(chests: list[Example]) -> None:
 
 def test_paired_slices_show_one_place_in_every_contrast() -> None:
     drawn = sample_paired_slices(np.random.default_rng(1), "head", image_size=SIZE, count=3)
-    assert len(drawn) == 9
-    assert sum((each.mask == LABEL["brain"]).sum() > 200 for each in drawn[::3]) >= 2
-    for ct, t1, t2 in zip(drawn[::3], drawn[1::3], drawn[2::3], strict=True):
-        modalities = [each.description.modality for each in (ct, t1, t2)]
-        assert modalities == ["CT", "T1-weighted MR", "T2-weighted MR"]
-        assert ct.position == t1.position == t2.position
+    assert len(drawn) == 15
+    assert sum((each.mask == LABEL["brain"]).sum() > 200 for each in drawn[::5]) >= 2
+    for ct, t1, t2, *any_mr in (drawn[first : first + 5] for first in (0, 5, 10)):
+        assert [each.description.modality for each in (ct, t1, t2)] == list(CONTRASTS)
+        assert [each.description.modality for each in any_mr] == ["MR", "MR"]
+        assert {each.position for each in (t1, t2, *any_mr)} == {ct.position}
         np.testing.assert_array_equal(ct.mask, t1.mask)
         bone = ct.mask == LABEL["bone"]
         brain = ct.mask == LABEL["brain"]
         # At the base of the skull the few pixels of brain are half bone.
         if brain.sum() > 200:
             assert ct.image[bone].mean() > ct.image[brain].mean() + 0.2
+            # Two MR of sequences that nobody knows differ.
+            assert np.abs(any_mr[0].image - any_mr[1].image).mean() > 0.02
             assert t1.image[bone].mean() < t1.image[brain].mean()

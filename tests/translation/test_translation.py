@@ -52,10 +52,14 @@ def test_pairs_are_the_same_slice_of_the_same_patient():
 def translator():
     sources = discs(32)
     pairs = Pairs(
-        sources=sources, targets=-0.5 * sources, descriptions=[CT] * 32, positions=[0.5] * 32
+        sources=sources,
+        targets=-0.5 * sources,
+        descriptions=[CT] * 32,
+        positions=[0.5] * 32,
+        patients=[row // 4 for row in range(32)],
     )
     generator = build_generator(GeneratorSettings(size="tiny"), seed=0)
-    plan = TranslatorPlan(generator_steps=3, refiner_steps=60, batch_size=4)
+    plan = TranslatorPlan(generator_steps=3, network_steps=60, batch_size=4)
     return train_translator(generator, pairs, "CT", plan)
 
 
@@ -68,7 +72,7 @@ def test_a_translator_learns_and_opens_again(translator, tmp_path):
     again = load_translator(tmp_path / "CT")
     assert again.target == "CT"
     assert again.translate(sources, captions, positions) == pytest.approx(found, abs=1e-5)
-    (tmp_path / "CT" / "answers.safetensors").write_bytes(b"damaged")
+    (tmp_path / "CT" / "network.safetensors").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="cannot be opened"):
         load_translator(tmp_path / "CT")
 
@@ -96,7 +100,7 @@ def test_a_translator_is_trained_on_a_site_of_pairs(tmp_path: Path):
     pairs = ["phantoms", str(tmp_path / "d"), "--patients", "1", "--paired-share", "1"]
     assert CliRunner().invoke(app, [*pairs, "--slices", "2"]).exit_code == 0
     words = ["train-translator", tiny_generator, "--data", tmp_path / "d/hospital-a", "--to", "T2"]
-    short = ["--generator-steps", "1", "--refiner-steps", "1", "--out", str(tmp_path / "t")]
+    short = ["--generator-steps", "1", "--network-steps", "1", "--out", str(tmp_path / "t")]
     result = CliRunner().invoke(app, [*map(str, words), *short])
     assert result.exit_code == 0, result.output
     assert "2 pairs" in result.output
@@ -111,11 +115,11 @@ def test_made_up_patients_stand_in_for_pairs(tmp_path: Path):
     generator = tmp_path / "generator"
     save_generator(build_generator(GeneratorSettings(size="tiny"), seed=0), generator)
     words = ["train-translator", generator, "--to", "CT", "--out", tmp_path / "t"]
-    short = ["--generator-steps", "1", "--refiner-steps", "1"]
+    short = ["--generator-steps", "1", "--network-steps", "1"]
     made_up = ["--made-up", "2", "--body-part", "abdomen"]
     result = CliRunner().invoke(app, [*map(str, words), *short, *made_up])
     assert result.exit_code == 0, result.output
-    assert "24 pairs" in result.output  # two patients, six slices, T1 and T2
+    assert "48 pairs" in result.output  # two patients, six slices, four contrasts of MR
     assert load_translator(tmp_path / "t" / "CT").target == "CT"
     for both in ([], [*made_up, "--data", str(tmp_path)]):
         refused = CliRunner().invoke(app, [*map(str, words), *both])
