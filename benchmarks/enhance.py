@@ -25,7 +25,12 @@ from fedscan.client.dataset import SiteDataset
 from fedscan.client.resample import fitted_size, pad_square, resize_images
 from fedscan.client.settings import DataSettings
 from fedscan.model.generator import Generator
-from fedscan.model.intensity import hounsfield_to_model, percentile_to_model
+from fedscan.model.intensity import (
+    hounsfield_to_linear,
+    hounsfield_to_model,
+    linear_to_hounsfield,
+    percentile_to_model,
+)
 from fedscan.model.marking import stack, strip
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.hospital import write_hospitals
@@ -42,6 +47,7 @@ from torch.nn.functional import interpolate
 
 Floats = NDArray[np.float32]
 _NOISE = (0.1, 0.2, 0.4)
+_HOUNSFIELD = (20.0, 40.0, 80.0)
 _STRENGTHS = (0.6, 0.8, 1.0, 1.2)
 
 
@@ -77,6 +83,39 @@ def main() -> None:
             large = bicubic(coarse, factor)
             fine = super_resolve(Prior(generator, caption), network, coarse, factor)
             print(f"| {name} | 1/{factor} | {score(large, images)} | {score(fine, images)} |")
+    if options.abdomen:
+        print("\n| CT in HU, all pixels | " + " | ".join(_METHODS) + " |")
+        print("|---" * (len(_METHODS) + 1) + "|")
+        for deviation in _HOUNSFIELD:
+            print(f"| {deviation} HU | {in_hounsfield(generator, network, options, deviation)} |")
+
+
+def in_hounsfield(
+    generator: Generator, network: DenoisingNetwork, options: argparse.Namespace, deviation: float
+) -> str:
+    """Root mean square errors in HU of slices of a real CT with noise as a scanner states it."""
+    with np.load(options.abdomen) as volumes:
+        slices = volumes["ct_full_hu"].transpose(2, 1, 0)[:, ::-1].astype(np.float32)
+    clean = slices[np.linspace(1, len(slices) - 2, options.images, dtype=int)]
+    noisy = noisy_of(clean, deviation)
+    sigma = np.full(noisy.shape, deviation / 1500, np.float32)
+    prior = Prior(generator, "axial CT slice of the abdomen", linear=True)
+    found = denoise(prior, network, hounsfield_to_linear(noisy), sigma).images
+    tried = [means(noisy, deviation, strength) for strength in _STRENGTHS]
+    answers = [noisy, min(tried, key=lambda each: float(np.square(each - clean).mean()))]
+    if "BM3D" in _METHODS:
+        from bm3d import bm3d
+
+        answers.append(np.stack([bm3d(image, deviation) for image in noisy]))
+    answers.append(linear_to_hounsfield(found))
+    parts = {"all": clean > -9999, "body": np.abs(clean) < 300, "bone": clean > 300}
+    return " | ".join(
+        ", ".join(
+            f"{name} {np.sqrt(np.square(each - clean)[where].mean()):.1f}"
+            for name, where in parts.items()
+        )
+        for each in answers
+    )
 
 
 def draw_gallery(

@@ -89,10 +89,13 @@ def enhance(
     carries nothing of the patient's identity. It lies where the scan lies. Images of any size are
     taken; those larger than the generator's go through it in overlapping windows.
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from ..errors import ConfigurationError, DataError
     from ..inputs.read import read_scan
+    from ..model.intensity import hounsfield_to_model, linear_to_hounsfield
     from ..model.prompt import read_prompt
     from ..model.storage import generator_digest, load_generator
     from ..outputs.folder import require_unused
@@ -130,15 +133,18 @@ def enhance(
     images, done = given.to_model(hounsfield), []
     if strength > 0:
         with progress() as report:
+            # In proportion: the generator's map would make noise uneven, and clip it in air.
             found = denoise(
-                prior,
+                replace(prior, linear=hounsfield),
                 network,
-                images,
-                given.noise_to_model(strength, hounsfield),
+                given.to_linear(hounsfield),
+                given.noise_to_linear(strength, hounsfield),
                 seed=seed,
                 on_image=lambda count: report("passes", count, 2 * len(images)),
             )
         images = found.images
+        if hounsfield:
+            images = hounsfield_to_model(linear_to_hounsfield(images))
         done.append(f"denoised from a standard deviation of {strength:.4g}")
         status().print(Text(f"Share of the generator's estimate: {found.prior_weight:.0%}"))
     grid = None if given.to_lps is None else SourceGrid(to_lps=given.to_lps)

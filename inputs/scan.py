@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.description import Description
-from ..model.intensity import HU_KNOTS, hounsfield_to_model
+from ..model.intensity import HU_KNOTS, hounsfield_to_linear, hounsfield_to_model
 
 Floats = NDArray[np.float32]
 
@@ -37,27 +37,24 @@ class Scan:
 
     def to_model(self, hounsfield: bool) -> Floats:
         """Values in the generator's range, ``[K, R, C]``; nothing but CT is clipped."""
+        return hounsfield_to_model(self.values) if hounsfield else self.to_linear(False)
+
+    def to_linear(self, hounsfield: bool) -> Floats:
+        """Values in proportion to the file's, about [-1, 1], ``[K, R, C]``; none is clipped."""
         if hounsfield:
-            return hounsfield_to_model(self.values)
+            return hounsfield_to_linear(self.values)
         low, high = self.limits
-        scaled = (self.values - low) / (high - low) * 2.0 - 1.0
-        return np.asarray(scaled, np.float32)
+        return np.asarray((self.values - low) / (high - low) * 2.0 - 1.0, np.float32)
 
-    def noise_to_model(self, deviation: float, hounsfield: bool) -> Floats:
-        """Standard deviation of noise, given in the file's unit, in the generator's range.
+    def noise_to_linear(self, deviation: float, hounsfield: bool) -> Floats:
+        """Standard deviation of noise in :meth:`to_linear`'s values, ``[K, R, C]``.
 
-        The map of Hounsfield units has three slopes, so noise that is alike everywhere in them
-        is stronger in soft tissue than in lung, air and bone.
-
-        Returns:
-            ``[K, R, C]``.
+        Args:
+            deviation: The same in the file's unit.
+            hounsfield: Whether this is the Hounsfield unit.
         """
-        if not hounsfield:
-            low, high = self.limits
-            return np.full(self.values.shape, 2.0 * deviation / (high - low), np.float32)
-        around = np.clip(self.values, HU_KNOTS[0] + deviation, HU_KNOTS[-1] - deviation)
-        spread = hounsfield_to_model(around + deviation) - hounsfield_to_model(around - deviation)
-        return np.asarray(spread / 2.0, np.float32)
+        low, high = (HU_KNOTS[0], HU_KNOTS[-1]) if hounsfield else self.limits
+        return np.full(self.values.shape, 2.0 * deviation / (high - low), np.float32)
 
 
 def limits_of(values: NDArray[np.floating]) -> tuple[float, float]:

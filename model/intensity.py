@@ -25,6 +25,21 @@ def model_to_hounsfield(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.interp(values, MODEL_KNOTS, HU_KNOTS).astype(np.float32)
 
 
+def hounsfield_to_linear(hu: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Map Hounsfield units in proportion, -1000 to -1 and 2000 to 1; nothing is clipped.
+
+    Noise that is white in Hounsfield units stays white, which the generator's map undoes.
+    """
+    low, high = HU_KNOTS[0], HU_KNOTS[-1]
+    return ((hu - low) * (2.0 / (high - low)) - 1.0).astype(np.float32)
+
+
+def linear_to_hounsfield(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Undo :func:`hounsfield_to_linear`."""
+    low, high = HU_KNOTS[0], HU_KNOTS[-1]
+    return ((values + 1.0) * ((high - low) / 2.0) + low).astype(np.float32)
+
+
 def percentile_to_model(
     image: NDArray[np.floating], low: float = 0.5, high: float = 99.5
 ) -> NDArray[np.float32]:

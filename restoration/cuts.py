@@ -12,7 +12,7 @@ Floats = NDArray[np.float32]
 
 #: Noise that is taken off the cuts. More makes them calmer yet, and neighbouring slices more alike
 #: than real ones, of MR sooner than of CT.
-_NOISE_OF_CT = 0.04
+_NOISE_OF_CT = 0.07
 _NOISE_OF_MR = 0.02
 
 

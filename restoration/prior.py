@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from ..model.denoising import clean_and_noise, guided_prediction, levels
 from ..model.generator import Generator
+from ..model.intensity import (
+    hounsfield_to_linear,
+    hounsfield_to_model,
+    linear_to_hounsfield,
+    model_to_hounsfield,
+)
 
 Floats = NDArray[np.float32]
 _BATCH = 16
@@ -23,11 +29,15 @@ class Prior:
         generator: The generator.
         caption: What the images show; empty if unknown.
         position: Slice position in [0, 1].
+        linear: Whether images are CT in proportion to Hounsfield units
+            (:func:`~fedscan.model.intensity.hounsfield_to_linear`) instead of in the generator's
+            own range.
     """
 
     generator: Generator
     caption: str = ""
     position: float = 0.5
+    linear: bool = False
 
     def estimate(self, images: Floats, level: float) -> Floats:
         """Estimate the images behind images whose latents are off by noise of a level.
@@ -44,6 +54,10 @@ class Prior:
         Returns:
             ``[N, H, W]`` in [-1, 1].
         """
+        if self.linear:
+            own = hounsfield_to_model(linear_to_hounsfield(images))
+            found = replace(self, linear=False).estimate(own, level)
+            return hounsfield_to_linear(model_to_hounsfield(found))
         side = self.generator.image_size
         count, height, width = images.shape
         pad = ((0, 0), (0, max(0, side - height)), (0, max(0, side - width)))

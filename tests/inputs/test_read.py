@@ -8,7 +8,7 @@ import pytest
 from fedscan.errors import DataError
 from fedscan.inputs.read import read_scan
 from fedscan.model.description import Description
-from fedscan.model.intensity import hounsfield_to_model
+from fedscan.model.intensity import hounsfield_to_model, linear_to_hounsfield
 from fedscan.outputs.dicom import write_dicom_series
 from fedscan.outputs.nifti import write_nifti
 from fedscan.outputs.provenance import Provenance
@@ -62,14 +62,12 @@ def test_a_finer_grid_has_the_same_bounds():
     assert (fine.corner() + fine.row / 2 + fine.column / 2) == pytest.approx(coarse.corner())
 
 
-def test_noise_in_hounsfield_units_is_strongest_where_the_map_is_steepest():
-    hu = np.array([[[-600.0, 40.0, 900.0]]], np.float32)
+def test_values_in_proportion_keep_white_noise_white_and_all_of_it():
+    hu = np.array([[[-1040.0, 40.0, 2600.0]]], np.float32)
     scan = read_values(hu)
-    lung, tissue, bone = scan.noise_to_model(20, True)[0, 0]
-    assert tissue == pytest.approx(20 * 1.2 / 400, rel=1e-4)
-    assert lung == pytest.approx(20 * 0.4 / 800, rel=1e-4)
-    assert bone == pytest.approx(20 * 0.4 / 1800, rel=1e-4)
-    assert scan.noise_to_model(20, False).max() == scan.noise_to_model(20, False).min()
+    assert linear_to_hounsfield(scan.to_linear(True)) == pytest.approx(hu, abs=1e-3)
+    assert scan.noise_to_linear(30, True) == pytest.approx(np.full(hu.shape, 0.02))
+    assert scan.noise_to_linear(30, False) == pytest.approx(np.full(hu.shape, 0.03))
 
 
 def read_values(values):
