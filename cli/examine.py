@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,11 +99,15 @@ def examine(
     from .. import __version__
     from ..config.study import study_digest
     from ..errors import GateError
+    from ..examination.anatomy_section import KEY as ANATOMY
+    from ..examination.canaries_section import KEY as CANARIES
     from ..examination.card import write_card
+    from ..examination.data_card import KEY as DATA
     from ..examination.examiners import examiners
     from ..examination.fairness_section import KEY as FAIRNESS
     from ..examination.gate import default_gate, hold, load_gate
     from ..examination.kept import KeptSections, digest_of
+    from ..examination.plausibility import FILE as PLAUSIBILITY
     from ..examination.results import Examination, write_examination
     from ..examination.run import run_examiners
     from ..examination.subject import Subject
@@ -110,7 +115,7 @@ def examine(
     from ..readers.score import score_study
     from ..readers.study import ReaderStudy
     from ..report.examination import write_examination_page
-    from ..simulation.examining import comparisons_of, examiners_of
+    from ..simulation.examining import base_of, comparisons_of, examiners_of
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
     from .models import find_generator
@@ -155,7 +160,16 @@ def examine(
             **examiners(study.examination, settings, study.memory, study.fairness),
             **examiners_of(study, sites, model),
         }
-        kept = KeptSections(out, digest_of(real, facts))
+        also = {FAIRNESS: json.dumps([real.train.scanners, real.holdout.scanners])}
+        if not only or CANARIES in only:
+            also[CANARIES] = generator_digest(base_of(study))
+        kept = KeptSections(
+            out,
+            digest_of(real, facts),
+            also={key: hashlib.sha256(text.encode()).hexdigest() for key, text in also.items()},
+            files={ANATOMY: PLAUSIBILITY},
+            anew=[DATA],
+        )
         if finished := [key for key in known if (not only or key in only) and kept.find(key)]:
             status().print(Text(f"Taken up as an earlier run left them: {', '.join(finished)}"))
         sections = run_examiners(

@@ -192,7 +192,7 @@ def _judge(line: GateLine, measure: Measure | None, examined: bool) -> LineOutco
 
 def _held(line: GateLine, measure: Measure | None) -> tuple[str, bool]:
     if measure is None:
-        return "its section was not examined", line.if_measured
+        return "its section was not examined, or measured nothing", line.if_measured
     if measure.value is None:
         return "not measured", line.if_measured
     low, high = measure.low, measure.high

@@ -32,7 +32,7 @@ def comparisons_of(run: Path, study: Study) -> dict[str, Path]:
         Folders of generators by name; a training that was not finished is not among them.
     """
     trained = sorted((run / "comparisons").glob("*/generator/model_index.json"))
-    return {BASE: _base(study), **{file.parent.parent.name: file.parent for file in trained}}
+    return {BASE: base_of(study), **{file.parent.parent.name: file.parent for file in trained}}
 
 
 def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Examiner]:
@@ -44,7 +44,7 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
         run: The run's folder. Where the sites released no composition to it, what they keep is
             read: in a simulation they are one's own.
     """
-    base = _base(study)
+    base = base_of(study)
 
     def start() -> Generator:
         return load_generator(base)
@@ -69,5 +69,6 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
     )
 
 
-def _base(study: Study) -> Path:
+def base_of(study: Study) -> Path:
+    """Return the folder of the generator that a study starts from."""
     return Path(study.generator.base).resolve() if study.generator.base else shipped_base()

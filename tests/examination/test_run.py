@@ -116,6 +116,34 @@ def test_a_damaged_section_is_measured_anew(subject, content):
     assert done == 4 * ["memory"]
 
 
+def test_a_section_is_taken_up_with_all_that_it_wrote_and_depends_on(subject):
+    done = []
+    known = {key: counting(key, done) for key in ("memory", "fairness", "data")}
+    model = subject.out / "model.bin"
+
+    def examined(scanners):
+        done.clear()
+        model.touch()
+        kept = KeptSections(
+            subject.out,
+            "these settings",
+            also={"fairness": scanners},
+            files={"memory": model.name},
+            anew=["data"],
+        )
+        if scanners == "lost":
+            model.unlink()
+        found = [key for key in known if kept.find(key)]
+        run_examiners(subject, known, kept=kept)
+        assert sorted([*found, *done]) == sorted(known)
+        return list(done)
+
+    assert examined("one") == ["memory", "fairness", "data"]
+    assert examined("one") == ["data"]
+    assert examined("two") == ["fairness", "data"]
+    assert examined("lost") == ["memory", "fairness", "data"]
+
+
 def test_what_the_data_do_not_allow_is_tried_again(subject):
     def refuses(subject, *, on_progress):
         raise DataError("There is one held-out patient.")
@@ -143,5 +171,7 @@ def test_every_image_setting_and_patient_counts(chests):
         digest_of(changed(descriptions=chests.holdout.descriptions[::-1]), {"steps": 3}),
     }
     assert len(digests) == 6
-    same = RealSets(train=chests.train, holdout=replace(chests.holdout))
+    # Scanners are read for the section on fairness only, which depends on them by itself.
+    scanners = ("a scanner",) * len(chests.holdout)
+    same = RealSets(train=chests.train, holdout=replace(chests.holdout, scanners=scanners))
     assert digest_of(same, {"steps": 3}) == digest_of(chests, {"steps": 3})
