@@ -22,6 +22,9 @@ Examples:
 - `fedscan pretrain longer --start base/generator --autoencoder-minutes 0` trains an
 earlier base further.
 
+- `torchrun --nproc-per-node 2 --no-python -- fedscan pretrain base` trains with two processes
+or GPUs.
+
 - `fedscan simulate --set generator.base=base/generator` starts a federation from it.
 """
 _DENOISER_EPILOG = """\

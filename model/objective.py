@@ -10,7 +10,11 @@ from .rows import LatentRows
 
 
 def diffusion_loss(
-    generator: Generator, rows: LatentRows, timesteps: Tensor, noise: Tensor
+    generator: Generator,
+    rows: LatentRows,
+    timesteps: Tensor,
+    noise: Tensor,
+    weight: Tensor | None = None,
 ) -> Tensor:
     """Denoising loss per row (Ho et al., arXiv 2006.11239; v: Salimans & Ho, arXiv 2202.00512).
 
@@ -21,6 +25,7 @@ def diffusion_loss(
         rows: ``B`` latents with their conditions.
         timesteps: ``[B]``, long, in [0, number of training timesteps).
         noise: ``[B, C, h, w]``, standard normal.
+        weight: ``[B, 1, h, w]``, how much each cell counts; all the same without it.
 
     Returns:
         ``[B]``: mean squared error of the prediction, one value per row.
@@ -32,7 +37,10 @@ def diffusion_loss(
     else:
         target = noise
     predicted = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
-    return functional.mse_loss(predicted, target, reduction="none").flatten(1).mean(1)
+    error = functional.mse_loss(predicted.float(), target, reduction="none")
+    if weight is not None:
+        error = error * weight
+    return error.flatten(1).mean(1)
 
 
 def num_train_timesteps(generator: Generator) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 class Pace:
@@ -14,20 +14,28 @@ class Pace:
         seconds: Time to run for; at least one step is made.
         highest: Highest learning rate.
         warm_up_steps: Steps over which the rate rises.
+        clock: The time in seconds.
     """
 
-    def __init__(self, seconds: float, highest: float, warm_up_steps: int = 100) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        highest: float,
+        warm_up_steps: int = 100,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.seconds = seconds
         self.highest = highest
         self.warm_up_steps = warm_up_steps
+        self.clock = clock
         #: Share of the time that had passed when the last step began.
         self.done = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
-        start = time.monotonic()
+        start = self.clock()
         step = 0
         while True:
-            self.done = (time.monotonic() - start) / self.seconds
+            self.done = (self.clock() - start) / self.seconds
             if self.done >= 1.0 and step > 0:
                 return
             decay = 0.5 * (1.0 + math.cos(math.pi * min(self.done, 1.0)))

@@ -19,6 +19,7 @@ from ..storage import generator_digest, load_generator, save_generator
 from .autoencoder import train_autoencoder
 from .denoiser import train_denoiser
 from .examples import ExampleBank, fill_bank
+from .team import Team
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ def pretrain(
     A finished stage is kept in ``out`` (``examples.npz``, ``autoencoder/``) and not repeated
     when the command runs again with the plan that the stage was made by (``plan.json``).
 
+    Processes that torchrun started together share the last stage; the first makes the others.
+
     Args:
         out: Folder to work in.
         draw: Makes the examples of one random made-up patient.
@@ -67,7 +70,8 @@ def pretrain(
         ConfigurationError: If there is no autoencoder to use, or ``out`` holds stages of
             another plan.
     """
-    report = on_progress or (lambda stage, step, value: None)
+    team = Team.join(plan.device)
+    report = (on_progress if team.leads else None) or (lambda stage, step, value: None)
     generator = build_generator(settings, plan.seed)
     whole = plan.start is not None and _take_up(generator, load_generator(plan.start))
     if not plan.autoencoder_seconds and not whole:
@@ -75,12 +79,16 @@ def pretrain(
             "Without time for the autoencoder there is none to use.",
             hint="Start from a generator of the same size, or give it minutes.",
         )
+    generator = generator.to(plan.device)
+    if not team.leads:
+        team.wait()  # what the first has made is then there to be loaded
     out.mkdir(parents=True, exist_ok=True)
     _keep_plan(out / "plan.json", settings, plan)
-    generator = generator.to(plan.device)
     bank = _stage_examples(out / "examples.npz", draw, plan, report)
     if plan.autoencoder_seconds:
         _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
+    if team.leads:
+        team.wait()
     card = {
         "name": f"fedscan base, {settings.size}",
         "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
@@ -92,15 +100,21 @@ def pretrain(
             + ("" if plan.start is None else " --start with an earlier base"),
         },
     }
+
+    def save() -> None:
+        if team.leads:
+            save_generator(generator, out / "generator", card, half_precision=True)
+
     train_denoiser(
         generator,
         bank,
         seconds=plan.denoiser_seconds,
         seed=plan.seed,
+        team=team,
         on_step=lambda step, loss: report("denoiser", step, loss),
-        on_pause=lambda _: save_generator(generator, out / "generator", card, half_precision=True),
+        on_pause=lambda _: save(),
     )
-    save_generator(generator, out / "generator", card, half_precision=True)
+    save()
     return generator
 
 

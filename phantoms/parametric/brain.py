@@ -30,7 +30,7 @@ def brain_layers(
     gap = 1.5 + 2.0 * atrophy  # between brain and skull
     hull = _hull(build, cavity, inner, gap)
     thickness = rng.uniform(2.6, 3.4) - 0.4 * atrophy
-    cortex = _folded(build, hull, 0.9 + 1.1 * atrophy)
+    cortex = _folded(build, hull, rng.uniform(0.25, 1.0) + 1.1 * atrophy)
     wide = 0.8 + 1.3 * atrophy + rng.uniform(-0.1, 0.4)
     ventricles = _ventricles(build, wide)
     callosum = strands(
@@ -89,7 +89,7 @@ def _folded(build: Build, hull: Solid, furrow: float) -> Solid:
     rng = build.rng
     folds = build.noise.field(rng.uniform(25, 31) * build.size)
     scale = np.float32(5.2 * build.size)
-    limit = np.float32(rng.uniform(14, 20))
+    limit = np.float32(rng.uniform(5, 18))
     width = np.float32(furrow)
     lateral = build.tall
 

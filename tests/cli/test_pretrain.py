@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,34 @@ def test_an_earlier_base_is_trained_further(base, tmp_path):
     before, after = digests(base / "generator"), digests(tmp_path / "longer" / "generator")
     assert before["vae"] == after["vae"]
     assert before["unet"] != after["unet"]
+
+
+def test_processes_that_train_together_end_with_one_base(base, tmp_path):
+    """Every process must hold the same weights at the end, or their gradients were not shared."""
+    script = tmp_path / "each.py"
+    script.write_text(
+        "import os, pathlib, sys\n"
+        "from fedscan.cli.main import app\n"
+        "from fedscan.model.pretraining import run\n"
+        "train = run.train_denoiser\n"
+        "def and_tell(generator, *args, **options):\n"
+        "    train(generator, *args, **options)\n"
+        "    weights = sum(p.double().abs().sum() for p in generator.unet.parameters())\n"
+        "    name = 'weights-' + os.environ['RANK']\n"
+        "    pathlib.Path(sys.argv[0]).with_name(name).write_text(repr(float(weights)))\n"
+        "run.train_denoiser = and_tell\n"
+        "app(sys.argv[1:])\n"
+    )
+    torchrun = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--", str(script))
+    words = (*QUICK, "--autoencoder-minutes", "0.01", "--start", str(base / "generator"))
+    ran = subprocess.run(
+        (sys.executable, "-m", *torchrun, "pretrain", str(tmp_path / "out"), *words),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    first, second = ((tmp_path / f"weights-{rank}").read_text() for rank in (0, 1))
+    assert first == second
+    assert digests(tmp_path / "out" / "generator")["unet"] != digests(base / "generator")["unet"]
