@@ -39,7 +39,11 @@ def random_known_region(rng: np.random.Generator, shape: tuple[int, int]) -> NDA
 
 
 def random_spatial_conditions(
-    rng: np.random.Generator, image: NDArray[np.float32], mask: NDArray[np.uint8] | None
+    rng: np.random.Generator,
+    image: NDArray[np.float32],
+    mask: NDArray[np.uint8] | None,
+    *,
+    share: float = SPATIAL_SHARE,
 ) -> NDArray[np.float32]:
     """Draw the spatial conditions of one training row.
 
@@ -47,12 +51,13 @@ def random_spatial_conditions(
         rng: Source of the choice.
         image: ``[H, W]`` in [-1, 1].
         mask: Label map ``[H, W]``, or ``None`` where the image has none.
+        share: How often any condition is shown.
 
     Returns:
-        ``[SPATIAL_CHANNELS, H, W]``; all zero for most rows.
+        ``[SPATIAL_CHANNELS, H, W]``; all zero for rows that show none.
     """
     shape = (image.shape[0], image.shape[1])
-    if rng.random() >= SPATIAL_SHARE:
+    if rng.random() >= share:
         return np.zeros((SPATIAL_CHANNELS, *shape), np.float32)
     show = {name: rng.random() < share for name, share in _EACH.items()}
     known = random_known_region(rng, shape) if show["partial"] else None

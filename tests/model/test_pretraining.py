@@ -44,16 +44,13 @@ def test_lower_precision_computes_the_same_within_rounding_and_leaves_no_trace(t
     torch.testing.assert_close(diffusion_loss(tiny, batch, times, noise), exact)
 
 
-def test_places_with_a_lesion_count_more(tiny, monkeypatch):
-    side = tiny.image_size
-    masks = np.zeros((4, side, side), np.uint8)
-    masks[:, :, : side // 2] = LABEL["lesion"]
+def weights_of_first_batch(tiny, masks, monkeypatch):
     rng = np.random.default_rng(0)
     bank = ExampleBank(
         images=rng.uniform(-1, 1, masks.shape).astype(np.float16),
         masks=masks,
-        captions=np.array(["axial CT slice of the head, lesion"] * 4),
-        positions=np.full(4, 0.5, np.float32),
+        captions=np.array(["axial CT slice of the head, lesion"] * len(masks)),
+        positions=np.full(len(masks), 0.5, np.float32),
     )
     seen = []
 
@@ -63,6 +60,22 @@ def test_places_with_a_lesion_count_more(tiny, monkeypatch):
 
     monkeypatch.setattr("fedscan.model.pretraining.denoiser.diffusion_loss", record)
     train_denoiser(tiny, bank, seconds=0.01, seed=0)
+    return seen[0]
+
+
+def test_places_with_a_lesion_count_more(tiny, monkeypatch):
+    side = tiny.image_size
+    masks = np.zeros((4, side, side), np.uint8)
+    masks[:, :, : side // 2] = LABEL["lesion"]
+    weight = weights_of_first_batch(tiny, masks, monkeypatch)
     cells = tiny.latent_shape[-1]
-    assert seen[0].shape == (64, 1, cells, cells)
-    assert (seen[0][..., : cells // 2] > seen[0][..., cells // 2 :]).all()
+    assert weight.shape == (64, 1, cells, cells)
+    assert (weight[..., : cells // 2] > weight[..., cells // 2 :]).all()
+
+
+def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monkeypatch):
+    masks = np.zeros((16, tiny.image_size, tiny.image_size), np.uint8)
+    masks[0, :3, :3] = LABEL["lesion"]
+    weight = weights_of_first_batch(tiny, masks, monkeypatch)
+    shown = (weight > 1).any(-1).any(-1).sum()
+    assert shown > 2 * 64 / 16
