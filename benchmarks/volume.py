@@ -34,8 +34,8 @@ from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.volume import VolumeSettings, sample_volume
 from fedscan.outputs.views import orthogonal_views
 from fedscan.phantoms.parametric import parametric_volume
-from fedscan.restoration.cuts import calm_cuts
 from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
+from fedscan.restoration.volume import finish_volume
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.interpolate import interp1d
@@ -83,22 +83,22 @@ def main() -> None:
         print(f"| {part} {modality}, real: {line} | {means} |")
         shown = Description(modality=modality, body_part=part, plane="axial", finding="no finding")
         for correlation in options.correlation:
-            made = [
-                sample_volume(
-                    generator,
-                    shown,
-                    positions_of(part),
-                    VolumeSettings(
-                        correlation=correlation,
-                        guidance_scale=options.guidance,
-                        steps=options.steps,
-                        seed=seed,
-                    ),
+            asked = [
+                VolumeSettings(
+                    correlation=correlation,
+                    guidance_scale=options.guidance,
+                    steps=options.steps,
+                    seed=seed,
                 )
                 for seed in seeds
             ]
-            calm = [calm_cuts(network, each, modality) for each in made]
-            for name, each in (("drawn", made), ("generated: drawn, cuts calmed", calm)):
+            where = positions_of(part)
+            made = [sample_volume(generator, shown, where, each) for each in asked]
+            done = [
+                finish_volume(generator, network, volume, shown, where, each)
+                for volume, each in zip(made, asked, strict=True)
+            ]
+            for name, each in (("drawn", made), ("generated: drawn and finished", done)):
                 found = np.array([agreement(middle(one, options.slices)) for one in each]).mean(0)
                 off = found / aim.mean(0) - 1
                 cells = " | ".join(f"{a:.3f} ({b:+.1%})" for a, b in zip(found, off, strict=True))
@@ -106,7 +106,7 @@ def main() -> None:
             label = f"{shown.caption()}, seeds {seeds.start} to {seeds.stop - 1}"
             views += [
                 (label if not number else "", three_views(each, part))
-                for number, each in enumerate(calm)
+                for number, each in enumerate(done)
             ]
     if options.gallery:
         stack(views).save(options.gallery, optimize=True)

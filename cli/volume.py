@@ -84,8 +84,8 @@ def volume(
     from ..outputs.folder import VIEWS, require_unused
     from ..outputs.provenance import Provenance
     from ..outputs.volumes import write_volume
-    from ..restoration.cuts import calm_cuts
     from ..restoration.denoiser import load_denoiser, shipped_denoiser
+    from ..restoration.volume import finish_volume
     from .conditions import read_given
     from .models import find_generator
 
@@ -112,19 +112,21 @@ def volume(
     key = signing_key_from(signing_key)
     for line in reading.shortcomings(generator.image_size):
         status().print(Text(f"Not honoured: {line}"))
+    settings = VolumeSettings(
+        correlation=correlation, guidance_scale=guidance, steps=steps, seed=seed
+    )
     with progress() as report:
         images = sample_volume(
             generator,
             shown,
             positions,
-            VolumeSettings(
-                correlation=correlation, guidance_scale=guidance, steps=steps, seed=seed
-            ),
+            settings,
             given=known,
             on_step=lambda done: report("steps", done, steps),
         )
     if not known:  # what lies between given slices is interpolated, and calm
-        images = calm_cuts(load_denoiser(shipped_denoiser()), images, shown.modality)
+        network = load_denoiser(shipped_denoiser())
+        images = finish_volume(generator, network, images, shown, positions, settings)
     written = write_volume(
         out,
         images,

@@ -12,10 +12,12 @@ from fedscan.phantoms.parametric import parametric_volume
 from fedscan.restoration.cuts import calm_cuts
 from fedscan.restoration.denoise import denoise
 from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
+from fedscan.restoration.detail import restore_detail
 from fedscan.restoration.network import DenoisingNetwork
 from fedscan.restoration.noise_level import estimate_noise
 from fedscan.restoration.prior import Prior
 from fedscan.restoration.super_resolution import shrunk, super_resolve
+from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_nl_means
 
 
@@ -116,3 +118,20 @@ def test_cuts_across_jagged_slices_become_calm_and_slices_stay(network):
     assert np.abs(np.diff(calm, 2, axis=0)).mean() < 0.9 * np.abs(np.diff(jagged, 2, axis=0)).mean()
     # What is smooth already is left nearly as it is.
     assert np.abs(calm_cuts(network, smooth, "CT") - smooth).mean() < 0.02
+
+
+def test_blurred_slices_get_the_detail_of_sharp_ones_of_other_patients():
+    def slices(seed):
+        rng = np.random.default_rng(seed)
+        head = parametric_volume(rng, "head", (64, 64, 64), finding="no finding")
+        return hounsfield_to_model(head.ct[20:44]).astype(np.float32)
+
+    own, other = slices(3), slices(4)
+    blurred = gaussian_filter(own, (0, 0.8, 0.8))
+    restored = restore_detail(blurred, other)
+    assert error(restored, own) < 0.7 * error(blurred, own)
+    # What is as sharp as the others already is left alone.
+    assert np.abs(restore_detail(own, own) - own).max() < 1e-4
+    # Neighbours that were the same stay the same.
+    same = np.repeat(blurred[:1], 5, axis=0)
+    assert np.abs(np.diff(restore_detail(same, other), axis=0)).max() < 1e-6
