@@ -11,9 +11,9 @@ from .network import DenoisingNetwork
 Floats = NDArray[np.float32]
 
 #: Noise that is taken off the cuts. More makes them calmer yet, and neighbouring slices more alike
-#: than real ones, of MR sooner than of CT.
-_NOISE_OF_CT = 0.07
-_NOISE_OF_MR = 0.02
+#: than real ones. Chosen on heads of seed 99, with their detail restored afterwards.
+_NOISE_OF_CT = 0.03
+_NOISE_OF_MR = 0.05
 
 
 def calm_cuts(network: DenoisingNetwork, volume: Floats, modality: str) -> Floats:

@@ -56,6 +56,30 @@ def test_a_mask_sets_the_size_of_the_head(base):
     assert areas[0] < 0.75 * areas[1]
 
 
+def test_a_lesion_lies_where_the_mask_says_and_is_as_bright_as_its_contrast_shows_it(base):
+    rows, columns = np.mgrid[:64, :64]
+    inside = ((rows - 32) / 29) ** 2 + ((columns - 32) / 23) ** 2
+    healthy = np.zeros((64, 64), np.uint8)
+    for limit, name in ((1.0, "body"), (0.86, "bone"), (0.72, "brain")):
+        healthy[inside < limit] = LABEL[name]
+    sides = [(rows - 30) ** 2 + (columns - column) ** 2 < 16 for column in (23, 41)]
+    for modality, direction in (("T1-weighted MR", -1), ("T2-weighted MR", 1)):
+        caption = f"axial {modality} slice of the head, lesion"
+        left, right = (
+            draw(
+                base,
+                caption,
+                spatial=spatial_conditions(
+                    (64, 64), mask=np.where(lesion, LABEL["lesion"], healthy).astype(np.uint8)
+                ),
+            )
+            for lesion in sides
+        )
+        # What the lesion changes at its place, beside the same slice with it on the other side.
+        assert direction * (left - right)[:, sides[0]].mean() > 0.08
+        assert direction * (right - left)[:, sides[1]].mean() > 0.08
+
+
 def test_known_pixels_and_edges_are_followed(base):
     given = draw(base, CT)[0]
     known = np.zeros((64, 64), bool)

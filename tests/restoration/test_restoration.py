@@ -56,7 +56,7 @@ def test_what_does_not_vary_has_no_noise():
 
 
 def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network, clean):
-    sigma = 0.2
+    sigma = 0.4
     clean = clean[:1]
     noisy = noisy_of(clean, sigma)
     strength = np.full(noisy.shape, sigma, np.float32)
