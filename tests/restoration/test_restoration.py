@@ -8,7 +8,7 @@ from fedscan.model.generator import Generator, build_generator
 from fedscan.model.intensity import hounsfield_to_model
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import load_generator, shipped_base
-from fedscan.phantoms.parametric import parametric_volume
+from fedscan.phantoms.parametric import parametric_volume, sample_examples
 from fedscan.restoration.cuts import calm_cuts
 from fedscan.restoration.denoise import denoise
 from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
@@ -55,9 +55,10 @@ def test_what_does_not_vary_has_no_noise():
     assert estimate_noise(np.full((1, 16, 16), -1000.0)) == 0
 
 
-def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network, clean):
+def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network):
     sigma = 0.4
-    clean = clean[:1]
+    [scan] = sample_examples(np.random.default_rng(8), image_size=64, per_volume=1)
+    clean = scan.image[None].astype(np.float32)
     noisy = noisy_of(clean, sigma)
     strength = np.full(noisy.shape, sigma, np.float32)
     steps: list[int] = []
