@@ -12,11 +12,10 @@ Floats = NDArray[np.float32]
 
 #: Noise that is taken off the cuts. More makes them calmer yet, and neighbouring slices more alike
 #: than real ones. Chosen on heads of seed 99, with their detail restored afterwards.
-_NOISE_OF_CT = 0.03
-_NOISE_OF_MR = 0.05
+_NOISE = 0.05
 
 
-def calm_cuts(network: DenoisingNetwork, volume: Floats, modality: str) -> Floats:
+def calm_cuts(network: DenoisingNetwork, volume: Floats) -> Floats:
     """Take off what differs from slice to slice at random and leaves outlines jagged in cuts.
 
     Slices that were drawn one by one agree in what they show and not in every pixel. Seen from
@@ -25,16 +24,14 @@ def calm_cuts(network: DenoisingNetwork, volume: Floats, modality: str) -> Float
     Args:
         network: Takes off noise.
         volume: ``[N, H, W]`` in [-1, 1].
-        modality: What the volume shows, such as "CT".
 
     Returns:
         ``[N, H, W]`` in [-1, 1].
     """
-    noise = _NOISE_OF_CT if modality == "CT" else _NOISE_OF_MR
     total = np.zeros(volume.shape, np.float32)
     for axis in (1, 2):
         cuts = np.moveaxis(volume, axis, 0)
-        sigma = np.full(cuts.shape[1:], noise, np.float32)
+        sigma = np.full(cuts.shape[1:], _NOISE, np.float32)
         calm = np.stack([estimate_once(network, cut, sigma) for cut in cuts])
         total += np.moveaxis(calm, 0, axis)
     return np.clip(total / np.float32(2), -1, 1)

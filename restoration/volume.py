@@ -46,4 +46,4 @@ def finish_volume(
         seed=settings.seed,
         batch_size=settings.batch_size,
     )
-    return restore_detail(calm_cuts(network, volume, description.modality), alone)
+    return restore_detail(calm_cuts(network, volume), alone)

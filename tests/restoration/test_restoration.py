@@ -113,12 +113,12 @@ def test_cuts_across_jagged_slices_become_calm_and_slices_stay(network):
     jagged = np.stack(
         [np.roll(each, rng.integers(-1, 2), 1) + 0.02 * rng.standard_normal() for each in smooth]
     ).astype(np.float32)
-    calm = calm_cuts(network, jagged, "CT")
+    calm = calm_cuts(network, jagged)
     assert calm.shape == smooth.shape
     assert error(calm, smooth) < error(jagged, smooth)
     assert np.abs(np.diff(calm, 2, axis=0)).mean() < 0.9 * np.abs(np.diff(jagged, 2, axis=0)).mean()
     # What is smooth already is left nearly as it is.
-    assert np.abs(calm_cuts(network, smooth, "CT") - smooth).mean() < 0.02
+    assert np.abs(calm_cuts(network, smooth) - smooth).mean() < 0.02
 
 
 def test_blurred_slices_get_the_detail_of_sharp_ones_of_other_patients():
