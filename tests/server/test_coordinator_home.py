@@ -26,6 +26,11 @@ from fedscan.server.coordinator.setup import make_secret, renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
 from typer.testing import CliRunner
 
+needs_nginx = pytest.mark.skipif(
+    shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") is None,
+    reason="nginx is not installed",
+)
+
 
 def run(home: Home, command: str, *arguments: object) -> Result:
     texts = [str(argument) for argument in arguments]
@@ -118,10 +123,7 @@ def test_a_revoked_site_is_no_member(home: Home, tmp_path: Path) -> None:
     assert run(home, "revoke", "north").exit_code == 10
 
 
-@pytest.mark.skipif(
-    shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") is None,
-    reason="nginx is not installed",
-)
+@needs_nginx
 def test_each_members_certificate_goes_with_its_own_node_key(home: Home, tmp_path: Path) -> None:
     for name in ("north", "south"):
         enrol(home, tmp_path, name)
@@ -131,6 +133,7 @@ def test_each_members_certificate_goes_with_its_own_node_key(home: Home, tmp_pat
         assert text.count(f'"{serial_text(serial)}"') == 1
 
 
+@needs_nginx
 def test_starting_on_a_port_that_is_taken_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +207,7 @@ def test_a_damaged_file_is_named(home: Home) -> None:
     assert "state.json is damaged" in result.stderr
 
 
+@needs_nginx
 def test_what_a_backup_may_leave_out_is_made_again(home: Home) -> None:
     authority = home.authority.certificate_file.read_bytes()
     for folder in (home.run, home.logs, home.proxy, home.server, home.superlink):
