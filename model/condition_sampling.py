@@ -59,7 +59,7 @@ def random_spatial_conditions(
     shape = (image.shape[0], image.shape[1])
     if rng.random() >= share:
         return np.zeros((SPATIAL_CHANNELS, *shape), np.float32)
-    show = {name: rng.random() < share for name, share in _EACH.items()}
+    show = {name: rng.random() < chance for name, chance in _EACH.items()}
     known = random_known_region(rng, shape) if show["partial"] else None
     return spatial_conditions(
         shape,

@@ -55,10 +55,9 @@ def test_what_does_not_vary_has_no_noise():
     assert estimate_noise(np.full((1, 16, 16), -1000.0)) == 0
 
 
-def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network):
-    sigma = 0.4
-    [scan] = sample_examples(np.random.default_rng(8), image_size=64, per_volume=1)
-    clean = scan.image[None].astype(np.float32)
+def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network, clean):
+    sigma = 0.2
+    clean = clean[:1]
     noisy = noisy_of(clean, sigma)
     strength = np.full(noisy.shape, sigma, np.float32)
     steps: list[int] = []
@@ -70,8 +69,13 @@ def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network):
         ]
     )
     assert error(found.images, clean) < 0.9 * error(pilot, clean)
-    assert 0.0 < found.prior_weight < 0.6
+    assert 0.0 <= found.prior_weight < 0.6
     assert steps == [1, 2]
+    # Of this head, sharper than any scan, the prior may know nothing; of a chest film it does.
+    [example] = sample_examples(np.random.default_rng(1), image_size=64, per_volume=1)
+    assert example.description.modality == "X-ray"
+    scan = noisy_of(example.image[None].astype(np.float32), sigma)
+    assert 0.0 < denoise(Prior(base), network, scan, strength).prior_weight < 0.6
     # A prior that knows nothing is left out, by the noisy data alone.
     blind = Prior(build_generator(GeneratorSettings(size="tiny"), seed=0))
     part = np.index_exp[:, 16:48, 16:48]
