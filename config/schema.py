@@ -110,7 +110,8 @@ def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
     kind = node.get("type", "text")
     parts = [words.get(kind, kind)]
     if kind == "array":
-        items = node.get("items")
+        # A list of fixed length states each of its items; ours are all of one kind.
+        items = node.get("items") or next(iter(node.get("prefixItems", ())), None)
         parts = ["list of " + allowed_values(items, definitions) if items else "list"]
     limits = {
         "exclusiveMinimum": "above {}",

@@ -42,10 +42,12 @@ def test_phantoms_are_not_written_over_others(hospitals):
 
 def test_wrong_sizes_are_all_named(tmp_path):
     words = ["phantoms", str(tmp_path), "--patients", "0,x", "--contrasts", "PET"]
+    words += ["--coverage=-72,88"]
     result = runner.invoke(app, words)
     assert result.exit_code == 2
     assert "patients = [0, 'x']: allowed is list of whole number, at least 1" in result.output
     assert "contrasts = ['PET']: allowed is list of one of T1, T2, CT" in result.output
+    assert "coverage = -72.0: allowed is list of number, at least -70, at most 100" in result.output
 
 
 def test_index_of_no_folder_is_a_data_error(tmp_path):
