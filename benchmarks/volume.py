@@ -34,8 +34,6 @@ from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.volume import VolumeSettings, sample_volume
 from fedscan.outputs.views import orthogonal_views
 from fedscan.phantoms.parametric import parametric_volume
-from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
-from fedscan.restoration.volume import finish_volume
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.interpolate import interp1d
@@ -65,7 +63,6 @@ def main() -> None:
     if options.complete:
         complete(generator, options)
         return
-    network = load_denoiser(shipped_denoiser())
     size = generator.image_size
     seeds = range(options.seed, options.seed + options.volumes)
     real = {
@@ -94,19 +91,14 @@ def main() -> None:
             ]
             where = positions_of(part)
             made = [sample_volume(generator, shown, where, each) for each in asked]
-            done = [
-                finish_volume(generator, network, volume, shown, where, each)
-                for volume, each in zip(made, asked, strict=True)
-            ]
-            for name, each in (("drawn", made), ("generated: drawn and finished", done)):
-                found = np.array([agreement(middle(one, options.slices)) for one in each]).mean(0)
-                off = found / aim.mean(0) - 1
-                cells = " | ".join(f"{a:.3f} ({b:+.1%})" for a, b in zip(found, off, strict=True))
-                print(f"| {name}, correlation {correlation:g} | {cells} |", flush=True)
+            found = np.array([agreement(middle(each, options.slices)) for each in made]).mean(0)
+            off = found / aim.mean(0) - 1
+            cells = " | ".join(f"{a:.3f} ({b:+.1%})" for a, b in zip(found, off, strict=True))
+            print(f"| generated, correlation {correlation:g} | {cells} |", flush=True)
             label = f"{shown.caption()}, seeds {seeds.start} to {seeds.stop - 1}"
             views += [
                 (label if not number else "", three_views(each, part))
-                for number, each in enumerate(done)
+                for number, each in enumerate(made)
             ]
     if options.gallery:
         stack(views).save(options.gallery, optimize=True)

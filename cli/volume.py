@@ -84,8 +84,6 @@ def volume(
     from ..outputs.folder import VIEWS, require_unused
     from ..outputs.provenance import Provenance
     from ..outputs.volumes import write_volume
-    from ..restoration.denoiser import load_denoiser, shipped_denoiser
-    from ..restoration.volume import finish_volume
     from .conditions import read_given
     from .models import find_generator
 
@@ -124,9 +122,6 @@ def volume(
             given=known,
             on_step=lambda done: report("steps", done, steps),
         )
-    if not known:  # what lies between given slices is interpolated, and calm
-        network = load_denoiser(shipped_denoiser())
-        images = finish_volume(generator, network, images, shown, positions, settings)
     written = write_volume(
         out,
         images,

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from scipy.interpolate import interp1d
 
 from .between import interpolate_slices
+from .consensus import coarse_kept, outline_kept
 from .denoising import clean_and_noise, guided_prediction, levels
 from .description import Description
+from .detail import restore_detail
 from .generator import Generator
 from .perpendicular import KnownSlices, draw_cube
-from .region import AXIS, EXTENT_MM
+from .region import AXIS, EXTENT_MM, FIELD_OF_VIEW_MM
+from .sampling import sample
 from .slice_noise import correlated_noise, spread
 
 #: Timesteps, as shares of the schedule, at which cut slices are looked at once more.
@@ -58,6 +61,10 @@ def sample_volume(
     on_step: Callable[[int], None] | None = None,
 ) -> NDArray[np.float32]:
     """Draw a volume: a cube in three planes together, then the slices asked for, cut out of it.
+
+    Each cut slice is drawn over once more, since the mean of three planes has cost detail. The
+    outline and all that is coarse stay the cube's, and what is fine gets the strength that it has
+    in slices drawn alone.
 
     With given slices of one patient the volume is completed: between them the patient is
     interpolated, the more the nearer they are, and the generator knows the rest. They are returned
@@ -122,11 +129,46 @@ def sample_volume(
     if known is not None:
         volume = _meeting(volume, positions, known, settings.correlation)
         volume = _between(volume, positions, known, description.body_part)
+    else:
+        volume = _whole(generator, description, positions, settings, cut.cpu().numpy(), volume)
     for position, image in (given or {}).items():
         nearest = int(np.argmin(np.abs(np.asarray(positions) - position)))
         if abs(positions[nearest] - position) < 1e-6:
             volume[nearest] = image
     return volume
+
+
+def _whole(
+    generator: Generator,
+    description: Description,
+    positions: Sequence[float],
+    settings: VolumeSettings,
+    agreed: NDArray[np.float32],
+    drawn: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Join what is coarse in the cube's slices with what is fine in the drawn ones.
+
+    Both are ``[N, H, W]``, and the outline is the cube's altogether.
+    """
+    alone = sample(
+        generator,
+        [description.caption()] * len(positions),
+        positions=positions,
+        guidance_scale=settings.guidance_scale,
+        steps=settings.steps,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+    )
+    part = description.body_part
+    region = EXTENT_MM[part][AXIS[description.plane]]
+    pixel = FIELD_OF_VIEW_MM[part] / generator.image_size
+    step = float(np.median(np.diff(positions))) if len(positions) > 1 else 1 / len(agreed[0])
+    return outline_kept(
+        restore_detail(agreed, alone),
+        restore_detail(coarse_kept(agreed, drawn, pixel_mm=pixel), alone),
+        pixel_mm=pixel,
+        slice_mm=step * region,
+    )
 
 
 def _meeting(

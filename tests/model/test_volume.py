@@ -6,17 +6,22 @@ import numpy as np
 import pytest
 import torch
 from fedscan.model.between import interpolate_slices
+from fedscan.model.consensus import coarse_kept, outline_kept
 from fedscan.model.description import Description
+from fedscan.model.detail import restore_detail
 from fedscan.model.generator import build_generator
+from fedscan.model.intensity import hounsfield_to_model
 from fedscan.model.perpendicular import Cube, draw_cube, from_plane, to_plane
 from fedscan.model.region import EXTENT_MM, FIELD_OF_VIEW_MM
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.slice_noise import correlated_noise, spread
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.volume import VolumeSettings, sample_volume
+from fedscan.phantoms.parametric import parametric_volume
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.fft import dctn
+from scipy.ndimage import gaussian_filter
 from torch.nn.functional import pixel_shuffle
 
 CT = Description(modality="CT", body_part="head", plane="axial", finding="no finding")
@@ -155,3 +160,48 @@ def test_the_nearer_given_slices_are_the_more_is_interpolated(tiny):
         return float(np.abs(volume[1] - between[0]).mean())
 
     assert off(0.03) < 0.2 * off(0.4)
+
+
+def test_blurred_slices_get_the_detail_of_sharp_ones_of_other_patients():
+    def slices(seed):
+        rng = np.random.default_rng(seed)
+        head = parametric_volume(rng, "head", (64, 64, 64), finding="no finding")
+        return hounsfield_to_model(head.ct[20:44]).astype(np.float32)
+
+    own, other = slices(3), slices(4)
+    blurred = gaussian_filter(own, (0, 0.8, 0.8))
+    restored = restore_detail(blurred, other)
+    assert np.square(restored - own).mean() < 0.7 * np.square(blurred - own).mean()
+    # What is as sharp as the others already is left alone.
+    assert np.abs(restore_detail(own, own) - own).max() < 1e-4
+    # Neighbours that were the same stay the same.
+    same = np.repeat(blurred[:1], 5, axis=0)
+    assert np.abs(np.diff(restore_detail(same, other), axis=0)).max() < 1e-6
+
+
+def test_an_outline_is_one_volume_s_and_the_inside_another_s():
+    side, middle = 64, 31.5
+    across = np.hypot(*np.meshgrid(np.arange(side) - middle, np.arange(side) - middle))
+    disc = np.where(across < 24, 0.0, -1.0)
+    # The volume whose slices were drawn alone ends elsewhere in every slice.
+    radii = np.random.default_rng(0).integers(20, 28, 12)
+    ragged = np.stack([np.where(across < radius, 0.5, -1.0) for radius in radii]).astype(np.float32)
+    agreed = np.repeat(disc[None].astype(np.float32), 12, axis=0)
+    joined = outline_kept(agreed, ragged, pixel_mm=3.5, slice_mm=3.0)
+    assert joined.shape == agreed.shape
+    assert np.abs(joined[:, across < 14] - 0.5).max() < 0.01  # to the last slice at either end
+    assert np.abs(joined[:, across > 23] - agreed[:, across > 23]).max() < 0.01
+    # Half as fine pixels, the same millimetres.
+    coarse = outline_kept(agreed[:, ::2, ::2], ragged[:, ::2, ::2], pixel_mm=7.0, slice_mm=3.0)
+    assert np.abs(coarse - joined[:, ::2, ::2]).mean() < 0.05
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(half_waves=st.integers(1, 63), pixel_mm=st.sampled_from([1.75, 3.5, 7.0]))
+def test_coarse_waves_are_one_volume_s_and_fine_waves_another_s(half_waves, pixel_mm):
+    line = np.cos(np.pi * half_waves * (np.arange(64) + 0.5) / 64).astype(np.float32)
+    wave = np.tile(line, (2, 64, 1))
+    joined = coarse_kept(wave, -wave, pixel_mm=pixel_mm)
+    length_mm = 2 * 64 * pixel_mm / half_waves
+    agreed = np.exp(-2 * np.square(np.pi * 10.5 / length_mm))  # the Gaussian's response
+    assert joined == pytest.approx((2 * agreed - 1) * wave, abs=0.05)

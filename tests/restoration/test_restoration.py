@@ -5,19 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.model.generator import Generator, build_generator
-from fedscan.model.intensity import hounsfield_to_model
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.parametric import parametric_volume, sample_examples
-from fedscan.restoration.cuts import calm_cuts
 from fedscan.restoration.denoise import denoise
 from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
-from fedscan.restoration.detail import restore_detail
 from fedscan.restoration.network import DenoisingNetwork
 from fedscan.restoration.noise_level import estimate_noise
 from fedscan.restoration.prior import Prior
 from fedscan.restoration.super_resolution import shrunk, super_resolve
-from scipy.ndimage import gaussian_filter
 from skimage.restoration import denoise_nl_means
 
 
@@ -107,36 +103,3 @@ def test_images_of_any_size_go_through_in_windows(base, shape):
     assert found.shape == shape
     assert np.isfinite(found).all()
     assert np.abs(found).mean() < 0.5
-
-
-def test_cuts_across_jagged_slices_become_calm_and_slices_stay(network):
-    head = parametric_volume(np.random.default_rng(3), "head", (64, 64, 64), finding="no finding")
-    smooth = hounsfield_to_model(head.ct[20:44]).astype(np.float32)
-    rng = np.random.default_rng(0)
-    # Each slice moved and brightened a little, as slices that were drawn one by one are.
-    jagged = np.stack(
-        [np.roll(each, rng.integers(-1, 2), 1) + 0.02 * rng.standard_normal() for each in smooth]
-    ).astype(np.float32)
-    calm = calm_cuts(network, jagged)
-    assert calm.shape == smooth.shape
-    assert error(calm, smooth) < error(jagged, smooth)
-    assert np.abs(np.diff(calm, 2, axis=0)).mean() < 0.9 * np.abs(np.diff(jagged, 2, axis=0)).mean()
-    # What is smooth already is left nearly as it is.
-    assert np.abs(calm_cuts(network, smooth) - smooth).mean() < 0.02
-
-
-def test_blurred_slices_get_the_detail_of_sharp_ones_of_other_patients():
-    def slices(seed):
-        rng = np.random.default_rng(seed)
-        head = parametric_volume(rng, "head", (64, 64, 64), finding="no finding")
-        return hounsfield_to_model(head.ct[20:44]).astype(np.float32)
-
-    own, other = slices(3), slices(4)
-    blurred = gaussian_filter(own, (0, 0.8, 0.8))
-    restored = restore_detail(blurred, other)
-    assert error(restored, own) < 0.7 * error(blurred, own)
-    # What is as sharp as the others already is left alone.
-    assert np.abs(restore_detail(own, own) - own).max() < 1e-4
-    # Neighbours that were the same stay the same.
-    same = np.repeat(blurred[:1], 5, axis=0)
-    assert np.abs(np.diff(restore_detail(same, other), axis=0)).max() < 1e-6
