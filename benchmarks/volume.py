@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--abdomen", type=Path, help="npz with ct_full_hu, voxels of 3 mm.")
     parser.add_argument("--volumes", type=int, default=3, help="Volumes of each kind.")
     parser.add_argument("--slices", type=int, default=24, help="Slices around the middle.")
-    parser.add_argument("--modality", nargs="+", default=["T1-weighted MR", "CT"])
+    parser.add_argument("--modality", nargs="*", default=["T1-weighted MR", "CT"])
     parser.add_argument("--correlation", type=float, nargs="+", default=[0.06])
     parser.add_argument("--guidance", type=float, default=1.5)
     parser.add_argument("--steps", type=int, default=8)
