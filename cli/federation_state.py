@@ -51,6 +51,7 @@ class FederationState:
         self.sites: dict[str, SiteState] = {}
         self.stage = "starting"
         self.share = 0.0
+        self._comparison = ""
 
     def take(self, event: Event) -> str:
         """Take an event in.
@@ -61,6 +62,7 @@ class FederationState:
         match event:
             case StageStarted(stage=stage):
                 self.stage, self.share = stage, 0.0
+                self._comparison = stage if event.comparison else ""
                 return stage
             case StageProgress(stage=stage, share=share):
                 self.stage, self.share = stage, share
@@ -74,6 +76,8 @@ class FederationState:
                 return f"{event.sites} sites, rounds {event.first_round} to {event.rounds}"
             case RoundStarted():
                 self.stage = f"round {event.round} of {event.rounds}"
+                if self._comparison:
+                    self.stage = f"{self._comparison}: {self.stage}"
                 self.share = (event.round - 1) / event.rounds
             case SiteFinished():
                 return self._finished(event)
@@ -111,7 +115,8 @@ class FederationState:
     def _finished(self, event: SiteFinished) -> str:
         site = self._site(event.site)
         site.round, site.code, site.seconds = event.round, event.code, event.seconds
-        site.epsilon = self._spent(event.site)
+        if not self._comparison:
+            site.epsilon = self._spent(event.site)
         return "" if event.code == "ok" else f"round {event.round}, {event.site}: {event.code}"
 
     def _round_line(self, event: RoundFinished) -> str:
@@ -120,4 +125,4 @@ class FederationState:
         )
         line = f"round {event.round}/{event.rounds}: {event.results} results, "
         line += f"update norm {event.update_norm:.3g}, {event.seconds:.1f} s"
-        return f"{line}; epsilon {spent}" if spent else line
+        return f"{line}; epsilon {spent}" if spent and not self._comparison else line

@@ -10,9 +10,16 @@ from ..server.events import Event
 
 @dataclass(frozen=True, kw_only=True)
 class StageStarted(Event):
-    """A part of the simulation begins; ``stage`` is a short phrase for people."""
+    """A part of the simulation begins.
+
+    Attributes:
+        stage: A short phrase for people.
+        comparison: Whether a generator is trained to compare with: the sites' ledgers, as the run
+            shows them, have no part in that.
+    """
 
     stage: str
+    comparison: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

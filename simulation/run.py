@@ -104,12 +104,12 @@ def simulate(
     generators = {"base": base, "fedscan": generator}
     comparisons = out / "comparisons"
     if evaluate and study.evaluation.non_private and study.privacy.enabled:
-        progress(StageStarted(stage="Training without privacy"))
+        progress(StageStarted(stage="Training without privacy", comparison=True))
         generators["non-private"] = runner.run(
             _without_privacy(study), sites, comparisons / "non-private"
         )
     if evaluate and study.evaluation.single_site:
-        progress(StageStarted(stage="Training at a single site"))
+        progress(StageStarted(stage="Training at a single site", comparison=True))
         largest = max(summaries, key=lambda summary: summary.train_patients).site
         alone = _site_alone(
             study, next(site for site in sites if site.name == largest), comparisons / SINGLE_SITE
@@ -118,7 +118,7 @@ def simulate(
             _of_one_site(study), [alone], comparisons / SINGLE_SITE
         )
     if evaluate and study.evaluation.pooled:
-        progress(StageStarted(stage="Training on pooled data"))
+        progress(StageStarted(stage="Training on pooled data", comparison=True))
         pooled = _pooled(study, sites, data.resolve(), comparisons / "pooled")
         generators["pooled"] = runner.run(
             _of_one_site(_without_privacy(study)), [pooled], comparisons / "pooled"
@@ -228,9 +228,9 @@ def _evaluate(
 
 def _require_enough(study: Study, sites: Sequence[Site]) -> None:
     if len(sites) < study.federation.min_results:
+        found = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
         raise ConfigurationError(
-            f"There are {len(sites)} sites, and federation.min_results is "
-            f"{study.federation.min_results}.",
+            f"There {found}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
 

@@ -10,7 +10,7 @@ from fedscan.cli.federation_state import FederationState
 from fedscan.cli.live import recorded_epsilon
 from fedscan.cli.main import app
 from fedscan.server.events import RoundFinished, RoundStarted, SiteFinished, SitesConnected
-from fedscan.simulation.events import SiteIndexed
+from fedscan.simulation.events import SiteIndexed, StageStarted
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -92,6 +92,18 @@ def test_the_live_table_follows_the_events():
     assert (state.stage, state.share) == ("round 1 of 4", 0.25)
     assert state.sites["a"].epsilon == 1.5
     assert state.sites["b"].code == "budget-exceeded"
+
+
+def test_rounds_of_a_comparison_show_no_budget_of_the_sites():
+    state = FederationState({"a": 1.5}.get, ceiling=8)
+    state.take(SiteFinished(round=1, site="a", code="ok", seconds=2.5))
+    state.take(StageStarted(stage="Training without privacy", comparison=True))
+    state.take(RoundStarted(round=1, rounds=4, sites=1, request="0" * 64))
+    assert state.stage == "Training without privacy: round 1 of 4"
+    state.take(SiteFinished(round=1, site="a", code="ok", seconds=2.5))
+    line = state.take(RoundFinished(round=1, rounds=4, results=1, update_norm=1.0, seconds=3.0))
+    assert "epsilon" not in line
+    assert state.sites["a"].epsilon == 1.5  # what the study has spent
 
 
 def test_the_live_table_shows_each_site():
