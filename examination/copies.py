@@ -11,10 +11,11 @@ from torch import Tensor
 
 from ..evaluation.bootstrap import interval, patient_weights
 from ..evaluation.memorisation import nearest
-from ..evaluation.real_sets import ImageSet, RealSets
 from ..evaluation.results import Interval
 from .halves import first_half
 
+#: Choices of training patients that the share of the nearer ones is a mean over.
+_CHOICES = 50
 #: A synthetic image is close to a training image if it is closer than this share of held-out
 #: images are.
 CLOSE = 0.05
@@ -30,7 +31,8 @@ class Copies:
         close_share: Share of synthetic images below the threshold.
         close_baseline: Share of the reporting half of the held-out images below it.
         nearest_share: Share of synthetic images that are nearer to patients trained on than to
-            as many held-out ones; one half if nothing is remembered.
+            as many held-out ones, a mean over choices of the former; one half if nothing is
+            remembered.
     """
 
     ratio: Interval
@@ -88,27 +90,6 @@ def find_copies(
     )
 
 
-def equal_sets(real: RealSets, *, limit: int, seed: int) -> RealSets:
-    """Take as many training patients as held-out ones, and as many images of either.
-
-    Args:
-        real: All images.
-        limit: Images of a side at most.
-        seed: Seed of the choice.
-    """
-    count = min(real.train.patient_count, real.holdout.patient_count)
-    sides = [_some_patients(side, count, seed) for side in (real.train, real.holdout)]
-    images = min(limit, *map(len, sides))
-    return RealSets(train=sides[0].thin(images, seed), holdout=sides[1].thin(images, seed))
-
-
-def _some_patients(images: ImageSet, count: int, seed: int) -> ImageSet:
-    keys, owner = np.unique(np.array(images.patients), return_inverse=True)
-    kept = np.zeros(len(keys), bool)
-    kept[np.random.default_rng((seed, 8)).permutation(len(keys))[:count]] = True
-    return images.select(np.flatnonzero(kept[owner]))
-
-
 def _nearest_train(
     synthetic: Tensor,
     train: Vectors,
@@ -118,26 +99,33 @@ def _nearest_train(
     resamples: int,
     seed: int,
 ) -> NDArray[np.float64]:
-    """Share of images nearer to training patients, under resampling of images and patients."""
-    sides = []
-    for shift, side in enumerate((train, holdout)):
-        distances, keys = _to_patients(synthetic, side)
-        weights = patient_weights(keys, resamples=resamples, seed=seed + 2 + shift)
+    """Share of images nearer to training patients than to as many held-out ones, ``[1 + B]``.
+
+    Which patients are compared matters as much as which are held out: a few typical images lie near
+    to many. So each resample draws training patients anew, and the value itself is a mean over
+    choices of them.
+    """
+    own, other = (torch.cdist(synthetic, side.values).double().numpy() for side in (train, holdout))
+    patients, owner = np.unique(np.array(train.patients), return_inverse=True)
+    unseen, keeper = np.unique(np.array(holdout.patients), return_inverse=True)
+    rng = np.random.default_rng((seed, 8))
+
+    def share(images: NDArray[np.int64], drawn: NDArray[np.int64]) -> float:
         # A patient who is not drawn is not there; one drawn twice is as near as once.
-        sides.append([distances[:, drawn > 0].min(axis=1) for drawn in weights])
-    own, other = map(np.array, sides)
-    nearer = (own < other) + (own == other) / 2
-    share: NDArray[np.float64] = (of_images * nearer).mean(axis=1)
-    return share
+        present = rng.permutation(np.flatnonzero(drawn))[: len(patients)]
+        chosen = rng.permutation(len(patients))[: len(present)]
+        ours = rng.permutation(np.flatnonzero(np.isin(owner, chosen)))
+        theirs = rng.permutation(np.flatnonzero(np.isin(keeper, present)))
+        count = min(len(ours), len(theirs))  # more images of a patient would be nearer, too
+        nearest_own = own[:, ours[:count]].min(axis=1)
+        nearest_other = other[:, theirs[:count]].min(axis=1)
+        nearer = (nearest_own < nearest_other) + (nearest_own == nearest_other) / 2
+        return float((images * nearer).mean())
 
-
-def _to_patients(synthetic: Tensor, side: Vectors) -> tuple[NDArray[np.float64], list[str]]:
-    """Distance of each image to the nearest image of each patient, ``[S, P]``."""
-    keys, owner = np.unique(np.array(side.patients), return_inverse=True)
-    distances = torch.cdist(synthetic, side.values)
-    least = torch.full((len(synthetic), len(keys)), torch.inf)
-    index = torch.from_numpy(owner).expand_as(distances)
-    return least.scatter_reduce(1, index, distances, "amin").double().numpy(), keys.tolist()
+    draws = patient_weights(unseen.tolist(), resamples=resamples, seed=seed + 3)
+    whole = np.mean([share(of_images[0], draws[0]) for _ in range(_CHOICES)])
+    resampled = [share(*both) for both in zip(of_images[1:], draws[1:], strict=True)]
+    return np.array([whole, *resampled])
 
 
 def _medians(values: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from ..evaluation.prompts import Prompts
 from ..evaluation.real_sets import ImageSet
 from ..evaluation.results import Interval
 from ..model.generator import Generator
-from .copies import CLOSE, Copies, Vectors, equal_sets, find_copies
+from .copies import CLOSE, Copies, Vectors, find_copies
 from .membership import FALSE_POSITIVES, Guessing, guess, loss_errors, trajectory_errors
 from .progress import Progress, no_progress
 from .section import Grid, Measure, Section
@@ -78,7 +78,8 @@ def _copies(
     subject: Subject, synthetic: NDArray[np.float32], settings: MemorySettings, tell: Progress
 ) -> dict[str, Copies]:
     extractor = load_extractor()
-    real = equal_sets(subject.real, limit=settings.searched_images, seed=subject.seed)
+    sides = (subject.real.train, subject.real.holdout)
+    train, holdout = (side.thin(settings.searched_images, subject.seed) for side in sides)
     found = {}
     for number, (space, vectors) in enumerate(
         {"feature": extractor.features, "pixel": pixel_vectors}.items()
@@ -86,8 +87,8 @@ def _copies(
         tell(f"searching for copies, by {space}s", 0.3 + 0.1 * number)
         found[space] = find_copies(
             vectors(synthetic),
-            Vectors(values=vectors(real.train.images), patients=real.train.patients),
-            Vectors(values=vectors(real.holdout.images), patients=real.holdout.patients),
+            Vectors(values=vectors(train.images), patients=train.patients),
+            Vectors(values=vectors(holdout.images), patients=holdout.patients),
             resamples=settings.bootstrap,
             seed=subject.seed,
         )

@@ -9,7 +9,7 @@ from fedscan.errors import DataError
 from fedscan.evaluation.memorisation import pixel_vectors
 from fedscan.evaluation.real_sets import RealSets
 from fedscan.evaluation.results import Interval
-from fedscan.examination.copies import Copies, Vectors, equal_sets, find_copies
+from fedscan.examination.copies import Copies, Vectors, find_copies
 from fedscan.examination.halves import halves
 from fedscan.examination.membership import Guessing, guess
 from fedscan.examination.memory import _guess_measures, examine_memory
@@ -83,11 +83,37 @@ def test_blurred_images_are_near_to_all_and_no_copies():
     assert blurred.nearest_share.low < 0.5 < blurred.nearest_share.high
 
 
-def test_both_sides_have_as_many_patients_and_images():
-    real = RealSets(train=patients("train", 30, 1), holdout=patients("held", 12, 2))
-    equal = equal_sets(real, limit=1000, seed=0)
-    assert equal.train.patient_count == equal.holdout.patient_count == 12
-    assert len(equal.train) == len(equal.holdout)
+def test_more_patients_or_images_to_compare_with_are_no_sign():
+    # Four times as many patients trained on as held out, with twice as many images each.
+    train = np.concatenate([patients("train", 80, seed).images for seed in (1, 4)])
+    keys = patients("train", 80, 1).patients * 2
+    holdout = patients("held", 20, 2)
+    new = find_copies(
+        pixel_vectors(patients("new", 40, 3).images),
+        Vectors(values=pixel_vectors(train), patients=keys),
+        Vectors(values=pixel_vectors(holdout.images), patients=holdout.patients),
+        resamples=200,
+        seed=0,
+    )
+    assert new.nearest_share.low < 0.5 < new.nearest_share.high
+    assert 0.3 < new.nearest_share.value < 0.7
+
+
+def test_a_typical_patient_near_to_every_image_is_no_sign():
+    # All but one patient are far from everything that is made; that one happens to be in training.
+    rng = np.random.default_rng(0)
+    names = [f"p{number:03}" for number in range(200)]
+    values = torch.from_numpy(rng.normal(0, 1, (200, 20)))
+    values[0] = 0.0
+    made = torch.from_numpy(rng.normal(0, 0.1, (50, 20)))
+    found = find_copies(
+        made,
+        Vectors(values=values[:160], patients=tuple(names[:160])),
+        Vectors(values=values[160:], patients=tuple(names[160:])),
+        resamples=200,
+        seed=0,
+    )
+    assert found.nearest_share.low < 0.5
 
 
 def test_the_threshold_is_not_reported_on_those_it_was_chosen_on():
