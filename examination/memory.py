@@ -157,7 +157,7 @@ def _copy_measures(space: str, found: Copies) -> list[Measure]:
             f"Synthetic images nearer to training patients than to held-out ones, {space}s",
             found.nearest_share,
             better="lower",
-            note="0.5 if nothing is remembered; blur does not change it.",
+            note="0.5 if nothing is remembered.",
         ),
     ]
 
