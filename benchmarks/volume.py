@@ -29,7 +29,7 @@ from fedscan.model.description import Description
 from fedscan.model.generator import Generator
 from fedscan.model.intensity import hounsfield_to_model, percentile_to_model
 from fedscan.model.marking import stack
-from fedscan.model.region import EXTENT_MM, FIELD_OF_VIEW_MM
+from fedscan.model.region import EXTENT_MM, FIELD_OF_VIEW_MM, pixel_mm
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.volume import VolumeSettings, sample_volume
 from fedscan.outputs.views import orthogonal_views
@@ -146,7 +146,7 @@ def likeness(found: Floats, wanted: Floats) -> tuple[float, float]:
 
 def three_views(volume: Floats, part: str) -> Image.Image:
     """Draw the middle slice and two cuts across."""
-    pixel = FIELD_OF_VIEW_MM[part] / volume.shape[2]
+    pixel = pixel_mm(part, volume.shape[2])
     return orthogonal_views(volume, pixel, _STEP_MM, label="generated")
 
 

@@ -78,7 +78,7 @@ def volume(
     """
     from ..errors import ConfigurationError
     from ..model.prompt import read_prompt
-    from ..model.region import AXIS, EXTENT_MM
+    from ..model.region import extent_mm
     from ..model.storage import generator_digest, load_generator
     from ..model.volume import VolumeSettings, sample_volume
     from ..outputs.folder import VIEWS, require_unused
@@ -95,7 +95,7 @@ def volume(
             f"{prompt!r} does not say of which modality and plane the slices are.",
             hint='Write, for example, "axial CT of the head".',
         )
-    region = EXTENT_MM[shown.body_part][AXIS[shown.plane]]
+    region = extent_mm(shown.body_part, shown.plane)
     count = slices or max(2, int(region // spacing))
     if count * spacing > region:
         raise ConfigurationError(

@@ -21,7 +21,7 @@ from .conditions import spatial_conditions
 from .denoising import clean_and_noise, guided_prediction, levels
 from .description import PLANES, Description
 from .generator import Generator
-from .region import AXIS, EXTENT_MM, FIELD_OF_VIEW_MM
+from .region import extent_mm, pixel_mm
 from .slice_noise import correlated_noise, spread
 
 #: Noise level, as a timestep's share of the schedule, of a cube's last step.
@@ -69,7 +69,7 @@ class Cube:
 
 def cube_index(size: int, plane: str, body_part: str, positions: Sequence[float]) -> Tensor:
     """Turn positions in [0, 1] into indices of a cube's slices, ``[N]``, with fractions."""
-    voxels = EXTENT_MM[body_part][AXIS[plane]] / (FIELD_OF_VIEW_MM[body_part] / size)
+    voxels = extent_mm(body_part, plane) / pixel_mm(body_part, size)
     where = torch.tensor(list(positions), dtype=torch.float32)
     return (size - 1) / 2 + (where - 0.5) * voxels
 
@@ -230,7 +230,7 @@ class _View:
 
 def _positions(size: int, plane: str, body_part: str) -> Tensor:
     """Positions of a cube's slices, ``[S]``; beyond 0 and 1 where the region has ended."""
-    voxels = EXTENT_MM[body_part][AXIS[plane]] / (FIELD_OF_VIEW_MM[body_part] / size)
+    voxels = extent_mm(body_part, plane) / pixel_mm(body_part, size)
     return 0.5 + (torch.arange(size) - (size - 1) / 2) / voxels
 
 

@@ -30,4 +30,14 @@ FIELD_OF_VIEW_MM = {
     "body": 400.0,
 }
 #: Axis of :data:`EXTENT_MM` that slices of a plane follow each other along.
-AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+
+
+def extent_mm(body_part: str, plane: str) -> float:
+    """Return how far a body region reaches along the slices of a plane, mm."""
+    return EXTENT_MM[body_part][_AXIS[plane]]
+
+
+def pixel_mm(body_part: str, image_size: int) -> float:
+    """Return the side of a pixel of a square image of a body region, mm."""
+    return FIELD_OF_VIEW_MM[body_part] / image_size

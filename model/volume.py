@@ -17,7 +17,7 @@ from .description import Description
 from .detail import restore_detail
 from .generator import Generator
 from .perpendicular import KnownSlices, draw_cube
-from .region import AXIS, EXTENT_MM, FIELD_OF_VIEW_MM
+from .region import extent_mm, pixel_mm
 from .sampling import sample
 from .slice_noise import correlated_noise, spread
 
@@ -160,14 +160,13 @@ def _whole(
         batch_size=settings.batch_size,
     )
     part = description.body_part
-    region = EXTENT_MM[part][AXIS[description.plane]]
-    pixel = FIELD_OF_VIEW_MM[part] / generator.image_size
+    pixel = pixel_mm(part, generator.image_size)
     step = float(np.median(np.diff(positions))) if len(positions) > 1 else 1 / len(agreed[0])
     return outline_kept(
         restore_detail(agreed, alone),
         restore_detail(coarse_kept(agreed, drawn, pixel_mm=pixel), alone),
         pixel_mm=pixel,
-        slice_mm=step * region,
+        slice_mm=step * extent_mm(part, description.plane),
     )
 
 
@@ -192,7 +191,7 @@ def _between(
     with the distance, and is all beyond the first and the last known slice.
     """
     where, known_at = np.asarray(positions), np.asarray(known.positions)
-    millimetres = EXTENT_MM[body_part][AXIS[known.plane]]
+    millimetres = extent_mm(body_part, known.plane)
     distance = np.abs(where[:, None] - known_at).min(1) * millimetres
     believed = np.exp(-np.square(distance / _BELIEVED_MM) / 2)
     believed[(where < known_at[0]) | (where > known_at[-1])] = 0.0

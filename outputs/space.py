@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.region import FIELD_OF_VIEW_MM
+from ..model.region import pixel_mm
 
 #: Directions of a row and of a column, by plane.
 _DIRECTIONS = {
@@ -159,5 +159,9 @@ def grid_for(body_part: str, plane: str, shape: tuple[int, int, int], slice_mm: 
         shape: Slices, rows, columns.
         slice_mm: Distance of neighbouring slices in mm.
     """
-    side = FIELD_OF_VIEW_MM[body_part]
-    return Grid(plane=plane or "axial", shape=shape, pixel_mm=side / shape[2], slice_mm=slice_mm)
+    return Grid(
+        plane=plane or "axial",
+        shape=shape,
+        pixel_mm=pixel_mm(body_part, shape[2]),
+        slice_mm=slice_mm,
+    )
