@@ -16,6 +16,8 @@ from ..evaluation.real_sets import ImageSet, RealSets
 from ..files import write_atomically
 from .section import Section
 
+#: Raised whenever the same generators, images and settings would give other numbers.
+_FORMAT = 2
 #: Folder within an examination's, one file for each section.
 FOLDER = "sections"
 
@@ -94,7 +96,7 @@ def digest_of(real: RealSets, facts: Mapping[str, Any]) -> str:
         real: The real images. Their scanners do not count: only one section reads them.
         facts: Generators, settings and version, as plain values for JSON.
     """
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_FORMAT, facts], sort_keys=True).encode())
     for images in (real.train, real.holdout):
         _add(digest, images)
     return digest.hexdigest()
