@@ -56,7 +56,7 @@ class LatentCache:
             cache_dir: As for the data set.
             report: Told about progress.
         """
-        root = cache_dir / "latents" / generator.autoencoder_digest()[:16]
+        root = cache_dir / "latents" / generator.latents_digest()[:16]
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         cache = cls(dataset, generator, root)
         with FileLock(root / ".lock"):

@@ -20,9 +20,9 @@ class Architecture:
         latent_channels: Channels of a latent.
         autoencoder_channels: Channels per resolution; each but the last halves the resolution.
         unet_channels: Channels per resolution of the U-Net; each but the last halves.
+        plain_levels: Resolutions of the U-Net, from the finest on, without attention.
         layers_per_block: Residual layers per U-Net block.
         pixel_packing: Side of the block of pixels that the autoencoder sees as one.
-        packing: Side of the block of latent cells that the U-Net sees as one cell.
         head_channels: Channels of one attention head.
         norm_groups: Groups of the U-Net's group normalisation.
     """
@@ -31,16 +31,16 @@ class Architecture:
     latent_channels: int
     autoencoder_channels: tuple[int, ...]
     unet_channels: tuple[int, ...]
+    plain_levels: int = 0
     layers_per_block: int = 1
     pixel_packing: int = 1
-    packing: int = 1
     head_channels: int = 32
     norm_groups: int = 8
 
     @property
     def downscale(self) -> int:
         """Pixels per U-Net cell along one side."""
-        return int(2 ** (len(self.autoencoder_channels) - 1)) * self.pixel_packing * self.packing
+        return int(2 ** (len(self.autoencoder_channels) - 1)) * self.pixel_packing
 
     @property
     def latent_size(self) -> int:
@@ -48,9 +48,9 @@ class Architecture:
         return self.image_size // self.downscale
 
 
-#: ``small`` packs 2×2 pixels into one of four channels before its autoencoder, and 2×2 latent
-#: cells before its U-Net. On a CPU few wide cells train several times faster than many narrow
-#: ones, and nothing is lost: the number of values stays the same.
+#: ``small`` packs 2×2 pixels into one of four channels before its autoencoder: on a CPU few wide
+#: cells train several times faster than many narrow ones. Its U-Net has no attention among its
+#: 16×16 finest cells, where that would cost more than everything else together.
 ARCHITECTURES: dict[str, Architecture] = {
     "tiny": Architecture(
         image_size=32,
@@ -63,9 +63,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         image_size=64,
         latent_channels=8,
         autoencoder_channels=(64, 64),
-        unet_channels=(64, 128),
+        unet_channels=(64, 64, 128),
+        plain_levels=1,
         pixel_packing=2,
-        packing=2,
     ),
     "base": Architecture(
         image_size=256,
@@ -103,15 +103,16 @@ def build_autoencoder(size: Architecture) -> AutoencoderKL:
 
 def build_unet(size: Architecture, text_width: int) -> UNet2DConditionModel:
     """Build the denoising U-Net with cross-attention to text and a slice position input."""
-    levels = len(size.unet_channels)
+    plain = size.plain_levels
+    attending = len(size.unet_channels) - plain
     options: dict[str, Any] = {
         "sample_size": size.latent_size,
-        "in_channels": size.latent_channels * size.packing**2,
-        "out_channels": size.latent_channels * size.packing**2,
+        "in_channels": size.latent_channels,
+        "out_channels": size.latent_channels,
         "block_out_channels": size.unet_channels,
         "layers_per_block": size.layers_per_block,
-        "down_block_types": ("CrossAttnDownBlock2D",) * levels,
-        "up_block_types": ("CrossAttnUpBlock2D",) * levels,
+        "down_block_types": ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * attending,
+        "up_block_types": ("CrossAttnUpBlock2D",) * attending + ("UpBlock2D",) * plain,
         "cross_attention_dim": text_width,
         # diffusers reads this argument as the number of heads (its issue 2011).
         "attention_head_dim": tuple(width // size.head_channels for width in size.unet_channels),

@@ -114,13 +114,13 @@ class Generator(nn.Module):
             down_intrablock_additional_residuals=self._spatial_features(spatial),
         ).sample
 
-    def autoencoder_digest(self) -> str:
-        """SHA-256 over the autoencoder's weights: what cached latents are keyed by."""
+    def latents_digest(self) -> str:
+        """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.autoencoder.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        digest.update(repr(self._latent_statistics()).encode())
+        digest.update(repr((self._latent_statistics(), self.packing)).encode())
         return digest.hexdigest()
 
     def _spatial_features(self, spatial: Tensor | None) -> list[Tensor] | None:
@@ -131,7 +131,10 @@ class Generator(nn.Module):
         if not bool(given.any()):
             return None
         features = []
-        for feature in self.adapter(spatial[given]):
+        for block, feature in zip(self.unet.down_blocks, self.adapter(spatial[given]), strict=True):
+            if not getattr(block, "has_cross_attention", False) and block.downsamplers:
+                # diffusers adds a block's features within it if it attends, and else behind it.
+                feature = functional.avg_pool2d(feature, 2)
             full = feature.new_zeros((len(given), *feature.shape[1:]))
             features.append(full.index_copy(0, given.nonzero()[:, 0], feature))
         return features

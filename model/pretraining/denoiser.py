@@ -23,8 +23,8 @@ from .team import Team
 _BATCH = 64
 _EMA_DECAY = 0.999
 #: How much a cell that a lesion touches counts, against 1, and how often an image with a small
-#: lesion is drawn. In a head it fills two cells of 64, and one image in sixteen shows such a head:
-#: a network that never drew one would hardly lose by it.
+#: lesion is drawn. In a head it fills three cells of a hundred, and one image in sixteen shows such
+#: a head: a network that never drew one would hardly lose by it.
 _LESION_WEIGHT = 4.0
 _SMALL_LESION_CHANCE = 4.0
 #: Share of an image's cells that a small lesion touches at most.

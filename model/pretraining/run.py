@@ -73,7 +73,7 @@ def pretrain(
     team = Team.join(plan.device)
     report = (on_progress if team.leads else None) or (lambda stage, step, value: None)
     generator = build_generator(settings, plan.seed)
-    whole = plan.start is not None and _take_up(generator, load_generator(plan.start))
+    whole = plan.start is not None and take_up(generator, load_generator(plan.start))
     if not plan.autoencoder_seconds and not whole:
         raise ConfigurationError(
             "Without time for the autoencoder there is none to use.",
@@ -138,19 +138,27 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
         )
 
 
-def _take_up(generator: Generator, earlier: Generator) -> bool:
-    """Copy every layer of the earlier generator that has the same name and shape.
+def take_up(generator: Generator, earlier: Generator) -> bool:
+    """Copy every layer of the earlier generator that has the same place and shape.
+
+    The levels of U-Net and adapter are counted from the coarsest: a finer one may be new.
+
+    Args:
+        generator: Changed in place.
+        earlier: What it begins from.
 
     Returns:
         Whether the autoencoder is now the earlier one's.
     """
     fitted = []
-    for new, old in (
-        (generator.unet, earlier.unet),
-        (generator.adapter, earlier.adapter),
-        (generator.autoencoder, earlier.autoencoder),
+    finer = len(generator.unet.down_blocks) - len(earlier.unet.down_blocks)
+    for new, old, levels in (
+        (generator.unet, earlier.unet, "down_blocks."),
+        (generator.adapter, earlier.adapter, "adapter.body."),
+        (generator.autoencoder, earlier.autoencoder, ""),
     ):
-        own, theirs = new.state_dict(), old.state_dict()
+        own = new.state_dict()
+        theirs = {_moved(name, levels, finer): value for name, value in old.state_dict().items()}
         fitting = {
             name: value
             for name, value in theirs.items()
@@ -164,6 +172,14 @@ def _take_up(generator: Generator, earlier: Generator) -> bool:
             latents_std=earlier.autoencoder.config.latents_std,
         )
     return fitted[-1]
+
+
+def _moved(name: str, levels: str, finer: int) -> str:
+    """Name a layer as it is called in a network with this many finer levels before it."""
+    if not levels or not name.startswith(levels):
+        return name
+    level, _, rest = name.removeprefix(levels).partition(".")
+    return f"{levels}{int(level) + finer}.{rest}"
 
 
 def _stage_examples(

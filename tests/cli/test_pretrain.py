@@ -6,11 +6,18 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+import torch
 from fedscan.cli.main import app
+from fedscan.model.architecture import ARCHITECTURES
+from fedscan.model.generator import build_generator
+from fedscan.model.pretraining.run import take_up
 from fedscan.model.sampling import sample
+from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import load_generator
 from typer.testing import CliRunner
 
@@ -68,6 +75,24 @@ def test_an_earlier_base_is_trained_further(base, tmp_path):
     before, after = digests(base / "generator"), digests(tmp_path / "longer" / "generator")
     assert before["vae"] == after["vae"]
     assert before["unet"] != after["unet"]
+
+
+def test_a_base_with_a_finer_level_takes_up_what_the_coarser_levels_of_an_earlier_one_know():
+    plain = replace(ARCHITECTURES["tiny"], unet_channels=(16, 16, 32), plain_levels=1)
+    coarse = build_generator(GeneratorSettings(size="tiny"), seed=1)
+    with patch.dict(ARCHITECTURES, tiny=plain):
+        fine = build_generator(GeneratorSettings(size="tiny"), seed=2)
+    before = {name: value.clone() for name, value in fine.state_dict().items()}
+    assert take_up(fine, coarse)  # the autoencoder is the same
+    after, earlier = fine.state_dict(), coarse.state_dict()
+    for name, level in (
+        ("unet.down_blocks.1.resnets.0.conv1.weight", "unet.down_blocks.0.resnets.0.conv1.weight"),
+        ("unet.up_blocks.0.resnets.0.conv2.weight", "unet.up_blocks.0.resnets.0.conv2.weight"),
+        ("adapter.adapter.body.2.in_conv.weight", "adapter.adapter.body.1.in_conv.weight"),
+    ):
+        torch.testing.assert_close(after[name], earlier[level])
+    new = "unet.down_blocks.0.resnets.0.conv1.weight"
+    torch.testing.assert_close(after[new], before[new])
 
 
 def test_processes_that_train_together_end_with_one_base(base, tmp_path):

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
 from fedscan.errors import ModelError
-from fedscan.model.generator import build_generator
+from fedscan.model.architecture import ARCHITECTURES, build_adapter, build_unet
+from fedscan.model.generator import Generator, build_generator
 from fedscan.model.objective import diffusion_loss, num_train_timesteps
 from fedscan.model.rows import LatentRows
 from fedscan.model.sampling import sample
@@ -50,8 +53,10 @@ def test_epsilon_prediction_is_scored_against_the_noise():
 
 
 @pytest.mark.parametrize("which", ["text", "position", "spatial"])
-def test_each_condition_reaches_the_prediction(tiny, which):
-    rows = some_rows(tiny, spatial=True)
+@pytest.mark.parametrize("size", ["tiny", "small"])  # with attention on all levels, and not
+def test_each_condition_reaches_the_prediction(size, which):
+    generator = build_generator(GeneratorSettings(size=size), seed=3)
+    rows = some_rows(generator, spatial=True)
     other = {
         "text": rows.text.flip(0),
         "position": 1 - rows.position + 0.1,
@@ -60,8 +65,8 @@ def test_each_condition_reaches_the_prediction(tiny, which):
     given = {"text": rows.text, "position": rows.position, "spatial": rows.spatial}
     timesteps = torch.tensor([100, 100, 100])
     with torch.no_grad():
-        one = tiny.denoise(rows.latents, timesteps, **given)
-        two = tiny.denoise(rows.latents, timesteps, **{**given, which: other})
+        one = generator.denoise(rows.latents, timesteps, **given)
+        two = generator.denoise(rows.latents, timesteps, **{**given, which: other})
     assert (one - two).abs().max() > 1e-4
 
 
@@ -132,8 +137,24 @@ def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_pat
     assert "not for diagnosis" in card
     assert "**epsilon**: 8" in card
     loaded = load_generator(tmp_path)
-    assert loaded.autoencoder_digest() == tiny.autoencoder_digest()
+    assert loaded.latents_digest() == tiny.latents_digest()
     assert len(generator_digest(tmp_path)) == 64
+
+
+def test_a_u_net_that_sees_blocks_of_cells_as_one_has_latents_of_its_own(tiny):
+    blocks = replace(ARCHITECTURES["tiny"], latent_channels=16, autoencoder_channels=(8, 8, 16, 16))
+    packed = Generator(
+        build_unet(blocks, tiny.caption_encoder.width),
+        build_adapter(blocks.unet_channels, blocks.downscale, blocks.layers_per_block),
+        tiny.autoencoder,
+        tiny.caption_encoder,
+        tiny.scheduler,
+    )
+    images = torch.rand(2, 1, 32, 32) * 2 - 1
+    cells = packed.encode(images)
+    assert cells.shape[1:] == packed.latent_shape == (16, 4, 4)
+    torch.testing.assert_close(packed.decode(cells), tiny.decode(tiny.encode(images)))
+    assert packed.latents_digest() != tiny.latents_digest()
 
 
 def test_a_saved_generator_does_not_say_where_its_parts_came_from(tiny, tmp_path):

@@ -84,7 +84,7 @@ def test_training_on_them_moves_what_the_generator_makes(base, own):
     mean = brighter(own, CT)
     tuned = copy.deepcopy(base)
     parameters = select_trainable(tuned, TrainableSettings(subset="all"))
-    frozen = tuned.autoencoder_digest()
+    frozen = tuned.latents_digest()
     seen = []
     train_on_moved_samples(
         tuned,
@@ -101,7 +101,7 @@ def test_training_on_them_moves_what_the_generator_makes(base, own):
     )
     found = np.mean([pool(image) for image in drawn], axis=0)
     assert distance(found, mean.image) < 0.85 * distance(own[CT], mean.image)
-    assert tuned.autoencoder_digest() == frozen
+    assert tuned.latents_digest() == frozen
     assert seen[-1] == (16, 16)
 
 
