@@ -29,7 +29,7 @@ from fedscan.model.description import Description
 from fedscan.model.generator import Generator
 from fedscan.model.intensity import hounsfield_to_model, percentile_to_model
 from fedscan.model.marking import stack
-from fedscan.model.region import EXTENT_MM, FIELD_OF_VIEW_MM, pixel_mm
+from fedscan.model.region import FIELD_OF_VIEW_MM, extent_mm, pixel_mm
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.volume import VolumeSettings, sample_volume
 from fedscan.outputs.views import orthogonal_views
@@ -168,7 +168,7 @@ def agreement(volume: Floats) -> tuple[float, float, float]:
 
 def positions_of(part: str) -> list[float]:
     """Positions of a whole region's slices at the common spacing."""
-    region = EXTENT_MM[part][0]
+    region = extent_mm(part, "axial")
     slices = int(region // _STEP_MM)
     return [0.5 + (index - (slices - 1) / 2) * _STEP_MM / region for index in range(slices)]
 

@@ -51,6 +51,7 @@ class Architecture:
 #: ``small`` packs 2×2 pixels into one of four channels before its autoencoder: on a CPU few wide
 #: cells train several times faster than many narrow ones. Its U-Net has no attention among its
 #: 16×16 finest cells, where it would cost nearly as much as everything else together.
+#: The base that ships has the U-Net before this one, which sees 2×2 cells as one.
 ARCHITECTURES: dict[str, Architecture] = {
     "tiny": Architecture(
         image_size=32,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ from .denoiser import train_denoiser
 from .examples import ExampleBank, fill_bank
 from .team import Team
 
+#: A level of a U-Net's or an adapter's way down, at the start of a layer's name.
+_LEVEL = re.compile(r"^(down_blocks\.|adapter\.body\.)(\d+)")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainPlan:
@@ -31,7 +35,7 @@ class PretrainPlan:
         autoencoder_seconds: Training time of the autoencoder; 0 keeps that of ``start``.
         denoiser_seconds: Training time of U-Net and adapter.
         seed: Seed of images, weights and training.
-        start: Generator to go on from, layer by layer where names and shapes agree; random
+        start: Generator to go on from, layer by layer where places and shapes agree; random
             weights without it.
         device: Where PyTorch trains.
     """
@@ -152,13 +156,16 @@ def take_up(generator: Generator, earlier: Generator) -> bool:
     """
     fitted = []
     finer = len(generator.unet.down_blocks) - len(earlier.unet.down_blocks)
-    for new, old, levels in (
-        (generator.unet, earlier.unet, "down_blocks."),
-        (generator.adapter, earlier.adapter, "adapter.body."),
-        (generator.autoencoder, earlier.autoencoder, ""),
+    for new, old in (
+        (generator.unet, earlier.unet),
+        (generator.adapter, earlier.adapter),
+        (generator.autoencoder, earlier.autoencoder),
     ):
         own = new.state_dict()
-        theirs = {_moved(name, levels, finer): value for name, value in old.state_dict().items()}
+        theirs = {
+            _LEVEL.sub(lambda found: f"{found[1]}{int(found[2]) + finer}", name): value
+            for name, value in old.state_dict().items()
+        }
         fitting = {
             name: value
             for name, value in theirs.items()
@@ -172,14 +179,6 @@ def take_up(generator: Generator, earlier: Generator) -> bool:
             latents_std=earlier.autoencoder.config.latents_std,
         )
     return fitted[-1]
-
-
-def _moved(name: str, levels: str, finer: int) -> str:
-    """Name a layer as it is called in a network with this many finer levels before it."""
-    if not levels or not name.startswith(levels):
-        return name
-    level, _, rest = name.removeprefix(levels).partition(".")
-    return f"{levels}{int(level) + finer}.{rest}"
 
 
 def _stage_examples(
