@@ -14,12 +14,12 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help demo test test-federation lint format docs clean
+.PHONY: help demo test test-processes lint format docs clean
 
 help:
 	@echo "make demo    set up, write three phantom hospitals, train across them, report"
 	@echo "make test    set up, check style and types, run the tests"
-	@echo "make test-federation  start real coordinators and sites, and kill them (minutes)"
+	@echo "make test-processes  start real coordinators and sites, and kill them (minutes)"
 	@echo "make lint    style and types only"
 	@echo "make format  put the code into the house style"
 	@echo "make docs    renew the generated pages of docs/"
@@ -37,8 +37,8 @@ demo: $(VENV)/ready
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-federation: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -m federation
+test-processes: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -m real_processes
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -36,9 +36,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator, build_generator
 from fedscan.model.objective import diffusion_loss
-from fedscan.model.rows import LatentRows
 from fedscan.model.settings import GeneratorSettings, TrainableSettings
 from fedscan.model.trainable import select_trainable
 from fedscan.privacy.clipping import ClippedSum

@@ -21,9 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fedscan.client.dataset import SiteDataset
-from fedscan.client.resample import fitted_size, pad_square, resize_images
-from fedscan.client.settings import DataSettings
+from fedscan.applications.restoration.denoise import denoise
+from fedscan.applications.restoration.denoiser import load_denoiser, shipped_denoiser
+from fedscan.applications.restoration.network import DenoisingNetwork
+from fedscan.applications.restoration.prior import Prior
+from fedscan.applications.restoration.super_resolution import shrunk, super_resolve
+from fedscan.client.data.dataset import SiteDataset
+from fedscan.imaging.examples.resample import fitted_size, pad_square, resize_images
+from fedscan.imaging.settings import DataSettings
 from fedscan.model.generator import Generator
 from fedscan.model.intensity import (
     hounsfield_to_linear,
@@ -35,11 +40,6 @@ from fedscan.model.marking import stack, strip
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
-from fedscan.restoration.denoise import denoise
-from fedscan.restoration.denoiser import load_denoiser, shipped_denoiser
-from fedscan.restoration.network import DenoisingNetwork
-from fedscan.restoration.prior import Prior
-from fedscan.restoration.super_resolution import shrunk, super_resolve
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 from skimage.restoration import denoise_nl_means

@@ -22,8 +22,8 @@ from diffusers import (
     SchedulerMixin,
     UniPCMultistepScheduler,
 )
-from fedscan.evaluation.distances import frechet_distance
-from fedscan.evaluation.features import load_extractor
+from fedscan.evaluation.measures.distances import frechet_distance
+from fedscan.evaluation.measures.features import load_extractor
 from fedscan.model.example import Example
 from fedscan.model.generator import Generator
 from fedscan.model.sampling import solve

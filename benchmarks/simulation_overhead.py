@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fedscan.client import round as site_round
+from fedscan.client.answers import round as site_round
 from fedscan.config.study import load_study
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings

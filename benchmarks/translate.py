@@ -20,8 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fedscan.client.dataset import SiteDataset
-from fedscan.client.settings import DataSettings
+from fedscan.applications.translation.pairs import Pairs, find_pairs
+from fedscan.applications.translation.regression import answer, answer_both_ways, build_unet, fit
+from fedscan.applications.translation.training import TranslatorPlan, train_translator
+from fedscan.applications.translation.translator import expected
+from fedscan.client.data.dataset import SiteDataset
+from fedscan.imaging.settings import DataSettings
 from fedscan.model.example import Example
 from fedscan.model.intensity import model_to_hounsfield
 from fedscan.model.marking import stack, strip
@@ -29,10 +33,6 @@ from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.parametric import sample_paired_slices
 from fedscan.phantoms.settings import PhantomSettings
-from fedscan.translation.pairs import Pairs, find_pairs
-from fedscan.translation.regression import answer, answer_both_ways, build_unet, fit
-from fedscan.translation.training import TranslatorPlan, train_translator
-from fedscan.translation.translator import expected
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 

@@ -23,16 +23,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fedscan.client.resample import fitted_size, pad_square, resize_images
-from fedscan.model.between import interpolate_slices
+from fedscan.imaging.examples.resample import fitted_size, pad_square, resize_images
+from fedscan.imaging.writing.views import orthogonal_views
 from fedscan.model.description import Description
 from fedscan.model.generator import Generator
 from fedscan.model.intensity import hounsfield_to_model, percentile_to_model
 from fedscan.model.marking import stack
 from fedscan.model.region import FIELD_OF_VIEW_MM, extent_mm, pixel_mm
 from fedscan.model.storage import load_generator, shipped_base
-from fedscan.model.volume import VolumeSettings, sample_volume
-from fedscan.outputs.views import orthogonal_views
+from fedscan.model.volumes.draw import VolumeSettings, sample_volume
+from fedscan.model.volumes.interpolate import interpolate_slices
 from fedscan.phantoms.parametric import parametric_volume
 from numpy.typing import NDArray
 from PIL import Image

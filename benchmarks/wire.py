@@ -22,18 +22,18 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-from fedscan.client import round as site_round
+from fedscan.client.answers import round as site_round
 from fedscan.config.study import Study, load_study
+from fedscan.federation.protocol import RoundReply, RoundRequest
+from fedscan.federation.wire import Form, decode, encode
 from fedscan.model.settings import Subset, TrainableSettings
 from fedscan.model.storage import generator_digest, load_generator, shipped_base
 from fedscan.model.trainable import select_trainable
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
-from fedscan.protocol import RoundReply, RoundRequest
 from fedscan.server.events import Event, RoundFinished
 from fedscan.server.terms import site_terms
 from fedscan.simulation.run import simulate
-from fedscan.wire import Form, decode, encode
 from flwr.app import Array, ArrayRecord, RecordDict
 from flwr.common.serde import recorddict_to_proto
 

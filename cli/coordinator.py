@@ -67,7 +67,7 @@ def init(
 
     Back the folder up, and keep it secret: whoever has `ca/ca.key` can enrol sites.
     """
-    from ..pki.keys import fingerprint
+    from ..federation.pki.keys import fingerprint
     from ..server.coordinator.home import Addresses
     from ..server.coordinator.setup import create_home
 
@@ -95,7 +95,7 @@ def enrol(
     Compare the fingerprint with the site's steward by telephone first: it says that the request
     is the one that the site made. A site that enrols again gets new keys for its old ones.
     """
-    from ..files import write_atomically
+    from ..common.files import write_atomically
     from ..server.coordinator.members import enrol as enrol_site
 
     opened = _open(home)
@@ -141,8 +141,8 @@ def start(home: HomeOption = _HOME) -> None:
 @group.command()
 def stop(home: HomeOption = _HOME) -> None:
     """Stop the running coordinator and wait until it has stopped."""
+    from ..federation.supervision.service import stop_service
     from ..server.coordinator.service import WHAT
-    from ..supervision.service import stop_service
 
     stop_service(_open(home).run, WHAT)
 
@@ -154,8 +154,8 @@ def submit(home: HomeOption = _HOME, config: ConfigOption = None, sets: SetOptio
     Without `--config` it is the folder's `study.toml`. A running coordinator starts it within
     seconds, and the study waits until enough sites are connected.
     """
+    from ..federation.supervision.service import is_running
     from ..server.coordinator.studies import submit as submit_study
-    from ..supervision.service import is_running
 
     opened = _open(home)
     folder = submit_study(opened, study_from(config or opened.study, sets))
@@ -178,7 +178,7 @@ def invite(
 
     Without `--config` it is that of the folder's `study.toml`.
     """
-    from ..files import write_atomically
+    from ..common.files import write_atomically
     from ..model.storage import generator_digest
     from ..server.coordinator.studies import base_of, invitation_of
 
@@ -242,7 +242,7 @@ def show_status(
 @group.command()
 def audit(home: HomeOption = _HOME) -> None:
     """Check the audit log: every line since the beginning, in order and unchanged."""
-    from ..audit.log import verify
+    from ..common.audit.log import verify
 
     head = verify(_open(home).audit)
     _say("Entries", head.length)

@@ -35,7 +35,7 @@ def dashboard(
     The page is served to this machine only, needs no internet, and reads the study's folder
     without changing anything: start and stop it whenever you like.
     """
-    from ..page import LOOPBACK, serve
+    from ..common.local_page import LOOPBACK, serve
     from ..server.dashboard.app import dashboard_app
     from ..server.dashboard.snapshot import StudyFolder
     from .implied_privacy import implied_epsilons

@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from .console import output
 
 if TYPE_CHECKING:
-    from ..diagnosis.finding import Finding
+    from ..federation.diagnosis.finding import Finding
 
 _EPILOG = """\
 Examples:
@@ -55,7 +55,7 @@ def doctor(
     Network, certificates, clock, disk, policy, ledgers, data and versions are looked at. Nothing
     is changed or spent, and no patient is named.
     """
-    from ..diagnosis.finding import exit_status
+    from ..federation.diagnosis.finding import exit_status
 
     # What is typed goes before what the environment of this machine says.
     typed = {

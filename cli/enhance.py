@@ -93,21 +93,21 @@ def enhance(
 
     import numpy as np
 
+    from ..applications.restoration.denoise import denoise
+    from ..applications.restoration.denoiser import load_denoiser, shipped_denoiser
+    from ..applications.restoration.noise_level import estimate_noise
+    from ..applications.restoration.prior import Prior
+    from ..applications.restoration.super_resolution import super_resolve
     from ..errors import ConfigurationError, DataError
-    from ..inputs.read import read_scan
+    from ..imaging.reading.scan_files import read_scan
+    from ..imaging.writing.images import require_unused
+    from ..imaging.writing.provenance import Provenance
+    from ..imaging.writing.space import SourceGrid
+    from ..imaging.writing.volumes import VolumeFormat, write_volume
     from ..model.intensity import hounsfield_to_model, linear_to_hounsfield
     from ..model.prompt import read_prompt
     from ..model.storage import generator_digest, load_generator
-    from ..outputs.folder import require_unused
-    from ..outputs.provenance import Provenance
-    from ..outputs.space import SourceGrid
-    from ..outputs.volumes import VolumeFormat, write_volume
-    from ..restoration.denoise import denoise
-    from ..restoration.denoiser import load_denoiser, shipped_denoiser
-    from ..restoration.noise_level import estimate_noise
-    from ..restoration.prior import Prior
-    from ..restoration.super_resolution import super_resolve
-    from .models import find_generator
+    from .options import find_generator
 
     require_unused(out)
     key = signing_key_from(signing_key)

@@ -15,7 +15,12 @@ from .options import ConfigOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..evaluation.results import EvaluationResult, GeneratorScores, RealScores, TaskUtility
+    from ..evaluation.measures.results import (
+        EvaluationResult,
+        GeneratorScores,
+        RealScores,
+        TaskUtility,
+    )
 
 _EPILOG = """\
 Examples:
@@ -47,7 +52,7 @@ def evaluate(
     """
     from ..simulation.measure import measure
     from ..simulation.sites import find_sites
-    from .models import find_generator
+    from .options import find_generator
 
     generators = {_name(path): find_generator(path) for path in models}
     if len(generators) < len(models):

@@ -16,8 +16,8 @@ from .options import ConfigOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..examination.gate import GateOutcome
-    from ..examination.section import Section
+    from ..evaluation.gate import GateOutcome
+    from ..evaluation.section import Section
 
 _EPILOG = """\
 Examples:
@@ -99,26 +99,26 @@ def examine(
     from .. import __version__
     from ..config.study import study_digest
     from ..errors import GateError
-    from ..examination.anatomy_section import KEY as ANATOMY
-    from ..examination.canaries_section import KEY as CANARIES
-    from ..examination.card import write_card
-    from ..examination.data_card import KEY as DATA
-    from ..examination.examiners import examiners
-    from ..examination.fairness_section import KEY as FAIRNESS
-    from ..examination.gate import default_gate, hold, load_gate
-    from ..examination.kept import KeptSections, digest_of
-    from ..examination.plausibility import FILE as PLAUSIBILITY
-    from ..examination.results import Examination, write_examination
-    from ..examination.run import run_examiners
-    from ..examination.subject import Subject
+    from ..evaluation.anatomy.findings import KEY as ANATOMY
+    from ..evaluation.anatomy.plausibility import FILE as PLAUSIBILITY
+    from ..evaluation.canaries.section import KEY as CANARIES
+    from ..evaluation.card import write_card
+    from ..evaluation.data_card import KEY as DATA
+    from ..evaluation.examiners import examiners
+    from ..evaluation.fairness.section import KEY as FAIRNESS
+    from ..evaluation.finished_sections import KeptSections, digest_of
+    from ..evaluation.gate import default_gate, hold, load_gate
+    from ..evaluation.readers.score import score_study
+    from ..evaluation.readers.study import ReaderStudy
+    from ..evaluation.report.examination import write_examination_page
+    from ..evaluation.results import Examination, write_examination
+    from ..evaluation.run import run_examiners
+    from ..evaluation.subject import Subject
     from ..model.storage import generator_digest, load_generator
-    from ..readers.score import score_study
-    from ..readers.study import ReaderStudy
-    from ..report.examination import write_examination_page
     from ..simulation.examining import base_of, comparisons_of, examiners_of
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
-    from .models import find_generator
+    from .options import find_generator
 
     folder = find_generator(model)
     own_split = (model / "sites").is_dir()
@@ -219,7 +219,7 @@ def examine(
 
 def _renew_report(model: Path, examination: Path) -> None:
     """Write a run's report again, with the examination; leave other folders alone."""
-    from ..report.build import write_report
+    from ..evaluation.report.build import write_report
 
     results = model / "results.json"
     if results.is_file():
@@ -247,7 +247,7 @@ def _present(path: Path) -> Path | None:
 
 def section_table(section: Section) -> Table:
     """A section's measures for the console."""
-    from ..examination.card import in_words
+    from ..evaluation.card import in_words
 
     table = Table("Measure", "Found (95 %)", title=Text(f"{section.title} ({section.key})"))
     for measure in section.measures:

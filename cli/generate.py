@@ -121,17 +121,16 @@ def generate(
     """
     import numpy as np
 
-    from ..examination.plausibility import PlausibilityModel
-    from ..examination.rejection import draw_plausible, seed_of_try
+    from ..common.signing import fingerprint
+    from ..evaluation.anatomy.plausibility import PlausibilityModel
+    from ..evaluation.anatomy.rejection import draw_plausible, seed_of_try
+    from ..imaging.reading.conditions import SliceAsked, Strengths, load_conditions
+    from ..imaging.writing.images import PromptImages, require_unused, write_images
+    from ..imaging.writing.space import SourceGrid
     from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
-    from ..outputs.folder import require_unused
-    from ..outputs.space import SourceGrid
-    from ..outputs.writer import PromptImages, write_images
-    from ..signing import fingerprint
-    from .conditions import SliceAsked, Strengths, load_conditions
-    from .models import find_generator
+    from .options import find_generator
 
     require_unused(out)
     key = signing_key_from(signing_key)

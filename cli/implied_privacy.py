@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..client.composition import composition_mechanism
-from ..client.patient_count import count_mechanism
-from ..client.statistics import statistics_mechanism
+from ..client.answers.composition import composition_mechanism
+from ..client.answers.patient_count import count_mechanism
+from ..client.answers.statistics import statistics_mechanism
 from ..config.study import Study
 from ..privacy.accounting import epsilon
 from ..privacy.planning import plan_mechanism

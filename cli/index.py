@@ -41,8 +41,8 @@ def index(
     Only headers are read, nothing is written, and no name, identifier, date or free text is
     shown. The counts are exact, so they are for the site itself.
     """
-    from ..client.scan_index import index_folder
-    from ..client.summary import summarise
+    from ..imaging.dicom.index import index_folder
+    from ..imaging.dicom.summary import summarise
 
     study = study_from(config, sets)
     with progress() as report:

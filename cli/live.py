@@ -15,7 +15,7 @@ from ..errors import LedgerError
 from ..privacy.ledger.view import LedgerView
 from ..server.events import Event, Observer
 from .console import status
-from .federation_state import FederationState
+from .live_table import FederationState
 
 
 @contextmanager

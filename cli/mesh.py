@@ -59,9 +59,9 @@ def mesh(
             "Surfaces need the package trimesh.",
             hint="Install it with pip install 'fedscan[mesh]'.",
         )
-    from ..surfaces.extract import SurfaceSettings, surface_above, surface_of_labels
-    from ..surfaces.files import read_volume, write_surface
-    from ..surfaces.preview import save_preview
+    from ..applications.surfaces.extract import SurfaceSettings, surface_above, surface_of_labels
+    from ..applications.surfaces.files import read_volume, write_surface
+    from ..applications.surfaces.preview import save_preview
 
     if out.suffix.lower() not in _SUFFIXES:
         raise ConfigurationError(

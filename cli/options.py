@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ModelError
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -44,7 +46,7 @@ SITE_HOME = Path("site")
 
 def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
     """Open the key that signs what is generated: the one given, or the user's own."""
-    from ..signing import open_signing_key
+    from ..common.signing import open_signing_key
 
     return open_signing_key(given or Path(typer.get_app_dir("fedscan")) / "signing.key")
 
@@ -67,3 +69,18 @@ def study_from(
 
     given = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
     return load_study(config, [*(sets or ()), *given])
+
+
+def find_generator(path: Path) -> Path:
+    """Return the generator folder at ``path``, or within the run folder ``path``.
+
+    Raises:
+        ModelError: If there is none.
+    """
+    for folder in (path, path / "generator"):
+        if (folder / "model_index.json").is_file():
+            return folder
+    raise ModelError(
+        f"There is no generator in {path}.",
+        hint="Give the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
+    )

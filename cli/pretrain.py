@@ -120,11 +120,11 @@ def train_denoiser(
     No scan is used, and no privacy spent. The images are kept in OUT: the same command again
     trains anew on them.
     """
+    from ..applications.restoration.denoiser import save_denoiser
+    from ..applications.restoration.training import train_network
     from ..errors import ConfigurationError
     from ..model.pretraining.examples import ExampleBank, fill_bank
     from ..phantoms.parametric import sample_examples
-    from ..restoration.denoiser import save_denoiser
-    from ..restoration.training import train_network
 
     if size % 8:
         raise ConfigurationError(f"{size} pixels are not a multiple of 8.")

@@ -59,12 +59,12 @@ def init(
     which is which; readers must not see it. OUT holds patients' images: keep it where those may
     be seen.
     """
-    from ..examination.subject import Subject
+    from ..evaluation.readers.study import STUDY, ReaderStudy
+    from ..evaluation.subject import Subject
     from ..model.storage import load_generator
-    from ..readers.study import STUDY, ReaderStudy
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
-    from .models import find_generator
+    from .options import find_generator
 
     folder = find_generator(model)
     if (out / STUDY).exists():
@@ -112,10 +112,10 @@ def serve(
     It needs no internet. Answers are on disk before the next image is shown; a reader goes on
     later under the same name, in the same order, which is another for every reader.
     """
-    from ..page import LOOPBACK
-    from ..page import serve as serve_page
-    from ..readers.app import readers_app
-    from ..readers.study import ReaderStudy
+    from ..common.local_page import LOOPBACK
+    from ..common.local_page import serve as serve_page
+    from ..evaluation.readers.app import readers_app
+    from ..evaluation.readers.study import ReaderStudy
 
     opened = ReaderStudy.open(study)
     status().print(Text(f"http://{LOOPBACK}:{port}/ shows {opened.name}; Ctrl-C ends it."))
@@ -130,9 +130,9 @@ def score(
 
     `fedscan examine --readers STUDY` takes the outcome into an examination and its gate.
     """
-    from ..files import write_atomically
-    from ..readers.score import score_study
-    from ..readers.study import ReaderStudy
+    from ..common.files import write_atomically
+    from ..evaluation.readers.score import score_study
+    from ..evaluation.readers.study import ReaderStudy
     from .examine import section_table
 
     section = score_study(ReaderStudy.open(study))

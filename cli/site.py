@@ -15,7 +15,7 @@ from .options import SITE_HOME, SiteHomeOption
 from .site_approval import list_studies
 
 if TYPE_CHECKING:
-    from ..client.daemon.home import SiteHome
+    from ..client.steward.home import SiteHome
 
 _EPILOG = """\
 From an empty machine to the first round:
@@ -64,8 +64,8 @@ def init(
     The private keys are made here and never leave. Compare the fingerprint with the coordinator
     on the telephone.
     """
-    from ..client.daemon.enrolment import init_site
-    from ..client.daemon.home import SiteHome, SiteSettings, require_name
+    from ..client.steward.enrolment import init_site
+    from ..client.steward.home import SiteHome, SiteSettings, require_name
 
     require_name(name, "a site")
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)
@@ -83,9 +83,9 @@ def join(
     home: SiteHomeOption = SITE_HOME,
 ) -> None:
     """Take in the coordinator's welcome: its address, its authority and this site's certificate."""
-    from ..client.daemon.enrolment import join as take_in
-    from ..client.daemon.home import SiteHome
-    from ..pki.enrolment import Welcome
+    from ..client.steward.enrolment import join as take_in
+    from ..client.steward.home import SiteHome
+    from ..federation.pki.enrolment import Welcome
 
     content = Welcome.from_json(welcome.read_bytes())
     take_in(SiteHome.open(home), content)
@@ -105,8 +105,8 @@ def start(
     (another authority, an expired certificate, a refused key) ends it with one sentence and exit
     status 10.
     """
-    from ..client.daemon.home import SiteHome
     from ..client.daemon.service import serve
+    from ..client.steward.home import SiteHome
 
     serve(
         SiteHome.open(home),
@@ -118,10 +118,10 @@ def start(
 @app.command("status")
 def show_status(home: SiteHomeOption = SITE_HOME) -> None:
     """Show whether the site runs and is connected, its data sets and its studies."""
-    from ..client.daemon.approvals import Approvals
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import Registry
     from ..client.daemon.status import StatusFile
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
     settings, now = site.settings(), StatusFile(site).read()
@@ -143,7 +143,7 @@ def pause(home: SiteHomeOption = SITE_HOME) -> None:
 
     A round that is being trained is finished. `fedscan site resume` goes on.
     """
-    from ..client.daemon.home import SiteHome
+    from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
     site.log.append("paused")
@@ -154,7 +154,7 @@ def pause(home: SiteHomeOption = SITE_HOME) -> None:
 @app.command()
 def resume(home: SiteHomeOption = SITE_HOME) -> None:
     """Take part again."""
-    from ..client.daemon.home import SiteHome
+    from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
     site.log.append("resumed")

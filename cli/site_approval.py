@@ -15,10 +15,10 @@ from .console import output
 from .options import SITE_HOME, SiteHomeOption
 
 if TYPE_CHECKING:
-    from ..client.daemon.approvals import Approvals
-    from ..client.daemon.proposal import Proposal
-    from ..client.daemon.registry import Registry
-    from ..invitation import Invitation
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.proposal import Proposal
+    from ..federation.invitation import Invitation
 
 
 def register(app: typer.Typer) -> None:
@@ -43,10 +43,10 @@ def approve(
     The approval is for exactly these rounds, this base and these terms: a study that changes any
     of them asks anew. Nothing is approved beforehand.
     """
-    from ..client.daemon.approvals import Approvals
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.proposal import propose
-    from ..client.daemon.registry import Registry
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
+    from ..client.steward.proposal import propose
 
     site = SiteHome.open(home)
     approvals = Approvals(site)
@@ -91,7 +91,7 @@ def list_studies(approvals: Approvals) -> None:
 
 
 def _invitation(approvals: Approvals, study: str) -> Invitation:
-    from ..invitation import Invitation
+    from ..federation.invitation import Invitation
 
     path = Path(study)
     if path.is_file():

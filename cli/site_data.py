@@ -14,9 +14,9 @@ from .options import SITE_HOME, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import DataSet
     from ..client.sources.mirror import MirrorReport
+    from ..client.steward.data_sets import DataSet
+    from ..client.steward.home import SiteHome
 
 _ADD_EPILOG = """\
 Examples:
@@ -89,9 +89,9 @@ def add_data(
     The source is only read; nothing is trained on it before a study is approved. A data set has
     one privacy ledger for its whole life, so a patient belongs to one data set only.
     """
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import DataSet, Registry
     from ..client.sources.refresh import dicomweb_source, store_source
+    from ..client.steward.data_sets import DataSet, Registry
+    from ..client.steward.home import SiteHome
 
     if sum(map(bool, (folder, dicomweb, receive))) != 1:
         raise ConfigurationError(
@@ -139,8 +139,8 @@ def refresh(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
     Scans that changed are other data for the privacy ledger: a round that is repeated on them is
     paid for again. It can be killed at any moment and goes on where it was.
     """
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import Registry
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
     _refresh(site, Registry(site).get(name))
@@ -151,11 +151,11 @@ def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
 
     What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
     """
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import Registry
     from ..client.sources.receiver import receiver
     from ..client.sources.refresh import store_source
-    from ..supervision.service import asked_to_stop
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
+    from ..federation.supervision.service import asked_to_stop
 
     entry = Registry(SiteHome.open(home)).get(name)
     if entry.kind != "cstore":
@@ -193,8 +193,8 @@ def charge(
     It can only make the budget smaller. What a study's steps are is in the ledger's line of its
     plan (`fedscan site ledger`), how many rounds ran in the coordinator's history.
     """
-    from ..client.daemon.charge import charge as enter
-    from ..client.daemon.home import SiteHome
+    from ..client.steward.charge import charge as enter
+    from ..client.steward.home import SiteHome
     from ..privacy.mechanism import SubsampledGaussian
 
     lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)

@@ -23,9 +23,9 @@ def ledger(
     home: SiteHomeOption = SITE_HOME,
 ) -> None:
     """Check and print what each data set has spent of its patients' privacy."""
-    from ..client.daemon.home import SiteHome
-    from ..client.daemon.registry import Registry
     from ..client.policy import load_policy
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
     from .ledger import ledger as show
 
     site = SiteHome.open(home)
@@ -51,9 +51,9 @@ def audit(
     ] = False,
 ) -> None:
     """Show who asked what, what was answered and what left; each line is checked first."""
-    from ..audit import AuditLog, Head
-    from ..audit import verify as check
-    from ..client.daemon.home import SiteHome
+    from ..client.steward.home import SiteHome
+    from ..common.audit import AuditLog, Head
+    from ..common.audit import verify as check
 
     site = SiteHome.open(home)
     head = check(site.audit, Head.parse(noted) if noted else None)

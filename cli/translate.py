@@ -90,12 +90,12 @@ def train(
     Where nobody has pairs, parametric phantoms stand in for them (--made-up). A network learns by
     regression; patients held out tell how much the generator is heard beside it.
     """
+    from ..applications.translation.pairs import find_pairs
+    from ..applications.translation.training import TranslatorPlan, train_translator
+    from ..applications.translation.translator import save_translator
     from ..errors import ConfigurationError, DataError
     from ..model.storage import load_generator
-    from ..translation.pairs import find_pairs
-    from ..translation.training import TranslatorPlan, train_translator
-    from ..translation.translator import save_translator
-    from .models import find_generator
+    from .options import find_generator
 
     if bool(data) == bool(made_up):
         raise ConfigurationError(
@@ -130,8 +130,8 @@ def _scanned(data: list[Path], image_size: int, report: Report) -> list[list[Exa
     """Examples of each patient of some folders."""
     from tempfile import TemporaryDirectory
 
-    from ..client.dataset import SiteDataset
-    from ..client.settings import DataSettings
+    from ..client.data.dataset import SiteDataset
+    from ..imaging.settings import DataSettings
 
     settings = DataSettings(image_size=image_size, holdout_fraction=0.0)
     with TemporaryDirectory() as cache:
@@ -183,18 +183,18 @@ def translate(
     """
     from dataclasses import replace
 
+    from ..applications.translation.pairs import TARGETS
+    from ..applications.translation.translator import load_translator
+    from ..applications.translation.whole_scan import translate_slices
     from ..errors import ConfigurationError
-    from ..inputs.read import read_scan
+    from ..imaging.reading.scan_files import read_scan
+    from ..imaging.writing.images import require_unused
+    from ..imaging.writing.provenance import Provenance
+    from ..imaging.writing.space import SourceGrid
+    from ..imaging.writing.volumes import VolumeFormat, write_volume
     from ..model.description import BODY_PARTS, Description
     from ..model.storage import generator_digest
-    from ..outputs.folder import require_unused
-    from ..outputs.provenance import Provenance
-    from ..outputs.space import SourceGrid
-    from ..outputs.volumes import VolumeFormat, write_volume
-    from ..translation.pairs import TARGETS
-    from ..translation.translator import load_translator
-    from ..translation.whole_scan import translate_slices
-    from .models import find_generator
+    from .options import find_generator
 
     require_unused(out)
     if body_part not in BODY_PARTS:

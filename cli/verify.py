@@ -35,7 +35,7 @@ def verify(
     A missing or changed file, a changed manifest or another signer is an error that names it.
     Files that the manifest does not list are named, too: nothing vouches for them.
     """
-    from ..outputs.manifest import check_folder
+    from ..imaging.writing.manifest import check_folder
 
     checked = check_folder(folder, signer=signer)
     for name in checked.unlisted:

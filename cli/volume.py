@@ -77,15 +77,15 @@ def volume(
     beside it. With given slices the rest of that patient's volume is made to go with them.
     """
     from ..errors import ConfigurationError
+    from ..imaging.reading.conditions import read_given
+    from ..imaging.writing.images import VIEWS, require_unused
+    from ..imaging.writing.provenance import Provenance
+    from ..imaging.writing.volumes import write_volume
     from ..model.prompt import read_prompt
     from ..model.region import extent_mm
     from ..model.storage import generator_digest, load_generator
-    from ..model.volume import VolumeSettings, sample_volume
-    from ..outputs.folder import VIEWS, require_unused
-    from ..outputs.provenance import Provenance
-    from ..outputs.volumes import write_volume
-    from .conditions import read_given
-    from .models import find_generator
+    from ..model.volumes.draw import VolumeSettings, sample_volume
+    from .options import find_generator
 
     require_unused(out)
     reading = read_prompt(prompt)

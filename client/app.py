@@ -5,11 +5,11 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..protocol import COMPOSITION, STATISTICS
-from .border import Service, answer
-from .composition import composition_release, run_composition
-from .round import round_release, run_round
-from .statistics import run_statistics, statistics_release
+from ..federation.protocol import COMPOSITION, STATISTICS
+from .answers.composition import composition_release, run_composition
+from .answers.round import round_release, run_round
+from .answers.statistics import run_statistics, statistics_release
+from .border.reply import Service, answer
 
 _TRAIN = Service(kind="round", handle=run_round, release=round_release)
 _STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)

@@ -7,30 +7,30 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ..audit import verify
-from ..bundle import bundle_hash
-from ..diagnosis.certificates import check_certificate, check_secret
-from ..diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
-from ..diagnosis.machine import (
+from ..common.audit import verify
+from ..errors import ConfigurationError, DataError
+from ..federation.bundle import bundle_hash
+from ..federation.diagnosis.certificates import check_certificate, check_secret
+from ..federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ..federation.diagnosis.machine import (
     VERSIONS_PATH,
     check_room,
     compare_versions,
     installed_versions,
 )
-from ..diagnosis.network import Answer, ask, compare_clocks, reach, resolve
-from ..diagnosis.route import describe_route
-from ..errors import ConfigurationError, DataError
+from ..federation.diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from ..federation.diagnosis.route import describe_route
+from ..imaging.dicom.folder import list_files
+from ..imaging.dicom.index import index_files
+from ..imaging.settings import DataSettings
 from ..privacy.accounting import epsilon
 from ..privacy.ledger.view import LedgerView
-from .daemon.connection import Address, check_connection, client_context
-from .daemon.home import SiteHome
-from .daemon.registry import DataSet, Registry
-from .files import list_files
+from .border.connection import Address, check_connection, client_context
 from .policy import load_policy
-from .scan_index import index_files
-from .settings import DataSettings
 from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
+from .steward.data_sets import DataSet, Registry
+from .steward.home import SiteHome
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."

@@ -18,10 +18,10 @@ import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from ..common.files import write_atomically
+from ..common.toml_settings import read_settings
 from ..errors import PausedError, PrivacyError
-from ..files import write_atomically
 from ..privacy.mechanism import SubsampledGaussian
-from .toml_file import read_settings
 
 #: From the most permissive to the strictest, as in the study's data settings.
 BURNED_IN = ("refuse_marked", "refuse_likely", "refuse_unstated")

@@ -1,4 +1,4 @@
-"""What a site reads from its scans, and how it trains on them."""
+"""How one site trains within one round."""
 
 from __future__ import annotations
 
@@ -6,45 +6,6 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
-
-
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class DataSettings:
-    """How DICOM files become training images."""
-
-    image_size: int = Field(
-        default=64,
-        ge=16,
-        le=1024,
-        multiple_of=8,
-        description="Side of the square training images, pixels.",
-    )
-    planes: Literal["native", "all"] = Field(
-        default="native",
-        description="Slices as acquired, or volumes resampled to isotropic voxels and cut axially, "
-        "coronally and sagittally.",
-    )
-    holdout_fraction: float = Field(
-        default=0.2,
-        ge=0.0,
-        lt=1.0,
-        description="Share of patients kept from training, for evaluation.",
-    )
-    max_slices_per_series: int = Field(
-        default=32,
-        ge=1,
-        le=10_000,
-        description="Slices used of one series and plane, spread evenly over it.",
-    )
-    burned_in: Literal["refuse_marked", "refuse_likely", "refuse_unstated"] = Field(
-        default="refuse_likely",
-        description="Which images are set aside for text in their pixels: those marked so; also "
-        "ultrasound and secondary captures that do not state otherwise; or every image that does "
-        "not state that it has none.",
-    )
-    colour: Literal["refuse", "luminance"] = Field(
-        default="refuse", description="Colour images: set aside, or reduced to their luminance."
-    )
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))

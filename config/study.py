@@ -12,17 +12,18 @@ from typing import Any, TypeVar
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from ..client.settings import DataSettings, LocalSettings
-from ..evaluation.settings import EvaluationSettings
-from ..examination.settings import (
+from ..client.settings import LocalSettings
+from ..evaluation.measures.settings import EvaluationSettings
+from ..evaluation.settings import (
     CanarySettings,
     ExaminationSettings,
     FairnessSettings,
     MemorySettings,
 )
+from ..imaging.settings import DataSettings
 from ..model.settings import GeneratorSettings, TrainableSettings
 from ..privacy.settings import PrivacySettings
-from ..server.settings import FederationSettings, WarmUpSettings
+from .federation import FederationSettings, WarmUpSettings
 from .overrides import apply_overrides
 from .schema import Setting, settings
 from .toml_io import read_toml, write_toml

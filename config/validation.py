@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from .complaints import configuration_error
+from .problems import configuration_error
 from .schema import settings
 
 T = TypeVar("T")

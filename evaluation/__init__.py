@@ -1,1 +1,1 @@
-"""Measures of a generator on held-out patients."""
+"""What a generator is worth, and whether it invents, remembers and treats groups alike."""

@@ -1,4 +1,4 @@
-"""The evaluation section of a study: how much is sampled and measured."""
+"""The sections of a study that say how much is drawn and trained to examine a generator."""
 
 from __future__ import annotations
 
@@ -7,102 +7,206 @@ from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-class EvaluationSettings:
-    """How generators are sampled, measured and shown.
+class ExaminationSettings:
+    """How much an examination draws and trains.
 
-    The defaults suit a demonstration: one generator at 64 pixels takes about a minute on
-    one core. For figures to publish, raise ``samples``, ``samples_per_class``,
-    ``real_images`` and ``classifier_steps``.
+    Sampler, classifiers' steps, bootstrap and seed are those of the evaluation.
     """
 
-    samples: int = Field(
-        256,
+    holdout_images: int = Field(
+        2048,
         ge=16,
-        le=100_000,
-        description="Synthetic images per generator, prompted with the composition of the "
-        "training images; distances, diversity and memorisation are measured on these.",
-    )
-    samples_per_class: int = Field(
-        128,
-        ge=8,
-        le=50_000,
-        description="Synthetic images that each class of a classification task has at least; "
-        "more are sampled where the composition gives fewer.",
+        le=1_000_000,
+        description="Images of held-out patients used at most; spread evenly over the patients.",
     )
     real_images: int = Field(
-        512,
-        ge=16,
+        200,
+        ge=4,
         le=1_000_000,
-        description="Real images used at most, of the training patients and of the held-out "
-        "patients each; spread evenly over the patients.",
+        description="Does it help: real images that the classifier has in either case.",
+    )
+    rare_share: float = Field(
+        0.1,
+        gt=0.0,
+        le=0.5,
+        description="Does it help: share of the rare class among these real images.",
+    )
+    synthetic_images: int = Field(
+        5000,
+        ge=2,
+        le=1_000_000,
+        description="Does it help: synthetic images that are added, equally many of each class.",
+    )
+    utility_seeds: int = Field(
+        5,
+        ge=2,
+        le=100,
+        description="Does it help: repetitions, each with other real images and other weights.",
+    )
+    utility_steps: int = Field(
+        300, ge=10, le=100_000, description="Does it help: training steps of each classifier."
+    )
+    segmenter_steps: int = Field(
+        600, ge=1, le=100_000, description="Anatomy: training steps of the segmenter."
+    )
+    anatomy_images: int = Field(
+        256,
+        ge=8,
+        le=100_000,
+        description="Anatomy: images drawn with a mask, and without one; as many held-out "
+        "images are used at most.",
+    )
+    anatomy_scans: int = Field(
+        48,
+        ge=0,
+        le=100_000,
+        description="Anatomy: scans of held-out patients whose slices are drawn together, to "
+        "judge volumes; 0 for none.",
+    )
+    rejected_share: float = Field(
+        0.05,
+        gt=0.0,
+        lt=1.0,
+        description="Anatomy: share of real images that the threshold rejects on the held-out "
+        "patients that it is chosen on.",
+    )
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class MemorySettings:
+    """The search for copies and for members of the training set."""
+
+    samples: int = Field(
+        default=256,
+        ge=16,
+        le=100_000,
+        description="Synthetic images that copies are searched among.",
     )
     searched_images: int = Field(
-        8192,
+        default=4096,
         ge=16,
         le=1_000_000,
-        description="Training images searched at most, in pixels, for copies.",
+        description="Training images at most that are searched.",
     )
-    steps: int = Field(10, ge=1, le=1000, description="Sampler steps per synthetic image.")
-    guidance_scale: float = Field(
-        2.0,
-        ge=1.0,
-        le=20.0,
-        description="Classifier-free guidance while sampling; 1 is none.",
+    attacked_images: int = Field(
+        default=512,
+        ge=16,
+        le=100_000,
+        description="Images at most of training patients, and of held-out ones, whose membership "
+        "is guessed; spread evenly over the patients.",
     )
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, description="Seed of prompts, noise, classifiers and bootstrap."
+    timesteps: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Timesteps at which the loss of an image is measured.",
     )
-    classifier_steps: int = Field(
-        200, ge=10, le=100_000, description="Training steps of each classifier."
-    )
-    classifier_seeds: int = Field(
-        3, ge=1, le=50, description="Classifiers per task and training set; they answer together."
+    noises: int = Field(default=1, ge=1, le=100, description="Noises at each of these timesteps.")
+    trajectory_steps: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="Steps of an image's trajectory that are gone there and back.",
     )
     bootstrap: int = Field(
-        1000,
+        default=1000,
         ge=100,
         le=100_000,
-        description="Bootstrap resamples of held-out patients for the 95 % intervals.",
+        description="Resamples of patients for the 95 % intervals.",
     )
-    min_patients_per_class: int = Field(
-        8,
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class CanarySettings:
+    """The audit with planted patients."""
+
+    gradients: int = Field(
+        default=1000,
+        ge=8,
+        le=100_000,
+        description="Made-up gradients, each planted with chance one half; at most one for each "
+        "trained number.",
+    )
+    gradient_guesses: int = Field(
+        default=200,
+        ge=2,
+        le=100_000,
+        description="Gradients about which the auditor guesses, the most and the least "
+        "suspicious in equal parts; fixed before the training, for else the bound would not hold.",
+    )
+    canaries: int = Field(
+        default=96,
+        ge=8,
+        le=10_000,
+        description="Made-up patients of one image, each planted with chance one half.",
+    )
+    guesses: int = Field(
+        default=64,
         ge=2,
         le=10_000,
-        description="Patients that each class of a task needs, in training and held out.",
+        description="Images about which the auditor guesses, likewise.",
     )
-    gallery_prompts: int = Field(6, ge=1, le=40, description="Rows of the gallery.")
-    gallery_columns: int = Field(6, ge=1, le=12, description="Images in a row of the gallery.")
-    gallery_real: bool = Field(
-        True,
-        description="Show real held-out images beside the synthetic ones. They are patients' "
-        "images: switch this off for a report that leaves the place where they may be seen.",
+    patients: int = Field(
+        default=64,
+        ge=0,
+        le=100_000,
+        description="Real patients at most among whom canaries are planted.",
     )
-    extractor: str = Field(
-        "",
-        description="Path of a feature extractor saved by torch.export ([N, 3, 128, 128] in "
-        "[-1, 1] to [N, D]); empty is EfficientNet-lite0 with ImageNet weights.",
+    steps: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="Steps of the audited training; 0 for as many as the study's.",
     )
-    non_private: bool = Field(
-        False,
-        description="Also train the same federation without differential privacy, and compare.",
+    timesteps: int = Field(
+        default=6, ge=1, le=100, description="Timesteps at which a canary's loss is measured."
     )
-    single_site: bool = Field(
-        False,
-        description="Also train privately on the largest site's data alone, as if it had not "
-        "taken part, and compare.",
+    noises: int = Field(default=4, ge=1, le=100, description="Noises at each of these timesteps.")
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Confidence of the lower bound on epsilon.",
     )
-    pooled: bool = Field(
-        False,
-        description="Also train without privacy on the pooled data of all sites, and compare.",
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class FairnessSettings:
+    """The comparison of groups of patients."""
+
+    samples_per_group: int = Field(
+        default=64,
+        ge=16,
+        le=10_000,
+        description="Synthetic images of each group.",
     )
-    preview_prompts: tuple[str, ...] = Field(
-        (
-            "axial CT slice of the head",
-            "axial T1-weighted MR slice of the head",
-            "axial T2-weighted MR slice of the head",
-            "chest X-ray, PA view",
-        ),
-        max_length=8,
-        description="Captions of which the coordinator draws images between rounds, for its "
-        "dashboard; none draws nothing. Drawing takes at most a twentieth of the time.",
+    min_patients: int = Field(
+        default=10,
+        ge=5,
+        le=10_000,
+        description="Held-out patients that a group needs: nothing is said about smaller ones.",
+    )
+    real_images: int = Field(
+        default=1024,
+        ge=32,
+        le=1_000_000,
+        description="Held-out images at most, spread over the patients.",
+    )
+    classifier_steps: int = Field(
+        default=200,
+        ge=10,
+        le=100_000,
+        description="Training steps of each classifier.",
+    )
+    classifier_seeds: int = Field(
+        default=2,
+        ge=1,
+        le=50,
+        description="Classifiers for each task; their scores are averaged.",
+    )
+    bootstrap: int = Field(
+        default=1000,
+        ge=100,
+        le=100_000,
+        description="Resamples of patients for the 95 % intervals.",
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .description import Description
 
@@ -27,3 +30,43 @@ class Example:
     description: Description
     position: float = 0.5
     mask: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentRows:
+    """A batch of encoded images with their conditions.
+
+    Attributes:
+        latents: float32 ``[B, C, h, w]``, scaled as the U-Net sees them.
+        text: float32 ``[B, L, D]``, caption embeddings.
+        position: float32 ``[B]`` in [0, 1].
+        spatial: float32 ``[B, SPATIAL_CHANNELS, H, W]``, or ``None`` where no row has spatial
+            conditions.
+    """
+
+    latents: Tensor
+    text: Tensor
+    position: Tensor
+    spatial: Tensor | None = None
+
+    def __len__(self) -> int:
+        return int(self.latents.shape[0])
+
+    def select(self, indices: Sequence[int] | Tensor) -> LatentRows:
+        """Take rows by index, with repetition allowed."""
+        index = torch.as_tensor(indices, dtype=torch.long)
+        return LatentRows(
+            latents=self.latents[index],
+            text=self.text[index],
+            position=self.position[index],
+            spatial=None if self.spatial is None else self.spatial[index],
+        )
+
+    def to(self, device: torch.device | str) -> LatentRows:
+        """Move all tensors to a device."""
+        return LatentRows(
+            latents=self.latents.to(device),
+            text=self.text.to(device),
+            position=self.position.to(device),
+            spatial=None if self.spatial is None else self.spatial.to(device),
+        )

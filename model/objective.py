@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from .example import LatentRows
 from .generator import Generator
-from .rows import LatentRows
 
 
 def diffusion_loss(

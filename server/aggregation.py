@@ -14,8 +14,8 @@ from flwr.app import Array, ArrayRecord, Message, MessageType, MetricRecord, Rec
 from flwr.serverapp.strategy import FedAdam, FedAvg, FedAvgM
 from numpy.typing import NDArray
 
-from ..protocol import Tensors
-from .settings import FederationSettings
+from ..config.federation import FederationSettings
+from ..federation.protocol import Tensors
 from .updates import Update
 
 _WEIGHT = "weight"

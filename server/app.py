@@ -12,11 +12,10 @@ from flwr.serverapp import Grid, ServerApp
 
 from ..config.study import Study, load_study
 from ..errors import CheckpointError, ConfigurationError, DataError, FedscanError
+from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
-from ..model.start import replace_tensors
 from ..model.storage import generator_digest, load_generator, save_generator
-from ..model.trainable import merge_lora, select_trainable
-from ..protocol import INTERNAL, RoundRequest, Tensors
+from ..model.trainable import merge_lora, replace_tensors, select_trainable
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .composition import collect_compositions

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from ..common.files import sync_folder, write_durably
 from ..errors import CheckpointError
-from ..files import sync_folder, write_durably
 
 _STATE = "state.safetensors"
 _ABOUT = "checkpoint.json"

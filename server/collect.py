@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from flwr.app import MessageType, RecordDict
 from flwr.serverapp import Grid
 
+from ..config.federation import FederationSettings
 from ..errors import (
     BudgetExceededError,
     FedscanError,
@@ -17,12 +18,11 @@ from ..errors import (
     StartNeededError,
     UpdateRejectedError,
 )
-from ..protocol import OK, RoundReply, RoundRequest, Tensors
-from ..wire import decode
+from ..federation.protocol import OK, RoundReply, RoundRequest, Tensors
+from ..federation.wire import decode
 from .events import Observer, RoundStarted, SiteFinished
 from .exchange import Arrival, enrolled_names, exchange, require_own_name
 from .history import HistoryEntry
-from .settings import FederationSettings
 from .updates import Update, check_update
 
 

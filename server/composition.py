@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from flwr.serverapp import Grid
 
+from ..common.files import write_atomically
 from ..errors import CheckpointError, FedscanError, UpdateRejectedError
-from ..files import write_atomically
-from ..model.composition import SCALE, Composition, cells
-from ..protocol import COMPOSITION, DEVIATION, OK, PATIENTS, RoundReply, RoundRequest
+from ..federation.protocol import COMPOSITION, DEVIATION, OK, PATIENTS, RoundReply, RoundRequest
+from ..model.statistics.composition import SCALE, Composition, cells
 from .events import CompositionAsked, CompositionReceived, Observer
 from .exchange import exchange
 

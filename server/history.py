@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..files import write_atomically
+from ..common.files import write_atomically
 
 
 @dataclass(frozen=True, kw_only=True)

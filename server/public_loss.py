@@ -16,10 +16,10 @@ import torch
 from torch.nn import functional
 
 from ..model.conditions import spatial_conditions
+from ..model.example import LatentRows
 from ..model.generator import Generator
 from ..model.objective import diffusion_loss, num_train_timesteps
 from ..model.pretraining.examples import ExampleBank
-from ..model.rows import LatentRows
 
 #: Parts of the noise schedule at which it is measured.
 _TIMES = (0.1, 0.3, 0.5, 0.7)

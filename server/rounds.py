@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import RoundFailedError
-from ..protocol import RoundRequest, Tensors
+from ..federation.protocol import RoundRequest, Tensors
 from .aggregation import ServerOptimizer
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector

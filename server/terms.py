@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ..config.study import Study
-from ..protocol import RoundRequest
+from ..federation.protocol import RoundRequest
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")

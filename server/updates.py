@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UpdateRejectedError
-from ..protocol import RoundReply, Tensors
+from ..federation.protocol import RoundReply, Tensors
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,18 +15,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 from torch import nn
 
+from ..common.files import write_atomically
+from ..config.federation import FederationSettings, WarmUpSettings
 from ..errors import CheckpointError, FedscanError, RoundFailedError, UpdateRejectedError
-from ..files import write_atomically
+from ..federation.protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
 from ..model.generator import Generator
-from ..model.group_means import GroupMean, all_groups, estimate_means, vector_size
 from ..model.settings import TrainableSettings
+from ..model.statistics.group_means import GroupMean, all_groups, estimate_means, vector_size
+from ..model.statistics.warm_up import moved_samples, train_on_moved_samples
 from ..model.trainable import select_trainable
-from ..model.warm_up import moved_samples, train_on_moved_samples
-from ..protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
 from .events import Observer, StatisticsAsked, StatisticsReceived, WarmedUp
 from .exchange import enrolled_names, exchange, require_own_name
 from .patience import Patience
-from .settings import FederationSettings, WarmUpSettings
 
 #: Key of the kept file's metadata.
 _GROUPS = "groups"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..client.composition import read_composition
+from ..client.answers.composition import read_composition
 from ..client.site import Site
 from ..config.study import Study
-from ..examination.examiners import training_examiners
-from ..examination.run import Examiner
-from ..model.composition import Composition
+from ..evaluation.examiners import training_examiners
+from ..evaluation.run import Examiner
 from ..model.generator import Generator
+from ..model.statistics.composition import Composition
 from ..model.storage import generator_digest, load_generator, shipped_base
 from ..server.composition import read_compositions
 from ..server.job import COMPOSITIONS

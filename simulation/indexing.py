@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..client.settings import DataSettings
 from ..client.site import Site
-from ..client.workspace import open_data
+from ..client.workspace.opened import open_data
+from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings
 from .pool import map_processes
 

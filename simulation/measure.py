@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..client.identity import DatasetIdentity
-from ..client.scanners import modality_of, patient_scanners
+from ..client.data.identity import DatasetIdentity
+from ..client.data.scanners import modality_of, patient_scanners
 from ..client.site import Site
-from ..client.workspace import open_data
+from ..client.workspace.opened import open_data
 from ..config.study import Study
-from ..evaluation.real_sets import ImageSet, RealSets
-from ..evaluation.results import EvaluationResult
-from ..evaluation.run import Sampler, evaluate
+from ..evaluation.measures.image_sets import ImageSet, RealSets
+from ..evaluation.measures.results import EvaluationResult
+from ..evaluation.measures.run import Sampler, evaluate
 from ..model.example import Example
 from ..model.generator import Generator
 from ..model.sampling import sample

@@ -9,11 +9,11 @@ from pydantic import TypeAdapter
 
 from .. import __version__
 from ..client.site import Site
-from ..client.workspace import open_generator
+from ..client.workspace.opened import open_generator
 from ..config.study import Study, study_digest
-from ..evaluation.results import EvaluationResult
+from ..evaluation.measures.results import EvaluationResult
+from ..evaluation.report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
 from ..model.storage import generator_digest
-from ..report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
 from ..server.history import HistoryEntry
 from ..server.terms import study_at_site
 from .indexing import SiteSummary

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..client.site import Site
+from ..common.files import write_atomically
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
-from ..evaluation.results import EvaluationResult
-from ..examination.results import FILE as EXAMINATION
-from ..examination.results import read_examination
-from ..files import write_atomically
+from ..evaluation.measures.results import EvaluationResult
+from ..evaluation.report.build import write_report
+from ..evaluation.report.results import RunResults
+from ..evaluation.results import FILE as EXAMINATION
+from ..evaluation.results import read_examination
 from ..model.storage import generator_digest, shipped_base
-from ..report.build import write_report
-from ..report.results import RunResults
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP, ServerJob

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 
 from ..client.site import Site
+from ..evaluation.report.results import Mechanism, SitePrivacy
 from ..privacy.accounting import epsilon, epsilon_rdp
 from ..privacy.ledger.entries import Reserve
 from ..privacy.ledger.view import LedgerView
 from ..privacy.mechanism import SubsampledGaussian
-from ..report.results import Mechanism, SitePrivacy
 
 _ROUND = re.compile(r"round (\d+)")
 

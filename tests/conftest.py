@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 
 from hypothesis import settings
 
@@ -15,8 +13,8 @@ from fedscan.cli.environment import set_defaults
 
 set_defaults()
 
-# What tests of several folders share.
-sys.path.insert(0, str(Path(__file__).parent))
+pytest_plugins = ["dicom_files"]
+
 
 settings.register_profile("fedscan", deadline=None)
 settings.load_profile("fedscan")

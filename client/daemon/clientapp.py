@@ -18,8 +18,8 @@ from flwr.app import Context, Error, Message
 from flwr.supernode.runtime import run_clientapp as process
 
 from ...errors import EgressError, FedscanError, NotApprovedError, ProtocolError
-from ...protocol import RoundReply
-from .home import SiteHome
+from ...federation.protocol import RoundReply
+from ..steward.home import SiteHome
 from .marks import HOME_VARIABLE, REFUSED
 
 # The app, torch and the policy are imported when they are needed: Flower gives this process up
@@ -91,7 +91,7 @@ def main() -> None:
 
 
 def _refusing(message: Message, context: Context) -> Message:
-    from ..border import refuse
+    from ..border.reply import refuse
 
     return refuse(
         message,

@@ -15,13 +15,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from ...diagnosis.connection import explain
-from ...diagnosis.route import connect
+from ...common.files import write_atomically
 from ...errors import FedscanError
-from ...files import write_atomically
-from ...pki.certificates import make_authority, make_server, to_pem
-from ...pki.keys import new_key, write_private_key
-from .connection import Address
+from ...federation.diagnosis.connection import explain
+from ...federation.diagnosis.route import connect
+from ...federation.pki.certificates import make_authority, make_server, to_pem
+from ...federation.pki.keys import new_key, write_private_key
+from ..border.connection import Address
 
 _BLOCK = 65_536
 _LIMIT_S = 15.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...bundle import NAME, PUBLISHER
+from ...federation.bundle import NAME, PUBLISHER
 
 #: Variable that names the site's home.
 HOME_VARIABLE = "FEDSCAN_SITE_HOME"

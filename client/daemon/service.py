@@ -10,22 +10,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ...diagnosis.connection import UnreachableError
+from ...common.files import write_atomically
 from ...errors import ConfigurationError, FederationError, FedscanError
-from ...files import write_atomically
-from ...supervision.child import ChildSpec
-from ...supervision.service import asked_to_stop, running_in
-from ...supervision.supervisor import Supervisor
-from ..policy import SitePolicy, load_policy
-from .connection import (
+from ...federation.diagnosis.connection import UnreachableError
+from ...federation.supervision.child import ChildSpec
+from ...federation.supervision.service import asked_to_stop, running_in
+from ...federation.supervision.supervisor import Supervisor
+from ..border.connection import (
     Address,
     check_connection,
     client_context,
     require_current,
     show_certificate,
 )
+from ..policy import SitePolicy, load_policy
+from ..steward.home import SiteHome
 from .forwarder import Forwarder
-from .home import SiteHome
 from .marks import HOME_VARIABLE
 from .status import StatusFile
 

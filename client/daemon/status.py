@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from ...files import write_atomically
-from ...supervision.service import is_running
-from .home import SiteHome
+from ...common.files import write_atomically
+from ...federation.supervision.service import is_running
+from ..steward.home import SiteHome
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,9 +31,9 @@ from flwr.supernode import start_client_internal as node
 from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
 
 from ... import __version__
-from ...bundle import build_bundle, bundle_hash
+from ...federation.bundle import build_bundle, bundle_hash
+from ..steward.home import SiteHome
 from . import transfers
-from .home import SiteHome
 from .marks import HOME_VARIABLE, OWN, REFUSED
 
 #: How long an app's process may take to start.

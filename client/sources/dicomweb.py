@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import DataError
-from ..quiet import quiet_pydicom
+from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
 from .mirror import Mirror, MirrorReport, Report
 from .pacs import Entry, NotRetrievedError, Pacs

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from ...files import sync_folder
-from ..quiet import quiet_pydicom
+from ...common.files import sync_folder
+from ...imaging.dicom.quiet import quiet_pydicom
 
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 

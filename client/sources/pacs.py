@@ -14,8 +14,8 @@ from dicomweb_client.api import DICOMwebClient
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from ...diagnosis.connection import explain
 from ...errors import ConfigurationError, DataError
+from ...federation.diagnosis.connection import explain
 from .instance import Instance
 from .settings import DicomwebSource
 

@@ -16,7 +16,7 @@ from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 from pynetdicom.sop_class import Verification
 
 from ...errors import DataError, FederationError
-from ..quiet import quiet_pydicom
+from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import instance_of, new_file, place
 from .mirror import Mirror, MirrorReport, Report
 from .settings import StoreSource

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ..condition_sampling import CAPTION_DROPOUT, SPATIAL_SHARE, random_spatial_conditions
 from ..conditions import LABEL
+from ..example import LatentRows
 from ..generator import Generator
 from ..objective import diffusion_loss, num_train_timesteps
-from ..rows import LatentRows
 from .examples import ExampleBank
 from .pace import Pace
 from .precision import mixed_precision

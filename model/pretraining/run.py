@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from diffusers import AutoencoderKL
 
+from ...common.files import write_atomically
 from ...errors import ConfigurationError
-from ...files import write_atomically
 from ..example import Example
 from ..generator import Generator, build_generator
 from ..settings import GeneratorSettings

@@ -7,9 +7,9 @@ import numpy as np
 from .bowel import bowel_layers
 from .build import Build, draw_build
 from .combine import grown, intersection, outside, roughened, shell, union
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, Scene, of
-from .solids import Floats, Solid, ellipsoid, half_space, rotation, segment, strands
+from .solids import ellipsoid, half_space, rotation, segment, strands
 from .spine import Spine
 from .textures import Warp
 

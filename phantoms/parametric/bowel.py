@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .build import Build, Path
 from .combine import grown
+from .points import Solid
 from .scene import Layer, of
-from .solids import Solid, strands
+from .solids import strands
 
 
 def bowel_layers(build: Build, cavity: Solid) -> list[Layer]:

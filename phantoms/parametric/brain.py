@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from .build import Build
 from .combine import grown, intersection, roughened, union
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, of
-from .solids import Floats, Solid, ellipsoid, rotation, segment, strands
+from .solids import ellipsoid, rotation, segment, strands
 
 
 def brain_layers(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .points import Points, Window
-from .solids import Floats, Solid
+from .points import Floats, Points, Solid, Window
 
 
 class Canvas:

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from .build import Build
 from .combine import intersection, roughened
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, of
-from .solids import Floats, Solid, ellipsoid, half_space, rotation
+from .solids import ellipsoid, half_space, rotation
 
 
 def chest_findings(

@@ -6,9 +6,9 @@ import numpy as np
 
 from .build import Build
 from .combine import grown, intersection, outside, union
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, of
-from .solids import Floats, Solid, ellipsoid, half_space, rotation, strands
+from .solids import ellipsoid, half_space, rotation, strands
 from .spine import Spine
 
 

@@ -6,18 +6,9 @@ import numpy as np
 
 from .build import Build
 from .combine import grown, intersection, outside, shell, union
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, of
-from .solids import (
-    Floats,
-    Solid,
-    ball,
-    ellipsoid,
-    half_space,
-    rotation,
-    segment,
-    strands,
-)
+from .solids import ball, ellipsoid, half_space, rotation, segment, strands
 
 
 def torso(build: Build) -> Solid:

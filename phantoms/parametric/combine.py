@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .points import Points
-from .solids import Floats, Solid
+from .points import Floats, Points, Solid
 
 
 def _widened(box: Floats | None, margin: float) -> Floats | None:

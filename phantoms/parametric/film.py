@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ...model.intensity import percentile_to_model
-from .solids import Floats
+from .points import Floats
 from .textures import smooth_map
 
 

@@ -9,9 +9,9 @@ from .brain import brain_layers
 from .build import Build, draw_build
 from .combine import grown, intersection, roughened, shell, union
 from .face import face_layers, neck_layers, skull_base_layers
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, Scene, of
-from .solids import Floats, Solid, ellipsoid, half_space, rotation, segment
+from .solids import ellipsoid, half_space, rotation, segment
 from .textures import Warp
 
 

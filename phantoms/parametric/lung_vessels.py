@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .build import Build
+from .points import Solid
 from .scene import Layer, Vessels
-from .solids import Solid, segment
+from .solids import segment
 
 _TREES = 9  # per lung
 _GENERATIONS = 4

@@ -1,4 +1,4 @@
-"""Points in the patient, at which anatomy is evaluated.
+"""Points in the patient, and the solids whose distance is evaluated at them.
 
 Coordinates are millimetres in the patient's frame: x to the patient's left, y to the back,
 z to the head. Anatomy is a list of solids given by distance functions, so a slice costs only
@@ -7,13 +7,13 @@ its own pixels, at any size and in any orientation, and no volume needs to exist
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .solids import Floats, Solid
-
+Floats = NDArray[np.float32]
 Window = tuple[slice, ...]
 
 
@@ -85,3 +85,29 @@ class Points:
         if id(solid) not in self._shared:
             self._shared[id(solid)] = solid.measure(self)
         return self._shared[id(solid)]
+
+
+@dataclass(frozen=True, eq=False)
+class Solid:
+    """A solid in the patient.
+
+    Attributes:
+        measure: Distance of each point to the surface, negative inside, in millimetres.
+        box: float32 ``[2, 3]``, the lower and upper corner of a box that holds the solid,
+            or ``None`` where it is unbounded.
+        shared: Whether several others are built on it, so that its distance is kept.
+        edge: Least width of its edge in millimetres; wide for hazy structures.
+    """
+
+    measure: Callable[[Points], Floats]
+    box: Floats | None = None
+    shared: bool = False
+    edge: float = 0.0
+
+    def hazy(self, edge: float) -> Solid:
+        """Return the same solid with an edge at least ``edge`` millimetres wide."""
+        return replace(self, edge=edge)
+
+    def kept(self) -> Solid:
+        """Return the same solid, evaluated once per set of points."""
+        return replace(self, shared=True)

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from ...model.conditions import LABEL
 from .canvas import Canvas
-from .points import Points
+from .points import Floats, Points
 from .scene import Scene, Vessels
-from .solids import Floats
 from .tissue import TISSUES
 
 VIEWS = ("PA", "AP", "lateral")

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
-from .points import Points
-from .solids import Floats, Solid
+from .points import Floats, Points, Solid
 from .textures import NoiseField, Warp
 from .tissue import TISSUES
 

@@ -6,44 +6,14 @@ surface. Formulas of the approximations (ellipsoid, capsule): Quilez, "Distance 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from .points import Points
+from .points import Floats, Points, Solid
 
-Floats = NDArray[np.float32]
 Vector = Sequence[float] | NDArray[np.floating]
-
-
-@dataclass(frozen=True, eq=False)
-class Solid:
-    """A solid in the patient.
-
-    Attributes:
-        measure: Distance of each point to the surface, negative inside, in millimetres.
-        box: float32 ``[2, 3]``, the lower and upper corner of a box that holds the solid,
-            or ``None`` where it is unbounded.
-        shared: Whether several others are built on it, so that its distance is kept.
-        edge: Least width of its edge in millimetres; wide for hazy structures.
-    """
-
-    measure: Callable[[Points], Floats]
-    box: Floats | None = None
-    shared: bool = False
-    edge: float = 0.0
-
-    def hazy(self, edge: float) -> Solid:
-        """Return the same solid with an edge at least ``edge`` millimetres wide."""
-        return replace(self, edge=edge)
-
-    def kept(self) -> Solid:
-        """Return the same solid, evaluated once per set of points."""
-        return replace(self, shared=True)
 
 
 def box_around(centre: ArrayLike, half: ArrayLike) -> Floats:

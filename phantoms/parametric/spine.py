@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .combine import grown, intersection, outside
-from .points import Points
+from .points import Floats, Points, Solid
 from .scene import Layer, of
-from .solids import Floats, Solid
 
 
 class Spine:

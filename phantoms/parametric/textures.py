@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from .solids import Floats
+from .points import Floats
 
 if TYPE_CHECKING:
     from .points import Points

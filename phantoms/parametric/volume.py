@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .contrast import CONTRASTS, draw_values
 from .patient import draw_patient
-from .solids import Floats
+from .points import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ...files import sync_folder
+from ...common.files import sync_folder
 
 #: Mode of files that anyone in the site's group may read, and of those only the owner may.
 SHARED, PRIVATE = 0o640, 0o600

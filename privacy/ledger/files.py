@@ -6,12 +6,12 @@ import os
 import secrets
 from pathlib import Path
 
+from ...common.folder_lock import FolderLock
 from ...errors import LedgerError
 from .book import Book
 from .durable import make_folder
 from .entries import Genesis, Record, make
 from .journal import Head, Journal, read
-from .lock import FolderLock
 from .secret_store import SecretStore
 
 LOCK = "lock"

@@ -14,8 +14,8 @@ import re
 import secrets
 from pathlib import Path
 
+from ...common.files import sync_folder
 from ...errors import LedgerError
-from ...files import sync_folder
 from .durable import PRIVATE, create_file, erase_file, make_folder
 
 FOLDER = "secrets"

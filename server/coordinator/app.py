@@ -12,11 +12,11 @@ from filelock import Timeout
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from ...audit.log import AuditLog
+from ...common.audit.log import AuditLog
+from ...common.files import write_atomically
 from ...errors import ConfigurationError, FederationError, FedscanError
-from ...files import write_atomically
+from ...federation.protocol import INTERNAL, OK
 from ...model.storage import generator_digest
-from ...protocol import INTERNAL, OK
 from ..app import run_study
 from ..events import (
     CheckpointSkipped,

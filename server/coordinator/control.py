@@ -25,8 +25,8 @@ from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.fab import Fab
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 
-from ...bundle import build_bundle, bundle_hash
 from ...errors import FederationError
+from ...federation.bundle import build_bundle, bundle_hash
 
 _FINISHED = "finished"
 #: More runs than this are not looked at; only the newest can be unfinished.

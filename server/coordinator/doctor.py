@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ...audit.log import verify
+from ...common.audit.log import verify
 from ...config.study import load_study
-from ...diagnosis.certificates import check_certificate, check_revocations, check_secret
-from ...diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
-from ...diagnosis.machine import check_room, installed_versions
-from ...diagnosis.network import ask, reach, resolve
-from ...diagnosis.route import describe_route
 from ...errors import ConfigurationError, FederationError
-from ...supervision.service import is_running
+from ...federation.diagnosis.certificates import check_certificate, check_revocations, check_secret
+from ...federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ...federation.diagnosis.machine import check_room, installed_versions
+from ...federation.diagnosis.network import ask, reach, resolve
+from ...federation.diagnosis.route import describe_route
+from ...federation.supervision.service import is_running
 from .home import Home
 from .processes import find_program
 

@@ -8,9 +8,9 @@ import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from ...common.files import write_atomically
 from ...errors import ConfigurationError
-from ...files import write_atomically
-from ...pki.authority import Authority
+from ...federation.pki.authority import Authority
 
 #: Environment variable that tells the ServerApp, which Flower starts, where the folder is.
 HOME_VARIABLE = "FEDSCAN_COORDINATOR_HOME"

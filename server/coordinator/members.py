@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...audit.log import AuditLog
+from ...common.audit.log import AuditLog
+from ...common.files import write_atomically
 from ...errors import FederationError
-from ...files import write_atomically
-from ...pki.authority import Issued
-from ...pki.enrolment import EnrolmentRequest, Welcome
-from ...pki.keys import public_pem, read_public_text
+from ...federation.pki.authority import Issued
+from ...federation.pki.enrolment import EnrolmentRequest, Welcome
+from ...federation.pki.keys import public_pem, read_public_text
 from .home import Home
 from .record import read_record_public_key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ...supervision.service import is_running
+from ...federation.supervision.service import is_running
 from ..event_log import EventLog, awaited
 from ..job import EVENTS
 from .home import Home

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ...errors import FederationError
-from ...supervision.child import ChildSpec
+from ...federation.supervision.child import ChildSpec
 from .home import HOME_VARIABLE, Home
 from .proxy import configuration_file
 from .setup import SECRET

@@ -14,8 +14,8 @@ import pwd
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...bundle import bundle_hash
-from ...diagnosis.machine import VERSIONS_PATH, installed_versions
+from ...federation.bundle import bundle_hash
+from ...federation.diagnosis.machine import VERSIONS_PATH, installed_versions
 from .home import Home
 from .members import Member
 

@@ -13,8 +13,8 @@ import signal
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...audit.log import AuditLog
-from ...protocol import INTERNAL, OK
+from ...common.audit.log import AuditLog
+from ...federation.protocol import INTERNAL, OK
 from .control import Control
 from .home import Home
 from .members import members

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ... import __version__
-from ...bundle import bundle_hash
+from ...common.files import write_atomically
+from ...common.signing import fingerprint, open_signing_key, sign_document, verify_document
 from ...config.study import Study, study_digest
 from ...errors import SignatureError
-from ...files import write_atomically
+from ...federation.bundle import bundle_hash
+from ...federation.protocol import OK
 from ...model.storage import generator_digest
-from ...protocol import OK
-from ...signing import fingerprint, open_signing_key, sign_document, verify_document
 from ..history import History
 from ..job import ServerJob
 from ..terms import site_terms, study_at_site

@@ -13,12 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...audit.log import AuditLog
+from ...common.audit.log import AuditLog
+from ...common.files import write_atomically
 from ...errors import FederationError
-from ...files import write_atomically
-from ...pki.certificates import now
-from ...supervision.service import asked_to_stop, running_in
-from ...supervision.supervisor import Supervisor
+from ...federation.pki.certificates import now
+from ...federation.supervision.service import asked_to_stop, running_in
+from ...federation.supervision.supervisor import Supervisor
 from .control import Control
 from .home import Home
 from .members import members

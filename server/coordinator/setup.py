@@ -6,13 +6,13 @@ import os
 import secrets
 from pathlib import Path
 
-from ...audit.log import AuditLog
+from ...common.audit.log import AuditLog
+from ...common.files import write_atomically
 from ...config.study import load_study, study_to_toml
 from ...errors import ConfigurationError
-from ...files import write_atomically
-from ...pki.authority import Authority
-from ...pki.certificates import days_left, load_certificate
-from ...pki.keys import fingerprint, new_key, read_private_key, write_private_key
+from ...federation.pki.authority import Authority
+from ...federation.pki.certificates import days_left, load_certificate
+from ...federation.pki.keys import fingerprint, new_key, read_private_key, write_private_key
 from .home import Addresses, Home, require_addresses
 from .record import write_record_key
 

@@ -17,11 +17,11 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
-from ...audit.log import AuditLog
+from ...common.audit.log import AuditLog
+from ...common.files import write_atomically
 from ...config.study import Study, load_study, study_to_toml
 from ...errors import ConfigurationError, FederationError
-from ...files import write_atomically
-from ...invitation import Invitation
+from ...federation.invitation import Invitation
 from ...model.storage import generator_digest, shipped_base
 from ..job import ServerJob
 from ..terms import site_terms

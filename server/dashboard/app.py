@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
+from ...common.local_page import local_page
 from ...errors import FedscanError
-from ...page import local_page
 from ..previews import preview_file
 from .snapshot import StudyFolder, snapshot
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import Result
-from fedscan.cli.conditions import SliceAsked, Strengths, load_conditions
 from fedscan.cli.main import app
 from fedscan.errors import ConfigurationError, DataError
+from fedscan.imaging.reading.conditions import SliceAsked, Strengths, load_conditions
 from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN, spatial_conditions
 from fedscan.model.marking import NOTICE
 from fedscan.model.prompt import read_prompt

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from fedscan.cli.federation_state import FederationState
 from fedscan.cli.live import recorded_epsilon
+from fedscan.cli.live_table import FederationState
 from fedscan.cli.main import app
 from fedscan.server.events import RoundFinished, RoundStarted, SiteFinished, SitesConnected
 from fedscan.simulation.events import SiteIndexed, StageStarted

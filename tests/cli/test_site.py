@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fedscan.cli.main import app
 from fedscan.config.study import load_study
-from fedscan.invitation import Invitation
+from fedscan.federation.invitation import Invitation
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import generator_digest, save_generator

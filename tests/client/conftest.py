@@ -1,132 +1,83 @@
-"""Small DICOM files, written for the tests."""
+"""A site's home with four made-up patients, and studies that ask it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    CTImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    ExplicitVRLittleEndian,
-    MRImageStorage,
-    generate_uid,
+from fedscan.client.steward.home import SiteHome
+from fedscan.client.workspace import opened as workspace
+from fedscan.config.study import load_study
+from fedscan.federation.protocol import RoundReply, RoundRequest
+from fedscan.model.generator import build_generator
+from fedscan.model.settings import GeneratorSettings
+from fedscan.model.storage import generator_digest, save_generator
+from fedscan.server.terms import site_terms
+from fedscan.simulation.apps import load_client_app
+from fedscan.simulation.grid import InProcessGrid
+from flwr.app import Message, RecordDict
+from site_homes import make_home
+
+_STUDY = (
+    "data.image_size=32",
+    "data.holdout_fraction=0.0",
+    "trainable.subset=attention",
+    "privacy.clip_norm=1.0",
+    "privacy.draws_per_patient=1",
+    "privacy.statistics_share=0",
+    "warm_up.enabled=false",
+    "federation.rounds=2",
+    "local.steps=1",
 )
 
-_CLASSES = {"CT": CTImageStorage, "MR": MRImageStorage}
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    save_generator(build_generator(GeneratorSettings(size="tiny")), folder)
+    return folder
 
 
-def dicom_image(pixels: NDArray[np.generic], **fields: object) -> Dataset:
-    """Make a valid grey image; ``fields`` replace or (``None``) remove header fields."""
-    ds = Dataset()
-    ds.Modality = str(fields.pop("Modality", "CT"))
-    ds.SOPClassUID = _CLASSES.get(ds.Modality, DigitalXRayImageStorageForPresentation)
-    ds.SOPInstanceUID = generate_uid()
-    ds.PatientID = "patient"
-    ds.PatientName = "Doe^Jane"
-    ds.StudyInstanceUID = "1.2.3"
-    ds.SeriesInstanceUID = "1.2.3.4"
-    ds.BodyPartExamined = "CHEST"
-    ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    if pixels.ndim == 3:
-        ds.NumberOfFrames = len(pixels)
-    ds.Rows, ds.Columns = pixels.shape[-2:]
-    ds.BitsAllocated = ds.BitsStored = 8 * pixels.dtype.itemsize
-    ds.HighBit = ds.BitsStored - 1
-    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
-    if ds.Modality in _CLASSES:
-        ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        ds.ImagePositionPatient = [0, 0, 0]
-        ds.PixelSpacing = [1, 1]
-    if ds.Modality == "CT":
-        ds.RescaleSlope, ds.RescaleIntercept = 1, 0
-    raw = np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<"))
-    ds.PixelData = raw.tobytes() + b"\0" * (raw.nbytes % 2)
-    for keyword, value in fields.items():
-        if value is None:
-            delattr(ds, keyword)
-        else:
-            setattr(ds, keyword, value)
-    return ds
+@pytest.fixture(scope="session")
+def make_request(base: Path) -> Callable[..., RoundRequest]:
+    """Make a round's request; ``make_request("section.key=value", …, number=1, fill=0.01)``."""
 
-
-def save(ds: Dataset, path: Path) -> Path:
-    """Save a dataset as a DICOM file."""
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ds.save_as(path, enforce_file_format=True)
-    return path
-
-
-@pytest.fixture
-def make_image() -> Callable[..., Dataset]:
-    return dicom_image
-
-
-@pytest.fixture
-def save_dicom() -> Callable[[Dataset, Path], Path]:
-    return save
-
-
-@pytest.fixture
-def write_image() -> Callable[..., Path]:
-    """Write one image: ``write_image(path, pixels, **fields)``."""
-
-    def write(path: Path, pixels: NDArray[np.generic], **fields: object) -> Path:
-        return save(dicom_image(pixels, **fields), path)
-
-    return write
-
-
-@pytest.fixture
-def write_volume() -> Callable[..., list[Path]]:
-    """Write a volume ``[Z, Y, X]`` (to head, back, left) as slices of any orientation.
-
-    ``axes`` says which volume axis slices, rows and columns run along, ``flips`` which of
-    them run backwards; the header says so too. ``spacing`` is that of the volume's axes, mm.
-    """
-
-    def write(
-        folder: Path,
-        volume: NDArray[np.generic],
-        *,
-        axes: tuple[int, int, int] = (0, 1, 2),
-        flips: tuple[bool, bool, bool] = (False, False, False),
-        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        **fields: object,
-    ) -> list[Path]:
-        size = np.array(volume.shape)
-        step = np.diag(spacing)[:, ::-1]  # index steps along z, y, x as (x, y, z) vectors
-        vectors = [step[axis] * (-1 if flip else 1) for axis, flip in zip(axes, flips, strict=True)]
-        start = sum(
-            (step[axis] * (size[axis] - 1) for axis, flip in zip(axes, flips, strict=True) if flip),
-            start=np.zeros(3),
+    def make(*changes: str, number: int = 1, fill: float = 0.01) -> RoundRequest:
+        study = load_study(None, [f"generator.base={base}", *_STUDY, *changes])
+        opened = workspace.open_generator(base, study.trainable, "cpu")
+        return RoundRequest(
+            round=number,
+            rounds=study.federation.rounds,
+            base=generator_digest(base),
+            terms=site_terms(study),
+            tensors={
+                name: np.full(value.shape, fill, np.float32)
+                for name, value in opened.parameters.items()
+            },
         )
-        stored = np.transpose(volume, axes)
-        stored = stored[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
-        paths = []
-        for number, pixels in enumerate(stored):
-            along_column, along_row = vectors[1], vectors[2]
-            header = {
-                "ImageOrientationPatient": [
-                    *(along_row / np.linalg.norm(along_row)).tolist(),
-                    *(along_column / np.linalg.norm(along_column)).tolist(),
-                ],
-                "ImagePositionPatient": (start + number * vectors[0]).tolist(),
-                "PixelSpacing": [spacing[axes[1]], spacing[axes[2]]],
-                "SliceThickness": spacing[axes[0]],
-                "InstanceNumber": number + 1,
-            }
-            ds = dicom_image(np.ascontiguousarray(pixels), **{**header, **fields})
-            paths.append(save(ds, folder / f"{number:03d}"))
-        return paths
 
-    return write
+    return make
+
+
+@pytest.fixture
+def home(tmp_path: Path, base: Path) -> Iterator[SiteHome]:
+    workspace.open_data.cache_clear()
+    yield make_home(tmp_path, base)
+    workspace.open_data.cache_clear()
+
+
+@pytest.fixture
+def ask(home: SiteHome) -> Callable[..., RoundReply]:
+    """Ask the site's real ClientApp as a coordinator would; ``at`` names another site's home."""
+
+    def send(
+        request: RoundRequest | RecordDict, kind: str = "train", at: SiteHome = home
+    ) -> RoundReply:
+        records = request if isinstance(request, RecordDict) else request.to_records()
+        with InProcessGrid(load_client_app, [{"home": str(at.folder)}]) as grid:
+            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], kind)])
+        return RoundReply.from_records(reply.content)
+
+    return send

@@ -81,7 +81,7 @@ def test_a_command_keeps_to_itself(arguments: tuple[str, ...], log: Path, tmp_pa
     assert outside(log) == []
 
 
-@pytest.mark.federation
+@pytest.mark.real_processes
 def test_a_federation_with_a_study_keeps_to_itself(log: Path, tmp_path: Path) -> None:
     """Proxy, SuperLink, SuperExec, ServerApp, two daemons, their SuperNodes and ClientApps."""
     tool("nginx")

@@ -1,42 +1,79 @@
+"""What the tests of examiners share: made-up chests and a generator that never learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
 import numpy as np
 import pytest
-from fedscan.evaluation.real_sets import ImageSet, RealSets
-from fedscan.model.description import Description
-from fedscan.model.example import Example
-
-SIZE = 32
-
-
-def picture(rng, word):
-    """A disc on the left for "no finding", on the right for "pneumonia", plus noise."""
-    rows, columns = np.mgrid[:SIZE, :SIZE]
-    centre = 10 if word == "no finding" else 21
-    disc = np.hypot(rows - 15 + rng.normal(), columns - centre + rng.normal()) < 6
-    return np.clip(disc * 1.2 - 0.6 + rng.normal(0, 0.15, (SIZE, SIZE)), -1, 1).astype(np.float32)
-
-
-def pairs(rng, prefix, patients):
-    for number in range(patients):
-        word = ("no finding", "pneumonia")[number % 2]
-        description = Description(
-            modality="X-ray",
-            body_part="chest",
-            view="PA",
-            finding=word,
-            sex=("female", "male")[number // 2 % 2],
-        )
-        for _ in range(1 + number % 3):
-            image = picture(rng, word)
-            position = float(rng.random())
-            yield (
-                f"{prefix}{number}",
-                Example(image=image, description=description, position=position),
-            )
+import torch
+from fedscan.evaluation.measures.image_sets import ImageSet, RealSets
+from fedscan.model.generator import Generator, build_generator
+from fedscan.model.settings import GeneratorSettings
+from made_up_chests import pairs
+from made_up_heads import patients, trained
 
 
 @pytest.fixture(scope="session")
-def real():
+def chests() -> RealSets:
     rng = np.random.default_rng(0)
     return RealSets(
-        train=ImageSet.of(pairs(rng, "train", 24)), holdout=ImageSet.of(pairs(rng, "held", 16))
+        train=ImageSet.of(pairs(rng, "north/t", 60)),
+        holdout=ImageSet.of(pairs(rng, "north/h", 40)),
     )
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """A generator with random weights, of the chests' size."""
+    from fedscan.model.generator import build_generator
+    from fedscan.model.settings import GeneratorSettings
+
+    return build_generator(GeneratorSettings(size="tiny"), seed=3)
+
+
+@pytest.fixture
+def subject(chests, untrained, tmp_path: Path):
+    from fedscan.evaluation.subject import Subject
+
+    return Subject(
+        name="fedscan",
+        generator=untrained,
+        others={"base": untrained},
+        real=chests,
+        out=tmp_path,
+        steps=1,
+        guidance_scale=1.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def heads() -> RealSets:
+    """Few patients to train on, and more of the same kind."""
+    return RealSets(train=patients("train", 5, 1), holdout=patients("held", 24, 2))
+
+
+@pytest.fixture(scope="session")
+def start(heads: RealSets) -> Generator:
+    """Random weights, and latents of the scale that a trained autoencoder gives them."""
+    torch.set_num_threads(1)
+    generator = build_generator(GeneratorSettings(size="tiny"), seed=3)
+    latents = generator.encode(torch.from_numpy(heads.holdout.images)[:, None])
+    scale = 1 / float(generator.autoencoder.config.scaling_factor)
+    generator.autoencoder.register_to_config(
+        latents_mean=(latents.mean((0, 2, 3)) * scale).tolist(),
+        latents_std=(latents.std((0, 2, 3)) * scale).tolist(),
+    )
+    return generator
+
+
+@pytest.fixture(scope="session")
+def overfitted(start: Generator, heads: RealSets) -> Generator:
+    """Trained without privacy on few patients."""
+    return trained(start, heads.train, noise=0.0)
+
+
+@pytest.fixture(scope="session")
+def private(start: Generator, heads: RealSets) -> Generator:
+    """Trained on the same patients with privacy: epsilon 3.3 at delta 1e-5."""
+    return trained(start, heads.train, noise=4.0)

@@ -1,143 +1,177 @@
+"""An examination runs its sections in order, and survives on disk."""
+
+from __future__ import annotations
+
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from fedscan.errors import ConfigurationError, ModelError
-from fedscan.evaluation.results import EvaluationResult
-from fedscan.evaluation.run import evaluate
-from fedscan.evaluation.settings import EvaluationSettings
+from fedscan.errors import ConfigurationError, DataError
+from fedscan.evaluation.finished_sections import KeptSections, digest_of
+from fedscan.evaluation.measures.image_sets import RealSets
+from fedscan.evaluation.results import Examination, read_examination, write_examination
+from fedscan.evaluation.run import run_examiners
+from fedscan.evaluation.section import Figure, Measure, Section
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    """Small numbers and a small extractor; the large one has its own tests."""
-    path = tmp_path_factory.mktemp("extractor") / "pool.pt2"
-    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten())
-    shape = ({0: torch.export.Dim("batch")},)
-    images = torch.zeros(2, 3, 128, 128)
-    torch.export.save(torch.export.export(network, (images,), dynamic_shapes=shape), path)
-    return EvaluationSettings(
-        samples=32,
-        samples_per_class=24,
-        classifier_steps=30,
-        classifier_seeds=2,
-        bootstrap=100,
-        min_patients_per_class=4,
-        gallery_prompts=2,
-        gallery_columns=3,
-        extractor=str(path),
-    )
+def named(key):
+    def examiner(subject, *, on_progress):
+        on_progress("looking", 0.5)
+        measure = Measure(name="share", title="Share", value=0.25, low=0.1, high=0.4)
+        return Section(key=key, title=key, summary="Found.", measures=(measure,))
+
+    return examiner
 
 
-class Faithful:
-    """Draws what the caption asks for; remembers what it was asked."""
-
-    def __init__(self):
-        self.asked = []
-
-    def __call__(self, captions, positions, seed):
-        self.asked.append((tuple(captions), positions.tolist(), seed))
-        rng = np.random.default_rng(seed + 77)
-        rows, columns = np.mgrid[:32, :32]
-        images = []
-        for caption in captions:
-            centre = 10 if "no finding" in caption else 21
-            disc = np.hypot(rows - 15 + rng.normal(), columns - centre + rng.normal()) < 6
-            images.append(disc * 1.2 - 0.6 + rng.normal(0, 0.15, (32, 32)))
-        return np.stack(images).astype(np.float32)
-
-
-def blind(captions, positions, seed):
-    return np.random.default_rng(seed).uniform(-1, 1, (len(captions), 32, 32)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def run(real, settings, tmp_path_factory):
-    gallery = tmp_path_factory.mktemp("gallery")
+def test_sections_come_in_order_and_can_be_chosen(subject):
+    known = {key: named(key) for key in ("utility", "anatomy", "memory")}
     told = []
-    samplers = {"base": Faithful(), "fedscan": Faithful(), "blind": blind}
-    result = evaluate(
-        samplers,
-        real,
-        settings,
-        autoencode=lambda images: images,
-        gallery=gallery,
-        progress=lambda message, share: told.append((message, share)),
+    sections = run_examiners(subject, known, on_progress=lambda what, share: told.append(share))
+    assert [section.key for section in sections] == ["utility", "anatomy", "memory"]
+    assert told == sorted(told)
+    (chosen,) = run_examiners(subject, known, only=["anatomy"])
+    assert chosen.key == "anatomy"
+    with pytest.raises(ConfigurationError, match="'fear'"):
+        run_examiners(subject, known, only=["fear"])
+
+
+def test_an_examination_survives_on_disk(subject, tmp_path):
+    examination = Examination(
+        fedscan="9.8.7",
+        name="run",
+        generator="ab" * 32,
+        against={"base": "cd" * 32},
+        own_split=True,
+        train_patients=3,
+        holdout_patients=2,
+        sections=run_examiners(subject, {"memory": named("memory")}),
     )
-    return result, samplers, gallery, told
+    write_examination(examination, tmp_path)
+    assert read_examination(tmp_path) == examination
+    (tmp_path / "examination.json").write_text('{"schema": 1}')
+    with pytest.raises(DataError, match="does not hold"):
+        read_examination(tmp_path)
+    with pytest.raises(DataError, match="There is no"):
+        read_examination(tmp_path / "elsewhere")
 
 
-def test_all_generators_are_asked_the_same(run):
-    _, samplers, _, _ = run
-    assert samplers["base"].asked == samplers["fedscan"].asked
-    assert len(samplers["base"].asked) == 1
+def test_a_section_that_the_data_do_not_allow_does_not_take_others_along(subject):
+    def refuses(subject, *, on_progress):
+        raise DataError("There is one held-out patient.", hint="Hold out more.")
+
+    sections = run_examiners(subject, {"memory": refuses, "utility": named("utility")})
+    assert [section.key for section in sections] == ["memory", "utility"]
+    assert sections[0].summary == "Not measured. There is one held-out patient. Hold out more."
+    assert not sections[0].measures
 
 
-def test_faithful_images_score_better_than_noise(run):
-    result, *_ = run
-    assert [generator.name for generator in result.generators] == ["base", "fedscan", "blind"]
-    good, same, bad = result.generators
-    assert good.distances == same.distances
-    assert good.distances.frechet < 0.2 * bad.distances.frechet
-    assert good.distances.kernel < 0.2 * bad.distances.kernel
-    assert good.ms_ssim > bad.ms_ssim
-    assert good.utility[0].auc.low > 0.85
-    assert bad.utility[0].auc.value < 0.85
-    assert good.utility[0].auc_of_real.value == pytest.approx(1, abs=0.15)
-    assert good.memorisation.pixel_ratio == pytest.approx(1, abs=0.2)
-
-
-def test_the_real_side_is_described(run, real):
-    result, *_ = run
-    assert [task.key for task in result.tasks] == ["pneumonia"]
-    assert result.tasks[0].holdout_patients == (8, 8)
-    assert sum(result.tasks[0].holdout_images) == len(real.holdout)
-    assert result.real.train_patients == 24
-    assert result.real.distances.images == 32
-    assert result.real.utility[0].auc.low > 0.85
-    assert result.reconstruction.psnr == 100
-    assert result.extractor == "pool.pt2"
-
-
-def test_gallery_files_exist_and_progress_reaches_the_end(run):
-    result, _, gallery, told = run
-    files = [strip.file for group in result.gallery for strip in group.strips]
-    assert len(files) == 8
-    assert [group.title.split(":")[0] for group in result.closest] == ["base", "fedscan", "blind"]
-    files += [strip.file for group in result.closest for strip in group.strips]
-    assert len(set(files)) == 14
-    assert all((gallery / name).is_file() for name in files)
-    shares = [share for _, share in told]
-    assert shares == sorted(shares)
-    assert shares[0] == 0
-    assert shares[-1] == 1
-    assert any("fedscan" in message for message, _ in told)
-
-
-def test_results_survive_json(run):
-    result, *_ = run
-    assert EvaluationResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
-
-
-@pytest.mark.parametrize("names", [("a b", "A-b"), ("Real",), ("training",)])
-def test_names_that_would_share_files_are_refused(real, settings, names):
-    with pytest.raises(ConfigurationError, match="cannot be told apart"):
-        evaluate(dict.fromkeys(names, blind), real, settings)
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [
-        (lambda n: np.zeros((n, 16, 16), np.float32), "shape"),
-        (lambda n: np.full((n, 32, 32), np.nan, np.float32), "not finite"),
-    ],
-)
-def test_unusable_images_are_refused(real, settings, images, message):
-    with pytest.raises(ModelError, match=message):
-        evaluate(
-            {"odd": lambda captions, positions, seed: images(len(captions))},
-            real,
-            replace(settings, classifier_steps=10, classifier_seeds=1),
+def counting(key, done):
+    def examiner(subject, *, on_progress):
+        done.append(key)
+        (subject.out / f"{key}.png").write_bytes(b"drawn")
+        return replace(
+            named(key)(subject, on_progress=on_progress),
+            figures=(Figure(title="drawn", file=f"{key}.png"),),
         )
+
+    return examiner
+
+
+def test_an_interrupted_examination_goes_on_where_it_was(subject):
+    done = []
+
+    def interrupted(subject, *, on_progress):
+        raise KeyboardInterrupt
+
+    kept = KeptSections(subject.out, "these settings")
+    with pytest.raises(KeyboardInterrupt):
+        run_examiners(
+            subject, {"utility": counting("utility", done), "memory": interrupted}, kept=kept
+        )
+    known = {key: counting(key, done) for key in ("utility", "memory")}
+    sections = run_examiners(subject, known, kept=kept)
+    assert done == ["utility", "memory"]
+    assert sections == run_examiners(subject, known)
+    done.clear()
+    # Other settings find other things, and what they found before is gone with its figures.
+    run_examiners(subject, known, only=["memory"], kept=KeptSections(subject.out, "other ones"))
+    run_examiners(subject, known, kept=kept)
+    assert done == ["memory", "memory"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"depends_on": "these settings"}'])
+def test_a_damaged_section_is_measured_anew(subject, content):
+    done = []
+    known, kept = {"memory": counting("memory", done)}, KeptSections(subject.out, "these settings")
+    run_examiners(subject, known, kept=kept)
+    [file] = (subject.out / "sections").iterdir()
+    file.write_bytes(content)
+    run_examiners(subject, known, kept=kept)
+    values = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**values, "section": {"key": "memory"}}))
+    run_examiners(subject, known, kept=kept)
+    (subject.out / "memory.png").unlink()
+    run_examiners(subject, known, kept=kept)
+    assert done == 4 * ["memory"]
+
+
+def test_a_section_is_taken_up_with_all_that_it_wrote_and_depends_on(subject):
+    done = []
+    known = {key: counting(key, done) for key in ("memory", "fairness", "data")}
+    model = subject.out / "model.bin"
+
+    def examined(scanners):
+        done.clear()
+        model.touch()
+        kept = KeptSections(
+            subject.out,
+            "these settings",
+            also={"fairness": scanners},
+            files={"memory": model.name},
+            anew=["data"],
+        )
+        if scanners == "lost":
+            model.unlink()
+        found = [key for key in known if kept.find(key)]
+        run_examiners(subject, known, kept=kept)
+        assert sorted([*found, *done]) == sorted(known)
+        return list(done)
+
+    assert examined("one") == ["memory", "fairness", "data"]
+    assert examined("one") == ["data"]
+    assert examined("two") == ["fairness", "data"]
+    assert examined("lost") == ["memory", "fairness", "data"]
+
+
+def test_what_the_data_do_not_allow_is_tried_again(subject):
+    def refuses(subject, *, on_progress):
+        raise DataError("There is one held-out patient.")
+
+    kept = KeptSections(subject.out, "these settings")
+    assert not run_examiners(subject, {"memory": refuses}, kept=kept)[0].measures
+    [section] = run_examiners(subject, {"memory": named("memory")}, kept=kept)
+    assert section.measures
+
+
+def test_every_image_setting_and_patient_counts(chests):
+    def changed(**values):
+        return RealSets(train=chests.train, holdout=replace(chests.holdout, **values))
+
+    brighter = chests.holdout.images + np.float32(1e-3)
+    others = tuple(f"south/{key}" for key in chests.holdout.patients)
+    masks = tuple(None if mask is None else mask ^ 1 for mask in chests.holdout.masks)
+    assert any(mask is not None for mask in masks)
+    digests = {
+        digest_of(chests, {"steps": 3}),
+        digest_of(chests, {"steps": 4}),
+        digest_of(changed(images=brighter), {"steps": 3}),
+        digest_of(changed(patients=others), {"steps": 3}),
+        digest_of(changed(masks=masks), {"steps": 3}),
+        digest_of(changed(descriptions=chests.holdout.descriptions[::-1]), {"steps": 3}),
+    }
+    assert len(digests) == 6
+    # Scanners are read for the section on fairness only, which depends on them by itself.
+    scanners = ("a scanner",) * len(chests.holdout)
+    same = RealSets(train=chests.train, holdout=replace(chests.holdout, scanners=scanners))
+    assert digest_of(same, {"steps": 3}) == digest_of(chests, {"steps": 3})

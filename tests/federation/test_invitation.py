@@ -7,7 +7,7 @@ import json
 import pytest
 from fedscan.config.study import load_study
 from fedscan.errors import ProtocolError
-from fedscan.invitation import Invitation
+from fedscan.federation.invitation import Invitation
 from fedscan.server.terms import site_terms, study_at_site
 from hypothesis import given
 from hypothesis import strategies as st

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.errors import ProtocolError
-from fedscan.protocol import (
+from fedscan.federation.protocol import (
     ARRAYS,
     CODES,
     CONFIG,

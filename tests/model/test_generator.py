@@ -6,9 +6,9 @@ import torch
 from diffusers import DiffusionPipeline
 from fedscan.errors import ModelError
 from fedscan.model.architecture import ARCHITECTURES, build_adapter, build_unet
+from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator, build_generator
 from fedscan.model.objective import diffusion_loss, num_train_timesteps
-from fedscan.model.rows import LatentRows
 from fedscan.model.sampling import sample
 from fedscan.model.settings import GeneratorSettings, TrainableSettings
 from fedscan.model.storage import generator_digest, load_generator, save_generator

@@ -17,8 +17,8 @@ from diffusers import (
 )
 from fedscan.errors import ModelError
 from fedscan.model.conditions import SPATIAL_CHANNELS
+from fedscan.model.example import LatentRows
 from fedscan.model.objective import diffusion_loss
-from fedscan.model.rows import LatentRows
 from fedscan.model.sampling import sample
 from fedscan.model.settings import TrainableSettings
 from fedscan.model.storage import generator_digest, load_generator, save_generator

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from dp_accounting.pld.privacy_loss_distribution import from_gaussian_mechanism
 from fedscan.errors import BudgetExceededError, PrivacyError
-from fedscan.privacy.accounting import (
-    epsilon,
-    epsilon_prv,
-    epsilon_rdp,
-    noise_multiplier_for,
-)
+from fedscan.privacy.accounting import epsilon, epsilon_prv, epsilon_rdp, noise_multiplier_for
 from fedscan.privacy.mechanism import SubsampledGaussian
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -16,6 +16,7 @@ from fedscan.server.events import (
 )
 from fedscan.server.history import History, HistoryEntry
 from fedscan.server.previews import preview_file
+from toy_federation import Federation
 
 SITES = ("north", "south", "west")
 
@@ -83,6 +84,11 @@ class Watched:
 
     def finish(self) -> None:
         self.events(GeneratorSaved(folder=str(self.path / "generator")))
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Federation:
+    return Federation(tmp_path)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.errors import CheckpointError
-from fedscan.model.composition import cells
-from fedscan.protocol import RoundReply, RoundRequest
+from fedscan.federation.protocol import RoundReply, RoundRequest
+from fedscan.model.statistics.composition import cells
 from fedscan.server import composition
 from fedscan.server.composition import collect_compositions, read_compositions
 from fedscan.server.exchange import Arrival

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-# Processes that a test starts import the helpers by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from fedscan.config.study import Study, load_study
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from fedscan.cli.main import app
-from fedscan.examination.results import read_examination
+from fedscan.evaluation.readers.answers import Answer, AnswerBook
+from fedscan.evaluation.readers.study import ReaderStudy
+from fedscan.evaluation.results import read_examination
 from fedscan.model.storage import generator_digest
-from fedscan.readers.answers import Answer, AnswerBook
-from fedscan.readers.study import ReaderStudy
 from fedscan.simulation.run import simulate
 from typer.testing import CliRunner
 

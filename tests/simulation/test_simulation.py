@@ -13,9 +13,9 @@ import pytest
 from fedscan.cli.implied_privacy import implied_epsilons
 from fedscan.config.study import Study, load_study
 from fedscan.errors import CheckpointError, ConfigurationError, DataError, RoundFailedError
+from fedscan.evaluation.report.results import RunResults
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.report.results import RunResults
 from fedscan.server.dashboard.snapshot import StudyFolder, snapshot
 from fedscan.server.events import Event, RoundFinished
 from fedscan.simulation.events import SiteIndexed, StageStarted

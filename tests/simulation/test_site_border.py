@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fedscan.client import round as site_round
-from fedscan.client import workspace
-from fedscan.client.composition import read_composition
-from fedscan.client.local_training import DiffusionLoss
+from fedscan.client.answers import round as site_round
+from fedscan.client.answers.composition import read_composition
 from fedscan.client.policy import SitePolicy, write_policy
 from fedscan.client.site import Site
+from fedscan.client.workspace import opened as workspace
+from fedscan.client.workspace.patient_loss import DiffusionLoss
 from fedscan.config.study import Study
-from fedscan.examination.data_card import data_card_section
-from fedscan.model.composition import cells
+from fedscan.evaluation.data_card import data_card_section
+from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
+from fedscan.model.statistics.composition import cells
 from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.server.composition import collect_compositions, read_compositions
 from fedscan.server.events import CompositionReceived
 from fedscan.server.terms import site_terms

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fedscan.audit import verify
-from fedscan.client import workspace
-from fedscan.client.daemon.approvals import Approvals
-from fedscan.client.daemon.home import SiteHome
+from fedscan.client.steward.approvals import Approvals
+from fedscan.client.steward.home import SiteHome
+from fedscan.client.workspace import opened as workspace
+from fedscan.common.audit import verify
 from fedscan.errors import AuditError
+from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
 from site_homes import invitation_of, make_home
 
 _BLOCK = 4096

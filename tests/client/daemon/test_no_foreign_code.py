@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fedscan.audit import AuditLog
-from fedscan.bundle import build_bundle, bundle_hash
 from fedscan.client.app import app
 from fedscan.client.daemon.clientapp import check_outgoing, load_app
-from fedscan.client.daemon.enrolment import init_site
-from fedscan.client.daemon.home import SiteHome, SiteSettings
 from fedscan.client.daemon.marks import HOME_VARIABLE, OWN, REFUSED
 from fedscan.client.daemon.superexec import ForkingExecutor, arguments
 from fedscan.client.daemon.supernode import guard, with_patience
+from fedscan.client.steward.enrolment import init_site
+from fedscan.client.steward.home import SiteHome, SiteSettings
+from fedscan.common.audit import AuditLog
 from fedscan.errors import EgressError
-from fedscan.protocol import RoundReply
+from fedscan.federation.bundle import build_bundle, bundle_hash
+from fedscan.federation.protocol import RoundReply
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.common.constant import ErrorCode
 from flwr.supercore.constant import TaskType

@@ -11,19 +11,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fedscan.audit import verify
-from fedscan.client.daemon.approvals import Approvals
-from fedscan.client.daemon.home import SiteHome
+from fedscan.client.steward.approvals import Approvals
+from fedscan.client.steward.home import SiteHome
+from fedscan.common.audit import verify
+from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.protocol import RoundReply, RoundRequest, tensors_digest
 from site_homes import invitation_of
+
+ASK_SITE = Path(__file__).parents[2] / "helpers" / "ask_site.py"
 
 
 def kill_over(home: SiteHome, request: Path, moment: str) -> int:
     """Ask a site in a process that dies over it; return how it died."""
-    script = Path(__file__).with_name("ask_site.py")
-    command = [sys.executable, str(script), str(home.folder), str(request), moment]
+    command = [sys.executable, str(ASK_SITE), str(home.folder), str(request), moment]
     return subprocess.run(command, check=False, timeout=900).returncode
 
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-# Tests import the running PACS by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from fedscan.phantoms.hospital import write_hospitals
 from fedscan.phantoms.settings import PhantomSettings
 from orthanc import Orthanc, orthanc, require_orthanc

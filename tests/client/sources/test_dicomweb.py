@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from fedscan.client.dataset import SiteDataset
-from fedscan.client.scan_index import index_folder
-from fedscan.client.settings import DataSettings
+from fedscan.client.data.dataset import SiteDataset
 from fedscan.client.sources.dicomweb import mirror_dicomweb
 from fedscan.client.sources.mirror import Mirror, MirrorReport, no_report
 from fedscan.client.sources.settings import DicomwebSource
-from fedscan.client.summary import summarise
 from fedscan.errors import DataError
+from fedscan.imaging.dicom.index import index_folder
+from fedscan.imaging.dicom.summary import summarise
+from fedscan.imaging.settings import DataSettings
 from orthanc import Orthanc
 from pydicom import dcmread
 

@@ -20,8 +20,8 @@ from fedscan.client.sources.dicomweb import mirror_dicomweb
 from fedscan.client.sources.mirror import no_report
 from fedscan.client.sources.settings import DicomwebSource
 from fedscan.errors import ConfigurationError, DataError
-from fedscan.pki.authority import Authority
-from fedscan.pki.keys import new_key, write_private_key
+from fedscan.federation.pki.authority import Authority
+from fedscan.federation.pki.keys import new_key, write_private_key
 from orthanc import Orthanc, free_port, orthanc, require_orthanc
 
 

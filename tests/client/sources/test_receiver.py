@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from fedscan.client.scan_index import index_folder
-from fedscan.client.settings import DataSettings
 from fedscan.client.sources.mirror import no_report
 from fedscan.client.sources.receiver import publish, receiver
 from fedscan.client.sources.settings import StoreSource
-from fedscan.client.summary import summarise
 from fedscan.errors import ConfigurationError, DataError, FederationError
+from fedscan.imaging.dicom.index import index_folder
+from fedscan.imaging.dicom.summary import summarise
+from fedscan.imaging.settings import DataSettings
 from orthanc import free_port, orthanc, require_orthanc
 from pydicom import dcmread
 from pynetdicom import AE

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from fedscan.cli.main import app
-from fedscan.client.daemon.enrolment import init_site
-from fedscan.client.daemon.home import SiteHome, SiteSettings
-from fedscan.client.daemon.registry import Registry
+from fedscan.client.steward.data_sets import Registry
+from fedscan.client.steward.enrolment import init_site
+from fedscan.client.steward.home import SiteHome, SiteSettings
 from orthanc import free_port
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification

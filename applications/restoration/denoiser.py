@@ -1,0 +1,111 @@
+"""A trained denoising network: kept in a folder, asked about images of any size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from ...errors import ModelError
+from .network import DenoisingNetwork
+
+Floats = NDArray[np.float32]
+
+_WEIGHTS = "denoiser.safetensors"
+_FACTS = "denoiser.json"
+#: Side of the parts that large images are cut into, and what each sees beyond its edges.
+_PART = 512
+_MARGIN = 32
+
+
+def save_denoiser(network: DenoisingNetwork, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Save a network in half precision, with what there is to say about it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = network.state_dict().items()
+    save_file({name: value.half().contiguous() for name, value in state}, folder / _WEIGHTS)
+    (folder / _FACTS).write_text(json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
+
+
+def load_denoiser(folder: Path) -> DenoisingNetwork:
+    """Open what :func:`save_denoiser` wrote.
+
+    Raises:
+        ModelError: If it is missing or damaged.
+    """
+    if not (folder / _WEIGHTS).is_file():
+        raise ModelError(
+            f"There is no denoiser in {folder}.", hint="Make one with `fedscan train-denoiser`."
+        )
+    network = DenoisingNetwork()
+    try:
+        network.load_state_dict(load_file(folder / _WEIGHTS))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"The denoiser in {folder} cannot be opened: {error}",
+            hint="Restore the folder from where it was made.",
+        ) from error
+    # Convolutions on a processor are faster with channels last.
+    convert_conv2d_weight_memory_format(network.float(), torch.channels_last)
+    return network.eval().requires_grad_(False)
+
+
+def shipped_denoiser() -> Path:
+    """Folder of the denoiser that ships with fedscan."""
+    return Path(str(files("fedscan.assets") / "denoiser"))
+
+
+def estimate_clean(
+    network: DenoisingNetwork,
+    noisy: Floats,
+    sigma: Floats,
+    on_image: Callable[[int], None] | None = None,
+) -> Floats:
+    """Estimate images, each seen in eight ways: turned and mirrored.
+
+    The mean of the eight answers is better than any one (Timofte et al., CVPR 2016).
+
+    Args:
+        network: The network.
+        noisy: ``[N, H, W]``, about [-1, 1].
+        sigma: Standard deviation of the noise, likewise.
+        on_image: Called with the number of images done.
+    """
+    made = []
+    for image, strength in zip(noisy, sigma, strict=True):
+        total = np.zeros(image.shape, np.float32)
+        for turns in range(4):
+            for step in (1, -1):
+                seen = [np.rot90(each, turns)[:, ::step] for each in (image, strength)]
+                total += np.rot90(estimate_once(network, *seen)[:, ::step], -turns)
+        made.append(total / np.float32(8))
+        if on_image:
+            on_image(len(made))
+    return np.stack(made)
+
+
+@torch.no_grad()
+def estimate_once(network: DenoisingNetwork, noisy: Floats, sigma: Floats) -> Floats:
+    """Estimate one image ``[H, W]`` seen as it is.
+
+    Parts of a large one are estimated one by one, which bounds the memory.
+    """
+    given = torch.from_numpy(np.stack([noisy, sigma]))[:, None]
+    found = np.empty(noisy.shape, np.float32)
+    for top in range(0, noisy.shape[0], _PART):
+        for left in range(0, noisy.shape[1], _PART):
+            up, before = min(top, _MARGIN), min(left, _MARGIN)
+            seen = given[
+                :, :, top - up : top + _PART + _MARGIN, left - before : left + _PART + _MARGIN
+            ]
+            part = network(seen[:1], seen[1:])[0, 0, up : up + _PART, before : before + _PART]
+            found[top : top + _PART, left : left + _PART] = part.numpy()
+    return found

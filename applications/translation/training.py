@@ -1,0 +1,128 @@
+"""Training a translator on pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...model.generator import Generator
+from .pairs import Pairs
+from .regression import answer_both_ways, build_unet, fit
+from .translator import Translator, expected, expected_latents
+
+#: Patients held out to weigh the generator against the networks: one in so many.
+_ONE_IN = 5
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorPlan:
+    """How long and how a translator is trained.
+
+    Attributes:
+        generator_steps: Optimiser steps of adapter and U-Net.
+        network_steps: Optimiser steps of the regression network.
+        batch_size: Pairs of one step of the generator.
+        learning_rate: Of the generator, falling to zero.
+        seed: Seed of batches and of the network's weights.
+    """
+
+    generator_steps: int = 150
+    network_steps: int = 1500
+    batch_size: int = 24
+    learning_rate: float = 4e-4
+    seed: int = 0
+
+
+def train_translator(
+    generator: Generator,
+    pairs: Pairs,
+    target: str,
+    plan: TranslatorPlan,
+    *,
+    on_step: Report | None = None,
+) -> Translator:
+    """Train a translator; the generator is changed in place, its autoencoder stays as it is.
+
+    One patient in five is held out from the generator and from a network like the one that
+    answers: on them it is seen how much the generator knows that such a network does not.
+
+    Args:
+        generator: A base, or what a federation made of it.
+        pairs: What to learn from.
+        target: One of ``pairs.TARGETS``.
+        plan: How long.
+        on_step: Called with the stage, steps done and steps.
+    """
+    tell = on_step or _tell_nobody
+    patients = sorted(set(pairs.patients))
+    unseen = set(patients[::-_ONE_IN]) if len(patients) > 1 else set()
+    rows = range(len(pairs.sources))
+    known = pairs.part([row for row in rows if pairs.patients[row] not in unseen])
+    _teach(generator, known, plan, partial(tell, "generator steps"))
+    network = _fitted(pairs, plan, partial(tell, "network steps"))
+    translator = Translator(generator=generator, network=network, target=target)
+    if not unseen:
+        return translator
+    held_out = pairs.part([row for row in rows if pairs.patients[row] in unseen])
+    alike = _fitted(known, plan, partial(tell, "steps of a network to weigh against"))
+    return replace(translator, share=_best_share(generator, alike, held_out))
+
+
+def _fitted(pairs: Pairs, plan: TranslatorPlan, on_step: Callable[[int, int], None]) -> nn.Module:
+    network = build_unet(plan.seed)
+    sources, targets = (torch.from_numpy(each)[:, None] for each in (pairs.sources, pairs.targets))
+    fit(network, sources, targets, steps=plan.network_steps, seed=plan.seed, on_step=on_step)
+    return network
+
+
+def _best_share(generator: Generator, network: nn.Module, pairs: Pairs) -> float:
+    """Share of the generator, beside a network, that errs least on patients new to both."""
+    sources, targets = (torch.from_numpy(each)[:, None] for each in (pairs.sources, pairs.targets))
+    captions = [shown.caption() for shown in pairs.descriptions]
+    plain = answer_both_ways(network, sources)
+    towards = expected(generator, sources, captions, pairs.positions) - plain
+    shares: list[float] = np.linspace(0, 1, 51).tolist()
+    return min(shares, key=lambda share: float((plain + share * towards - targets).abs().mean()))
+
+
+def _teach(
+    generator: Generator,
+    pairs: Pairs,
+    plan: TranslatorPlan,
+    on_step: Callable[[int, int], None],
+) -> None:
+    """Teach adapter and U-Net to expect a target given its source, in place."""
+    captions = [shown.caption() for shown in pairs.descriptions]
+    sources = torch.from_numpy(pairs.sources)[:, None]
+    targets = torch.from_numpy(pairs.targets)[:, None]
+    wanted = torch.cat([generator.encode(part) for part in targets.split(64)])
+    positions = torch.tensor(list(pairs.positions), dtype=torch.float32)
+    trained = [*generator.unet.parameters(), *generator.adapter.parameters()]
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.generator_steps)
+    rng = torch.Generator().manual_seed(plan.seed)
+    for step in range(plan.generator_steps):
+        rows = torch.randint(len(sources), (plan.batch_size,), generator=rng)
+        text = generator.embed([captions[row] for row in rows])
+        found = expected_latents(generator, sources[rows], text, positions[rows])
+        loss = functional.mse_loss(found, wanted[rows])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        on_step(step + 1, plan.generator_steps)
+    generator.requires_grad_(False)
+
+
+def _tell_nobody(stage: str, done: int, count: int) -> None:
+    """No progress is shown."""

@@ -1,0 +1,210 @@
+"""One round at a site: check, pay, train, put on record, answer. In this order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+
+from ...errors import ModelError, ProtocolError
+from ...federation.protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from ...federation.wire import encode, outline
+from ...privacy.descent import DescentSettings
+from ...privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
+from ...privacy.ledger import Ledger
+from ...privacy.ledger.entries import Complete
+from ...privacy.mechanism import SubsampledGaussian
+from ...privacy.stream import SecretStream
+from ...privacy.validation import validate_for_dp
+from ..site import Site
+from ..terms import StudyTerms
+from ..workspace.opened import OpenGenerator, open_generator
+from ..workspace.participation import Participation
+from ..workspace.patient_loss import DiffusionLoss
+from .allowance import check_allowance
+from .composition import keep_composition
+from .error_feedback import ErrorFeedback
+from .patient_count import expected_patients
+from .release import Release
+from .start_store import find_start, keep_start
+
+#: Steps whose secrets are kept: as far back as a coordinator may have to resume.
+_SECRETS_KEPT = 4
+
+
+def run_round(request: RoundRequest, site: Site) -> RoundReply:
+    """Train for one round and return the new tensors.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for the round.
+        DataError: If the scans cannot be used.
+        LedgerError: If the budget cannot be put on record.
+        ModelError: If the site has another base than the study.
+        PrivacyError: If the site's policy does not allow the round.
+        ProtocolError: If the request is malformed.
+        StartNeededError: If the request leaves out a start that the site does not have.
+    """
+    terms = StudyTerms.from_request(request)
+    start = find_start(request, site.starts)
+    opened = open_generator(site.base, terms.trainable, site.device, start)
+    _require_fitting(request, terms, opened)
+    keep_start(start, site.starts)
+    part = Participation.open(request, terms, site)
+    work = _Round(request=request, part=part, opened=opened)
+    train = work.train_privately if terms.privacy.enabled else work.train_openly
+    tensors, patients = train()
+    return RoundReply(
+        site=site.name,
+        request=request.digest(),
+        weight=part.policy.weight or max(1.0, patients),
+        tensors=tensors,
+    )
+
+
+def round_release(request: RoundRequest, site: Site) -> Release:
+    """Return what the answer to a round may hold, from the site's own base and the terms."""
+    terms = StudyTerms.from_request(request)
+    start = find_start(request, site.starts)
+    parameters = open_generator(site.base, terms.trainable, site.device, start).parameters
+    model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
+    return Release(outline=outline(terms.wire, model), update=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Round:
+    """A request that was understood, and everything it needs."""
+
+    request: RoundRequest
+    part: Participation
+    opened: OpenGenerator
+
+    def train_privately(self) -> tuple[Tensors, float]:
+        """Pay for the round, train, and release only what the ledger has on record.
+
+        Returns:
+            What leaves, and the noised number of patients.
+        """
+        validate_for_dp(self.opened.generator)
+        part, privacy, local = self.part, self.part.terms.privacy, self.part.terms.local
+        # Before anything is paid or planned; the plan will not have less noise than this.
+        least = part.policy.min_noise_multiplier
+        self._check(SubsampledGaussian(privacy.sample_rate, least, local.steps))
+        with part.ledger() as ledger:
+            expected = expected_patients(ledger, part)
+            keep_composition(ledger, part)
+            planned = ledger.plan(
+                part.study,
+                epsilon=privacy.epsilon,
+                delta=privacy.delta,
+                sample_rate=privacy.sample_rate,
+                steps=self.request.rounds * local.steps,
+                min_noise_multiplier=least,
+            )
+            mechanism = replace(planned, steps=local.steps)
+            asked = part.asked(self.request.digest())
+            check_allowance(ledger, part.study, asked, kind="round", most=self.request.rounds)
+            reservation = ledger.reserve(
+                asked, [mechanism], purpose=f"round {self.request.round}", study=part.study
+            )
+        # The ledger is not held while training: whoever reads it need not wait.
+        self._take_up_tensors()
+        result = run_private_steps(
+            self.opened.parameters,
+            self._loss(),
+            population=len(part.patients),
+            expected_patients=expected,
+            mechanism=mechanism,
+            clip_norm=privacy.clip_norm,
+            descent=self._descent(),
+            stream=SecretStream(reservation.secret, "training"),
+        )
+        tensors = self._outgoing(result)
+        with part.ledger() as ledger:
+            ledger.complete(reservation, tensors_digest(tensors))
+            _erase_old_secrets(ledger)
+        return tensors, expected
+
+    def train_openly(self) -> tuple[Tensors, float]:
+        """Train without protection, where the site's policy allows it at all.
+
+        Returns:
+            What leaves, and the number of patients.
+        """
+        self._check(None)
+        self._take_up_tensors()
+        name, patients = self.part.site.name, len(self.part.patients)
+        key = hashlib.sha256(f"{name}:{self.request.digest()}".encode()).digest()
+        result = run_unprotected_steps(
+            self.opened.parameters,
+            self._loss(),
+            population=patients,
+            sample_rate=self.part.terms.privacy.sample_rate,
+            steps=self.part.terms.local.steps,
+            descent=self._descent(),
+            stream=SecretStream(key, "open training"),
+        )
+        return self._outgoing(result), float(patients)
+
+    def _outgoing(self, result: TrainingResult) -> Tensors:
+        """Put the result into the study's form, and keep what that loses for the next round."""
+        trained = {name: value.cpu().numpy() for name, value in result.tensors.items()}
+        feedback = ErrorFeedback(self.part.site.feedback / self.part.study)
+        number, form = self.request.round, self.part.terms.wire
+        tensors, lost = encode(form, self.request.tensors, trained, feedback.before(number))
+        if lost is not None:
+            feedback.keep(number, lost)
+        return tensors
+
+    def _check(self, mechanism: SubsampledGaussian | None) -> None:
+        terms = self.part.terms
+        self.part.check(mechanism, clip_norm=terms.privacy.clip_norm, subset=terms.trainable.subset)
+
+    def _take_up_tensors(self) -> None:
+        with torch.no_grad():
+            for name, parameter in self.opened.parameters.items():
+                parameter.copy_(torch.from_numpy(self.request.tensors[name].copy()))
+
+    def _loss(self) -> DiffusionLoss:
+        return DiffusionLoss(
+            generator=self.opened.generator,
+            latents=self.part.data.latents,
+            patients=self.part.patients,
+            draws=self.part.terms.privacy.draws_per_patient,
+            settings=self.part.terms.local,
+        )
+
+    def _descent(self) -> DescentSettings:
+        local = self.part.terms.local
+        return DescentSettings(
+            learning_rate=local.learning_rate,
+            optimizer=local.optimizer,
+            momentum=local.momentum,
+            proximal_mu=local.proximal_mu,
+            ema_decay=local.ema_decay,
+        )
+
+
+def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:
+    if request.round < 1:
+        raise ProtocolError("Rounds of training are counted from 1.")
+    if request.base != opened.digest:
+        raise ModelError(
+            f"The study starts from base {request.base[:12]}, this site has {opened.digest[:12]}.",
+            hint="Copy the study's base to the site and name its folder in the node configuration.",
+        )
+    if terms.data.image_size != opened.generator.image_size:
+        raise ProtocolError("The term data.image_size is not the base's.")
+    expected = {name: tuple(value.shape) for name, value in opened.parameters.items()}
+    if {name: value.shape for name, value in request.tensors.items()} != expected:
+        raise ProtocolError("The tensors are not the base's trainable ones.")
+
+
+def _erase_old_secrets(ledger: Ledger) -> None:
+    """Erase the secrets of steps that no coordinator can go back to.
+
+    Whoever gets hold of a secret later could subtract the noise of its step.
+    """
+    done = [e.record.reservation for e in ledger.entries() if isinstance(e.record, Complete)]
+    if len(done) > _SECRETS_KEPT:
+        ledger.erase_secrets(sorted(done)[-_SECRETS_KEPT])

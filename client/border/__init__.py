@@ -1,0 +1,1 @@
+"""Where a message comes in and where one leaves: nothing passes elsewhere."""

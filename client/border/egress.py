@@ -1,0 +1,126 @@
+"""The egress gate: the last look at every message before it leaves the site.
+
+It knows only what may leave: one of the known codes, a weight, and the named tensors of the
+study that was approved, each of its shape and type, finite, together within the policy's
+largest update and, in a private study, on record in the ledger as the result of a step that
+was paid for. Whatever else a message holds, the gate refuses the whole of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+from flwr.app import RecordDict
+from numpy.typing import NDArray
+
+from ...errors import EgressError, ProtocolError
+from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
+from ...federation.wire import decode
+from ...privacy.ledger.view import LedgerView
+from ..answers.release import Release
+from ..policy import SitePolicy, load_policy
+from ..site import Site
+from ..terms import StudyTerms
+
+
+def check_release(
+    records: RecordDict, request: RoundRequest, site: Site, release: Release
+) -> dict[str, Any]:
+    """Check an answer that holds tensors.
+
+    Args:
+        records: The message's content, as it would leave.
+        request: What it answers.
+        site: The site with the approved data set.
+        release: What the answer may hold.
+
+    Returns:
+        What leaves, for the audit log: names, types, shapes and hashes, and the update's norm.
+
+    Raises:
+        EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
+    """
+    reply, policy = _read(records), load_policy(site.policy)
+    terms = StudyTerms.from_request(request)
+    problems = []
+    if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
+        problems.append("it does not answer this request in this site's name")
+    problems += _weight_problems(reply, policy)
+    found = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
+    if found != dict(release.outline):
+        problems.append("its tensors are not those of the study")
+        stands_for: Tensors = {}
+    else:
+        # Judged by what the coordinator will make of it, in whatever form it travels.
+        form = terms.wire if release.update else "float32"
+        stands_for = decode(form, request.tensors, reply.tensors)
+        if not all(np.isfinite(array).all() for array in stands_for.values()):
+            problems.append("it holds numbers that are not finite")
+    norm = None
+    if release.update and not problems:
+        norm = _distance(request.tensors, stands_for)
+        if not norm <= policy.max_update_norm:
+            problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
+    if terms.privacy.enabled and not _paid(site, request, reply):
+        problems.append("no step of the ledger has it for its result")
+    if problems:
+        raise EgressError(
+            f"An answer may not leave: {'; '.join(problems)}.",
+            hint="Nothing was sent. If the study is meant to ask for this, the policy decides.",
+        )
+    facts = {"code": OK, "weight": reply.weight, "tensors": _listed(reply.tensors)}
+    return facts if norm is None else {**facts, "norm": norm}
+
+
+def check_refusal(records: RecordDict, site: str) -> None:
+    """Check an answer that says no: a known code, and nothing with it.
+
+    Raises:
+        EgressError: If it holds anything else.
+    """
+    reply = _read(records)
+    if reply.code == OK or (reply.site, reply.request, reply.weight) != (site, "", 1.0):
+        raise EgressError("A refusal may not leave: it holds more than a code.")
+
+
+def _read(records: RecordDict) -> RoundReply:
+    try:
+        return RoundReply.from_records(records)
+    except ProtocolError as error:
+        raise EgressError(f"An answer may not leave: {error.message}") from error
+
+
+def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
+    declared = policy.weight
+    if reply.weight == declared if declared else reply.weight >= 1.0:
+        return []
+    return ["its weight is not the one that the site declares"]
+
+
+def _distance(before: Tensors, after: Tensors) -> float:
+    """Return the Euclidean norm of the change, without holding a copy of all of it."""
+    squares = (_square(before[name], array) for name, array in after.items())
+    return math.sqrt(math.fsum(squares))
+
+
+def _square(before: NDArray[Any], after: NDArray[Any]) -> float:
+    change = np.subtract(after, before, dtype=np.float64).ravel()
+    return float(change @ change)
+
+
+def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:
+    if not site.ledger.exists():
+        return False
+    study, result = request.study(), tensors_digest(reply.tensors)
+    reservations = LedgerView.read(site.ledger).book.reservations.values()
+    return any(one.record.study == study and one.result == result for one in reservations)
+
+
+def _listed(tensors: Tensors) -> list[list[Any]]:
+    return [
+        [name, array.dtype.name, list(array.shape), hashlib.sha256(array.tobytes()).hexdigest()]
+        for name, array in sorted(tensors.items())
+    ]

@@ -1,0 +1,1 @@
+"""A site's data set: patients, their examples and identities, on disk."""

@@ -1,0 +1,134 @@
+"""A site's training data: patients, their examples and the split into training and hold-out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from ...imaging.dicom.set_aside import Reason
+from ...imaging.dicom.summary import caption_counts
+from ...imaging.settings import DataSettings
+from ...model.example import Example
+from .example_cache import CachedPatient, ExampleCache, Report, open_cache
+from .identity import DatasetIdentity
+from .patient_file import PatientFile
+
+
+def no_report(what: str, done: int, total: int) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What a data set holds, in exact numbers: for the site's own eyes.
+
+    Attributes:
+        patients: Patients with examples.
+        train_patients: Those that are trained on.
+        examples: Images of all patients.
+        captions: Patients and images by caption, without sex and age.
+        set_aside: Files (or blank slices) not used, by reason.
+    """
+
+    patients: int
+    train_patients: int
+    examples: int
+    captions: dict[str, tuple[int, int]]
+    set_aside: dict[str, int]
+
+
+class SiteDataset:
+    """All usable scans of one site, read from a disk cache.
+
+    Nothing is kept in memory but the list of patients, so a site may be larger than memory.
+
+    Attributes:
+        identity: Lasting hexadecimal name of the data set; the privacy ledger is keyed to it.
+        settings: How its scans became examples.
+    """
+
+    def __init__(
+        self, cache: ExampleCache, settings: DataSettings, identity: DatasetIdentity
+    ) -> None:
+        self._cache = cache
+        self._by_key = {patient.key: patient for patient in cache.patients}
+        self._open_patient = lru_cache(maxsize=4096)(cache.patient)
+        self.settings = settings
+        self.identity = identity.name
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        settings: DataSettings,
+        cache_dir: Path,
+        *,
+        state_dir: Path | None = None,
+        report: Report = no_report,
+    ) -> SiteDataset:
+        """Open a folder of DICOM files; index and cache what is new or has changed.
+
+        Args:
+            folder: Any nesting and file names.
+            settings: How scans become examples.
+            cache_dir: For the cache; can be deleted at any time.
+            state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
+            report: Told about progress: what is counted, how many are done, how many there are.
+
+        Raises:
+            DataError: If the folder does not exist or the identity file is damaged.
+        """
+        identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
+        return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Opaque keys of all patients with examples, in a lasting order."""
+        return tuple(patient.key for patient in self._cache.patients)
+
+    @cached_property
+    def holdout_patients(self) -> tuple[str, ...]:
+        """Patients kept from training; a patient stays on its side whatever is added."""
+        return tuple(p.key for p in self._cache.patients if self._held_out(p))
+
+    @cached_property
+    def train_patients(self) -> tuple[str, ...]:
+        """Patients to train on."""
+        return tuple(p.key for p in self._cache.patients if not self._held_out(p))
+
+    @property
+    def set_aside(self) -> Counter[Reason]:
+        """Files (or blank slices) that are not used, by reason."""
+        return Counter(self._cache.set_aside)
+
+    def patient(self, key: str) -> PatientFile:
+        """Open a patient's stored examples."""
+        return self._open_patient(key)
+
+    def count(self, key: str) -> int:
+        """Number of a patient's examples."""
+        return self._by_key[key].examples
+
+    def source(self, key: str) -> str:
+        """Digest of the scans and settings that a patient's examples were made from."""
+        return self._by_key[key].source
+
+    def examples(self, key: str, indices: Sequence[int] | None = None) -> list[Example]:
+        """Read a patient's examples, all or the given ones, from the memory-mapped cache."""
+        return self.patient(key).examples(indices)
+
+    def composition(self) -> Composition:
+        """Count what the data set holds."""
+        return Composition(
+            patients=len(self.patients),
+            train_patients=len(self.train_patients),
+            examples=sum(patient.examples for patient in self._cache.patients),
+            captions=caption_counts(self.patient(key).descriptions for key in self.patients),
+            set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common()},
+        )
+
+    def _held_out(self, patient: CachedPatient) -> bool:
+        return patient.draw < self.settings.holdout_fraction

@@ -1,0 +1,130 @@
+"""One patient's examples in one memory-mapped file.
+
+Images are 16-bit fixed point: a step is 3e-5 of the model's range, below 0.14 HU even where
+the intensity map is coarsest, at half the size of float32.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ...errors import DataError
+from ...imaging.dicom.set_aside import Reason
+from ...model.description import Description
+from ...model.example import Example
+
+_SCALE = 32767
+_NO_MASK = -1
+
+
+@dataclass(frozen=True)
+class PatientFile:
+    """A patient's stored examples: descriptions in memory, pixels on disk.
+
+    Attributes:
+        path: The file.
+        source: Digest of the scans and settings that it was made from.
+        descriptions: One per example.
+        set_aside: Files (or blank slices) of this patient that could not be used.
+    """
+
+    path: Path
+    source: str
+    descriptions: tuple[Description, ...]
+    set_aside: Counter[Reason]
+
+    def __len__(self) -> int:
+        return len(self.descriptions)
+
+    @classmethod
+    def read(cls, path: Path) -> PatientFile:
+        """Open a stored patient.
+
+        Raises:
+            DataError: If the file is missing or damaged.
+        """
+        try:
+            with safe_open(path, framework="np") as file:
+                stored = file.metadata()
+                kinds = [Description(**kind) for kind in json.loads(stored["descriptions"])]
+                which = file.get_tensor("description")
+                set_aside = json.loads(stored["set_aside"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                "A cached patient file is missing or damaged.",
+                hint="Open the data set again: it rebuilds what is missing.",
+            ) from error
+        return cls(
+            path=path,
+            source=stored["source"],
+            descriptions=tuple(kinds[index] for index in which),
+            set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
+        )
+
+    def examples(self, indices: Sequence[int] | None = None) -> list[Example]:
+        """Read examples; only the wanted ones are read from disk.
+
+        Args:
+            indices: Which ones, in this order; all of them by default.
+        """
+        wanted = range(len(self)) if indices is None else indices
+        with safe_open(self.path, framework="np") as file:
+            images, masks = file.get_slice("images"), file.get_slice("masks")
+            positions, mask_of = file.get_tensor("position"), file.get_tensor("mask_of")
+            return [
+                Example(
+                    image=images[i : i + 1][0].astype(np.float32) / _SCALE,
+                    description=self.descriptions[i],
+                    position=float(positions[i]),
+                    mask=masks[m : m + 1][0] if (m := int(mask_of[i])) != _NO_MASK else None,
+                )
+                for i in map(int, wanted)
+            ]
+
+
+def write_patient(
+    path: Path, examples: Sequence[Example], *, source: str, set_aside: Counter[Reason], side: int
+) -> None:
+    """Store a patient's examples, whole or not at all.
+
+    Args:
+        path: Where to.
+        examples: May be empty: then it is on record that this patient has none.
+        source: Digest of what they were made from.
+        set_aside: What could not be used.
+        side: Height and width of the images.
+    """
+    kinds = list(dict.fromkeys(example.description for example in examples))
+    number = {kind: index for index, kind in enumerate(kinds)}
+    masks = [example.mask for example in examples if example.mask is not None]
+    mask_of = np.full(len(examples), _NO_MASK, np.int32)
+    mask_of[[example.mask is not None for example in examples]] = np.arange(len(masks))
+    images = np.zeros((len(examples), side, side), np.int16)
+    for index, example in enumerate(examples):
+        images[index] = np.rint(example.image * _SCALE)
+    tensors: dict[str, np.ndarray] = {
+        "images": images,
+        "masks": np.stack(masks) if masks else np.zeros((0, side, side), np.uint8),
+        "mask_of": mask_of,
+        "position": np.array([example.position for example in examples], np.float32),
+        "description": np.array([number[e.description] for e in examples], np.int32),
+    }
+    metadata = {
+        "source": source,
+        "descriptions": json.dumps([asdict(kind) for kind in kinds]),
+        "set_aside": json.dumps({reason.value: count for reason, count in set_aside.items()}),
+    }
+    # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
+    # short by a power failure is found damaged, and made again.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
+    os.replace(temporary, path)

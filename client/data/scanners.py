@@ -1,0 +1,56 @@
+"""Which scanner made which images, coded: to compare scanners where the images are.
+
+Nothing of a header is copied. A scanner is named by modality, field strength and a number of its
+own at the site; the numbers follow salted digests of maker, model and serial number, so they say
+nothing of them. Training does not see the codes, and nothing sends them anywhere.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...imaging.dicom.scanner import read_scanners
+from .identity import DatasetIdentity
+
+
+def patient_scanners(folder: Path, identity: DatasetIdentity) -> dict[tuple[str, str], str]:
+    """Read which scanner each patient's images of each modality come from.
+
+    Args:
+        folder: The site's DICOM files.
+        identity: Makes patients' keys, and the digests that scanners are numbered by.
+
+    Returns:
+        The coded scanner, such as ``"MR 1.5 T, no. 1"``, by patient key and modality (CT, MR,
+        X-ray or ultrasound). Patients with several scanners of a modality are left out.
+    """
+    found: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for scan in read_scanners(folder):
+        # Keyed like patients: whoever sees the order cannot try makers and numbers.
+        code = identity.patient_key(f"scanner {scan.device}") if scan.device else ""
+        found[identity.patient_key(scan.patient), scan.modality].add((scan.kind, code))
+    names = _names({scanner for scanners in found.values() for scanner in scanners})
+    return {
+        place: names[next(iter(scanners))]
+        for place, scanners in found.items()
+        if len(scanners) == 1
+    }
+
+
+def modality_of(described: str) -> str:
+    """Return the modality that a description's word belongs to: weightings of MR are MR."""
+    return "MR" if described.endswith("MR") else described
+
+
+def _names(scanners: set[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+    """Number the devices of each kind; unknown devices have no number."""
+    devices: defaultdict[str, list[str]] = defaultdict(list)
+    for kind, code in sorted(scanners):
+        if code:
+            devices[kind].append(code)
+    return {
+        (kind, code): f"{kind}, no. {devices[kind].index(code) + 1}" if code else kind
+        for kind, code in scanners
+    }

@@ -1,0 +1,1 @@
+"""What the data steward decides and sees: data sets, approvals, costs."""

@@ -1,0 +1,70 @@
+"""Whether a request is let in, and to which data set."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from ...errors import ConfigurationError, NotApprovedError, PausedError
+from ...federation.invitation import Invitation
+from ...federation.protocol import RoundRequest
+from ...model.storage import shipped_base
+from ..policy import load_policy
+from ..site import Site
+from ..terms import StudyTerms
+from .approvals import Approvals
+from .data_sets import Registry
+from .home import SiteHome
+
+
+def admit(home: SiteHome, request: RoundRequest) -> Site:
+    """Return the site, with the data set that was approved for the request's study.
+
+    The approval is by the study's digest: it covers the number of rounds, the base and every
+    term, so a request that differs in any of them is another study.
+
+    Raises:
+        ConfigurationError: If a file of the site is missing or damaged.
+        DataError: If the data set is gone.
+        NotApprovedError: If the steward has not approved the study.
+        PausedError: If the site is paused, or its hours are over.
+        PrivacyError: If the policy does not allow the data set.
+        ProtocolError: If the request's terms are malformed.
+    """
+    if home.paused.exists():
+        raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
+    settings, approvals = home.settings(), Approvals(home)
+    try:
+        approval = approvals.require(request.study())
+    except NotApprovedError:
+        StudyTerms.from_request(request)  # nonsense is not kept
+        approvals.remember(_invitation(request))
+        raise
+    entry = Registry(home).get(approval.data)
+    base = approval.base or settings.base
+    site = Site(
+        name=settings.name,
+        data=Path(entry.folder),
+        state=home.state(entry.name),
+        base=Path(base) if base else shipped_base(),
+        device=settings.device,
+        home=home.folder,
+    )
+    policy = load_policy(site.policy)
+    policy.check_data_set(entry.name)
+    policy.check_time(datetime.now())
+    if settings.device != "cpu" and not policy.allow_gpu:
+        raise ConfigurationError(
+            f"The site computes on {settings.device!r}, which its policy does not allow.",
+            hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
+        )
+    return site
+
+
+def _invitation(request: RoundRequest) -> Invitation:
+    return Invitation(
+        name=f"unannounced-{request.study()[:12]}",
+        rounds=request.rounds,
+        base=request.base,
+        terms=request.terms,
+    )

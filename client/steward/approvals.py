@@ -1,0 +1,118 @@
+"""Which studies the data steward has approved, and which ones wait for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from ...common.files import write_atomically
+from ...errors import ConfigurationError, NotApprovedError
+from ...federation.invitation import Invitation
+from .home import SiteHome
+
+#: Studies that may wait at once: whoever may ask could otherwise fill the disk.
+_MOST_PENDING = 50
+_HINT = "`fedscan site approve` lists the studies that wait, and shows what each would do."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """The steward's word that a study may train on a data set.
+
+    Attributes:
+        study: Digest of the study: of its rounds, base and all its terms.
+        name: What the coordinator calls it.
+        data: Name of the data set.
+        base: Folder of the generator it starts from; empty for the site's own.
+        time: When it was approved, UTC.
+    """
+
+    study: str
+    name: str
+    data: str
+    base: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The folders ``approvals`` and ``pending``.
+
+    Attributes:
+        home: The site's home.
+    """
+
+    home: SiteHome
+
+    def approve(self, invitation: Invitation, data: str, base: str = "") -> Approval:
+        """Put an approval on record, in the audit log first.
+
+        Raises:
+            AuditError: If the disk does not take it.
+        """
+        approval = Approval(
+            study=invitation.digest,
+            name=invitation.name,
+            data=data,
+            base=base,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self.home.log.append("study-approved", study=approval.study, data=data)
+        content = json.dumps(asdict(approval), indent=2).encode() + b"\n"
+        write_atomically(self.home.approvals / f"{approval.study}.json", content)
+        (self.home.pending / f"{approval.study}.json").unlink(missing_ok=True)
+        return approval
+
+    def withdraw(self, study: str) -> None:
+        """Take an approval back; what was spent stays spent.
+
+        Raises:
+            NotApprovedError: If there is none.
+        """
+        self.require(study)
+        self.home.log.append("approval-withdrawn", study=study)
+        (self.home.approvals / f"{study}.json").unlink()
+
+    def require(self, study: str) -> Approval:
+        """Return the approval of a study.
+
+        Raises:
+            ConfigurationError: If its file is damaged.
+            NotApprovedError: If the study is not approved.
+        """
+        path = self.home.approvals / f"{study}.json"
+        try:
+            approval = Approval(**json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            raise NotApprovedError(
+                f"The study {study[:12]} is not approved at this site.", hint=_HINT
+            ) from None
+        except (ValueError, TypeError):
+            approval = None
+        if approval is None or approval.study != study:
+            raise ConfigurationError(
+                f"The approval {path.name} is damaged.", hint="Approve the study again."
+            )
+        return approval
+
+    def all(self) -> list[Approval]:
+        """Return all approvals, the oldest first."""
+        found = [self.require(path.stem) for path in self.home.approvals.glob("*.json")]
+        return sorted(found, key=lambda approval: (approval.time, approval.study))
+
+    def remember(self, invitation: Invitation) -> None:
+        """Keep a study that asked, so that the steward can look at it."""
+        path = self.home.pending / f"{invitation.digest}.json"
+        waiting = sum(1 for _ in self.home.pending.glob("*.json"))
+        if not path.exists() and waiting < _MOST_PENDING:
+            write_atomically(path, invitation.to_json())
+
+    def pending(self) -> list[Invitation]:
+        """Return the studies that wait.
+
+        Raises:
+            ProtocolError: If a file is damaged or of another release.
+        """
+        files = sorted(self.home.pending.glob("*.json"))
+        return [Invitation.from_json(path.read_bytes()) for path in files]

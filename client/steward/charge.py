@@ -1,0 +1,50 @@
+"""Entering what a data set spent and its ledger has forgotten, as after a restored backup."""
+
+from __future__ import annotations
+
+import secrets
+
+from ...errors import LedgerError
+from ...privacy.ledger import Ledger
+from ...privacy.mechanism import SubsampledGaussian
+from ..data.identity import FILE_NAME, DatasetIdentity
+from ..policy import load_policy
+from .data_sets import Registry
+from .home import SiteHome
+
+#: What was spent is put on record whether or not the site would allow it today.
+_NO_CEILING = 1e9
+
+
+def charge(home: SiteHome, data_set: str, lost: SubsampledGaussian, purpose: str) -> float:
+    """Enter steps into a data set's ledger that ran, or may have run, and are not in it.
+
+    Args:
+        home: The site's home.
+        data_set: The data set's name.
+        lost: All of the steps. Too many or too little noise is the safe side.
+        purpose: Why, for the record.
+
+    Returns:
+        Epsilon of everything, at the delta of the site's policy.
+
+    Raises:
+        DataError: If the site has no such data set.
+        LedgerError: If the data set's identity is missing, or the ledger cannot be opened.
+    """
+    entry = Registry(home).get(data_set)
+    state = home.state(entry.name)
+    if not (state / FILE_NAME).is_file():
+        raise LedgerError(
+            f"{state / FILE_NAME} is missing.",
+            hint="Restore it from the backup: a new identity would begin a new budget over the "
+            "same patients.",
+        )
+    delta = load_policy(home.policy_of(entry.name)).delta
+    identity = DatasetIdentity.load_or_create(state)
+    home.log.append("budget-charged", data=entry.name, steps=lost.steps, purpose=purpose)
+    with Ledger.open(
+        state / "ledger", identity.name, epsilon_ceiling=_NO_CEILING, delta=delta
+    ) as ledger:
+        ledger.reserve(secrets.token_hex(32), [lost], purpose=purpose)
+        return ledger.spent().epsilon

@@ -1,0 +1,137 @@
+"""The site's data sets: their names, and where their scans come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import tomli_w
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import Field as Setting
+from pydantic.dataclasses import dataclass as checked
+
+from ...common.files import write_atomically
+from ...common.toml_settings import read_toml
+from ...errors import ConfigurationError, DataError
+from .home import SiteHome, require_name
+
+_HINT = "Restore it from a backup, or add the data sets anew under their old names."
+
+
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class DataSet:
+    """One data set.
+
+    Attributes:
+        name: What it is called at this site.
+        kind: Where its scans come from.
+        folder: Folder of its DICOM files; for other kinds than ``folder`` they are fetched to it.
+        url: Address of the DICOMweb service, or of the C-STORE receiver.
+        query: What is asked of the service, by DICOM keyword.
+        modalities: Modalities of the series that are fetched; all if empty.
+        authority: File with the certificate authority of the service; the system's if empty.
+        credentials: File with what the service asks for; none if empty.
+        senders: AE titles that may send to the C-STORE receiver.
+    """
+
+    name: str
+    kind: Literal["folder", "dicomweb", "cstore"] = "folder"
+    folder: str
+    url: str = ""
+    query: Mapping[str, str] = Setting(default_factory=dict)
+    modalities: tuple[str, ...] = ()
+    authority: str = ""
+    credentials: str = ""
+    senders: tuple[str, ...] = ()
+
+
+_ADAPTER = TypeAdapter(dict[str, DataSet])
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The file ``data.toml``.
+
+    Attributes:
+        home: The site's home.
+    """
+
+    home: SiteHome
+
+    def data_sets(self) -> dict[str, DataSet]:
+        """Return all data sets by name.
+
+        Raises:
+            ConfigurationError: If the file is damaged.
+        """
+        path = self.home.registry
+        if not path.exists():
+            return {}
+        values = read_toml(path, "The list of data sets", _HINT)
+        try:
+            return _ADAPTER.validate_python(
+                {name: {"name": name, **entry} for name, entry in values.items()}
+            )
+        except (ValidationError, TypeError) as failure:
+            raise ConfigurationError(
+                f"The list of data sets {path} is not valid.", hint=_HINT
+            ) from failure
+
+    def get(self, name: str) -> DataSet:
+        """Return one data set.
+
+        Raises:
+            DataError: If there is none of that name.
+        """
+        known = self.data_sets()
+        if name not in known:
+            raise DataError(
+                f"The site has no data set {name!r} ({_listed(known)}).",
+                hint="`fedscan site add-data NAME --folder FOLDER` adds one.",
+            )
+        return known[name]
+
+    def add(self, data_set: DataSet) -> None:
+        """Add a data set.
+
+        Raises:
+            ConfigurationError: If the name cannot be one.
+            DataError: If the name is taken, the folder does not exist, or its scans are in
+                another data set: two ledgers for the same patients would promise each of them
+                only half of what is spent.
+        """
+        require_name(data_set.name, "a data set")
+        known = self.data_sets()
+        if data_set.name in known:
+            raise DataError(
+                f"The site has a data set {data_set.name!r} already.",
+                hint="Added scans belong into its folder; other patients into another data set.",
+            )
+        folder = Path(data_set.folder).resolve()
+        if not folder.is_dir():
+            raise DataError(
+                f"{data_set.folder} is no folder.", hint="Give a folder of DICOM files."
+            )
+        for other in known.values():
+            theirs = Path(other.folder)
+            if folder.is_relative_to(theirs) or theirs.is_relative_to(folder):
+                raise DataError(
+                    f"The scans in {folder} are in the data set {other.name!r} already.",
+                    hint="A patient belongs to one data set only: its ledger counts what is spent.",
+                )
+        entries = {**known, data_set.name: data_set}
+        content = {
+            name: {
+                key: str(folder) if key == "folder" and name == data_set.name else value
+                for key, value in asdict(entry).items()
+                if key != "name" and value
+            }
+            for name, entry in entries.items()
+        }
+        write_atomically(self.home.registry, tomli_w.dumps(content).encode())
+
+
+def _listed(known: Mapping[str, DataSet]) -> str:
+    return f"it has {', '.join(sorted(known))}" if known else "it has none yet"

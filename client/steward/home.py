@@ -1,0 +1,191 @@
+"""A site's home folder: what lies where, and the site's own settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import fields, replace
+from pathlib import Path
+
+import tomli_w
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from ...common.audit import AuditLog
+from ...common.files import write_atomically
+from ...common.toml_settings import read_settings
+from ...errors import ConfigurationError
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_HEADING = "# This site. What studies may do here is in policy.toml.\n\n"
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SiteSettings:
+    """The settings in ``site.toml``."""
+
+    name: str = Field(pattern=f"^{NAME}$", description="The site's public name.")
+    coordinator: str = Field(
+        default="", description="Address of the coordinator, host:port; from its welcome."
+    )
+    base: str = Field(
+        default="",
+        description="Folder of the generator that studies start from. Empty: the one that ships "
+        "with fedscan.",
+    )
+    device: str = Field(default="cpu", description="Where PyTorch computes: cpu or cuda.")
+
+
+_ADAPTER = TypeAdapter(SiteSettings)
+
+
+@plain_dataclass(frozen=True)
+class SiteHome:
+    """A site's home folder.
+
+    Attributes:
+        folder: The folder; everything of the site lies in it but the scans.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> SiteHome:
+        """Open a home that was set up.
+
+        Raises:
+            ConfigurationError: If there is none.
+        """
+        home = cls(folder.resolve())
+        if not home.settings_file.is_file():
+            raise ConfigurationError(
+                f"There is no site in {folder}.",
+                hint="`fedscan site init NAME --home FOLDER` sets one up.",
+            )
+        return home
+
+    def settings(self) -> SiteSettings:
+        """Read ``site.toml``.
+
+        Raises:
+            ConfigurationError: If it is missing or wrong.
+        """
+        return read_settings(
+            self.settings_file,
+            _ADAPTER,
+            [field.name for field in fields(SiteSettings)],
+            what="The site's settings",
+            hint="`fedscan site init NAME --home FOLDER` writes them.",
+        )
+
+    def write_settings(self, settings: SiteSettings) -> None:
+        """Write ``site.toml``."""
+        text = _HEADING + tomli_w.dumps(_ADAPTER.dump_python(settings, mode="json"))
+        write_atomically(self.settings_file, text.encode())
+
+    def change_settings(self, **changes: str) -> SiteSettings:
+        """Write ``site.toml`` with some settings changed."""
+        settings = replace(self.settings(), **changes)
+        self.write_settings(settings)
+        return settings
+
+    def state(self, data_set: str) -> Path:
+        """Folder for what belongs to one data set: ledger, cache, identity."""
+        return self.folder / "data" / data_set
+
+    def policy_of(self, data_set: str) -> Path:
+        """Return the policy that holds for a data set: its own, if it has one."""
+        own = self.state(data_set) / "policy.toml"
+        return own if own.exists() else self.policy
+
+    @property
+    def log(self) -> AuditLog:
+        """The site's audit log."""
+        return AuditLog(self.audit)
+
+    @property
+    def settings_file(self) -> Path:
+        """``site.toml``."""
+        return self.folder / "site.toml"
+
+    @property
+    def policy(self) -> Path:
+        """What studies may do here."""
+        return self.folder / "policy.toml"
+
+    @property
+    def tls_key(self) -> Path:
+        """Private key of the certificate."""
+        return self.folder / "keys" / "tls.key"
+
+    @property
+    def node_key(self) -> Path:
+        """Private key that Flower's node proves itself with."""
+        return self.folder / "keys" / "node.key"
+
+    @property
+    def request(self) -> Path:
+        """What goes to the coordinator: certificate request and public key."""
+        return self.folder / "request.json"
+
+    @property
+    def authority(self) -> Path:
+        """Certificate of the coordinator's authority."""
+        return self.folder / "ca.crt"
+
+    @property
+    def certificate(self) -> Path:
+        """The site's own certificate."""
+        return self.folder / "client.crt"
+
+    @property
+    def record_key(self) -> Path:
+        """Public key that the coordinator signs the record of a study with."""
+        return self.folder / "record.pub"
+
+    @property
+    def registry(self) -> Path:
+        """The site's data sets."""
+        return self.folder / "data.toml"
+
+    @property
+    def approvals(self) -> Path:
+        """One file for each approved study."""
+        return self.folder / "approvals"
+
+    @property
+    def pending(self) -> Path:
+        """One file for each study that asked without being approved."""
+        return self.folder / "pending"
+
+    @property
+    def audit(self) -> Path:
+        """Who asked what, what was answered, what left."""
+        return self.folder / "audit.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of logs; they stay at the site."""
+        return self.folder / "logs"
+
+    @property
+    def paused(self) -> Path:
+        """Exists while the site is paused."""
+        return self.folder / "paused"
+
+    @property
+    def run(self) -> Path:
+        """Folder of what the running daemon needs; may be deleted while it does not run."""
+        return self.folder / "run"
+
+
+def require_name(name: str, what: str) -> None:
+    """Check that a name can be a file's and appear in messages.
+
+    Raises:
+        ConfigurationError: If it cannot.
+    """
+    if not re.fullmatch(NAME, name):
+        raise ConfigurationError(
+            f"{name!r} cannot name {what}.", hint="Use up to 64 letters, digits, '.', '_' and '-'."
+        )

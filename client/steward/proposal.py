@@ -1,0 +1,164 @@
+"""A study in plain words: what it would do here, what would leave, and what it would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import ModelError
+from ...federation.invitation import Invitation
+from ...model.storage import shipped_base
+from ...privacy.mechanism import SubsampledGaussian
+from ..policy import ProposedStep, SitePolicy, load_policy
+from ..site import Site
+from ..terms import StudyTerms
+from ..workspace.opened import OpenGenerator, open_generator
+from .cost import Cost, study_cost
+from .data_sets import DataSet
+from .home import SiteHome
+
+_SUBSETS = {
+    "attention": "the attention layers of the image generator",
+    "adapters": "the small adapter that places findings in the image",
+    "lora": "small additions (low-rank updates) to the attention layers of the image generator",
+    "all": "all layers of the image generator",
+}
+_FORMS = {
+    "float32": "exactly",
+    "bfloat16": "rounded to 8 significant bits",
+    "int8": "rounded to 8 bits",
+}
+_BURNED_IN = {
+    "refuse_marked": "images marked as having text in their pixels",
+    "refuse_likely": "images that have or are likely to have text in their pixels",
+    "refuse_unstated": "images that do not state that their pixels are free of text",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What a data steward decides on.
+
+    Attributes:
+        study: Digest of the study.
+        facts: What it is about, as (heading, sentence).
+        cost: What it costs; ``None`` for a study without privacy.
+    """
+
+    study: str
+    facts: tuple[tuple[str, str], ...]
+    cost: Cost | None
+
+
+def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str = "") -> Proposal:
+    """Say what a study would do to a data set, and check it against the policy.
+
+    Args:
+        home: The site's home.
+        invitation: The study.
+        data_set: The data set it would train on.
+        base: Folder of its base; the site's own if empty.
+
+    Raises:
+        ModelError: If the base is not the study's.
+        PrivacyError: If the policy does not allow the study whatever is approved.
+        ProtocolError: If its terms are malformed.
+    """
+    terms = StudyTerms.from_texts(invitation.terms)
+    chosen = base or home.settings().base
+    site = Site(
+        name=home.settings().name,
+        data=Path(data_set.folder),
+        state=home.state(data_set.name),
+        base=Path(chosen) if chosen else shipped_base(),
+        home=home.folder,
+    )
+    policy = load_policy(site.policy)
+    policy.check_data_set(data_set.name)
+    _check(policy, terms)
+    opened = open_generator(site.base, terms.trainable, "cpu")
+    if opened.digest != invitation.base:
+        raise ModelError(
+            f"The study starts from base {invitation.base[:12]}, this one is {opened.digest[:12]}.",
+            hint="Copy the study's base to this machine and name its folder with --base.",
+        )
+    cost = None
+    if terms.privacy.enabled:
+        cost = study_cost(site.ledger, policy, terms, invitation.digest, invitation.rounds)
+    facts = (
+        ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
+        ("Trained", _trained(terms)),
+        ("Leaves", _leaving(terms, opened, policy)),
+        ("Stays", "Every scan, every header value, every count that has no noise, every key."),
+        ("Privacy", _privacy(terms)),
+        ("Cost", _cost(cost, data_set)),
+    )
+    return Proposal(study=invitation.digest, facts=facts, cost=cost)
+
+
+def _check(policy: SitePolicy, terms: StudyTerms) -> None:
+    """Ask the policy about a step of the study, as if there were patients enough."""
+    privacy, local = terms.privacy, terms.local
+    mechanism = SubsampledGaussian(privacy.sample_rate, policy.min_noise_multiplier, local.steps)
+    policy.check(
+        ProposedStep(
+            mechanism=mechanism if privacy.enabled else None,
+            clip_norm=privacy.clip_norm,
+            patients=policy.min_patients,
+            burned_in=terms.data.burned_in,
+            subset=terms.trainable.subset,
+        )
+    )
+
+
+def _trained(terms: StudyTerms) -> str:
+    side, local = terms.data.image_size, terms.local
+    return (
+        f"{_SUBSETS[terms.trainable.subset]}, on images of {side} x {side} pixels, "
+        f"{local.steps} steps a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
+    )
+
+
+def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> str:
+    count = sum(value.numel() for value in opened.parameters.values())
+    names = sorted(opened.parameters)
+    text = (
+        f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
+        f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "
+        f"{policy.max_update_norm:g} in all, and short codes for errors."
+    )
+    if terms.privacy.enabled and terms.privacy.statistics_share:
+        text += " Once before: noised coarse mean images of groups of patients."
+    if terms.privacy.enabled and terms.privacy.composition_share:
+        text += (
+            " Noised numbers of patients by modality, body part, finding, sex and age band for a "
+            "data card "
+        )
+        text += (
+            "leave once, as the policy's release_composition allows."
+            if policy.release_composition
+            else "are kept here, and leave only if you hand them over."
+        )
+    return text
+
+
+def _privacy(terms: StudyTerms) -> str:
+    privacy = terms.privacy
+    if not privacy.enabled:
+        return "None. The updates can reveal single patients."
+    return (
+        f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise: "
+        f"epsilon {privacy.epsilon:g} at delta {privacy.delta:g} for the whole study."
+    )
+
+
+def _cost(cost: Cost | None, data_set: DataSet) -> str:
+    if cost is None:
+        return "Nothing is entered in a ledger, because nothing is protected."
+    if cost.after is None:
+        return f"The data set {data_set.name} cannot pay for it. {cost.problem}"
+    return (
+        f"The data set {data_set.name} has spent epsilon {cost.before:.3g}. With this study it "
+        f"will have spent at most {cost.after:.3g} of the {cost.ceiling:g} it may spend in its "
+        f"life (delta {cost.delta:g})."
+    )

@@ -1,0 +1,61 @@
+"""A study's terms as a site understands them: typed, in range, and nothing beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..errors import ProtocolError
+from ..federation.protocol import RoundRequest
+from ..federation.wire import Form
+from ..imaging.settings import DataSettings
+from ..model.settings import TrainableSettings
+from ..privacy.settings import PrivacySettings
+from .settings import LocalSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTerms:
+    """The sections of a study that bind a site, and the form of its updates."""
+
+    trainable: TrainableSettings
+    privacy: PrivacySettings
+    data: DataSettings
+    local: LocalSettings
+    wire: Form
+
+    @classmethod
+    def from_request(cls, request: RoundRequest) -> StudyTerms:
+        """Read a request's terms; raises like :meth:`from_texts`."""
+        return cls.from_texts(request.terms)
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> StudyTerms:
+        """Read terms: a JSON text for each section.
+
+        Raises:
+            ProtocolError: If a section is missing or unknown, or a value is unknown, of a wrong
+                type or out of range; names the section and the setting.
+        """
+        if set(texts) != set(_ADAPTERS):
+            raise ProtocolError(f"The terms must be exactly {', '.join(sorted(_ADAPTERS))}.")
+        sections: dict[str, Any] = {}
+        for name, adapter in _ADAPTERS.items():
+            try:
+                sections[name] = adapter.validate_json(texts[name], strict=True)
+            except ValidationError as failure:
+                where = sorted({".".join(map(str, one["loc"])) for one in failure.errors()})
+                raise ProtocolError(f"The term {name} is wrong in: {', '.join(where)}.") from None
+        return cls(**sections)
+
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "trainable": TypeAdapter(TrainableSettings),
+    "privacy": TypeAdapter(PrivacySettings),
+    "data": TypeAdapter(DataSettings),
+    "local": TypeAdapter(LocalSettings),
+    "wire": TypeAdapter(Form),
+}

@@ -1,0 +1,1 @@
+"""An approved study's data and generator, opened for private training."""

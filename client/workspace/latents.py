@@ -1,0 +1,147 @@
+"""A site's images as latents, encoded once and read from disk row by row."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ...model.condition_sampling import CAPTION_DROPOUT, random_spatial_conditions
+from ...model.conditions import spatial_conditions
+from ...model.example import Example, LatentRows
+from ...model.generator import Generator
+from ..data.dataset import SiteDataset, no_report
+from ..data.example_cache import Report
+
+#: Images encoded at once. Fixed, so that the same images always give the same bytes.
+_BATCH = 64
+
+
+class LatentCache:
+    """Latents of a data set's patients under one autoencoder.
+
+    The autoencoder is frozen and public, so encoding spends no privacy; done once, it makes
+    each training step several times cheaper.
+    """
+
+    def __init__(self, dataset: SiteDataset, generator: Generator, root: Path) -> None:
+        self._dataset = dataset
+        self._generator = generator
+        self._root = root
+        self._ready: set[str] = set()
+
+    @classmethod
+    def open(
+        cls,
+        dataset: SiteDataset,
+        generator: Generator,
+        cache_dir: Path,
+        *,
+        report: Report = no_report,
+    ) -> LatentCache:
+        """Open the cache and encode the training patients that it lacks.
+
+        Args:
+            dataset: The site's data.
+            generator: Its autoencoder encodes; caches of different ones are kept apart.
+            cache_dir: As for the data set.
+            report: Told about progress.
+        """
+        root = cache_dir / "latents" / generator.latents_digest()[:16]
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        cache = cls(dataset, generator, root)
+        with FileLock(root / ".lock"):
+            for stale in root.glob(".*.tmp"):
+                stale.unlink()
+            for done, key in enumerate(dataset.train_patients, start=1):
+                cache._ensure(key)
+                report("latents", done, len(dataset.train_patients))
+        return cache
+
+    def count(self, key: str) -> int:
+        """Number of rows of a patient."""
+        return self._dataset.count(key)
+
+    def rows(
+        self,
+        key: str,
+        indices: Sequence[int] | None = None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> LatentRows:
+        """Read a patient's rows.
+
+        Args:
+            key: The patient.
+            indices: Which rows, repetition allowed; all by default.
+            rng: If given, conditions are drawn as in training: captions are left out at times,
+                masks, edges and partial images shown at times. Otherwise rows have their
+                caption, and their mask where there is one.
+        """
+        examples = self._dataset.examples(key, indices)
+        captions = [example.description.caption() for example in examples]
+        spatial = [_spatial(example, rng) for example in examples]
+        if rng is not None:
+            captions = ["" if rng.random() < CAPTION_DROPOUT else text for text in captions]
+        return LatentRows(
+            latents=self._latents(key, indices).to(self._generator.device),
+            text=self._generator.embed(captions),
+            position=torch.tensor([example.position for example in examples]),
+            spatial=torch.from_numpy(np.stack(spatial)) if any(s.any() for s in spatial) else None,
+        )
+
+    def _path(self, key: str) -> Path:
+        return self._root / f"{key}.safetensors"
+
+    def _latents(self, key: str, indices: Sequence[int] | None) -> Tensor:
+        self._ensure(key)
+        with safe_open(self._path(key), framework="pt") as file:
+            if indices is None:
+                # A copy: what safetensors returns may be the mapped file itself.
+                return file.get_tensor("latents").clone()
+            stored = file.get_slice("latents")
+            return torch.cat([stored[i : i + 1] for i in map(int, indices)])
+
+    def _ensure(self, key: str) -> None:
+        """Encode a patient unless a file of the very same images exists."""
+        if key in self._ready:
+            return
+        path, source = self._path(key), self._dataset.source(key)
+        if _made_from(path) != source:
+            self._encode(key, path, source)
+        self._ready.add(key)
+
+    def _encode(self, key: str, path: Path, source: str) -> None:
+        patient = self._dataset.patient(key)
+        parts = []
+        for start in range(0, len(patient), _BATCH):
+            batch = patient.examples(range(start, min(start + _BATCH, len(patient))))
+            images = torch.from_numpy(np.stack([example.image for example in batch])[:, None])
+            parts.append(self._generator.encode(images).float().cpu())
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
+        os.replace(temporary, path)
+
+
+def _made_from(path: Path) -> str:
+    """Digest that a file of latents was made from; empty if there is none, or a damaged one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(file.metadata()["source"])
+    except (OSError, SafetensorError, KeyError, TypeError):
+        return ""
+
+
+def _spatial(example: Example, rng: np.random.Generator | None) -> NDArray[np.float32]:
+    if rng is not None:
+        return random_spatial_conditions(rng, example.image, example.mask)
+    height, width = example.image.shape
+    return spatial_conditions((height, width), mask=example.mask)

@@ -1,0 +1,88 @@
+"""A site's part in a study: its data, on the study's terms, within the site's own policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...federation.protocol import RoundRequest
+from ...privacy.ledger import Ledger, request_digest
+from ...privacy.mechanism import SubsampledGaussian
+from ..policy import ProposedStep, SitePolicy, load_policy
+from ..site import Site
+from ..terms import StudyTerms
+from .opened import OpenData, open_data, software
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Participation:
+    """What everything that a study pays for at a site is done with.
+
+    Attributes:
+        site: Where things are kept.
+        study: Digest of the study.
+        terms: The study's terms.
+        policy: The site's policy.
+        data: The site's data.
+    """
+
+    site: Site
+    study: str
+    terms: StudyTerms
+    policy: SitePolicy
+    data: OpenData
+
+    @classmethod
+    def open(cls, request: RoundRequest, terms: StudyTerms, site: Site) -> Participation:
+        """Read the site's policy, and open the data as the terms of a request want it.
+
+        Raises:
+            ConfigurationError: If the policy cannot be read.
+            DataError: If the scans cannot be used.
+        """
+        return cls(
+            site=site,
+            study=request.study(),
+            terms=terms,
+            policy=load_policy(site.policy),
+            data=open_data(site, terms.data, terms.trainable),
+        )
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Opaque keys of the patients who are trained on. Their number is private."""
+        return self.data.dataset.train_patients
+
+    def check(
+        self, mechanism: SubsampledGaussian | None, *, clip_norm: float, subset: str | None = None
+    ) -> None:
+        """Ask the policy about a step on this data; see :class:`~.policy.ProposedStep`.
+
+        Raises:
+            PrivacyError: If the policy does not allow it.
+        """
+        self.policy.check(
+            ProposedStep(
+                mechanism=mechanism,
+                clip_norm=clip_norm,
+                patients=len(self.patients),
+                burned_in=self.terms.data.burned_in,
+                subset=subset,
+            )
+        )
+
+    def ledger(self) -> Ledger:
+        """Open the data set's ledger under the policy's ceiling; to be closed after use."""
+        return Ledger.open(
+            self.site.ledger,
+            self.data.dataset.identity,
+            epsilon_ceiling=self.policy.epsilon_ceiling,
+            delta=self.policy.delta,
+        )
+
+    def asked(self, message: str) -> str:
+        """Name a request for the ledger: equal ones give equal bytes, and are paid for once.
+
+        Args:
+            message: Digest of what the study asks for.
+        """
+        return request_digest(message=message, data=self.data.digest, software=software(self.site))

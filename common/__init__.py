@@ -1,0 +1,1 @@
+"""What every part may use. It knows no patient and no tensor."""

@@ -1,0 +1,191 @@
+"""Writing an audit log, from several processes, and reading it back."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...errors import AuditError
+from ..files import sync_folder, write_atomically
+from .chain import Entry, Head, damaged, follow, read_line
+
+_MODE = 0o640
+_BLOCK = 65_536
+
+
+class AuditLog:
+    """An append-only log; several processes may write to the same one.
+
+    Args:
+        path: The file of JSON lines; its head is kept beside it, in ``path`` + ``.head``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, event: str, **facts: Any) -> Entry:
+        """Write one line; it is on the disk on return.
+
+        Args:
+            event: What happened, a stable short name such as ``round-answered``.
+            facts: JSON values. Names, numbers and hashes; never a text from an exception, a
+                path of a scan or a header's value.
+
+        Raises:
+            AuditError: If the disk does not take it, or the log's end was changed.
+            ValueError: If a fact has no JSON form.
+        """
+        try:
+            with self._locked() as descriptor:
+                head = self._end(descriptor)
+                entry = Entry(
+                    sequence=head.length + 1,
+                    time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                    event=event,
+                    facts=facts,
+                    previous=head.hash,
+                )
+                size = os.fstat(descriptor).st_size
+                _write_line(descriptor, entry.to_line())
+                try:
+                    write_atomically(_head_file(self._path), f"{entry.head}\n".encode())
+                except OSError:
+                    # Two lines without a word about them would look like a changed log.
+                    os.ftruncate(descriptor, size)
+                    raise
+                return entry
+        except OSError as error:
+            raise AuditError(
+                f"The disk did not take an audit entry: {error.strerror}.",
+                hint="What is not on record does not leave. Make room on the disk.",
+            ) from error
+
+    def entries(self) -> list[Entry]:
+        """Return all lines, checked.
+
+        Raises:
+            AuditError: Names the first line that was changed, removed or moved.
+        """
+        return _read(self._path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        new = not self._path.exists()
+        if new:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(self._path, flags, _MODE)
+        try:
+            if new:
+                sync_folder(self._path.parent)
+            # The kernel drops the lock when the process dies, however it dies.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _end(self, descriptor: int) -> Head:
+        """Return the log's end, after dropping what a crash left of an unfinished line."""
+        size = os.fstat(descriptor).st_size
+        last, whole = _last_line(descriptor, size)
+        noted = _noted(self._path)
+        head = Head()
+        if whole:
+            entry = read_line(last, noted.length)
+            # A crash may have come between a line and the word about it.
+            if entry.head != noted and (entry.sequence, entry.previous) != (
+                noted.length + 1,
+                noted.hash,
+            ):
+                raise damaged(noted.length, "is not the last one that was written")
+            head = entry.head
+        elif noted.length:
+            raise damaged(1, "is missing")
+        if whole < size:
+            os.ftruncate(descriptor, whole)
+        return head
+
+
+def verify(path: Path, noted: Head | None = None) -> Head:
+    """Check every line of a log.
+
+    Args:
+        path: The file.
+        noted: A head that was noted elsewhere; its line must still be in the log.
+
+    Returns:
+        The log's end, for noting elsewhere.
+
+    Raises:
+        AuditError: If there is none, or any line was changed, removed, added or moved; names
+            the first.
+    """
+    entries = _read(path)
+    if noted is not None and noted.length:
+        if noted.length > len(entries):
+            raise damaged(len(entries) + 1, "is missing: the log was longer when it was noted")
+        if entries[noted.length - 1].hash != noted.hash:
+            raise damaged(noted.length, "is not the one that was noted")
+    return entries[-1].head if entries else Head()
+
+
+def _read(path: Path) -> list[Entry]:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # nobody is between a line and the word about it
+            *lines, _ = file.read().split(b"\n")
+            noted = _noted(path)
+    except OSError as error:
+        raise AuditError(
+            f"The audit log {path} cannot be read: {error.strerror}.",
+            hint="Give the home folder of a site or a coordinator that has been set up.",
+        ) from error
+    entries = list(follow(lines))
+    if len(entries) < noted.length:
+        raise damaged(len(entries) + 1, "is missing")
+    if noted.length and entries[noted.length - 1].hash != noted.hash:
+        raise damaged(noted.length, "is not the one that was written")
+    if len(entries) > noted.length + 1:
+        raise damaged(noted.length + 2, f"is unknown to {_head_file(path).name}")
+    return entries
+
+
+def _noted(path: Path) -> Head:
+    file = _head_file(path)
+    return Head.parse(file.read_text("utf-8", errors="replace")) if file.exists() else Head()
+
+
+def _head_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.head")
+
+
+def _last_line(descriptor: int, size: int) -> tuple[bytes, int]:
+    """Return the last whole line without its line feed, and where it ends with it."""
+    tail, start = b"", size
+    # Until the line feed before the last whole line is in view, or the file's beginning.
+    while start and tail.count(b"\n") < 2:
+        step = min(_BLOCK, start)
+        start -= step
+        tail = os.pread(descriptor, step, start) + tail
+    end = tail.rfind(b"\n")
+    return tail[tail.rfind(b"\n", 0, max(end, 0)) + 1 : max(end, 0)], start + end + 1
+
+
+def _write_line(descriptor: int, line: bytes) -> None:
+    """Append a line, or leave the file as it was."""
+    size = os.fstat(descriptor).st_size
+    try:
+        remaining = memoryview(line)
+        position = size
+        while remaining:
+            written = os.pwrite(descriptor, remaining, position)
+            remaining, position = remaining[written:], position + written
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise

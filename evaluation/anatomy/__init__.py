@@ -1,0 +1,1 @@
+"""Does a generator invent anatomy?"""

@@ -1,0 +1,1 @@
+"""Do planted patients show more than the accounted privacy?"""

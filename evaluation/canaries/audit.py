@@ -1,0 +1,79 @@
+"""What guesses about planted canaries were worth: an empirical lower bound on epsilon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...privacy.auditing import epsilon_lower_bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        canaries: Coins tossed.
+        guesses: Coins guessed.
+        correct: Guesses that were right.
+        lower_bound: Epsilon below which a claim is refuted.
+        confidence: Chance that the bound holds.
+        delta: Its delta.
+    """
+
+    canaries: int
+    guesses: int
+    correct: int
+    lower_bound: float
+    confidence: float
+    delta: float
+
+    @property
+    def most(self) -> float:
+        """The bound if every guess had been right."""
+        return epsilon_lower_bound(
+            canaries=self.canaries,
+            guesses=self.guesses,
+            correct=self.guesses,
+            delta=self.delta,
+            confidence=self.confidence,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        scores: NDArray[np.float64],
+        planted: NDArray[np.bool_],
+        *,
+        guesses: int,
+        delta: float,
+        confidence: float,
+    ) -> Audit:
+        """Guess that the most suspicious were planted, and the least suspicious were not.
+
+        Args:
+            scores: Suspicion of each canary, ``[M]``.
+            planted: What their coins showed, ``[M]``.
+            guesses: How many are guessed, fixed before the training; an odd one is left out.
+            delta: Delta of the bound.
+            confidence: Chance with which the bound is to hold.
+        """
+        order = np.argsort(scores)
+        half = guesses // 2
+        correct = int((~planted[order[:half]]).sum() + planted[order[len(order) - half :]].sum())
+        return cls(
+            canaries=len(planted),
+            guesses=2 * half,
+            correct=correct,
+            lower_bound=epsilon_lower_bound(
+                canaries=len(planted),
+                guesses=2 * half,
+                correct=correct,
+                delta=delta,
+                confidence=confidence,
+            ),
+            confidence=confidence,
+            delta=delta,
+        )

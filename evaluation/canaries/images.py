@@ -1,0 +1,149 @@
+"""Planted images: what a finished generator gives away of made-up patients.
+
+They are random textures, unlike any real images. A copy of the start trains on them among real
+patients, with the study's own privacy and the code that sites train with; an auditor with the
+weights before and after guesses whose loss the training took away.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from ...common.progress import Progress, no_progress
+from ...model.description import BODY_PARTS, FINDINGS, MODALITIES, PLANES, Description
+from ...model.generator import Generator
+from ...model.settings import TrainableSettings
+from ...model.trainable import select_trainable
+from ...privacy.mechanism import SubsampledGaussian
+from ...privacy.settings import PrivacySettings
+from ..measures.image_sets import ImageSet
+from ..memory.membership import loss_errors
+from ..settings import CanarySettings
+from .audit import Audit
+from .rehearsal import ImageLoss, rehearse
+
+#: Smoothness of a canary's texture in pixels, and its spread in grey levels.
+_SMOOTH, _SPREAD = 1.5, 0.5
+
+
+def audit_images(
+    start: Generator,
+    real: ImageSet,
+    *,
+    privacy: PrivacySettings,
+    mechanism: SubsampledGaussian | None,
+    trainable: TrainableSettings,
+    learning_rate: float,
+    steps: int,
+    confidence: float,
+    settings: CanarySettings,
+    seed: int = 0,
+    on_progress: Progress = no_progress,
+) -> Audit:
+    """Plant images, train, and guess.
+
+    Args:
+        start: What the study starts from; not changed.
+        real: Real patients among whom the canaries are planted.
+        privacy: Clip norm, sample rate, draws and delta.
+        mechanism: What protects the patients; ``None`` for an unprotected training.
+        trainable: What the study trains.
+        learning_rate: How fast its sites train.
+        steps: Steps of the training.
+        confidence: Chance with which the bound is to hold.
+        settings: How many canaries, guesses and losses.
+        seed: Seed of canaries, coins and training.
+        on_progress: Told about the progress.
+    """
+    rng = np.random.default_rng((seed, 9))
+    canaries = make_canaries(settings.canaries, start.image_size, rng)
+    planted = rng.random(settings.canaries) < 0.5
+    on_progress("training among planted images", 0.0)
+    trained = copy.deepcopy(start)
+    parameters = select_trainable(trained, trainable)
+    among = _joined(real, canaries.select(np.flatnonzero(planted)))
+    rehearse(
+        parameters,
+        ImageLoss.of(trained, among, draws=privacy.draws_per_patient),
+        mechanism=mechanism,
+        sample_rate=privacy.sample_rate,
+        steps=steps,
+        # Chosen without looking at the coins.
+        expected_patients=real.patient_count + settings.canaries / 2,
+        clip_norm=privacy.clip_norm,
+        learning_rate=learning_rate,
+        key=hashlib.sha256(f"audit {seed}".encode()).digest(),
+    )
+    on_progress("guessing which images were planted", 0.8)
+    return Audit.of(
+        _suspicion(start, trained, canaries, settings, seed),
+        planted,
+        guesses=settings.guesses,
+        delta=privacy.delta,
+        confidence=confidence,
+    )
+
+
+def make_canaries(count: int, side: int, rng: np.random.Generator) -> ImageSet:
+    """Make patients of one image each: random textures that no body has.
+
+    They are alike in everything but the pattern, so that none is easier to learn than others;
+    captions and positions differ, so that to learn one says little of the next.
+
+    Args:
+        count: How many.
+        side: Side of the images in pixels.
+        rng: Randomness.
+    """
+    fields = gaussian_filter(rng.normal(size=(count, side, side)), (0, _SMOOTH, _SMOOTH))
+    fields -= fields.mean(axis=(1, 2), keepdims=True)
+    fields *= _SPREAD / fields.std(axis=(1, 2), keepdims=True)
+    kinds = [
+        Description(modality=modality, body_part=part, plane=plane, finding=finding)
+        for finding in FINDINGS
+        for plane in PLANES
+        for part in BODY_PARTS
+        for modality in MODALITIES
+        if modality != "X-ray"
+    ]
+    order = rng.permutation(len(kinds))
+    return ImageSet(
+        images=np.clip(fields, -1, 1).astype(np.float32),
+        descriptions=tuple(kinds[order[number % len(kinds)]] for number in range(count)),
+        positions=rng.random(count).astype(np.float32),
+        patients=tuple(f"canary {number:05}" for number in range(count)),
+    )
+
+
+def _joined(real: ImageSet, canaries: ImageSet) -> ImageSet:
+    return replace(
+        canaries,
+        images=np.concatenate([real.images, canaries.images]),
+        descriptions=real.descriptions + canaries.descriptions,
+        positions=np.concatenate([real.positions, canaries.positions]),
+        patients=real.patients + canaries.patients,
+    )
+
+
+def _suspicion(
+    start: Generator, trained: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
+) -> NDArray[np.float64]:
+    """How much of a canary's loss the training took away, as a share of it."""
+    before, after = (
+        loss_errors(
+            generator,
+            canaries,
+            timesteps=settings.timesteps,
+            noises=settings.noises,
+            seed=seed,
+        )
+        for generator in (start, trained)
+    )
+    share: NDArray[np.float64] = np.log(np.maximum(before, 1e-12) / np.maximum(after, 1e-12))
+    return share

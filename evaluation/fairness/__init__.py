@@ -1,0 +1,1 @@
+"""Are groups of patients treated alike?"""

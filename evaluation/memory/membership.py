@@ -1,0 +1,216 @@
+"""Guessing who was trained on: how well a generator knows an image, and how surely that tells.
+
+Two attacks that need the generator's weights, as whoever receives it has them:
+
+- loss: the denoising loss at fixed timesteps and noises is lower for images trained on (Matsumoto
+  et al. 2023, arXiv 2302.03262; Carlini et al. 2023, arXiv 2301.13188);
+- trajectory: an image is led along the deterministic flow towards noise, and each step is gone
+  back: the way back errs less for images trained on (SecMI: Duan et al. 2023, arXiv 2302.01316).
+
+Some images are easy for any generator. With a reference that was not trained on these patients,
+its errors are subtracted (difficulty calibration: Watson et al. 2021, arXiv 2111.08440).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...model.example import LatentRows
+from ...model.generator import Generator
+from ...model.objective import diffusion_loss, num_train_timesteps
+from ..halves import first_half
+from ..measures.bootstrap import interval, patient_weights, weighted_auc
+from ..measures.image_sets import ImageSet
+from ..measures.results import Interval
+
+#: Part of the noise schedule at which the loss tells most: little noise hides no image, and
+#: much hides every one.
+_LOSS_RANGE = (0.05, 0.5)
+#: Part of the schedule that a trajectory goes through.
+_TRAJECTORY_RANGE = (0.02, 0.3)
+_BATCH = 64
+#: Non-members of whom at most this share may be taken for members.
+FALSE_POSITIVES = 0.01
+
+
+def encode_rows(generator: Generator, images: ImageSet) -> list[LatentRows]:
+    """Encode images with their captions and positions, in batches."""
+    batches = []
+    for start in range(0, len(images), _BATCH):
+        part = images.select(np.arange(start, min(start + _BATCH, len(images))))
+        batches.append(
+            LatentRows(
+                latents=generator.encode(torch.from_numpy(part.images)[:, None]),
+                text=generator.embed([shown.caption() for shown in part.descriptions]),
+                position=torch.from_numpy(part.positions).to(generator.device),
+            )
+        )
+    return batches
+
+
+@torch.no_grad()
+def loss_errors(
+    generator: Generator, images: ImageSet, *, timesteps: int, noises: int, seed: int
+) -> NDArray[np.float64]:
+    """Return each image's mean denoising loss, the same noises for all images.
+
+    Args:
+        generator: The generator attacked.
+        images: Images, ``N`` of them.
+        timesteps: Number of timesteps.
+        noises: Noises at each of them.
+        seed: Seed of the noises.
+
+    Returns:
+        ``[N]``.
+    """
+    low, high = _LOSS_RANGE
+    chosen = np.linspace(low, high, timesteps) * num_train_timesteps(generator)
+    found = []
+    for rows in encode_rows(generator, images):
+        total = torch.zeros(len(rows), dtype=torch.float64)
+        source = torch.Generator().manual_seed(seed)
+        for timestep in chosen.astype(int).tolist():
+            for _ in range(noises):
+                noise = torch.randn(generator.latent_shape, generator=source)
+                times = torch.full((len(rows),), timestep, device=generator.device)
+                draws = noise.to(generator.device).expand_as(rows.latents)
+                total += diffusion_loss(generator, rows, times, draws).double().cpu()
+        found.append(total / (timesteps * noises))
+    return torch.cat(found).numpy()
+
+
+@torch.no_grad()
+def trajectory_errors(generator: Generator, images: ImageSet, *, steps: int) -> NDArray[np.float64]:
+    """Return each image's mean error of going a step of its trajectory there and back.
+
+    Args:
+        generator: The generator attacked.
+        images: Images, ``N`` of them.
+        steps: Steps of the trajectory.
+
+    Returns:
+        ``[N]``: mean squared errors.
+    """
+    low, high = _TRAJECTORY_RANGE
+    times = np.linspace(low, high, steps + 1) * num_train_timesteps(generator)
+    stops = times.astype(int).tolist()
+    found = []
+    for rows in encode_rows(generator, images):
+        total = torch.zeros(len(rows), dtype=torch.float64)
+        # The first step starts at the image itself, as if it had the first stop's noise level.
+        here = rows.latents
+        image, noise = _predict(generator, rows, here, stops[0])
+        for now, then in itertools.pairwise(stops):
+            there = _mix(generator, image, noise, then)
+            image, noise = _predict(generator, rows, there, then)
+            back = _mix(generator, image, noise, now)
+            total += (back - here).square().flatten(1).mean(1).double().cpu()
+            here = there
+        found.append(total / steps)
+    return torch.cat(found).numpy()
+
+
+def _predict(
+    generator: Generator, rows: LatentRows, noisy: Tensor, timestep: int
+) -> tuple[Tensor, Tensor]:
+    """Return the image and the noise that the generator sees in noisy latents."""
+    scheduler = generator.scheduler
+    share = float(scheduler.alphas_cumprod[timestep])
+    signal, spread = share**0.5, (1 - share) ** 0.5
+    times = torch.full((len(rows),), timestep, device=generator.device)
+    predicted = generator.denoise(noisy, times, rows.text, rows.position)
+    if scheduler.config.prediction_type == "v_prediction":
+        return signal * noisy - spread * predicted, spread * noisy + signal * predicted
+    return (noisy - spread * predicted) / signal, predicted
+
+
+def _mix(generator: Generator, image: Tensor, noise: Tensor, timestep: int) -> Tensor:
+    share = float(generator.scheduler.alphas_cumprod[timestep])
+    return share**0.5 * image + (1 - share) ** 0.5 * noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guessing:
+    """How surely an attack tells members from others; its unit is the patient.
+
+    Attributes:
+        auc: Chance that a member looks more like one than a non-member does; 0.5 is a guess.
+        caught: Share of members above the threshold.
+        false_positives: Share of the reporting half of the non-members above it.
+        threshold_patients: Non-members that the threshold was chosen on.
+        members: Patients who were trained on.
+        others: Patients who were not.
+    """
+
+    auc: Interval
+    caught: Interval
+    false_positives: float
+    threshold_patients: int
+    members: int
+    others: int
+
+
+def guess(
+    member_errors: NDArray[np.float64],
+    members: tuple[str, ...],
+    other_errors: NDArray[np.float64],
+    others: tuple[str, ...],
+    *,
+    resamples: int,
+    seed: int,
+) -> Guessing:
+    """Judge an attack by the errors of images.
+
+    The threshold lets through at most 1 % of one half of the non-members, and is reported on
+    the members and on the other half.
+
+    Args:
+        member_errors: Of images trained on, ``[N]``; small ones look like members.
+        members: Their patients.
+        other_errors: Of held-out images, ``[M]``.
+        others: Their patients.
+        resamples: Bootstrap resamples of the patients.
+        seed: Seed of halves and resamples.
+    """
+    inside, _ = _by_patient(-member_errors, members)
+    outside, keys = _by_patient(-other_errors, others)
+    scores = np.concatenate([inside, outside])
+    member = np.arange(len(scores)) < len(inside)
+    # Each group is resampled by itself: its size is part of the design.
+    weights = np.hstack(
+        [
+            patient_weights([str(i) for i in range(count)], resamples=resamples, seed=seed + shift)
+            for shift, count in enumerate((len(inside), len(outside)))
+        ]
+    )
+    chosen = first_half(keys, seed)
+    threshold = _threshold(outside[chosen])
+    above = (inside > threshold).astype(np.float64)
+    return Guessing(
+        auc=interval(weighted_auc(scores, member, weights)),
+        caught=interval(weights[:, : len(inside)] @ above / len(inside)),
+        false_positives=float((outside[~chosen] > threshold).mean()),
+        threshold_patients=int(chosen.sum()),
+        members=len(inside),
+        others=len(outside),
+    )
+
+
+def _threshold(outside: NDArray[np.float64]) -> float:
+    """The least score that at most 1 % of these exceed: the largest of fewer than 100."""
+    allowed = int(FALSE_POSITIVES * len(outside))
+    return float(np.sort(outside)[len(outside) - 1 - allowed])
+
+
+def _by_patient(
+    scores: NDArray[np.float64], patients: tuple[str, ...]
+) -> tuple[NDArray[np.float64], list[str]]:
+    keys, owner = np.unique(np.array(patients), return_inverse=True)
+    return np.bincount(owner, scores) / np.bincount(owner), keys.tolist()

@@ -1,0 +1,101 @@
+"""The headline: what was trained, by whom, at which price, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..measures.results import EvaluationResult, GeneratorScores
+from .numbers import duration, number, percent, score
+from .results import RunResults
+
+#: The generator that the run made; the others are there for comparison.
+MAIN = "fedscan"
+BASE = "base"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One number of the headline with its name and a remark."""
+
+    name: str
+    value: str
+    remark: str
+
+
+def summary(run: RunResults) -> str:
+    """One or two sentences that say what happened."""
+    sites = len(run.sites)
+    rounds = max((entry.round for entry in run.rounds), default=0)
+    who = f"{sites} hospitals" if sites != 1 else "One hospital"
+    together = " together" if sites != 1 else ""
+    text = (
+        f"{who} trained one generator of {run.generator.image_size}\u202f×\u202f"
+        f"{run.generator.image_size} images{together}, in {number(rounds)} "
+        f"round{'' if rounds == 1 else 's'} and {duration(run.seconds)}; no image left its site."
+    )
+    spent = [site.privacy for site in run.sites if site.privacy]
+    if run.private and spent:
+        worst = max(spent, key=lambda privacy: privacy.epsilon)
+        text += (
+            f" Whatever left a site is differentially private for each patient as a whole: "
+            f"no site spent more than ε = {number(worst.epsilon)} at δ = {number(worst.delta)}."
+        )
+    return text
+
+
+def tiles(run: RunResults) -> list[Tile]:
+    """The headline's numbers; what was not measured is left out."""
+    found = []
+    spent = [site.privacy for site in run.sites if site.privacy]
+    if run.private and spent:
+        worst = max(spent, key=lambda privacy: privacy.epsilon)
+        found.append(
+            Tile(
+                name="Privacy spent, most of any site",
+                value=f"ε {number(worst.epsilon)}",
+                remark=f"of at most {number(worst.epsilon_ceiling)}, δ = {number(worst.delta)}",
+            )
+        )
+    patients = [site.train_patients for site in run.sites if site.train_patients is not None]
+    if patients and len(patients) == len(run.sites):
+        found.append(
+            Tile(
+                name="Patients trained on",
+                value=number(sum(patients)),
+                remark=f"at {len(run.sites)} site{'' if len(run.sites) == 1 else 's'}",
+            )
+        )
+    if run.evaluation:
+        found += _measured(run.evaluation)
+    return found
+
+
+def _measured(evaluation: EvaluationResult) -> list[Tile]:
+    main = _named(evaluation, MAIN)
+    base = _named(evaluation, BASE)
+    if main is None:
+        return []
+    against = f", base {number(base.distances.frechet)}" if base else ""
+    found = [
+        Tile(
+            name="Fréchet distance to held-out images",
+            value=number(main.distances.frechet),
+            remark=f"real images {number(evaluation.real.distances.frechet)}{against}",
+        )
+    ]
+    titles = {task.key: task.title for task in evaluation.tasks}
+    for scores, real in zip(main.utility, evaluation.real.utility, strict=True):
+        share = scores.auc_of_real
+        found.append(
+            Tile(
+                name=f"AUC, trained on synthetic: {titles[scores.task]}",
+                value=score(scores.auc.value),
+                remark=f"on real {score(real.auc.value)}"
+                + (f", so {percent(share.value)} of it" if share else ""),
+            )
+        )
+    return found
+
+
+def _named(evaluation: EvaluationResult, name: str) -> GeneratorScores | None:
+    return next((scores for scores in evaluation.generators if scores.name == name), None)

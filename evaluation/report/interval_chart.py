@@ -1,0 +1,68 @@
+"""Values with their intervals, one row each, beside a line for guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from ..measures.results import Interval
+from .numbers import score, tick, ticks
+from .svg import join, line, picture, tag, text
+
+_WIDTH, _ROW, _TOP, _BOTTOM, _LEFT, _RIGHT = 440.0, 28.0, 8.0, 38.0, 92.0, 48.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntervalRow:
+    """One row: what was trained on, the value with its interval, the style's name."""
+
+    name: str
+    interval: Interval
+    style: str
+
+
+def interval_chart(rows: Sequence[IntervalRow], *, title: str, axis: str, chance: float) -> Markup:
+    """Draw the rows in the order given.
+
+    Args:
+        rows: At least one.
+        title: Name for screen readers.
+        axis: What the values are.
+        chance: The value that guessing reaches; drawn as a line.
+    """
+    height = _TOP + _ROW * len(rows) + _BOTTOM
+    floor = min([chance, *(row.interval.low for row in rows)])
+    columns = ticks(max(0.0, floor - 0.02), 1.0, 6)
+    low, high = columns[0], columns[-1]
+    bottom = height - _BOTTOM
+
+    def x(value: float) -> float:
+        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
+
+    parts = []
+    for column in columns:
+        parts.append(line(x(column), _TOP, x(column), bottom, "grid"))
+        parts.append(text(x(column), bottom + 15, tick(column), anchor="middle"))
+    parts.append(line(x(chance), _TOP, x(chance), bottom, "limit"))
+    parts.append(text(x(chance) + 5, bottom - 4, "guessing", "limit-name"))
+    parts.append(text((_LEFT + _WIDTH - _RIGHT) / 2, height - 4, axis, "axis", "middle"))
+    for index, row in enumerate(rows):
+        y = _TOP + _ROW * (index + 0.5)
+        found = row.interval
+        spoken = (
+            f"{row.name}: {score(found.value)}, 95 % interval "
+            f"{score(found.low)} to {score(found.high)}"
+        )
+        parts.append(text(_LEFT - 10, y + 4, row.name, "row-name", "end"))
+        parts.append(
+            tag(
+                "g",
+                tag("title", spoken)
+                + line(x(found.low), y, x(found.high), y, f"whisker {row.style}")
+                + tag("circle", cx=x(found.value), cy=y, r=5, class_=f"dot {row.style}"),
+            )
+        )
+        parts.append(text(_WIDTH - _RIGHT + 10, y + 4, score(found.value), "value"))
+    return picture(_WIDTH, height, title, join(parts))

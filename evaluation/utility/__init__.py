@@ -1,0 +1,1 @@
+"""Do synthetic images help a classifier of a rare class?"""

@@ -1,1 +1,0 @@
-"""The examination of a generator: does it help, invent, remember, and treat groups alike?"""

@@ -1,0 +1,1 @@
+"""What coordinator and site agree on, and what crosses between them."""

@@ -1,0 +1,1 @@
+"""Image files: DICOM, NIfTI and pictures read, made into training images, and written."""

@@ -1,0 +1,1 @@
+"""DICOM as hospitals have it: headers, pixels, series, segmentations."""

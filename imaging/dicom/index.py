@@ -1,0 +1,252 @@
+"""A folder of DICOM in any order and nesting, as patients, studies, series and slices."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...model.description import Description
+from ..settings import DataSettings
+from .folder import FileEntry, Progress, list_files, no_progress
+from .geometry import Plane
+from .header import FileHeader, Frame, read_header
+from .quiet import quiet_pydicom
+from .set_aside import Reason, SetAsideError
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One frame of one file: ``path`` is relative to the site's folder."""
+
+    path: str
+    frame: int
+    sop_uid: str
+    plane: Plane | None
+    compressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Slices of one series that show the same and lie alike: a volume, or a set of projections.
+
+    Attributes:
+        description: What all of its slices show.
+        shape: Rows and columns.
+        spacing: Distance between rows and between columns, mm.
+        patient_orientation: Directions of rows and columns of projections; may be empty.
+        window: First VOI window, if all slices share it.
+        slices: Ordered by depth from right, front or feet; without geometry by number.
+    """
+
+    description: Description
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    patient_orientation: tuple[str, ...]
+    window: tuple[float, float] | None
+    slices: tuple[Slice, ...]
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the slices have a place in the patient."""
+        return self.slices[0].plane is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series: its stacks, and the files that segment it."""
+
+    uid: str
+    stacks: tuple[Stack, ...]
+    segmentations: tuple[str, ...] = ()
+
+    @property
+    def slices(self) -> int:
+        """Number of slices."""
+        return sum(len(stack.slices) for stack in self.stacks)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study of a patient."""
+
+    uid: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientScans:
+    """All scans of one patient: the unit that differential privacy protects.
+
+    Attributes:
+        patient_id: The identifier in the header. It never leaves this object: everything
+            else knows the patient by an opaque key.
+        studies: Studies, ordered by UID.
+        files: The patient's files, segmentations included.
+    """
+
+    patient_id: str = field(repr=False)
+    studies: tuple[Study, ...]
+    files: tuple[FileEntry, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteIndex:
+    """What a site has, and how many files it set aside for which reason."""
+
+    patients: tuple[PatientScans, ...]
+    set_aside: Counter[Reason]
+
+
+def index_folder(
+    folder: Path, settings: DataSettings, *, progress: Progress = no_progress
+) -> SiteIndex:
+    """Index a folder of DICOM files by their headers.
+
+    Args:
+        folder: Any nesting and file names; other files are counted and ignored.
+        settings: What to accept.
+        progress: Told how many files are read.
+
+    Returns:
+        The index; the same for every order and naming of the files.
+
+    Raises:
+        DataError: If the folder does not exist.
+    """
+    return index_files(folder, list_files(folder), settings, progress=progress)
+
+
+def index_files(
+    folder: Path,
+    files: Sequence[FileEntry],
+    settings: DataSettings,
+    *,
+    progress: Progress = no_progress,
+) -> SiteIndex:
+    """Index the given files of a folder; see :func:`index_folder`."""
+    set_aside: Counter[Reason] = Counter()
+    seen: set[str] = set()
+    by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
+    with quiet_pydicom():
+        for done, entry in enumerate(files, start=1):
+            try:
+                header = read_header(folder / entry.path, settings)
+                if header.sop_uid and header.sop_uid in seen:
+                    raise SetAsideError(Reason.DUPLICATE)
+            except SetAsideError as error:
+                set_aside[error.reason] += 1
+            else:
+                seen.add(header.sop_uid)
+                by_patient[header.patient_id].append((entry, header))
+            progress(done, len(files))
+    patients = tuple(_patient(key, found) for key, found in sorted(by_patient.items()))
+    if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
+        set_aside[Reason.ORPHAN] += orphans
+    return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+
+
+def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
+    """Count segmentations that belong to none of the patient's series."""
+    used = {path for study in patient.studies for s in study.series for path in s.segmentations}
+    return sum(header.is_segmentation and entry.path not in used for entry, header in found)
+
+
+def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> PatientScans:
+    by_series: dict[tuple[str, str], list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
+    segmentations: list[tuple[str, FileHeader]] = []
+    for entry, header in found:
+        if header.is_segmentation:
+            segmentations.append((entry.path, header))
+        else:
+            by_series[header.study_uid, header.series_uid].append((entry, header))
+    studies: dict[str, list[Series]] = defaultdict(list)
+    for (study_uid, series_uid), members in sorted(by_series.items()):
+        studies[study_uid].append(
+            Series(
+                uid=series_uid,
+                stacks=tuple(_stacks(members)),
+                segmentations=_segmentations(series_uid, members, segmentations),
+            )
+        )
+    return PatientScans(
+        patient_id=patient_id,
+        studies=tuple(Study(uid, tuple(series)) for uid, series in sorted(studies.items())),
+        files=tuple(entry for entry, _ in found),
+    )
+
+
+def _segmentations(
+    series_uid: str,
+    members: list[tuple[FileEntry, FileHeader]],
+    candidates: Iterable[tuple[str, FileHeader]],
+) -> tuple[str, ...]:
+    """Find the segmentations of a series: by reference, else by a shared frame of reference."""
+    frames = {header.frame_of_reference for _, header in members} - {""}
+    return tuple(
+        path
+        for path, header in sorted(candidates, key=lambda item: item[1].sop_uid)
+        if series_uid in header.segments
+        or (not header.segments and header.frame_of_reference in frames)
+    )
+
+
+def _stacks(members: list[tuple[FileEntry, FileHeader]]) -> Iterator[Stack]:
+    """Split a series into stacks of slices that show the same and lie alike."""
+    groups: dict[tuple[object, ...], list[tuple[FileEntry, FileHeader, int]]] = defaultdict(list)
+    for entry, header in members:
+        for number, frame in enumerate(header.frames):
+            groups[_likeness(header, frame)].append((entry, header, number))
+    for key in sorted(groups, key=repr):
+        group = groups[key]
+        group.sort(key=lambda m: (m[1].instance, m[1].sop_uid, m[2], m[0].path))
+        for part in _one_slice_per_depth(group):
+            yield _stack(part)
+
+
+def _likeness(header: FileHeader, frame: Frame) -> tuple[object, ...]:
+    lie: tuple[object, ...] = frame.patient_orientation
+    if frame.plane is not None:
+        direction = (*frame.plane.along_row, *frame.plane.along_column)
+        lie = tuple(round(x, 2) + 0.0 for x in direction)  # + 0.0 turns -0.0 into 0.0
+    spacing = tuple(round(x, 4) for x in frame.spacing)
+    return (frame.description, frame.plane is None, header.shape, spacing, lie, frame.variant)
+
+
+def _one_slice_per_depth(
+    group: list[tuple[FileEntry, FileHeader, int]],
+) -> Iterator[list[tuple[FileEntry, FileHeader, int]]]:
+    """Deal repeated positions (dynamic phases not told apart otherwise) onto several volumes."""
+    volumes: list[list[tuple[FileEntry, FileHeader, int]]] = []
+    repeats: Counter[tuple[float, ...]] = Counter()
+    for member in group:
+        plane = member[1].frames[member[2]].plane
+        turn = 0
+        if plane is not None:
+            place = tuple(round(x, 2) for x in plane.position)
+            turn = repeats[place]
+            repeats[place] += 1
+        if turn == len(volumes):
+            volumes.append([])
+        volumes[turn].append(member)
+    yield from volumes
+
+
+def _stack(members: list[tuple[FileEntry, FileHeader, int]]) -> Stack:
+    frames = [header.frames[number] for _, header, number in members]
+    slices = [
+        Slice(entry.path, number, header.sop_uid, frame.plane, header.compressed)
+        for (entry, header, number), frame in zip(members, frames, strict=True)
+    ]
+    if slices[0].plane is not None:
+        slices.sort(key=lambda s: s.plane.depth if s.plane else 0.0)
+    windows = {frame.window for frame in frames}
+    return Stack(
+        description=frames[0].description,
+        shape=members[0][1].shape,
+        spacing=frames[0].spacing,
+        patient_orientation=frames[0].patient_orientation,
+        window=windows.pop() if len(windows) == 1 else None,
+        slices=tuple(slices),
+    )

@@ -1,0 +1,182 @@
+"""DICOM segmentations become label maps on the slices they segment (PS3.3 C.8.20)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset, dcmread
+
+from ...model.conditions import LABEL
+from .codecs import safe_frames
+from .fields import code_values, first_number, first_text, integer, items
+from .functional_groups import flat_headers
+from .geometry import Plane, plane_of, slice_step, stack_affine
+from .set_aside import Reason, SetAsideError
+
+Labels = NDArray[np.uint8]
+
+#: SNOMED CT property types of segments whose label is not a class name.
+_CLASS_OF_CODE = {
+    "87784001": "body", "181469002": "body", "28231008": "body",
+    "3138006": "bone", "272673000": "bone", "89546000": "bone",
+    "39607008": "lung", "44714003": "lung", "30492008": "lung",
+    "80891009": "heart", "15825003": "heart", "113262008": "heart",
+    "12738006": "brain", "13958008": "brain", "389080008": "brain", "389081007": "brain",
+    "65216001": "fluid", "35764002": "fluid", "15926000": "fluid",
+    "10200004": "organ", "78961009": "organ", "64033007": "organ", "15776009": "organ",
+    "52988006": "lesion", "108369006": "lesion", "4147007": "lesion", "86049000": "lesion",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class LabelVolume:
+    """The segments of one file on its own voxel grid.
+
+    Attributes:
+        labels: ``[K, R, C]`` with the values of ``model.conditions.LABEL``.
+        to_index: LPS mm to indices ``(k, r, c)``, ``[4, 4]``.
+    """
+
+    labels: Labels
+    to_index: NDArray[np.float64]
+
+    def on(self, plane: Plane, shape: tuple[int, int]) -> Labels:
+        """Sample the labels at the pixel centres of an image slice, nearest voxel."""
+        rows, columns = np.indices(shape)
+        affine = self.to_index @ stack_affine([plane])
+        index = (
+            affine[:3, 1, None, None] * rows
+            + affine[:3, 2, None, None] * columns
+            + affine[:3, 3, None, None]
+        )
+        nearest = np.rint(index).astype(np.int64)
+        limits = np.reshape(self.labels.shape, (3, 1, 1))
+        inside = ((nearest >= 0) & (nearest < limits)).all(0)
+        nearest = np.where(inside, nearest, 0)
+        return np.where(inside, self.labels[tuple(nearest)], 0).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """One segmentation file.
+
+    Attributes:
+        volume: Its segments in the patient, if it says where they lie.
+        by_instance: Its segments by the SOP instance they were drawn on, if it does not.
+        declares_lesions: Whether one of its segments is the class "lesion", even if empty.
+    """
+
+    volume: LabelVolume | None
+    by_instance: dict[str, Labels]
+    declares_lesions: bool
+
+    def on(self, plane: Plane | None, sop_uid: str, shape: tuple[int, int]) -> Labels:
+        """Label map ``[rows, columns]`` of one image slice; zero where nothing is segmented."""
+        if self.volume is not None and plane is not None:
+            return self.volume.on(plane, shape)
+        found = self.by_instance.get(sop_uid)
+        return found if found is not None and found.shape == shape else np.zeros(shape, np.uint8)
+
+
+def read_segmentation(path: Path) -> Segmentation:
+    """Read one segmentation: binary, fractional (at half its maximum) or label map.
+
+    Raises:
+        SetAsideError: If it is damaged.
+    """
+    try:
+        return _read(path, dcmread(path, stop_before_pixels=True))
+    except SetAsideError:
+        raise
+    except Exception:
+        # As in header.read_header: damaged files raise nearly anything.
+        raise SetAsideError(Reason.BROKEN) from None
+
+
+def _read(path: Path, ds: Dataset) -> Segmentation:
+    classes = {
+        integer(item, "SegmentNumber"): _class(item) for item in items(ds, "SegmentSequence")
+    }
+    described = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
+    if described not in (0, integer(ds, "NumberOfFrames") or 1):
+        raise SetAsideError(Reason.BROKEN)
+    is_label_map = first_text(ds, "SegmentationType").upper() == "LABELMAP"
+    threshold = 1.0
+    if first_text(ds, "SegmentationType").upper() == "FRACTIONAL":
+        threshold = (first_number(ds, "MaximumFractionalValue") or 255.0) / 2
+    placed: list[tuple[Plane, Labels]] = []
+    by_instance: dict[str, Labels] = {}
+    headers = list(flat_headers(ds) or [ds])
+    compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
+    frames = safe_frames(path, range(len(headers)), "stored", compressed=compressed)
+    for header, stored in zip(headers, frames, strict=True):
+        if is_label_map:
+            labels = np.zeros(stored.shape, np.uint8)
+            for number, value in classes.items():
+                labels[stored == number] = value
+        else:
+            value = classes.get(integer(header, "ReferencedSegmentNumber"), 0)
+            labels = np.where(stored >= threshold, value, 0).astype(np.uint8)
+        plane = plane_of(header)
+        if plane is not None:
+            placed.append((plane, labels))
+        for uid in _source_instances(header):
+            merge_labels(by_instance.setdefault(uid, np.zeros_like(labels)), labels)
+    return Segmentation(
+        volume=_volume(placed) if placed else None,
+        by_instance=by_instance,
+        declares_lesions=LABEL["lesion"] in classes.values(),
+    )
+
+
+def merge_labels(onto: Labels, labels: Labels) -> None:
+    """Draw labels over others in place; the higher class wins, so a lesion is never hidden."""
+    np.maximum(onto, labels, out=onto)
+
+
+def _class(segment: Dataset) -> int:
+    """Class of a segment by its label, else by its coded type; 0 if it is none of ours."""
+    label = first_text(segment, "SegmentLabel").lower()
+    if label in LABEL:
+        return LABEL[label]
+    for sequence in ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence"):
+        for code in code_values(segment, sequence):
+            if code in _CLASS_OF_CODE:
+                return LABEL[_CLASS_OF_CODE[code]]
+    return 0
+
+
+def _source_instances(header: Dataset) -> list[str]:
+    return [
+        uid
+        for item in items(header, "SourceImageSequence")
+        if (uid := first_text(item, "ReferencedSOPInstanceUID"))
+    ]
+
+
+def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
+    """Stack frames by depth. Frames left out because they are empty stay zero."""
+    by_depth: dict[float, list[tuple[Plane, Labels]]] = defaultdict(list)
+    for plane, labels in placed:
+        by_depth[round(plane.depth, 2)].append((plane, labels))
+    depths = sorted(by_depth)
+    first = by_depth[depths[0]][0][0]
+    # Neighbours in the file may be further apart than neighbours in the volume.
+    step = min((b - a for a, b in pairwise(depths)), default=0.0)
+    step = step or slice_step([first])
+    count = round((depths[-1] - depths[0]) / step) + 1
+    volume = np.zeros((count, *placed[0][1].shape), np.uint8)
+    for depth in depths:
+        for _, labels in by_depth[depth]:
+            merge_labels(volume[round((depth - depths[0]) / step)], labels)
+    affine = stack_affine([first])
+    affine[:3, 0] = first.normal * step
+    if count > 1:  # keeps the shear of a tilted gantry
+        last = by_depth[depths[-1]][0][0]
+        affine[:3, 0] = np.subtract(last.position, first.position) / (count - 1)
+    return LabelVolume(volume, np.asarray(np.linalg.inv(affine), np.float64))

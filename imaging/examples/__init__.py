@@ -1,0 +1,1 @@
+"""From a scan to training images: upright, resampled, placed in the body."""

@@ -1,0 +1,1 @@
+"""Noised statistics of a site's images, and what a generator starts from."""

@@ -1,0 +1,1 @@
+"""Volumes whose slices agree."""

@@ -1,0 +1,164 @@
+"""What was trained on few patients without privacy is caught; the same with privacy is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from fedscan.errors import DataError
+from fedscan.evaluation.halves import halves
+from fedscan.evaluation.measures.image_sets import RealSets
+from fedscan.evaluation.measures.memorisation import pixel_vectors
+from fedscan.evaluation.measures.results import Interval
+from fedscan.evaluation.memory.copies import Copies, Vectors, find_copies
+from fedscan.evaluation.memory.examine import _guess_measures, examine_memory
+from fedscan.evaluation.memory.membership import Guessing, guess
+from fedscan.evaluation.section import Section
+from fedscan.evaluation.settings import MemorySettings
+from fedscan.evaluation.subject import Subject
+from made_up_heads import patients
+
+SETTINGS = MemorySettings(samples=16, bootstrap=200, timesteps=4, noises=4)
+
+
+def examine(generator, start, real, out) -> Section:
+    subject = Subject(
+        name="under examination",
+        generator=generator,
+        real=real,
+        out=out,
+        others={"base": start},
+        steps=2,
+        guidance_scale=1.0,
+    )
+    return examine_memory(subject, settings=SETTINGS)
+
+
+def test_training_without_privacy_on_few_patients_is_caught(overfitted, start, heads, tmp_path):
+    section = examine(overfitted, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    for attack in ("loss", "trajectory"):
+        assert found[f"{attack}_auc"].low > 0.7
+        assert found[f"{attack}_tpr_at_1_fpr"].value > 0.3
+    assert section.summary.startswith("Yes")
+    assert "members told from others by their loss" in section.summary
+
+
+def test_the_same_training_with_privacy_is_not(private, start, heads, tmp_path):
+    section = examine(private, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    for attack in ("loss", "trajectory"):
+        assert found[f"{attack}_auc"].low < 0.5
+        assert found[f"{attack}_auc"].value < 0.75
+    assert section.summary.startswith("No sign")
+    assert Section.from_dict(section.to_dict()) == section
+
+
+def copies(synthetic: np.ndarray, real: RealSets) -> Copies:
+    sides = [
+        Vectors(values=pixel_vectors(side.images), patients=side.patients)
+        for side in (real.train, real.holdout)
+    ]
+    return find_copies(pixel_vectors(synthetic), *sides, resamples=200, seed=0)
+
+
+def test_copies_are_told_from_new_patients():
+    real = RealSets(train=patients("train", 40, 1), holdout=patients("held", 40, 2))
+    noise = np.random.default_rng(0).normal(0, 0.02, real.train.images.shape).astype(np.float32)
+    copied = copies(real.train.images + noise, real)
+    assert copied.ratio.high < 0.5
+    assert copied.close_share.low > 0.9
+    assert copied.nearest_share.low > 0.5
+    new = copies(patients("new", 40, 3).images, real)
+    assert new.ratio.low < 1 < new.ratio.high
+    assert new.close_share.value < 0.2
+    assert new.nearest_share.low < 0.5 < new.nearest_share.high
+
+
+def test_blurred_images_are_near_to_all_and_no_copies():
+    real = RealSets(train=patients("train", 40, 1), holdout=patients("held", 40, 2))
+    mean = patients("new", 200, 3).images.reshape(20, 10, 32, 32).mean(axis=1)
+    blurred = copies(mean, real)
+    assert blurred.ratio.high < 1
+    assert blurred.nearest_share.low < 0.5 < blurred.nearest_share.high
+
+
+def test_more_patients_or_images_to_compare_with_are_no_sign():
+    # Four times as many patients trained on as held out, with twice as many images each.
+    train = np.concatenate([patients("train", 80, seed).images for seed in (1, 4)])
+    keys = patients("train", 80, 1).patients * 2
+    holdout = patients("held", 20, 2)
+    new = find_copies(
+        pixel_vectors(patients("new", 40, 3).images),
+        Vectors(values=pixel_vectors(train), patients=keys),
+        Vectors(values=pixel_vectors(holdout.images), patients=holdout.patients),
+        resamples=200,
+        seed=0,
+    )
+    assert new.nearest_share.low < 0.5 < new.nearest_share.high
+    assert 0.3 < new.nearest_share.value < 0.7
+
+
+def test_a_typical_patient_near_to_every_image_is_no_sign():
+    # All but one patient are far from everything that is made; that one happens to be in training.
+    rng = np.random.default_rng(0)
+    names = [f"p{number:03}" for number in range(200)]
+    values = torch.from_numpy(rng.normal(0, 1, (200, 20)))
+    values[0] = 0.0
+    made = torch.from_numpy(rng.normal(0, 0.1, (50, 20)))
+    found = find_copies(
+        made,
+        Vectors(values=values[:160], patients=tuple(names[:160])),
+        Vectors(values=values[160:], patients=tuple(names[160:])),
+        resamples=200,
+        seed=0,
+    )
+    assert found.nearest_share.low < 0.5
+
+
+def test_the_threshold_is_not_reported_on_those_it_was_chosen_on():
+    # Half of the held-out patients look like members: a threshold that saw them all would let
+    # none of them pass.
+    rng = np.random.default_rng(0)
+    members = -rng.normal(3, 1, 300)
+    others = -rng.normal(0, 1, 400)
+    names = tuple(f"h{number:03}" for number in range(400))
+    found = guess(members, tuple(f"m{i}" for i in range(300)), others, names, resamples=100, seed=0)
+    assert found.threshold_patients == 200
+    assert 0.5 < found.caught.value < 0.9
+    assert 0 < found.false_positives < 0.05
+    assert found.auc.low < 0.985 < found.auc.high  # the normal distribution's Phi(3 / sqrt(2))
+
+
+def test_a_patient_is_in_one_half_only(chests):
+    first, second = halves(chests.holdout, seed=1)
+    assert not set(first.patients) & set(second.patients)
+    assert first.patient_count == second.patient_count == 20
+    assert len(first) + len(second) == len(chests.holdout)
+
+
+def test_one_patient_cannot_be_halved():
+    with pytest.raises(DataError, match="two halves"):
+        halves(patients("only", 1, 0), seed=0)
+
+
+def test_nearest_training_image_is_searched_among_all():
+    real = RealSets(train=patients("train", 5, 1), holdout=patients("held", 5, 2))
+    vectors = Vectors(values=torch.zeros(5, 1), patients=real.train.patients)
+    other = Vectors(values=torch.ones(5, 1), patients=real.holdout.patients)
+    found = find_copies(torch.zeros(3, 1), vectors, other, resamples=100, seed=0)
+    assert found.nearest_share.value == 1.0
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.48, True), (0.53, False)])
+def test_an_attack_that_points_the_wrong_way_is_said_to(high, said):
+    guessing = Guessing(
+        auc=Interval(value=0.42, low=0.36, high=high),
+        caught=Interval(value=0.0, low=0.0, high=0.02),
+        false_positives=0.0,
+        threshold_patients=51,
+        members=256,
+        others=103,
+    )
+    auc = _guess_measures("trajectory", guessing)[0]
+    assert ("held out look more like members" in auc.note) is said

@@ -1,0 +1,197 @@
+"""The readers' page in a real browser, driven by real keys over its debugging pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from browser import chromium, needs_chromium
+from fedscan.evaluation.readers.answers import AnswerBook
+from fedscan.evaluation.readers.app import readers_app
+from fedscan.evaluation.readers.study import ReaderStudy
+
+KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
+
+pytestmark = [
+    needs_chromium,
+    pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine"),
+]
+
+
+class Browser:
+    """A page of Chromium, which speaks JSON over two pipes."""
+
+    def __init__(self, profile: Path) -> None:
+        to_browser, self._write = os.pipe()
+        self._read, from_browser = os.pipe()
+        # The browser reads from descriptor 3 and writes to 4.
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash",
+             *chromium(profile, "--remote-debugging-pipe", "about:blank")],
+            pass_fds=(to_browser, from_browser),
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(to_browser)
+        os.close(from_browser)
+        self._left = b""
+        self._number = 0
+        self.asked: list[str] = []
+        (page,) = [
+            one
+            for one in self.call("Target.getTargets", {}, whole=True)["targetInfos"]
+            if one["type"] == "page"
+        ]
+        attach = {"targetId": page["targetId"], "flatten": True}
+        self._session = self.call("Target.attachToTarget", attach, whole=True)["sessionId"]
+        self.call("Page.enable")
+        self.call("Network.enable")
+
+    def call(
+        self, method: str, values: dict[str, Any] | None = None, *, whole: bool = False
+    ) -> Any:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": values or {}}
+        if not whole:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def open(self, address: str) -> None:
+        self.call("Page.navigate", {"url": address})
+
+    def value(self, expression: str) -> Any:
+        wanted = {"expression": expression, "returnByValue": True}
+        return self.call("Runtime.evaluate", wanted)["result"].get("value")
+
+    def until(self, expression: str) -> None:
+        deadline = time.monotonic() + 120
+        while not self.value(expression):
+            assert time.monotonic() < deadline, self.value("document.body.innerText")
+            time.sleep(0.05)
+
+    def press(self, key: str) -> None:
+        values: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0]))}
+        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        self.call("Input.dispatchKeyEvent", {"type": "keyDown", **values, **text})
+        self.call("Input.dispatchKeyEvent", {"type": "keyUp", **values})
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        os.close(self._write)
+        os.close(self._read)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._left:
+            part = os.read(self._read, 65536)
+            assert part, "the browser ended"
+            self._left += part
+        message, _, self._left = self._left.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        if found.get("method") == "Network.requestWillBeSent":
+            self.asked.append(found["params"]["request"]["url"])
+        return found
+
+
+@pytest.fixture
+def address(study: ReaderStudy) -> Iterator[str]:
+    server = uvicorn.Server(
+        uvicorn.Config(readers_app(study), host="127.0.0.1", port=0, ws="none", log_level="error")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    opened = Browser(tmp_path / "profile")
+    yield opened
+    opened.stop()
+
+
+def begin(browser: Browser, address: str, reader: str) -> None:
+    browser.open(address)
+    # The field has the focus from the start: no mouse is needed.
+    browser.until("document.activeElement && document.activeElement.id === 'reader'")
+    for letter in reader:
+        browser.press(letter)
+    browser.press("Enter")
+    browser.until("!document.getElementById('start').offsetParent")
+
+
+def test_a_study_is_read_by_keys_alone_and_goes_on_later(
+    study: ReaderStudy, address: str, browser: Browser
+) -> None:
+    status = "document.getElementById('status').textContent"
+    order = study.order("ann")
+    begin(browser, address, "ann")
+    browser.until(f"{status} === 'Image 1 of 8'")
+    browser.until("document.getElementById('image').naturalWidth === 16")
+    assert browser.value("document.getElementById('image').alt").startswith("Image 1 of 8")
+    for number, key in enumerate("142", start=2):
+        browser.press(key)
+        browser.until(f"{status} === 'Image {number} of 8'")
+    book = AnswerBook(study)
+    assert [book.of("ann")[item].rating for item in order[:3]] == [1, 4, 2]
+    # Back to the last answer, and another one instead.
+    browser.press("Backspace")
+    browser.until(f"{status} === 'Image 3 of 8'")
+    assert browser.value("document.querySelector('[aria-pressed=true]').innerText")[-1] == "2"
+    browser.press("3")
+    browser.until(f"{status} === 'Image 4 of 8'")
+    assert book.of("ann")[order[2]].rating == 3
+
+    begin(browser, address, "ann")  # the page is opened again
+    browser.until(f"{status} === 'Image 4 of 8'")
+    for said in [*(f"Image {number} of 8" for number in range(5, 9)), "All 8 images judged"]:
+        browser.press("4")
+        browser.until(f"{status} === '{said}'")
+    assert len(book.of("ann")) == 8
+    assert browser.value("document.activeElement.id") == "end"
+    # Everything came from this machine, and no address tells what is real.
+    assert browser.asked
+    assert all(url.startswith(address) for url in browser.asked)
+    shown = [url for url in browser.asked if "/images/" in url]
+    assert {url.rsplit("/", 1)[1] for url in shown} == {f"{item}.png" for item in order}
+
+
+def test_the_page_has_names_for_everything_and_says_what_is_wrong(
+    study: ReaderStudy, address: str, browser: Browser
+) -> None:
+    begin(browser, address, "bob")
+    browser.until("document.getElementById('image').naturalWidth > 0")
+    assert browser.value("document.documentElement.lang") == "en"
+    assert browser.value("document.querySelectorAll('h1').length") == 1
+    assert browser.value("document.querySelector('label[for=reader]') !== null")
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    shown = [node for node in nodes if not node.get("ignored")]
+    roles = [node["role"]["value"] for node in shown]
+    for role, count in (("button", 5), ("image", 1), ("progressbar", 1)):
+        own = [node for node in shown if node["role"]["value"] == role]
+        assert len(own) == count, roles
+        assert all(node["name"]["value"] for node in own)
+    # An answer that cannot be kept is not passed over.
+    (study.folder / "answers").write_text("a file where the folder must be")
+    browser.press("1")
+    browser.until("!document.getElementById('problem').hidden")
+    assert "not kept" in browser.value("document.getElementById('problem').innerText")
+    assert browser.value("document.getElementById('status').textContent") == "Image 1 of 8"

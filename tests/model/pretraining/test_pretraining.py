@@ -1,0 +1,81 @@
+"""What pre-training weighs, and in which precision it multiplies."""
+
+import numpy as np
+import torch
+from fedscan.model.conditions import LABEL
+from fedscan.model.example import LatentRows
+from fedscan.model.objective import diffusion_loss
+from fedscan.model.pretraining.denoiser import train_denoiser
+from fedscan.model.pretraining.examples import ExampleBank
+from fedscan.model.pretraining.precision import mixed_precision
+
+
+def rows(generator, count):
+    return LatentRows(
+        latents=torch.randn(count, *generator.latent_shape),
+        text=generator.embed(["axial CT slice of the head"] * count),
+        position=torch.rand(count),
+    )
+
+
+def test_cells_count_as_much_as_their_weight_says(tiny):
+    batch = rows(tiny, 3)
+    times, noise = torch.tensor([10, 400, 900]), torch.randn(batch.latents.shape)
+    plain = diffusion_loss(tiny, batch, times, noise)
+    even = torch.ones(3, 1, *batch.latents.shape[2:])
+    torch.testing.assert_close(diffusion_loss(tiny, batch, times, noise, even), plain)
+    halves = even.clone()
+    halves[..., :4] = 0
+    left = diffusion_loss(tiny, batch, times, noise, 1 - halves)
+    right = diffusion_loss(tiny, batch, times, noise, halves)
+    torch.testing.assert_close(left + right, plain)
+
+
+def test_lower_precision_computes_the_same_within_rounding_and_leaves_no_trace(tiny):
+    batch = rows(tiny, 8)
+    times, noise = torch.randint(1000, (8,)), torch.randn(batch.latents.shape)
+    before = {name: type(each) for name, each in tiny.unet.attn_processors.items()}
+    exact = diffusion_loss(tiny, batch, times, noise)
+    with mixed_precision(tiny):
+        rough = diffusion_loss(tiny, batch, times, noise)
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, rtol=0.05, atol=0.02)
+    assert {name: type(each) for name, each in tiny.unet.attn_processors.items()} == before
+    torch.testing.assert_close(diffusion_loss(tiny, batch, times, noise), exact)
+
+
+def weights_of_first_batch(tiny, masks, monkeypatch):
+    rng = np.random.default_rng(0)
+    bank = ExampleBank(
+        images=rng.uniform(-1, 1, masks.shape).astype(np.float16),
+        masks=masks,
+        captions=np.array(["axial CT slice of the head, lesion"] * len(masks)),
+        positions=np.full(len(masks), 0.5, np.float32),
+    )
+    seen = []
+
+    def record(generator, batch, timesteps, noise, weight):
+        seen.append(weight)
+        return diffusion_loss(generator, batch, timesteps, noise, weight)
+
+    monkeypatch.setattr("fedscan.model.pretraining.denoiser.diffusion_loss", record)
+    train_denoiser(tiny, bank, seconds=0.01, seed=0)
+    return seen[0]
+
+
+def test_places_with_a_lesion_count_more(tiny, monkeypatch):
+    side = tiny.image_size
+    masks = np.zeros((4, side, side), np.uint8)
+    masks[:, :, : side // 2] = LABEL["lesion"]
+    weight = weights_of_first_batch(tiny, masks, monkeypatch)
+    cells = tiny.latent_shape[-1]
+    assert weight.shape == (64, 1, cells, cells)
+    assert (weight[..., : cells // 2] > weight[..., cells // 2 :]).all()
+
+
+def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monkeypatch):
+    masks = np.zeros((16, tiny.image_size, tiny.image_size), np.uint8)
+    masks[0, :3, :3] = LABEL["lesion"]
+    weight = weights_of_first_batch(tiny, masks, monkeypatch)
+    shown = (weight > 1).any(-1).any(-1).sum()
+    assert shown > 2 * 64 / 16

@@ -1,0 +1,249 @@
+"""The dashboard: what it shows of a study, and what it lets nobody do."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from importlib import resources
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from fedscan.cli.main import app
+from fedscan.errors import BudgetExceededError, ConfigurationError
+from fedscan.server.coordinator.studies import Order, Outcome, State
+from fedscan.server.coordinator.studies import StudyFolder as Submitted
+from fedscan.server.dashboard.app import dashboard_app
+from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
+from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, StudyStopped, WarmedUp
+from typer.testing import CliRunner
+
+EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
+
+
+def client(watched: Any, implied: Any = None, base: str = "http://127.0.0.1:8765") -> TestClient:
+    return TestClient(dashboard_app(StudyFolder(watched.path), implied), base_url=base)
+
+
+def seen(watched: Any) -> dict[str, Any]:
+    return snapshot(StudyFolder(watched.path), EPSILONS)
+
+
+def test_a_study_that_has_not_begun_is_shown(watched: Any) -> None:
+    state = seen(watched)
+    assert state["status"]["state"] == "waiting"
+    assert (state["sites"], state["rounds"], state["previews"]) == ([], [], [])
+    assert state["study"]["name"] == "Head CT"
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"holds no study\.toml"):
+        StudyFolder(tmp_path).study()
+
+
+def test_rounds_and_sites_are_shown_as_they_come(watched: Any) -> None:
+    watched.connect()
+    watched.round(1)
+    watched.round(2, {"north": "ok", "south": "timeout", "west": "ok"})
+    watched.round(3, {"north": "paused"}, whole=False)
+    state = seen(watched)
+    assert state["status"] | {"since": 0} == {
+        "state": "training",
+        "done": 2,
+        "reason": "",
+        "since": 0,
+    }
+    assert [one["results"] for one in state["rounds"]] == [3, 2]
+    assert state["rounds"][1]["codes"]["south"] == "timeout"
+    assert state["rounds"][0]["received"] == 93_000
+    north, south, west = state["sites"]
+    assert (north["name"], north["code"], north["round"]) == ("north", "paused", 3)
+    assert (west["code"], west["answered"], west["asked"]) == ("ok", 2, 2)
+    assert south["norm"] == pytest.approx(0.8)
+
+
+def test_privacy_is_what_the_terms_imply_for_the_rounds_a_site_may_have_paid(watched: Any) -> None:
+    watched.round(1, {"a": "ok", "b": "timeout", "c": "not-approved", "d": "privacy"})
+    watched.round(2, {"a": "ok", "b": "ok", "c": "ok", "d": "privacy"})
+    watched.round(3, {"a": "ok", "d": "privacy"}, whole=False)
+    spent = {site["name"]: site["epsilon"] for site in seen(watched)["sites"]}
+    # A site that did not answer in time may still have trained, and paid.
+    assert spent == {"a": 3.7, "b": 3.0, "c": 2.0, "d": 0.5}
+    unknown = snapshot(StudyFolder(watched.path), None)
+    assert {site["epsilon"] for site in unknown["sites"]} == {None}
+
+
+def test_the_end_is_shown(watched: Any) -> None:
+    watched.events(WarmedUp(groups=3))
+    assert seen(watched)["status"]["state"] == "warming up"
+    watched.events(StudyStopped(code="round-failed", reason="Round 1 ended with 1 result."))
+    assert seen(watched)["status"]["state"] == "stopped"
+    assert "1 result" in seen(watched)["status"]["reason"]
+    watched.connect()
+    watched.round(1)
+    assert seen(watched)["status"]["state"] == "training"
+    watched.finish()
+    assert seen(watched)["status"] | {"since": 0} == {
+        "state": "finished",
+        "done": 4,
+        "reason": "",
+        "since": 0,
+    }
+
+
+def test_torn_lines_are_left_out(watched: Any) -> None:
+    watched.round(1)
+    for name in ("history.jsonl", "events.jsonl"):
+        with (watched.path / "run" / name).open("a") as file:
+            file.write('{"round": 2, "si')
+    assert len(seen(watched)["rounds"]) == 1
+
+
+def test_every_code_that_can_be_answered_has_a_meaning() -> None:
+    from fedscan.federation.protocol import CODES
+
+    # These end a command, a study or a message; no site answers a round with them.
+    never = {"error", "round-failed", "checkpoint", "federation", "gate", "signature"}
+    assert set(MEANINGS) >= CODES - never
+
+
+def test_the_page_comes_with_strict_headers(watched: Any) -> None:
+    for path in ("/", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"):
+        answer = client(watched).get(path)
+        assert answer.status_code == 200, path
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self';")
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_asks_nothing_of_the_outside() -> None:
+    folder = resources.files("fedscan.server.dashboard") / "static"
+    for file in folder.iterdir():
+        addresses = set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.\w+[^\s\"')]*", file.read_text()))
+        assert addresses <= {"http://www.w3.org/2000/svg"}, file.name
+
+
+def test_an_unchanged_state_is_not_sent_again(watched: Any) -> None:
+    page = client(watched)
+    first = page.get("/state.json")
+    tag = {"If-None-Match": first.headers["etag"]}
+    assert page.get("/state.json", headers=tag).status_code == 304
+    watched.round(1)
+    assert page.get("/state.json", headers=tag).status_code == 200
+
+
+def test_the_implied_privacy_is_computed_beside_the_page(watched: Any) -> None:
+    watched.round(1)
+    page = client(watched, lambda: EPSILONS)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        epsilons = {site["epsilon"] for site in page.get("/state.json").json()["sites"]}
+        if epsilons != {None}:
+            break
+        time.sleep(0.01)
+    assert epsilons == {2.0}
+
+
+def test_terms_without_a_price_leave_the_page_working(watched: Any) -> None:
+    def fail() -> list[float]:
+        raise BudgetExceededError("No noise keeps the budget.")
+
+    watched.round(1)
+    page = client(watched, fail)
+    for _ in range(3):
+        assert page.get("/state.json").json()["sites"][0]["epsilon"] is None
+
+
+def test_pictures_are_served_by_round_and_nothing_else_is(watched: Any) -> None:
+    watched.picture(2)
+    page = client(watched)
+    assert page.get("/state.json").json()["previews"] == [2]
+    assert page.get("/previews/2.png").content[:8] == b"\x89PNG\r\n\x1a\n"
+    assert page.get("/previews/3.png").status_code == 404
+    for path in (
+        "/previews/../../study.toml",
+        "/previews/%2e%2e%2f%2e%2e%2fstudy.toml",
+        "/previews/x.png",
+        "/study.toml",
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+    ):
+        assert page.get(path).status_code in (404, 422), path
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "10.0.0.1"])
+def test_another_name_for_this_machine_is_refused(watched: Any, host: str) -> None:
+    """A page elsewhere cannot read the state by having its own name resolve to loopback."""
+    assert client(watched, base=f"http://{host}:8765").get("/state.json").status_code == 400
+    assert client(watched, base="http://localhost:8765").get("/state.json").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_nothing_can_be_changed(watched: Any, method: str) -> None:
+    for path in ("/", "/state.json", "/previews/1.png"):
+        assert client(watched).request(method, path).status_code == 405
+
+
+def test_a_study_that_becomes_unreadable_is_said(watched: Any) -> None:
+    page = client(watched)
+    (watched.path / "study.toml").write_text("name = [")
+    answer = page.get("/state.json")
+    assert answer.status_code == 503
+    assert "TOML" in answer.json()["detail"]
+
+
+def test_a_study_that_is_not_there_ends_with_a_sentence(tmp_path: Any) -> None:
+    command = ["coordinator", "dashboard", "nowhere", "--home", str(tmp_path)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "holds no study.toml" in " ".join(result.output.split())
+
+
+def test_a_server_that_was_killed_trains_no_more(watched: Any) -> None:
+    folder = Submitted(watched.path)
+    folder.write(Order(number=1, action="run"))
+    assert seen(watched)["status"]["state"] == "waiting"
+    folder.write(State(order=1, phase="running", run=7))
+    folder.write(Outcome(run=7, code="running", pid=os.getpid()))
+    watched.connect()
+    watched.round(1, whole=False)
+    assert seen(watched)["status"]["state"] == "training"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder.write(Outcome(run=7, code="running", pid=dead.pid))
+    assert seen(watched)["status"]["state"] == "interrupted"
+    folder.write(Outcome(run=6, code="running", pid=os.getpid()))  # another run's
+    assert seen(watched)["status"]["state"] == "interrupted"
+    folder.write(Order(number=2, action="stop"))
+    assert seen(watched)["status"] | {"since": 0, "done": 0} == {
+        "state": "stopped",
+        "reason": "it was aborted.",
+        "since": 0,
+        "done": 0,
+    }
+
+
+def test_losses_are_shown_beside_their_rounds(watched: Any) -> None:
+    for number in (1, 2):
+        watched.round(number)
+    watched.events(LossMeasured(round=1, loss=0.25))
+    assert [one["loss"] for one in seen(watched)["rounds"]] == [0.25, None]
+    assert seen(watched)["status"]["state"] == "training"
+
+
+def test_who_is_waited_for_is_said(watched: Any) -> None:
+    watched.round(1, {"north": "ok", "south": "not-approved"}, whole=False)
+    watched.events(SitesAwaited(round=1, sites={"south": "not-approved"}))
+    status = seen(watched)["status"]
+    assert (status["state"], status["reason"]) == (
+        "awaiting",
+        "south (its steward has not approved the study)",
+    )
+    watched.events(RoundStarted(round=1, rounds=4, sites=1, request="0" * 64))
+    assert seen(watched)["status"]["state"] == "awaiting"
+    watched.round(1)
+    assert seen(watched)["status"]["state"] == "training"
