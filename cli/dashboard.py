@@ -37,11 +37,11 @@ def dashboard(
     """
     from ..common.local_page import LOOPBACK, serve
     from ..server.dashboard.app import dashboard_app
-    from ..server.dashboard.snapshot import StudyFolder
+    from ..server.dashboard.snapshot import WatchedStudy
     from .implied_privacy import implied_epsilons
 
     own = home / "studies" / study
-    folder = StudyFolder(own if own.is_dir() else Path(study))
+    folder = WatchedStudy(own if own.is_dir() else Path(study))
     read = folder.study()
     app = dashboard_app(folder, (lambda: implied_epsilons(read)) if read.privacy.enabled else None)
     status().print(Text(f"http://{LOOPBACK}:{port}/ shows {read.name}; Ctrl-C ends it."))

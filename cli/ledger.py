@@ -44,10 +44,10 @@ def ledger(
     recorded mechanisms; epsilons are never added up.
     """
     from ..privacy.accounting import epsilon
-    from ..privacy.ledger.journal import Head
+    from ..privacy.ledger.journal import LedgerHead
     from ..privacy.ledger.view import LedgerView
 
-    head = Head.parse(noted) if noted else None
+    head = LedgerHead.parse(noted) if noted else None
     views = {folder: LedgerView.read(folder, head) for folder in _ledgers(path)}
     if as_json:
         content = {str(folder): json.loads(view.to_json()) for folder, view in views.items()}

@@ -15,7 +15,7 @@ from ..errors import LedgerError
 from ..privacy.ledger.view import LedgerView
 from ..server.events import Event, Observer
 from .console import status
-from .live_table import FederationState
+from .live_table import LiveTable
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def watch(sites: Path, ceiling: float) -> Iterator[Observer]:
         The observer to hand to the simulation.
     """
     console = status()
-    state = FederationState(lambda site: recorded_epsilon(sites / site / "ledger"), ceiling)
+    state = LiveTable(lambda site: recorded_epsilon(sites / site / "ledger"), ceiling)
     if not console.is_terminal:
 
         def log(event: Event) -> None:

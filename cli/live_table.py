@@ -32,7 +32,7 @@ class SiteState:
     epsilon: float | None = None
 
 
-class FederationState:
+class LiveTable:
     """Follows the events of a simulation.
 
     Args:

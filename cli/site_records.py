@@ -52,11 +52,11 @@ def audit(
 ) -> None:
     """Show who asked what, what was answered and what left; each line is checked first."""
     from ..client.steward.home import SiteHome
-    from ..common.audit import AuditLog, Head
+    from ..common.audit import AuditHead, AuditLog
     from ..common.audit import verify as check
 
     site = SiteHome.open(home)
-    head = check(site.audit, Head.parse(noted) if noted else None)
+    head = check(site.audit, AuditHead.parse(noted) if noted else None)
     if verify:
         output().print(Text(f"All {head.length} lines are as they were written. Head: {head}"))
         return

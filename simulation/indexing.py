@@ -66,12 +66,12 @@ def index_sites(
 
 def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
     site, data, trainable = task
-    composition = open_data(site, data, trainable).dataset.composition()
+    contents = open_data(site, data, trainable).dataset.contents()
     return SiteSummary(
         site=site.name,
-        patients=composition.patients,
-        train_patients=composition.train_patients,
-        examples=composition.examples,
-        captions=composition.captions,
-        set_aside=composition.set_aside,
+        patients=contents.patients,
+        train_patients=contents.train_patients,
+        examples=contents.examples,
+        captions=contents.captions,
+        set_aside=contents.set_aside,
     )

@@ -15,8 +15,8 @@ from ...errors import AuditError, FedscanError
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
 from ..answers.release import Release
 from ..site import Site
-from .desk import Desk
 from .egress import check_refusal, check_release
+from .reception import Reception
 
 _LOG_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
@@ -50,28 +50,28 @@ def answer(message: Message, context: Context, service: Service) -> Message:
         context: Flower's context, with the node configuration.
         service: Answers it.
     """
-    desk = None
+    reception = None
     try:
-        desk = Desk.from_config(context.node_config)
-        records = _serve(message, desk, service)
+        reception = Reception.from_config(context.node_config)
+        records = _serve(message, reception, service)
     except Exception as failure:
-        records = _refuse(desk, failure)
+        records = _refuse(reception, failure)
     return Message(records, reply_to=message)
 
 
 def refuse(message: Message, context: Context, failure: FedscanError) -> Message:
     """Answer a message with an error's code, whatever it asks; never raise."""
     try:
-        desk = Desk.from_config(context.node_config)
+        reception = Reception.from_config(context.node_config)
     except Exception as wrong:
         return Message(_refuse(None, wrong), reply_to=message)
-    return Message(_refuse(desk, failure), reply_to=message)
+    return Message(_refuse(reception, failure), reply_to=message)
 
 
-def _serve(message: Message, desk: Desk, service: Service) -> RecordDict:
+def _serve(message: Message, reception: Reception, service: Service) -> RecordDict:
     request = RoundRequest.from_records(message.content)
-    if desk.audit:
-        desk.audit.append(
+    if reception.audit:
+        reception.audit.append(
             "asked",
             what=service.kind,
             run=message.metadata.run_id,
@@ -80,26 +80,26 @@ def _serve(message: Message, desk: Desk, service: Service) -> RecordDict:
             rounds=request.rounds,
             request=request.digest(),
         )
-    site = desk.admit(request)
+    site = reception.admit(request)
     records = service.handle(request, site).to_records()
     facts = check_release(records, request, site, service.release(request, site))
-    if desk.audit:
-        desk.audit.append("answered", request=request.digest(), data=site.state.name, **facts)
+    if reception.audit:
+        reception.audit.append("answered", request=request.digest(), data=site.state.name, **facts)
     return records
 
 
-def _refuse(desk: Desk | None, failure: Exception) -> RecordDict:
+def _refuse(reception: Reception | None, failure: Exception) -> RecordDict:
     """Return an answer that says no more than a code, and record why."""
-    _record(desk.log if desk else None, failure)
+    _record(reception.log if reception else None, failure)
     code = failure.code if isinstance(failure, FedscanError) else INTERNAL
-    if desk and desk.audit:
+    if reception and reception.audit:
         try:
-            desk.audit.append("refused", code=code)
+            reception.audit.append("refused", code=code)
         except AuditError as full:
             # A code says nothing that needs a record; but the site must see that it has none.
-            _record(desk.log, full)
+            _record(reception.log, full)
             code = full.code
-    name = desk.name if desk else ""
+    name = reception.name if reception else ""
     records = RoundReply(site=name, request="", code=code).to_records()
     check_refusal(records, name)
     return records

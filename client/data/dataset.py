@@ -22,7 +22,7 @@ def no_report(what: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Composition:
+class Contents:
     """What a data set holds, in exact numbers: for the site's own eyes.
 
     Attributes:
@@ -120,9 +120,9 @@ class SiteDataset:
         """Read a patient's examples, all or the given ones, from the memory-mapped cache."""
         return self.patient(key).examples(indices)
 
-    def composition(self) -> Composition:
+    def contents(self) -> Contents:
         """Count what the data set holds."""
-        return Composition(
+        return Contents(
             patients=len(self.patients),
             train_patients=len(self.train_patients),
             examples=sum(patient.examples for patient in self._cache.patients),

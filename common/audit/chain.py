@@ -18,7 +18,7 @@ _KEYS = {"sequence", "time", "event", "facts", "previous", "hash"}
 
 
 @dataclass(frozen=True)
-class Head:
+class AuditHead:
     """The end of a log at some time: how many lines it has, and the hash of the last.
 
     Attributes:
@@ -33,7 +33,7 @@ class Head:
         return f"{self.length}:{self.hash}"
 
     @classmethod
-    def parse(cls, text: str) -> Head:
+    def parse(cls, text: str) -> AuditHead:
         """Read ``str(head)`` back.
 
         Raises:
@@ -72,9 +72,9 @@ class Entry:
         return hashlib.sha256(_canonical(self._content())).hexdigest()
 
     @property
-    def head(self) -> Head:
+    def head(self) -> AuditHead:
         """The log's end as long as no line follows."""
-        return Head(self.sequence, self.hash)
+        return AuditHead(self.sequence, self.hash)
 
     def to_line(self) -> bytes:
         """Return the line, with its line feed.
@@ -103,7 +103,7 @@ def follow(lines: list[bytes]) -> Iterator[Entry]:
     Raises:
         AuditError: Names the first line that does not belong where it stands.
     """
-    head = Head()
+    head = AuditHead()
     for line in lines:
         entry = read_line(line, head.length + 1)
         if entry.sequence != head.length + 1 or entry.previous != head.hash:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import AuditError
 from ..files import sync_folder, write_atomically
-from .chain import Entry, Head, damaged, follow, read_line
+from .chain import AuditHead, Entry, damaged, follow, read_line
 
 _MODE = 0o640
 _BLOCK = 65_536
@@ -89,12 +89,12 @@ class AuditLog:
         finally:
             os.close(descriptor)
 
-    def _end(self, descriptor: int) -> Head:
+    def _end(self, descriptor: int) -> AuditHead:
         """Return the log's end, after dropping what a crash left of an unfinished line."""
         size = os.fstat(descriptor).st_size
         last, whole = _last_line(descriptor, size)
         noted = _noted(self._path)
-        head = Head()
+        head = AuditHead()
         if whole:
             entry = read_line(last, noted.length)
             # A crash may have come between a line and the word about it.
@@ -111,7 +111,7 @@ class AuditLog:
         return head
 
 
-def verify(path: Path, noted: Head | None = None) -> Head:
+def verify(path: Path, noted: AuditHead | None = None) -> AuditHead:
     """Check every line of a log.
 
     Args:
@@ -131,7 +131,7 @@ def verify(path: Path, noted: Head | None = None) -> Head:
             raise damaged(len(entries) + 1, "is missing: the log was longer when it was noted")
         if entries[noted.length - 1].hash != noted.hash:
             raise damaged(noted.length, "is not the one that was noted")
-    return entries[-1].head if entries else Head()
+    return entries[-1].head if entries else AuditHead()
 
 
 def _read(path: Path) -> list[Entry]:
@@ -155,9 +155,11 @@ def _read(path: Path) -> list[Entry]:
     return entries
 
 
-def _noted(path: Path) -> Head:
+def _noted(path: Path) -> AuditHead:
     file = _head_file(path)
-    return Head.parse(file.read_text("utf-8", errors="replace")) if file.exists() else Head()
+    return (
+        AuditHead.parse(file.read_text("utf-8", errors="replace")) if file.exists() else AuditHead()
+    )
 
 
 def _head_file(path: Path) -> Path:

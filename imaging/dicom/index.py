@@ -68,7 +68,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
+class DicomStudy:
     """One study of a patient."""
 
     uid: str
@@ -87,7 +87,7 @@ class PatientScans:
     """
 
     patient_id: str = field(repr=False)
-    studies: tuple[Study, ...]
+    studies: tuple[DicomStudy, ...]
     files: tuple[FileEntry, ...] = field(repr=False)
 
 
@@ -172,7 +172,7 @@ def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> Pati
         )
     return PatientScans(
         patient_id=patient_id,
-        studies=tuple(Study(uid, tuple(series)) for uid, series in sorted(studies.items())),
+        studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
         files=tuple(entry for entry, _ in found),
     )
 

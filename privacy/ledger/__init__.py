@@ -17,7 +17,7 @@ completed should therefore live no longer than the coordinator may ask for a rep
 
 **What cannot be seen from inside.** Replacing the whole folder by an older copy of itself, or
 deleting all of it, undoes history without a trace in it, and a copy that is run elsewhere spends
-the same budget again. Only a :class:`Head` that somebody else kept uncovers this
+the same budget again. Only a :class:`LedgerHead` that somebody else kept uncovers this
 (:meth:`Ledger.verify`). The chain protects against damage and careless edits; whoever may write
 the files can also write a new chain.
 
@@ -28,9 +28,9 @@ generator is outside that theorem; keep such choices to public grounds.
 """
 
 from .entries import Entry
-from .journal import Head
+from .journal import LedgerHead
 from .ledger import Ledger
 from .request import request_digest
 from .results import Reservation, Spent
 
-__all__ = ["Entry", "Head", "Ledger", "Reservation", "Spent", "request_digest"]
+__all__ = ["Entry", "Ledger", "LedgerHead", "Reservation", "Spent", "request_digest"]

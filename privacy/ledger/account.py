@@ -10,7 +10,7 @@ from ..mechanism import SubsampledGaussian
 from .book import merge
 from .entries import Entry
 from .files import LedgerFiles
-from .journal import Head
+from .journal import LedgerHead
 from .results import Spent
 
 
@@ -43,14 +43,14 @@ class Account:
         with self._mutex:
             return tuple(self._files.journal.entries)
 
-    def head(self) -> Head:
+    def head(self) -> LedgerHead:
         """Return the last line's place and digest. An auditor who keeps it can :meth:`verify`
         later that the history up to it was not changed. It reveals nothing.
         """
         with self._mutex:
             return self._files.journal.head
 
-    def verify(self, pinned: Head | None = None) -> Head:
+    def verify(self, pinned: LedgerHead | None = None) -> LedgerHead:
         """Read everything from the disk again and check it.
 
         Args:

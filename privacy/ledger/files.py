@@ -11,7 +11,7 @@ from ...errors import LedgerError
 from .book import Book
 from .durable import make_folder
 from .entries import Genesis, Record, make
-from .journal import Head, Journal, read
+from .journal import Journal, LedgerHead, read
 from .secret_store import SecretStore
 
 LOCK = "lock"
@@ -87,7 +87,7 @@ class LedgerFiles:
                 hint="Use it in the process that opened it.",
             )
 
-    def verify(self, pinned: Head | None) -> None:
+    def verify(self, pinned: LedgerHead | None) -> None:
         """Read everything again and check it; see :meth:`Ledger.verify`."""
         contents = read(self._folder)
         if contents is None or contents.head != self.journal.head:

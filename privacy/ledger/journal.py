@@ -32,7 +32,7 @@ _RESTORE = (
 
 
 @dataclass(frozen=True)
-class Head:
+class LedgerHead:
     """A ledger's state in two values: whoever keeps them can later tell if history changed.
 
     Attributes:
@@ -47,7 +47,7 @@ class Head:
         return f"{self.sequence}:{self.digest}"
 
     @classmethod
-    def parse(cls, text: str) -> Head:
+    def parse(cls, text: str) -> LedgerHead:
         """Read what ``str`` wrote.
 
         Raises:
@@ -84,11 +84,11 @@ class Contents:
     torn_bytes: int
 
     @property
-    def head(self) -> Head:
+    def head(self) -> LedgerHead:
         """The last whole line."""
-        return Head(len(self.entries) - 1, self.digests[-1])
+        return LedgerHead(len(self.entries) - 1, self.digests[-1])
 
-    def require(self, pinned: Head | None) -> None:
+    def require(self, pinned: LedgerHead | None) -> None:
         """Check that a head which was kept elsewhere is part of this history.
 
         Raises:
@@ -178,7 +178,7 @@ class Journal:
             sequence=len(self.entries), time=_now(), previous=self.head.digest, record=record
         )
         line = encode(entry)
-        head = Head(entry.sequence, line_digest(line))
+        head = LedgerHead(entry.sequence, line_digest(line))
         self._sound = False
         try:
             self._append(line)
@@ -212,7 +212,7 @@ class Journal:
             raise
 
 
-def _check(raw: bytes, head: Head | None) -> Contents:
+def _check(raw: bytes, head: LedgerHead | None) -> Contents:
     # Without a head only the first line may be there: the crash was between the two files.
     known = head.sequence if head else 0
     entries: list[Entry] = []
@@ -274,10 +274,10 @@ def _read_lines(folder: Path) -> bytes | None:
         return None
 
 
-def _read_head(folder: Path) -> Head | None:
+def _read_head(folder: Path) -> LedgerHead | None:
     try:
         values = json.loads((folder / HEAD).read_bytes())
-        head = Head(values["sequence"], values["digest"])
+        head = LedgerHead(values["sequence"], values["digest"])
         if head.sequence < 0 or len(head.digest) != 64 or len(values) != 2:
             raise ValueError("out of range")
     except FileNotFoundError:

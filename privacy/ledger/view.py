@@ -12,7 +12,7 @@ from ...errors import LedgerError
 from ..mechanism import SubsampledGaussian
 from .book import Book
 from .entries import Complete, Entry, Erase, Genesis, Plan, Refuse, Reserve, record_to_dict
-from .journal import Head, read
+from .journal import LedgerHead, read
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class LedgerView:
 
     entries: tuple[Entry, ...]
     book: Book
-    head: Head
+    head: LedgerHead
     torn: bool
 
     @classmethod
-    def read(cls, path: Path, pinned: Head | None = None) -> LedgerView:
+    def read(cls, path: Path, pinned: LedgerHead | None = None) -> LedgerView:
         """Read and check the ledger in a folder; another process may be writing to it.
 
         Args:

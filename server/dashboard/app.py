@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from ...common.local_page import local_page
 from ...errors import FedscanError
 from ..previews import preview_file
-from .snapshot import StudyFolder, snapshot
+from .snapshot import WatchedStudy, snapshot
 
 _FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def dashboard_app(
-    folder: StudyFolder, implied: Callable[[], Sequence[float]] | None = None
+    folder: WatchedStudy, implied: Callable[[], Sequence[float]] | None = None
 ) -> FastAPI:
     """Make the application.
 

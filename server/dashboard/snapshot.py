@@ -60,7 +60,7 @@ UNPAID = frozenset(
 
 
 @dataclass(frozen=True)
-class StudyFolder:
+class WatchedStudy:
     """Folder of one study: ``study.toml`` and ``run/``.
 
     Attributes:
@@ -95,7 +95,7 @@ class StudyFolder:
         return self.run / PREVIEWS
 
 
-def snapshot(folder: StudyFolder, epsilons: Sequence[float] | None) -> dict[str, Any]:
+def snapshot(folder: WatchedStudy, epsilons: Sequence[float] | None) -> dict[str, Any]:
     """Return everything that the page shows.
 
     Args:

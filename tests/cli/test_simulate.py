@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from fedscan.cli.live import recorded_epsilon
-from fedscan.cli.live_table import FederationState
+from fedscan.cli.live_table import LiveTable
 from fedscan.cli.main import app
 from fedscan.server.events import RoundFinished, RoundStarted, SiteFinished, SitesConnected
 from fedscan.simulation.events import SiteIndexed, StageStarted
@@ -69,7 +69,7 @@ def test_a_folder_without_sites_is_a_data_error(tiny_generator, tmp_path):
 
 
 def test_the_live_table_follows_the_events():
-    state = FederationState({"a": 1.5}.get, ceiling=8)
+    state = LiveTable({"a": 1.5}.get, ceiling=8)
     lines = [
         state.take(event)
         for event in (
@@ -95,7 +95,7 @@ def test_the_live_table_follows_the_events():
 
 
 def test_rounds_of_a_comparison_show_no_budget_of_the_sites():
-    state = FederationState({"a": 1.5}.get, ceiling=8)
+    state = LiveTable({"a": 1.5}.get, ceiling=8)
     state.take(SiteFinished(round=1, site="a", code="ok", seconds=2.5))
     state.take(StageStarted(stage="Training without privacy", comparison=True))
     state.take(RoundStarted(round=1, rounds=4, sites=1, request="0" * 64))
@@ -107,7 +107,7 @@ def test_rounds_of_a_comparison_show_no_budget_of_the_sites():
 
 
 def test_the_live_table_shows_each_site():
-    state = FederationState({"a": 1.5}.get, ceiling=8)
+    state = LiveTable({"a": 1.5}.get, ceiling=8)
     state.take(SiteFinished(round=3, site="a", code="ok", seconds=2.5))
     console = Console(width=120)
     with console.capture() as captured:

@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
-from fedscan.common.audit import AuditLog, Head, verify
+from fedscan.common.audit import AuditHead, AuditLog, verify
 from fedscan.errors import AuditError
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def _write(path: Path, count: int) -> Head:
+def _write(path: Path, count: int) -> AuditHead:
     for number in range(count):
         last = AuditLog(path).append("asked", round=number, tensors=[["a.weight", [2, 3]]])
     return last.head
@@ -36,7 +36,7 @@ def test_entries_read_back_in_order(tmp_path: Path) -> None:
     assert (first.event, dict(first.facts)) == ("asked", {"who": "coordinator", "round": 1})
     assert second == last
     assert verify(tmp_path / "audit.jsonl") == last.head
-    assert Head.parse(str(last.head)) == last.head
+    assert AuditHead.parse(str(last.head)) == last.head
 
 
 @given(position=st.integers(0, 10_000), mask=st.integers(1, 255))

@@ -16,7 +16,7 @@ from fedscan.errors import CheckpointError, ConfigurationError, DataError, Round
 from fedscan.evaluation.report.results import RunResults
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.server.dashboard.snapshot import StudyFolder, snapshot
+from fedscan.server.dashboard.snapshot import WatchedStudy, snapshot
 from fedscan.server.events import Event, RoundFinished
 from fedscan.simulation.events import SiteIndexed, StageStarted
 from fedscan.simulation.run import SimulationResult, simulate
@@ -79,7 +79,7 @@ def test_the_terms_imply_what_the_ledgers_of_sites_without_other_studies_show(
 
 def test_the_run_can_be_watched(finished: Finished) -> None:
     out, study, _ = finished
-    state = snapshot(StudyFolder(out), implied_epsilons(study))
+    state = snapshot(WatchedStudy(out), implied_epsilons(study))
     assert (state["status"]["state"], state["status"]["done"]) == ("finished", 2)
     assert [site["code"] for site in state["sites"]] == ["ok"] * 3
     assert {site["epsilon"] for site in state["sites"]} == {implied_epsilons(study)[2]}

@@ -207,11 +207,11 @@ def test_a_patient_whose_files_all_fail_is_not_listed(tmp_path, write_site, writ
     write_image(tmp_path / "scans" / "x", blank, PatientID="blank")
     dataset = SiteDataset.open(tmp_path / "scans", SETTINGS, tmp_path / "cache")
     assert len(dataset.patients) == 1
-    composition = dataset.composition()
-    assert composition.set_aside == {"slice shows nothing": 1}
-    assert composition.captions == {"axial CT slice of the chest": (1, 3)}
+    contents = dataset.contents()
+    assert contents.set_aside == {"slice shows nothing": 1}
+    assert contents.captions == {"axial CT slice of the chest": (1, 3)}
     again = SiteDataset.open(tmp_path / "scans", SETTINGS, tmp_path / "cache")
-    assert again.composition() == composition
+    assert again.contents() == contents
 
 
 def test_only_the_wanted_rows_are_read_from_disk(tmp_path, write_volume):

@@ -60,7 +60,7 @@ def test_nothing_is_said_while_reading(scans, tmp_path, capfd, caplog):
             caplog.text,
             *(str(warning.message) for warning in warned),
             repr(summarise(index)),
-            repr(dataset.composition()),
+            repr(dataset.contents()),
         )
     )
     assert SECRET.lower() not in said.lower()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fedscan.errors import BudgetExceededError, LedgerError, PrivacyError
 from fedscan.privacy.accounting import epsilon
-from fedscan.privacy.ledger import Head, Ledger, request_digest
+from fedscan.privacy.ledger import Ledger, LedgerHead, request_digest
 from fedscan.privacy.ledger.entries import Plan, Refuse, Reserve, encode, line_digest
 from fedscan.privacy.mechanism import SubsampledGaussian
 
@@ -301,7 +301,7 @@ def test_thousands_of_entries_open_and_add_up(folder):
         lines.append(line)
         previous = line_digest(line)
     (folder / "ledger.jsonl").write_bytes(b"".join(lines))
-    (folder / "head.json").write_bytes(Head(3000, previous).to_json())
+    (folder / "head.json").write_bytes(LedgerHead(3000, previous).to_json())
     with open_ledger(folder, 100.0) as ledger:
         assert ledger.spent().mechanisms == (many(3000),)
         new = ledger.reserve(digest(5000), [STEP], purpose="round 3001")

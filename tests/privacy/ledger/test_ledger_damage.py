@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fedscan.errors import LedgerError
-from fedscan.privacy.ledger import Head, Ledger
+from fedscan.privacy.ledger import Ledger, LedgerHead
 from fedscan.privacy.ledger.book import Book
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
@@ -156,7 +156,7 @@ def test_a_head_behind_the_lines_is_refused(original, copy):
     view = LedgerView.read(original)
     for behind in (2, 3, 9):
         entry = view.entries[len(view.entries) - behind]
-        head = Head(entry.sequence, view.entries[entry.sequence + 1].previous)
+        head = LedgerHead(entry.sequence, view.entries[entry.sequence + 1].previous)
         (copy / "head.json").write_bytes(head.to_json())
         if behind == 2:
             assert LedgerView.read(copy).head == view.head

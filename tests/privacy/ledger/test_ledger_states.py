@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fedscan.errors import BudgetExceededError, LedgerError, PrivacyError
 from fedscan.privacy.accounting import epsilon
-from fedscan.privacy.ledger import Head, Ledger
+from fedscan.privacy.ledger import Ledger, LedgerHead
 from fedscan.privacy.mechanism import SubsampledGaussian
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -45,7 +45,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
         self.paid: dict[str, Step] = {}
-        self.heads: list[Head] = []
+        self.heads: list[LedgerHead] = []
         self.ceiling, self.delta = 1.0, 1e-5
         self.ledger = self.open()
 

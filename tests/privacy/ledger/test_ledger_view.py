@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fedscan.errors import BudgetExceededError, LedgerError
-from fedscan.privacy.ledger import Head, Ledger
+from fedscan.privacy.ledger import Ledger, LedgerHead
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
 from rich.console import Console
@@ -80,14 +80,14 @@ def test_json_holds_every_entry_and_no_secret(folder):
 def test_a_pin_is_text_and_back(folder):
     with Ledger.open(folder, "data", epsilon_ceiling=1.0, delta=1e-5) as ledger:
         head = ledger.head()
-    assert Head.parse(str(head)) == head
+    assert LedgerHead.parse(str(head)) == head
     LedgerView.read(folder, head)
     with pytest.raises(LedgerError, match="pinned"):
-        LedgerView.read(folder, Head(0, digest(5)))
+        LedgerView.read(folder, LedgerHead(0, digest(5)))
     with pytest.raises(LedgerError, match="pinned"):
-        LedgerView.read(folder, Head(7, head.digest))
+        LedgerView.read(folder, LedgerHead(7, head.digest))
     with pytest.raises(LedgerError, match="not a ledger's head"):
-        Head.parse("0:abc")
+        LedgerHead.parse("0:abc")
 
 
 def test_no_ledger_is_said_so_and_none_is_begun(folder):

@@ -16,7 +16,7 @@ from fedscan.errors import BudgetExceededError, ConfigurationError
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
-from fedscan.server.dashboard.snapshot import MEANINGS, StudyFolder, snapshot
+from fedscan.server.dashboard.snapshot import MEANINGS, WatchedStudy, snapshot
 from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, StudyStopped, WarmedUp
 from typer.testing import CliRunner
 
@@ -24,11 +24,11 @@ EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
 
 
 def client(watched: Any, implied: Any = None, base: str = "http://127.0.0.1:8765") -> TestClient:
-    return TestClient(dashboard_app(StudyFolder(watched.path), implied), base_url=base)
+    return TestClient(dashboard_app(WatchedStudy(watched.path), implied), base_url=base)
 
 
 def seen(watched: Any) -> dict[str, Any]:
-    return snapshot(StudyFolder(watched.path), EPSILONS)
+    return snapshot(WatchedStudy(watched.path), EPSILONS)
 
 
 def test_a_study_that_has_not_begun_is_shown(watched: Any) -> None:
@@ -40,7 +40,7 @@ def test_a_study_that_has_not_begun_is_shown(watched: Any) -> None:
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"holds no study\.toml"):
-        StudyFolder(tmp_path).study()
+        WatchedStudy(tmp_path).study()
 
 
 def test_rounds_and_sites_are_shown_as_they_come(watched: Any) -> None:
@@ -71,7 +71,7 @@ def test_privacy_is_what_the_terms_imply_for_the_rounds_a_site_may_have_paid(wat
     spent = {site["name"]: site["epsilon"] for site in seen(watched)["sites"]}
     # A site that did not answer in time may still have trained, and paid.
     assert spent == {"a": 3.7, "b": 3.0, "c": 2.0, "d": 0.5}
-    unknown = snapshot(StudyFolder(watched.path), None)
+    unknown = snapshot(WatchedStudy(watched.path), None)
     assert {site["epsilon"] for site in unknown["sites"]} == {None}
 
 

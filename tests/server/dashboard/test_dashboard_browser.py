@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from browser import loaded_page, needs_chromium
 from fedscan.server.dashboard.app import dashboard_app
-from fedscan.server.dashboard.snapshot import StudyFolder
+from fedscan.server.dashboard.snapshot import WatchedStudy
 from fedscan.server.events import StudyStopped
 
 pytestmark = needs_chromium
@@ -25,7 +25,7 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.asked: list[str] = []
         self.before: Callable[[str], None] = lambda path: None
-        inner = dashboard_app(StudyFolder(folder), lambda: [0.5, 2.0, 3.0, 3.7, 4.2])
+        inner = dashboard_app(WatchedStudy(folder), lambda: [0.5, 2.0, 3.0, 3.7, 4.2])
 
         async def outer(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":

@@ -16,7 +16,7 @@ from ..steward.home import SiteHome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class Reception:
     """What a message meets first.
 
     Attributes:
@@ -32,7 +32,7 @@ class Desk:
     admit: Callable[[RoundRequest], Site]
 
     @classmethod
-    def from_config(cls, config: UserConfig) -> Desk:
+    def from_config(cls, config: UserConfig) -> Reception:
         """Read Flower's node configuration: a daemon's names its home, a simulation's the rest.
 
         Raises:
