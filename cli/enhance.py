@@ -102,7 +102,7 @@ def enhance(
     from ..imaging.reading.scan_files import read_scan
     from ..imaging.writing.images import require_unused
     from ..imaging.writing.provenance import Provenance
-    from ..imaging.writing.space import SourceGrid
+    from ..imaging.writing.space import SliceGrid
     from ..imaging.writing.volumes import VolumeFormat, write_volume
     from ..model.intensity import hounsfield_to_model, linear_to_hounsfield
     from ..model.prompt import read_prompt
@@ -147,7 +147,7 @@ def enhance(
             images = hounsfield_to_model(linear_to_hounsfield(images))
         done.append(f"denoised from a standard deviation of {strength:.4g}")
         status().print(Text(f"Share of the generator's estimate: {found.prior_weight:.0%}"))
-    grid = None if given.to_lps is None else SourceGrid(to_lps=given.to_lps)
+    grid = None if given.to_lps is None else SliceGrid(to_lps=given.to_lps)
     if upscale > 1:
         images = super_resolve(prior, network, images, upscale)
         grid = grid and grid.refined(upscale)

@@ -126,7 +126,7 @@ def generate(
     from ..evaluation.anatomy.rejection import draw_plausible, seed_of_try
     from ..imaging.reading.conditions import SliceAsked, Strengths, load_conditions
     from ..imaging.writing.images import PromptImages, require_unused, write_images
-    from ..imaging.writing.space import SourceGrid
+    from ..imaging.writing.space import SliceGrid
     from ..model.prompt import read_prompt
     from ..model.sampling import sample
     from ..model.storage import generator_digest, load_generator
@@ -196,7 +196,7 @@ def generate(
                 caption=caption,
                 description=reading.description,
                 images=images[row * count : (row + 1) * count],
-                grid=SourceGrid(to_lps=placed.to_lps)
+                grid=SliceGrid(to_lps=placed.to_lps)
                 if placed is not None and placed.to_lps is not None
                 else None,
             )

@@ -190,7 +190,7 @@ def translate(
     from ..imaging.reading.scan_files import read_scan
     from ..imaging.writing.images import require_unused
     from ..imaging.writing.provenance import Provenance
-    from ..imaging.writing.space import SourceGrid
+    from ..imaging.writing.space import SliceGrid
     from ..imaging.writing.volumes import VolumeFormat, write_volume
     from ..model.description import BODY_PARTS, Description
     from ..model.storage import generator_digest
@@ -226,7 +226,7 @@ def translate(
             derivation=f"translated to {to.value}",
         ),
         slice_mm=_SLICE_MM,
-        grid=None if given.to_lps is None else SourceGrid(to_lps=given.to_lps),
+        grid=None if given.to_lps is None else SliceGrid(to_lps=given.to_lps),
         key=key,
     )
     output().print(Text(f"{len(images)} slices translated to {to.value}, in {written}"))

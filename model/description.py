@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .planes import PLANES
+
 MODALITIES = ("CT", "T1-weighted MR", "T2-weighted MR", "MR", "X-ray", "ultrasound")
-PLANES = ("axial", "coronal", "sagittal")
 BODY_PARTS = ("head", "neck", "chest", "abdomen", "pelvis", "spine", "limb", "body")
 VIEWS = ("PA", "AP", "lateral")
 #: "no finding" is itself a statement; an unknown finding is the empty string.

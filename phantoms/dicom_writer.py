@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
+from ..imaging.writing.elements import (
+    CT_INTERCEPT,
+    code_item,
+    decimal,
+    describe_hounsfield,
+    describe_pixels,
+    stored_values,
+)
 from .anatomical.contrast import Sequence
 from .anatomical.sampling import SliceGrid
 from .encoding import encode, encode_bytes, encode_text, write_file
 
-#: HU that a stored value of 0 stands for.
-CT_INTERCEPT = -1024
 #: Tags of what differs between the slices of a series.
 _INSTANCE_NUMBER, _IMAGE_POSITION, _SLICE_LOCATION = 0x00200013, 0x00200032, 0x00201041
 _PIXEL_DATA = 0x7FE00010
@@ -87,23 +93,9 @@ class WrittenSeries:
     instances: tuple[str, ...]
 
 
-def decimal(value: float) -> str:
-    """A decimal string (DS) of at most 16 bytes, without a negative zero."""
-    return f"{round(value, 4) + 0.0:.4f}".rstrip("0").rstrip(".")
-
-
 def position(grid: SliceGrid, index: int) -> list[str]:
     """ImagePositionPatient of a slice: left, posterior, superior of its first pixel."""
     return [decimal(v) for v in (*grid.corner[::-1], grid.heights[index])]
-
-
-def code_item(value: str, scheme: str, meaning: str) -> Dataset:
-    """A coded concept (PS3.3 8.8)."""
-    item = Dataset()
-    item.CodeValue = value
-    item.CodingSchemeDesignator = scheme
-    item.CodeMeaning = meaning
-    return item
 
 
 def write_series(
@@ -151,9 +143,8 @@ def write_series(
 def _store(image: NDArray[np.float32], contrast: str) -> tuple[NDArray[np.uint16], tuple[int, int]]:
     """Stored 12-bit values and a display window (centre, width)."""
     if contrast == "CT":
-        stored = np.clip(np.rint(image - CT_INTERCEPT), 0, 4095).astype("<u2")
-        return stored, (40, 120)
-    stored = np.clip(np.rint(image * 700.0), 0, 4095).astype("<u2")
+        return stored_values(image - CT_INTERCEPT), (40, 120)
+    stored = stored_values(image * 700.0)
     top = max(int(np.percentile(stored, 99.5)), 2)
     return stored, (top // 2, top)
 
@@ -202,14 +193,8 @@ def _series_header(
     ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
     ds.FrameOfReferenceUID = patient.uid("frame of reference")
     ds.PositionReferenceIndicator = ""
-    ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    ds.Rows = ds.Columns = grid.matrix
+    describe_pixels(ds, grid.matrix, grid.matrix)
     ds.PixelSpacing = [decimal(grid.pixel)] * 2
-    ds.BitsAllocated = 16
-    ds.BitsStored = 12
-    ds.HighBit = 11
-    ds.PixelRepresentation = 0
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
     if equipment.sequence is None:
@@ -227,9 +212,7 @@ def _describe_ct(ds: Dataset, equipment: Equipment) -> None:
     ds.Exposure = 250
     ds.ConvolutionKernel = equipment.kernel
     ds.GantryDetectorTilt = 0
-    ds.RescaleIntercept = CT_INTERCEPT
-    ds.RescaleSlope = 1
-    ds.RescaleType = "HU"
+    describe_hounsfield(ds)
 
 
 def _describe_mr(ds: Dataset, sequence: Sequence) -> None:

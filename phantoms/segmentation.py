@@ -18,9 +18,10 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import SegmentationStorage
 
+from ..imaging.writing.elements import code_item, decimal
 from ..model.conditions import LABEL
 from .anatomical.sampling import SliceGrid
-from .dicom_writer import PatientRecord, WrittenSeries, code_item, decimal, position
+from .dicom_writer import PatientRecord, WrittenSeries, position
 from .encoding import Elements, encode, encode_bytes, encode_sequence, join, write_file
 
 _TISSUE = Code("85756007", "SCT", "Tissue")

@@ -18,6 +18,8 @@ from ..config.study import Study
 from ..evaluation.measures.image_sets import ImageSet, RealSets
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.measures.run import Sampler, evaluate
+from ..imaging.dicom.index import index_folder
+from ..imaging.settings import DataSettings
 from ..model.example import Example
 from ..model.generator import Generator
 from ..model.sampling import sample
@@ -77,7 +79,7 @@ def real_sets(
     holdout = ImageSet.of(
         _examples(sites, study, held_out=True), limit=holdout_images, seed=settings.seed
     )
-    scanners = _scanners(sites) if with_scanners else {}
+    scanners = _scanners(sites, study.data) if with_scanners else {}
     return RealSets(train=_with_origin(train, scanners), holdout=_with_origin(holdout, scanners))
 
 
@@ -93,13 +95,13 @@ def _with_origin(images: ImageSet, scanners: Mapping[tuple[str, str], str]) -> I
     )
 
 
-def _scanners(sites: Sequence[Site]) -> dict[tuple[str, str], str]:
+def _scanners(sites: Sequence[Site], data: DataSettings) -> dict[tuple[str, str], str]:
     """Scanner by patient, with the site's prefix, and modality."""
     return {
         (f"{site.name}/{key}", modality): f"{site.name}: {scanner}"
         for site in sites
         for (key, modality), scanner in patient_scanners(
-            site.data, DatasetIdentity.load_or_create(site.state)
+            index_folder(site.data, data), DatasetIdentity.load_or_create(site.state)
         ).items()
     }
 

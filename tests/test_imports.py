@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "model": set(),
     "privacy": set(),
     "federation": set(),
-    "phantoms": {"model"},
+    "phantoms": {"imaging", "model"},
     "imaging": {"model"},
     "evaluation": {"model", "privacy"},
     "applications": {"imaging", "model"},
@@ -36,7 +36,8 @@ OPEN = {"cli", "simulation"}
 
 #: Modules of a part that alone may use another part, and which of its modules; any where empty.
 NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
-    ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity"}),
+    ("phantoms", "imaging"): (set(), {"writing"}),
+    ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity", "planes"}),
     ("evaluation", "privacy"): ({"canaries", "data_card", "examiners"}, set()),
     ("config", "client"): (set(), {"settings"}),
     ("config", "evaluation"): (set(), {"settings", "measures"}),

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 
-from ...imaging.dicom.scanner import read_scanners
+from ...imaging.dicom.index import SiteIndex
 from .identity import DatasetIdentity
 
 
-def patient_scanners(folder: Path, identity: DatasetIdentity) -> dict[tuple[str, str], str]:
-    """Read which scanner each patient's images of each modality come from.
+def patient_scanners(index: SiteIndex, identity: DatasetIdentity) -> dict[tuple[str, str], str]:
+    """Tell which scanner each patient's images of each modality come from.
 
     Args:
-        folder: The site's DICOM files.
+        index: The site's DICOM files.
         identity: Makes patients' keys, and the digests that scanners are numbered by.
 
     Returns:
@@ -27,10 +26,12 @@ def patient_scanners(folder: Path, identity: DatasetIdentity) -> dict[tuple[str,
         X-ray or ultrasound). Patients with several scanners of a modality are left out.
     """
     found: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
-    for scan in read_scanners(folder):
-        # Keyed like patients: whoever sees the order cannot try makers and numbers.
-        code = identity.patient_key(f"scanner {scan.device}") if scan.device else ""
-        found[identity.patient_key(scan.patient), scan.modality].add((scan.kind, code))
+    for patient in index.patients:
+        key = identity.patient_key(patient.patient_id)
+        for scanner in patient.scanners:
+            # Keyed like patients: whoever sees the order cannot try makers and numbers.
+            code = identity.patient_key(f"scanner {scanner.device}") if scanner.device else ""
+            found[key, scanner.modality].add((scanner.kind, code))
     names = _names({scanner for scanners in found.values() for scanner in scanners})
     return {
         place: names[next(iter(scanners))]

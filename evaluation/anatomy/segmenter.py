@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from ...common.progress import Progress, no_progress
 from ...model.conditions import MASK_CLASSES
+from ..measures.moved import random_grid
 
 _CLASSES = len(MASK_CLASSES) + 1
 _CHANNELS = (16, 32, 64, 96)
@@ -144,16 +145,9 @@ def _padded(images: Tensor) -> Tensor:
 
 
 def _augment(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Turn by up to 8°, scale and shift by up to 8 %, vary brightness and noise; never mirror."""
+    """Turn by up to 8°, scale and shift by up to 8 %, vary brightness and noise."""
     count = len(images)
-    angle = torch.empty(count).uniform_(-8, 8) * (math.pi / 180)
-    scale = torch.empty(count).uniform_(0.92, 1.08)
-    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    shift = torch.empty(count, 2).uniform_(-0.16, 0.16)  # the grid spans 2
-    matrix = torch.stack(
-        [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
-    )
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = random_grid(images.shape, degrees=8, share=0.08)
     # Beyond the edge is background, which is -1 in the image and 0 in the mask.
     moved = functional.grid_sample(images + 1, grid, mode="bilinear", align_corners=False) - 1
     labels = functional.grid_sample(masks.float(), grid, mode="nearest", align_corners=False)

@@ -6,13 +6,13 @@ them on held-out patients would inflate the very number it is there to measure.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+from .moved import random_grid
 
 #: Larger images are shrunk to this side length, so that scores do not depend on it.
 _PIXELS = 64
@@ -104,17 +104,9 @@ def _prepare(images: NDArray[np.float32]) -> Tensor:
 
 
 def _augment(images: Tensor) -> Tensor:
-    """Blur, turn up to 6°, scale and shift up to 6 %, add noise; never mirror: sides matter."""
+    """Blur, turn up to 6°, scale and shift up to 6 %, add noise."""
     images = _blur(images)
-    count = len(images)
-    angle = torch.empty(count).uniform_(-6, 6) * (math.pi / 180)
-    scale = torch.empty(count).uniform_(0.94, 1.06)
-    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    shift = torch.empty(count, 2).uniform_(-0.12, 0.12)  # the grid spans 2
-    matrix = torch.stack(
-        [torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1
-    )
-    grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = random_grid(images.shape, degrees=6, share=0.06)
     moved = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
+from ...model.planes import PLANE_ACROSS
 from .fields import first_number, numbers
 
 Vector = tuple[float, ...]
-
-#: Name of the plane whose normal points along x, y or z.
-PLANE_ACROSS = ("sagittal", "coronal", "axial")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
@@ -24,10 +24,11 @@ from .describe import DESCRIBED_BY, describe
 from .fields import first_number, first_text, integer, items, texts
 from .functional_groups import flat_headers
 from .geometry import Plane, pixel_spacing, plane_of
+from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
 
 _READ = (
-    *DESCRIBED_BY,
+    *DESCRIBED_BY, *TOLD_BY,
     "BitsAllocated", "BurnedInAnnotation", "FrameOfReferenceUID", "FrameType",
     "ImageOrientationPatient", "ImagePositionPatient", "ImageType", "ImagerPixelSpacing",
     "InstanceNumber", "NumberOfFrames", "PatientID", "PatientOrientation",
@@ -35,7 +36,8 @@ _READ = (
     "PixelSpacing", "PresentationIntentType", "ReferencedSeriesSequence", "Rows", "Columns",
     "SOPClassUID", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
     "SharedFunctionalGroupsSequence", "SliceThickness", "SpacingBetweenSlices",
-    "StudyInstanceUID", "TemporalPositionIdentifier", "WindowCenter", "WindowWidth",
+    "StudyInstanceUID", "SyntheticData", "TemporalPositionIdentifier", "WindowCenter",
+    "WindowWidth",
 )  # fmt: skip
 _TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
@@ -69,7 +71,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FileHeader:
-    """What the index needs to know of one file. Identifiers here never leave the site."""
+    """What the index needs to know of one file. Identifiers here never leave the site.
+
+    Attributes that need words:
+        scanner: What made it.
+        synthetic: Whether it says that it holds made-up data (SyntheticData, PS3.3 C.12.1).
+        segments: UIDs of the series that a segmentation refers to.
+    """
 
     patient_id: str = field(repr=False)
     study_uid: str
@@ -80,6 +88,8 @@ class FileHeader:
     shape: tuple[int, int]
     frames: tuple[Frame, ...]
     compressed: bool
+    scanner: Scanner
+    synthetic: bool = False
     segments: tuple[str, ...] = ()
     is_segmentation: bool = False
 
@@ -167,6 +177,8 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         shape=shape,
         frames=() if is_segmentation else tuple(_frames(ds)),
         compressed=syntax.is_encapsulated,
+        scanner=scanner_of(ds, MODALITY.get(modality, modality)),
+        synthetic=first_text(ds, "SyntheticData").upper() == "YES",
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
     )
@@ -245,9 +257,3 @@ def _segmented_series(ds: Dataset) -> tuple[str, ...]:
         for item in items(ds, "ReferencedSeriesSequence")
         if (uid := first_text(item, "SeriesInstanceUID"))
     )
-
-
-def says_synthetic(path: Path) -> bool:
-    """Whether a readable DICOM file says that it holds made-up data."""
-    header = dcmread(path, stop_before_pixels=True, specific_tags=["SyntheticData"])
-    return str(header.get("SyntheticData", "")).upper() == "YES"

@@ -13,6 +13,7 @@ from .folder import FileEntry, Progress, list_files, no_progress
 from .geometry import Plane
 from .header import FileHeader, Frame, read_header
 from .quiet import quiet_pydicom
+from .scanner import Scanner
 from .set_aside import Reason, SetAsideError
 
 
@@ -37,6 +38,7 @@ class Stack:
         spacing: Distance between rows and between columns, mm.
         patient_orientation: Directions of rows and columns of projections; may be empty.
         window: First VOI window, if all slices share it.
+        synthetic: Whether any slice says that it is made up.
         slices: Ordered by depth from right, front or feet; without geometry by number.
     """
 
@@ -45,6 +47,7 @@ class Stack:
     spacing: tuple[float, float]
     patient_orientation: tuple[str, ...]
     window: tuple[float, float] | None
+    synthetic: bool
     slices: tuple[Slice, ...]
 
     @property
@@ -84,11 +87,13 @@ class PatientScans:
             else knows the patient by an opaque key.
         studies: Studies, ordered by UID.
         files: The patient's files, segmentations included.
+        scanners: What made the images.
     """
 
     patient_id: str = field(repr=False)
     studies: tuple[DicomStudy, ...]
     files: tuple[FileEntry, ...] = field(repr=False)
+    scanners: frozenset[Scanner] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,7 @@ def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> Pati
         patient_id=patient_id,
         studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
         files=tuple(entry for entry, _ in found),
+        scanners=frozenset(header.scanner for _, header in found if not header.is_segmentation),
     )
 
 
@@ -248,5 +254,6 @@ def _stack(members: list[tuple[FileEntry, FileHeader, int]]) -> Stack:
         spacing=frames[0].spacing,
         patient_orientation=frames[0].patient_orientation,
         window=windows.pop() if len(windows) == 1 else None,
+        synthetic=any(header.synthetic for _, header, _ in members),
         slices=tuple(slices),
     )

@@ -2,81 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
-from pydicom.filereader import read_partial
 
-from .codes import MODALITY
 from .fields import first_number, first_text
-from .folder import list_files
-from .quiet import quiet_pydicom
 
-_READ = (
-    "DeviceSerialNumber", "MagneticFieldStrength", "Manufacturer", "ManufacturerModelName",
-    "Modality", "PatientID",
-)  # fmt: skip
-_TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
-#: The last of these in the order of a file (DeviceSerialNumber): nothing behind it is parsed.
-_LAST = 0x00181000
+#: Header keywords that a scanner is told by.
+TOLD_BY = ("DeviceSerialNumber", "MagneticFieldStrength", "Manufacturer", "ManufacturerModelName")
 #: Field strengths in tesla that are told apart; others are rounded to the nearest.
 _FIELDS = (0.5, 1.0, 1.5, 3.0, 7.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scanned:
-    """Who was scanned, and by what; as the header has it, so it stays where the scan is.
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """What made an image.
 
     Attributes:
-        patient: Identifier, casefolded.
         modality: CT, MR, X-ray or ultrasound.
         kind: Modality, for MR with the field strength.
-        device: Maker, model and serial number; empty where none is known.
+        device: Maker, model and serial number, which stay where the scan is; empty if unknown.
     """
 
-    patient: str
     modality: str
     kind: str
-    device: str
+    device: str = field(repr=False)
 
 
-def read_scanners(folder: Path) -> Iterator[Scanned]:
-    """Yield what each readable image of a known modality in a folder says of its scanner."""
-    with quiet_pydicom():
-        for entry in list_files(folder):
-            header = _header(folder / entry.path)
-            modality = MODALITY.get(first_text(header, "Modality").upper(), "") if header else ""
-            patient = first_text(header, "PatientID").casefold() if header else ""
-            if header is not None and modality and patient:
-                yield Scanned(
-                    patient=patient,
-                    modality=modality,
-                    kind=_kind(header, modality),
-                    device=_device(header, modality),
-                )
+def scanner_of(ds: Dataset, modality: str) -> Scanner:
+    """Tell the scanner of a header.
+
+    Args:
+        ds: With the keywords of :data:`TOLD_BY`.
+        modality: The image's.
+    """
+    words = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber")
+    known = [first_text(ds, keyword).casefold() for keyword in words]
+    device = "|".join([modality, *known]) if any(known) else ""
+    return _shared(modality, _kind(ds, modality), device)
 
 
-def _header(path: Path) -> Dataset | None:
-    try:
-        with path.open("rb") as file:
-            return read_partial(
-                file, stop_when=lambda tag, _vr, _length: tag > _LAST, specific_tags=_TAGS
-            )
-    except Exception:  # whatever pydicom raises on a damaged file or one that is no DICOM
-        return None
+@lru_cache(maxsize=1024)
+def _shared(modality: str, kind: str, device: str) -> Scanner:
+    """One object for all files of a scanner: a site may have millions."""
+    return Scanner(modality, kind, device)
 
 
-def _kind(header: Dataset, modality: str) -> str:
-    field = first_number(header, "MagneticFieldStrength")
-    if modality != "MR" or field is None:
+def _kind(ds: Dataset, modality: str) -> str:
+    field_strength = first_number(ds, "MagneticFieldStrength")
+    if modality != "MR" or field_strength is None:
         return modality
-    return f"MR {min(_FIELDS, key=lambda known: abs(known - field)):g} T"
-
-
-def _device(header: Dataset, modality: str) -> str:
-    fields = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber")
-    known = [first_text(header, field).casefold() for field in fields]
-    return "|".join([modality, *known]) if any(known) else ""
+    return f"MR {min(_FIELDS, key=lambda known: abs(known - field_strength)):g} T"

@@ -6,8 +6,8 @@ compared is the share of the region that lies below a slice. The region's ends a
 from the scan: the outermost slices that show anything. That is right where a scan covers
 its region. A slab that covers only a part of it would be stretched over the whole, so its
 extent counts as no less than the shortest scan that covers the region
-(:data:`WHOLE_REGION_MM`), and it is put in the middle, the least wrong place where nothing
-more is known.
+(:func:`~fedscan.model.region.least_extent_mm`), and it is put in the middle, the least wrong
+place where nothing more is known.
 """
 
 from __future__ import annotations
@@ -17,19 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-#: Shortest extent in mm of a scan that covers an adult's region from end to end: feet to head
-#: (axial slices), back to front (coronal) and right to left (sagittal).
-WHOLE_REGION_MM = {
-    "head": (130.0, 150.0, 120.0),
-    "neck": (100.0, 90.0, 90.0),
-    "chest": (220.0, 170.0, 250.0),
-    "abdomen": (180.0, 160.0, 230.0),
-    "pelvis": (170.0, 160.0, 250.0),
-    "spine": (150.0, 80.0, 60.0),
-    "limb": (80.0, 50.0, 50.0),
-    "body": (200.0, 150.0, 150.0),
-}
-_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
+from ...model.region import least_extent_mm
 
 
 def region_positions(
@@ -57,6 +45,6 @@ def region_positions(
     ends = levels[np.asarray(shown, np.bool_)] if np.any(shown) else levels
     low, high = ends.min(), ends.max()
     extent = high - low + 2 * margin
-    whole = max(extent, WHOLE_REGION_MM[body_part][_AXIS[plane]])
+    whole = max(extent, least_extent_mm(body_part, plane))
     middle = (low + high) / 2
     return np.clip(0.5 + (levels - middle) / whole, 0.0, 1.0).astype(np.float32)

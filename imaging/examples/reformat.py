@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...model.intensity import hounsfield_to_model, percentile_to_model
+from ...model.planes import PLANES, stacking_axis
 from ..dicom.decode import Decoded
 from ..dicom.geometry import Plane, slice_step, stack_affine
-from .resample import fitted_size, resize_images, resize_labels, to_canonical
+from ..orientation import to_canonical
+from .resample import fitted_size, resize_images, resize_labels
 
 #: Below these, planes across the acquired one would be stripes rather than pictures.
 MIN_SLICES_TO_REFORMAT = 8
 MAX_STEP_TO_REFORMAT_MM = 8.0
-
-_AXIS = {"axial": 0, "coronal": 1, "sagittal": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def reformatted_pictures(
             * (-pixel if plane == "coronal" else pixel),
             step=pixel,
         )
-        for plane, axis in _AXIS.items()
+        for axis, plane in enumerate(PLANES)
     ]
 
 
@@ -131,6 +131,6 @@ def _between(volume: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray
 
 def _cut(volume: NDArray[Any], plane: str) -> NDArray[Any]:
     """Cut ``[Z, Y, X]`` into upright pictures ``[N, H, W]`` of one plane."""
-    pictures = np.moveaxis(volume, _AXIS[plane], 0)
+    pictures = np.moveaxis(volume, stacking_axis(plane), 0)
     # Height rises with the index along z, but a picture's first row is its top.
     return pictures if plane == "axial" else pictures[:, ::-1]

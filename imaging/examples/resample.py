@@ -12,11 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-#: Names of the two ends of each axis in DICOM's patient coordinates.
-_LPS = (("R", "L"), ("A", "P"), ("I", "S"))
-#: First index to the head, second to the back, third to the patient's left.
-_CANONICAL = "SPL"
-
 # MONAI takes seconds to import, which a round on cached examples need not wait for.
 
 
@@ -65,29 +60,6 @@ def pad_square(images: NDArray[np.generic], side: int, fill: float) -> NDArray[n
         return images
     padded = SpatialPad((side, side), mode="constant", value=fill)(torch.from_numpy(images))
     return np.asarray(padded)
-
-
-def to_canonical(
-    volume: NDArray[np.generic], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
-    """Turn a volume so that its axes point to the head, the back and the patient's left.
-
-    Axes are permuted and flipped to the nearest anatomical ones; an oblique volume keeps
-    its obliqueness, so no value is interpolated.
-
-    Args:
-        volume: ``[K, R, C]``.
-        affine: Indices to LPS mm, ``[4, 4]``.
-
-    Returns:
-        The volume ``[Z, Y, X]`` (rising to superior, posterior, left) and its affine.
-    """
-    from monai.data import MetaTensor
-    from monai.transforms import Orientation
-
-    tensor = MetaTensor(torch.from_numpy(np.ascontiguousarray(volume))[None], affine=affine)
-    turned = Orientation(axcodes=_CANONICAL, labels=_LPS)(tensor)
-    return turned[0].numpy().copy(), np.asarray(turned.affine, np.float64)
 
 
 def _resize(images: NDArray[np.generic], size: Sequence[int], mode: str) -> NDArray[np.generic]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
@@ -13,16 +12,15 @@ from ...errors import DataError
 from ..dicom.decode import decode_slices
 from ..dicom.folder import list_files
 from ..dicom.geometry import stack_affine
-from ..dicom.header import says_synthetic
 from ..dicom.index import Stack, index_files
 from ..dicom.segmentation import read_segmentation
 from ..dicom.set_aside import SetAsideError
+from ..orientation import ras_to_lps, to_canonical
 from ..settings import DataSettings
 from .nifti import load_nifti, values_of
 from .scan import Scan, limits_of
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-_RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def read_scan(path: Path) -> Scan:
@@ -64,14 +62,9 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     Raises:
         DataError: If it is no NIfTI file or has not three dimensions.
     """
-    image = nibabel.as_closest_canonical(load_nifti(path))
-    values = values_of(image)
-    # Canonical is x to the right, y to the front, z up; ours are z up, y to the back, x left.
-    turned = values.transpose(2, 1, 0)[:, ::-1, ::-1]
-    flip = np.eye(4)
-    flip[:3, :3] = [[0, 0, -1], [0, -1, 0], [1, 0, 0]]  # (k, r, c) to (i, j, k) of the file
-    flip[:3, 3] = [values.shape[0] - 1, values.shape[1] - 1, 0]
-    return np.ascontiguousarray(turned), _RAS_LPS @ image.affine @ flip
+    image = load_nifti(path)
+    values, to_lps = to_canonical(values_of(image), ras_to_lps(image.affine))
+    return values.astype(np.float32, copy=False), to_lps
 
 
 def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -145,5 +138,5 @@ def _read_dicom(folder: Path, name: str | None) -> Scan:
         description=shown,
         form="dicom",
         limits=limits_of(values),
-        synthetic=says_synthetic(folder / decoded.slices[0].path),
+        synthetic=stack.synthetic,
     )

@@ -10,15 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from ...errors import DataError
-from ..examples.position import WHOLE_REGION_MM
-
-#: Directions of a row and of a column, and towards higher positions, by plane (LPS).
-_AXES = {
-    "axial": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "coronal": ((1, 0, 0), (0, 0, -1), (0, -1, 0)),
-    "sagittal": ((0, 1, 0), (0, 0, -1), (1, 0, 0)),
-}
-_ORDER = ("axial", "coronal", "sagittal")
+from ...model.planes import AXES
+from ...model.region import least_extent_mm
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -83,10 +76,10 @@ def slice_affine(
     """
     corners = np.concatenate([volume.corners() for volume in volumes])
     low, high = corners.min(0), corners.max(0)
-    row, column, onwards = (np.array(axis, float) for axis in _AXES[plane])
+    row, column, onwards = (np.array(axis, float) for axis in AXES[plane])
     extent, middle = high - low, (low + high) / 2
     length = float(np.abs(onwards) @ extent)
-    whole = max(length, WHOLE_REGION_MM[body_part][_ORDER.index(plane)])
+    whole = max(length, least_extent_mm(body_part, plane))
     offset = (position - 0.5) * whole
     if abs(offset) > length / 2:
         ends = (0.5 - length / whole / 2, 0.5 + length / whole / 2)

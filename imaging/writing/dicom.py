@@ -26,13 +26,17 @@ from ... import __version__
 from ...model.description import Description
 from ...model.intensity import model_to_hounsfield
 from ...model.marking import NOTICE
+from .elements import (
+    CT_INTERCEPT,
+    LARGEST_STORED,
+    code_item,
+    describe_hounsfield,
+    describe_pixels,
+    stored_values,
+)
 from .provenance import Provenance
-from .space import Placement
+from .space import SliceGrid
 
-#: HU that a stored value of 0 stands for.
-_CT_INTERCEPT = -1024
-#: Largest stored value of what has no unit.
-_TOP = 4095
 _KINDS: dict[str, tuple[UID, str]] = {
     "CT": (CTImageStorage, "CT"),
     "X-ray": (ComputedRadiographyImageStorage, "CR"),
@@ -46,7 +50,7 @@ _BODY_PART = {"body": "WHOLEBODY", "limb": "EXTREMITY"}
 def write_dicom_series(
     folder: Path,
     slices: NDArray[np.float32],
-    grid: Placement,
+    grid: SliceGrid,
     description: Description,
     provenance: Provenance,
     *,
@@ -111,9 +115,7 @@ def _add_synthetic_marks(
         f"generator sha256 {provenance.generator}."
     )
     equipment = Dataset()
-    purpose = Dataset()
-    purpose.CodeValue, purpose.CodingSchemeDesignator = "109102", "DCM"
-    purpose.CodeMeaning = "Processing Equipment"
+    purpose = code_item("109102", "DCM", "Processing Equipment")
     equipment.PurposeOfReferenceCodeSequence = [purpose]
     equipment.Manufacturer = _MAKER
     equipment.ManufacturerModelName = "fedscan generator"
@@ -157,7 +159,7 @@ def _add_projection(image: Dataset, description: Description) -> None:
     image.PatientOrientation = ""
 
 
-def _add_plane(image: Dataset, grid: Placement, index: int, frame_uid: str) -> None:
+def _add_plane(image: Dataset, grid: SliceGrid, index: int, frame_uid: str) -> None:
     image.FrameOfReferenceUID = frame_uid
     image.PositionReferenceIndicator = ""
     image.PatientPosition = "HFS"
@@ -170,22 +172,19 @@ def _add_plane(image: Dataset, grid: Placement, index: int, frame_uid: str) -> N
 
 def _add_pixels(image: Dataset, pixels: NDArray[np.float32], description: Description) -> None:
     if description.modality == "CT":
-        stored = np.rint(model_to_hounsfield(pixels) - _CT_INTERCEPT)
-        image.RescaleIntercept, image.RescaleSlope, image.RescaleType = _CT_INTERCEPT, 1, "HU"
+        stored = stored_values(model_to_hounsfield(pixels) - CT_INTERCEPT)
+        describe_hounsfield(image)
         image.WindowCenter, image.WindowWidth = 40, 400
         image.KVP = image.AcquisitionNumber = None
     else:
-        stored = np.rint((np.clip(pixels, -1, 1) + 1) / 2 * _TOP)
-        image.WindowCenter, image.WindowWidth = (_TOP + 1) / 2, _TOP + 1
+        stored = stored_values((np.clip(pixels, -1, 1) + 1) / 2 * LARGEST_STORED)
+        image.WindowCenter, image.WindowWidth = (LARGEST_STORED + 1) / 2, LARGEST_STORED + 1
     if image.Modality == "MR":
         image.ScanningSequence, image.SequenceVariant, image.ScanOptions = "RM", "NONE", ""
         image.MRAcquisitionType = "2D"
         image.EchoTime = image.RepetitionTime = image.EchoTrainLength = None
-    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-    image.Rows, image.Columns = pixels.shape
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-    image.PixelRepresentation = 0
-    image.PixelData = np.clip(stored, 0, _TOP).astype("<u2").tobytes()
+    describe_pixels(image, *pixels.shape)
+    image.PixelData = stored.tobytes()
 
 
 def _save(image: Dataset, path: Path) -> None:

@@ -19,7 +19,7 @@ from .dicom import write_dicom_series
 from .manifest import NAME, write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
-from .space import Placement, grid_for
+from .space import SliceGrid, grid_for
 
 Format = Literal["png", "nifti", "dicom"]
 #: Thickness in mm that a single slice is given: it has no neighbours to tell one.
@@ -42,7 +42,7 @@ class PromptImages:
     caption: str
     description: Description | None
     images: NDArray[np.float32]
-    grid: Placement | None = None
+    grid: SliceGrid | None = None
 
 
 def write_images(

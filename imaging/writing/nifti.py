@@ -13,7 +13,7 @@ from ...model.description import Description
 from ...model.intensity import model_to_hounsfield
 from ...model.marking import NOTICE
 from .provenance import Provenance
-from .space import Placement
+from .space import SliceGrid
 
 #: The header's code of a comment extension (nifti1.h, NIFTI_ECODE_COMMENT).
 _COMMENT = 6
@@ -22,7 +22,7 @@ _COMMENT = 6
 def write_nifti(
     path: Path,
     slices: NDArray[np.float32],
-    grid: Placement,
+    grid: SliceGrid,
     description: Description | None,
     provenance: Provenance,
     *,

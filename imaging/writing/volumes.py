@@ -17,7 +17,7 @@ from .images import VIEWS, require_unused
 from .manifest import write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
-from .space import Placement, grid_for
+from .space import SliceGrid, grid_for
 from .views import orthogonal_views
 
 VolumeFormat = Literal["png", "nifti", "dicom"]
@@ -31,7 +31,7 @@ def write_volume(
     provenance: Provenance,
     *,
     slice_mm: float,
-    grid: Placement | None = None,
+    grid: SliceGrid | None = None,
     limits: tuple[float, float] = (-1.0, 1.0),
     key: Ed25519PrivateKey,
 ) -> Path:

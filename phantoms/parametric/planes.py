@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...model.planes import PLANE_ACROSS
 from .points import Points
 from .scene import Scene
-
-#: Axis that each plane cuts across (0: x, to the left; 1: y, to the back; 2: z, up).
-AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 
 
 def slice_points(
@@ -27,7 +25,7 @@ def slice_points(
         image_size: Height and width in pixels.
     """
     middle, extent = (scene.low + scene.high) / 2, scene.high - scene.low
-    across = AXIS[plane]
+    across = PLANE_ACROSS.index(plane)
     in_plane = [axis for axis in range(3) if axis != across]
     view = max(extent[axis] for axis in in_plane) / rng.uniform(0.78, 1.0)
     pixel = np.float32(view / image_size)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ...model.conditions import LABEL
 from ...model.description import Description, age_band
 from ...model.example import Example
+from ...model.planes import PLANES
 from .contrast import ANY_MR, CONTRASTS, TissueValues, draw_values, finish
 from .film import expose
 from .patient import BODY_PARTS, draw_patient
@@ -15,7 +16,6 @@ from .planes import slice_points
 from .projection import VIEWS, draw_geometry, path_integrals, projected_labels
 from .scene import Scene
 
-_PLANES = ("axial", "coronal", "sagittal")
 #: Tries for a slice that shows a small finding: few of a patient's slices would by chance.
 _TRIES = 4
 #: Share of the slices of a patient with a small finding that are taken through it.
@@ -131,7 +131,7 @@ def _slice(
     image_size: int,
     known: dict[str, str],
 ) -> Example:
-    plane = str(rng.choice(_PLANES, p=(0.5, 0.25, 0.25)))
+    plane = str(rng.choice(PLANES, p=(0.5, 0.25, 0.25)))
     aim = scene.finding == "lesion" and rng.random() < _THROUGH_FINDING
     for _ in range(_TRIES if aim else 1):
         position = float(rng.uniform(*_RANGE[scene.body_part][plane]))

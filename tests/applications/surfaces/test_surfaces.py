@@ -15,7 +15,7 @@ from fedscan.cli.main import app
 from fedscan.errors import DataError
 from fedscan.imaging.writing.nifti import write_nifti
 from fedscan.imaging.writing.provenance import Provenance
-from fedscan.imaging.writing.space import Grid
+from fedscan.imaging.writing.space import SliceGrid
 from fedscan.imaging.writing.volumes import write_volume
 from fedscan.model.conditions import LABEL
 from fedscan.model.description import Description
@@ -91,7 +91,7 @@ def test_the_preview_shows_front_left_and_top_at_one_scale():
 @pytest.fixture
 def generated(tmp_path):
     """A generated label map and volume as `fedscan` writes them."""
-    grid = Grid(plane="axial", shape=(40, 40, 40), pixel_mm=2.0, slice_mm=2.0)
+    grid = SliceGrid.centred("axial", (40, 40, 40), pixel_mm=2.0, slice_mm=2.0)
     origin = Provenance(prompt="", caption="", seed=0, index=0, generator="ab" * 32)
     path = tmp_path / "ct.nii.gz"
     values = np.where(ball(12), 0.9, -1.0).astype(np.float32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from fedscan.client.data.identity import DatasetIdentity
 from fedscan.client.data.scanners import modality_of, patient_scanners
+from fedscan.imaging.dicom.index import index_folder
+from fedscan.imaging.settings import DataSettings
 
 IDENTITY = DatasetIdentity(name="0" * 32, salt=bytes(32))
 PIXELS = np.zeros((16, 16), np.uint8)
@@ -22,7 +24,7 @@ def test_scanners_are_coded_and_patients_of_several_left_out(tmp_path, write_ima
     write("5", PatientID="three", Modality="CT", Manufacturer="Other")
     write("6", PatientID="four", Modality="CT")
     (tmp_path / "notes.txt").write_text("no DICOM")
-    found = patient_scanners(tmp_path, IDENTITY)
+    found = patient_scanners(index_folder(tmp_path, DataSettings()), IDENTITY)
     key = IDENTITY.patient_key
     assert found[key("one"), "MR"] == "MR 1.5 T, no. 1"
     assert found[key("two"), "MR"] == "MR 3 T, no. 1"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fedscan.imaging.examples.position import WHOLE_REGION_MM, region_positions
+from fedscan.imaging.examples.position import region_positions
 from fedscan.imaging.examples.series import evenly
 from fedscan.model.description import BODY_PARTS
+from fedscan.model.region import LEAST_EXTENT_MM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def test_a_whole_scan_spans_zero_to_one_wherever_its_origin_is():
 def test_a_slab_is_not_stretched_over_its_region():
     found = positions(np.arange(20.0))
     assert found.mean() == pytest.approx(0.5)
-    assert np.ptp(found) == pytest.approx(19 / WHOLE_REGION_MM["head"][0])
+    assert np.ptp(found) == pytest.approx(19 / LEAST_EXTENT_MM["head"][0])
 
 
 def test_air_above_the_patient_does_not_shift_the_region():
@@ -39,7 +40,7 @@ def test_a_single_slice_is_in_the_middle():
 
 
 def test_every_region_and_plane_has_an_extent():
-    assert set(WHOLE_REGION_MM) == set(BODY_PARTS)
+    assert set(LEAST_EXTENT_MM) == set(BODY_PARTS)
 
 
 @given(

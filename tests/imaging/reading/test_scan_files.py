@@ -10,7 +10,7 @@ from fedscan.imaging.reading.scan_files import read_scan
 from fedscan.imaging.writing.dicom import write_dicom_series
 from fedscan.imaging.writing.nifti import write_nifti
 from fedscan.imaging.writing.provenance import Provenance
-from fedscan.imaging.writing.space import SourceGrid, grid_for
+from fedscan.imaging.writing.space import SliceGrid, grid_for
 from fedscan.model.description import Description
 from fedscan.model.intensity import hounsfield_to_model, linear_to_hounsfield
 from PIL import Image
@@ -56,7 +56,7 @@ def test_a_nifti_file_of_any_orientation_is_turned(tmp_path):
 
 
 def test_a_finer_grid_has_the_same_bounds():
-    coarse = SourceGrid(to_lps=np.diag([3.0, 2.0, 2.0, 1.0])[[2, 1, 0, 3]])
+    coarse = SliceGrid(to_lps=np.diag([3.0, 2.0, 2.0, 1.0])[[2, 1, 0, 3]])
     fine = coarse.refined(2)
     assert fine.spacing_mm == pytest.approx((1.0, 1.0))
     assert (fine.corner() + fine.row / 2 + fine.column / 2) == pytest.approx(coarse.corner())

@@ -14,7 +14,7 @@ from fedscan import __version__
 from fedscan.imaging.writing.dicom import write_dicom_series
 from fedscan.imaging.writing.nifti import write_nifti
 from fedscan.imaging.writing.provenance import Provenance
-from fedscan.imaging.writing.space import Grid, grid_for
+from fedscan.imaging.writing.space import SliceGrid, grid_for
 from fedscan.model.description import Description
 from fedscan.model.intensity import hounsfield_to_model
 from fedscan.model.marking import NOTICE
@@ -89,7 +89,7 @@ def test_dicom_and_nifti_put_every_voxel_in_the_same_place(tmp_path, plane):
 
 
 def test_the_middle_of_a_volume_is_the_origin():
-    grid = Grid(plane="axial", shape=(5, 64, 64), pixel_mm=4, slice_mm=3)
+    grid = SliceGrid.centred("axial", (5, 64, 64), pixel_mm=4, slice_mm=3)
     middle = grid.affine() @ [31.5, 31.5, 2, 1]
     assert middle[:3] == pytest.approx([0, 0, 0])
 
