@@ -77,6 +77,23 @@ def init(
     console.print(Text(f"Look through the policy: {SiteHome(home.resolve()).policy}"))
 
 
+@app.command("new-keys")
+def new_keys(home: SiteHomeOption = SITE_HOME) -> None:
+    """Make new keys in place of the site's old ones, and a request that holds them.
+
+    For a site that was revoked, or whose keys somebody else may have. Ledgers, data sets and
+    approvals stay. Send `request.json` to the coordinator, and take in its new welcome.
+    """
+    from ..client.steward.enrolment import renew_keys
+    from ..client.steward.home import SiteHome
+
+    site = SiteHome.open(home)
+    request = renew_keys(site)
+    console = output()
+    console.print(Text(f"Send to the coordinator: {site.request}"))
+    console.print(Text(f"Its fingerprint:         {request.fingerprint}"))
+
+
 @app.command()
 def join(
     welcome: Annotated[Path, typer.Argument(help="The file that came back from the coordinator.")],

@@ -9,6 +9,7 @@ from ...errors import ConfigurationError, FederationError
 from ...federation.pki.certificates import read_certificate, require_issued_by
 from ...federation.pki.enrolment import EnrolmentRequest, Welcome
 from ...federation.pki.keys import new_key, public_pem, read_private_key, write_private_key
+from ...federation.supervision.service import is_running
 from ..policy import SitePolicy, write_policy
 from .home import SiteHome, SiteSettings
 
@@ -42,12 +43,44 @@ def init_site(folder: Path, settings: SiteSettings) -> EnrolmentRequest:
             write_private_key(path, new_key(), openssh=openssh)
     if not home.policy.exists():
         write_policy(home.policy, SitePolicy())
-    tls_key, node_key = read_private_key(home.tls_key), read_private_key(home.node_key)
-    request = EnrolmentRequest.make(settings.name, tls_key, node_key)
-    write_atomically(home.request, request.to_json())
+    request = _write_request(home, settings.name)
     home.log.append("site-created", site=settings.name, request=request.fingerprint)
     # Last: a home with settings is whole.
     home.write_settings(settings)
+    return request
+
+
+def renew_keys(home: SiteHome) -> EnrolmentRequest:
+    """Make new keys in place of the old ones, which are lost, and a request that holds them.
+
+    Ledgers, data sets and approvals stay: they belong to the patients, not to the keys. Until
+    the coordinator's new welcome is taken in, the site cannot connect.
+
+    Returns:
+        The request, which is also in ``request.json``.
+
+    Raises:
+        FederationError: If the daemon runs: it uses the old keys.
+    """
+    if is_running(home.run):
+        raise FederationError(
+            "The site's daemon runs, and uses the keys that would be replaced.",
+            hint="Stop it first.",
+        )
+    # The old certificate fits no new key: without it the site says what is missing.
+    home.certificate.unlink(missing_ok=True)
+    for path, openssh in ((home.tls_key, False), (home.node_key, True)):
+        path.unlink(missing_ok=True)
+        write_private_key(path, new_key(), openssh=openssh)
+    request = _write_request(home, home.settings().name)
+    home.log.append("keys-renewed", request=request.fingerprint)
+    return request
+
+
+def _write_request(home: SiteHome, name: str) -> EnrolmentRequest:
+    tls_key, node_key = read_private_key(home.tls_key), read_private_key(home.node_key)
+    request = EnrolmentRequest.make(name, tls_key, node_key)
+    write_atomically(home.request, request.to_json())
     return request
 
 

@@ -121,9 +121,18 @@ class Authority:
             node_key: Its Flower node's public key, in OpenSSH's format.
 
         Raises:
-            FederationError: If another site has the node's key.
+            FederationError: If another site has the node's key, or the key was revoked.
         """
         entries = self.issued()
+        valid = {entry.node_key for entry in entries if not entry.revoked}
+        # Flower never takes a key back that it has been told to refuse, and nobody should: what
+        # it was revoked for may still hold.
+        if node_key in {entry.node_key for entry in entries} - valid:
+            raise FederationError(
+                f"The request of site {site} holds keys that were revoked.",
+                hint="Ask the site to run `fedscan site new-keys` and to send the request.json "
+                "that it writes.",
+            )
         for entry in entries:
             if entry.node_key == node_key and entry.site != site and not entry.revoked:
                 raise FederationError(f"Site {entry.site} has the same node key.")

@@ -33,6 +33,10 @@ _FINISHED = "finished"
 _RUNS = 200
 
 
+class RefusedCallError(FederationError):
+    """The SuperLink answers, and does not do what it was asked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """A site's node as the SuperLink sees it.
@@ -74,7 +78,8 @@ class Control:
         """Return the registered nodes.
 
         Raises:
-            FederationError: If the SuperLink does not answer, here as in every other call.
+            RefusedCallError: If the SuperLink refuses, here as in every other call.
+            FederationError: If it does not answer.
         """
         with _translated():
             answer = self._client.ListNodes(ListNodesRequest())
@@ -107,7 +112,7 @@ class Control:
                 StartRunRequest(fab=fab_to_proto(fab), override_config=user_config_to_proto(config))
             )
         if not answer.HasField("run_id"):
-            raise FederationError("The SuperLink did not start a run.", hint="See its log.")
+            raise RefusedCallError("The SuperLink did not start a run.", hint="See its log.")
         return int(answer.run_id)
 
     def stop_run(self, number: int) -> None:
@@ -130,7 +135,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except httpx.HTTPStatusError as error:
-        raise FederationError(
+        raise RefusedCallError(
             f"The SuperLink refused a call with status {error.response.status_code}: "
             f"{error.response.text[:300]}"
         ) from error

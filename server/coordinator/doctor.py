@@ -19,6 +19,7 @@ from ...federation.diagnosis.route import describe_route
 from ...federation.supervision.service import is_running
 from .home import Home
 from .processes import find_program
+from .service import read_status
 
 _RENEW_OWN = "`fedscan coordinator start` renews it by itself; start it anew."
 _RENEW_AUTHORITY = "Make a new federation in time: every site must join with the new authority."
@@ -97,12 +98,13 @@ def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
     for check, look in (
         ("name", lambda: resolve(host, port)),
         ("service", lambda: _running(home)),
+        ("registrations", lambda: _refused(home)),
         ("port", lambda: reach(host, port)),
         ("TLS", encrypted),
     ):
         finding = examine(check, look)
         yield finding
-        if finding.state in ("warning", "problem"):
+        if finding.state in ("warning", "problem") and check != "registrations":
             return
 
 
@@ -116,6 +118,17 @@ def _running(home: Home) -> str:
             "The coordinator is not running.", hint="`fedscan coordinator start` starts it."
         )
     return "The coordinator is running."
+
+
+def _refused(home: Home) -> str:
+    refused = read_status(home).get("refused", {})
+    if refused:
+        raise FederationError(
+            "; ".join(f"{what}: {message}" for what, message in sorted(refused.items())),
+            hint="Everything else goes on. A site whose keys are refused runs "
+            "`fedscan site new-keys` and enrols again.",
+        )
+    return "The SuperLink has taken every site and every study."
 
 
 def _audit(home: Home) -> str:

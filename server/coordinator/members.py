@@ -44,7 +44,8 @@ def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest
         The welcome, which goes back to the site, and the request.
 
     Raises:
-        FederationError: If the request is not the site's own and whole.
+        FederationError: If the request is not the site's own and whole, or holds keys that were
+            revoked.
     """
     request = EnrolmentRequest.from_json(content)
     if request.site != site:
@@ -87,6 +88,15 @@ def members(home: Home) -> list[Member]:
         (_member(entry) for entry in home.authority.issued() if entry.valid),
         key=lambda member: member.site,
     )
+
+
+def known_node_keys(home: Home) -> set[bytes]:
+    """Return the node keys that were never revoked, as PEM: of members and of expired ones."""
+    return {
+        public_pem(read_public_text(entry.node_key))
+        for entry in home.authority.issued()
+        if not entry.revoked
+    }
 
 
 def _member(entry: Issued) -> Member:

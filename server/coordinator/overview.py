@@ -42,7 +42,7 @@ class Overview:
         address: Host and port that sites connect to.
         running: Whether the coordinator runs.
         ready: Whether sites can connect.
-        message: What keeps it from being ready, if it says so.
+        message: What keeps it from being ready, and whom the SuperLink refuses, if it says so.
         processes: What it knows of its processes, by name.
         sites: The members.
         studies: The studies.
@@ -61,12 +61,17 @@ def overview(home: Home) -> Overview:
     """Return what can be said of a coordinator, whether it runs or not."""
     running = is_running(home.run)
     status = read_status(home) if running else {}
-    online = status.get("sites", {})
+    online, refused = status.get("sites", {}), status.get("refused", {})
     return Overview(
         address=home.addresses.public,
         running=running,
         ready=bool(status.get("ready")),
-        message=str(status.get("message", "")),
+        message=" ".join(
+            [
+                *filter(None, [str(status.get("message", ""))]),
+                *(f"{what}: {message}" for what, message in sorted(refused.items())),
+            ]
+        ),
         processes=status.get("processes", {}),
         sites=[
             SiteView(

@@ -10,14 +10,15 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ...common.audit.log import AuditLog
 from ...federation.protocol import INTERNAL, OK
-from .control import Control
+from .control import Control, Node, RefusedCallError
 from .home import Home
-from .members import members
+from .members import Member, known_node_keys, members
 from .studies import State, StudyFolder, studies
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ class Reconciler:
         self._audit = AuditLog(home.audit)
         #: Whether what is found was left by an earlier coordinator.
         self._first = True
+        #: What the SuperLink refused when it was last asked, by site or study.
+        self.refused: dict[str, str] = {}
 
     def sites(self) -> Mapping[str, bool]:
         """Register members and unregister everybody else; return who is online, by name.
@@ -49,22 +52,38 @@ class Reconciler:
         Raises:
             FederationError: If the SuperLink does not answer.
         """
-        wanted = {member.node_key: member.site for member in members(self._home)}
-        online: dict[str, bool] = dict.fromkeys(wanted.values(), False)
-        present = set()
-        for node in self._control.nodes():
-            site = wanted.get(node.public_key)
-            if site is None:
-                self._control.unregister(node.number)
-                self._audit.append("node-unregistered", node=str(node.number))
-            else:
-                present.add(node.public_key)
-                online[site] = node.online
-        for key, site in wanted.items():
-            if key not in present:
-                number = self._control.register(site, key)
-                self._audit.append("node-registered", site=site, node=str(number))
-        return online
+        nodes = {node.public_key: node for node in self._control.nodes()}
+        # Whose certificate has expired stays registered: the proxy refuses it until it is
+        # renewed, and the SuperLink would never take its key again.
+        known = known_node_keys(self._home)
+        for key, node in nodes.items():
+            if key not in known:
+                with self._noted(f"node {node.number}"):
+                    self._control.unregister(node.number)
+                    self._audit.append("node-unregistered", node=str(node.number))
+        return {member.site: self._online(member, nodes) for member in members(self._home)}
+
+    def _online(self, member: Member, nodes: Mapping[bytes, Node]) -> bool:
+        if member.node_key in nodes:
+            self.refused.pop(member.site, None)
+            return nodes[member.node_key].online
+        with self._noted(member.site):
+            number = self._control.register(member.site, member.node_key)
+            self._audit.append("node-registered", site=member.site, node=str(number))
+        return False
+
+    @contextmanager
+    def _noted(self, what: str) -> Iterator[None]:
+        """Note a refused call, once in the audit log, and go on: others must not wait for it."""
+        try:
+            yield
+        except RefusedCallError as error:
+            if self.refused.get(what) != str(error):
+                self._audit.append("refused", what=what)
+                _log.warning("%s: %s", what, error)
+            self.refused[what] = str(error)
+        else:
+            self.refused.pop(what, None)
 
     def studies(self) -> None:
         """Start, watch and stop studies as ordered.
@@ -75,11 +94,13 @@ class Reconciler:
         unfinished = self._control.unfinished_runs()
         folders = list(studies(self._home))
         for folder in folders:
-            self._follow(folder, unfinished)
+            with self._noted(f"study {folder.name}"):
+                self._follow(folder, unfinished)
         current = {folder.state.run for folder in folders if folder.state.phase == "running"}
         # A run of which nothing is on disk: the coordinator died before it could note it.
         for number in unfinished - current:
-            self._control.stop_run(number)
+            with self._noted(f"run {number}"):
+                self._control.stop_run(number)
         self._first = False
 
     def _follow(self, folder: StudyFolder, unfinished: set[int]) -> None:

@@ -126,6 +126,7 @@ class _Loop:
             "message": message,
             "processes": {name: asdict(child) for name, child in status.items()},
             "sites": dict(sites),
+            "refused": dict(self._reconciler.refused),
         }
         write_atomically(self._home.run / STATUS, json.dumps(content, indent=2).encode())
         if up and not self._announced:
