@@ -257,13 +257,21 @@ def verify(
         Path | None, typer.Option(help="Folder of the generator that came with it.")
     ] = None,
 ) -> None:
-    """Check a study's signed record, and that a generator is the one that it speaks of."""
-    from ..server.coordinator.record import verify_record
+    """Check a study's signed record, and that a generator is the one that it speaks of.
+
+    Every file of the generator's folder counts: weights, model card, scheduler, code.
+    """
+    from ..server.coordinator.record import covers_every_file, verify_record
 
     content = verify_record(record.read_bytes(), key.read_text(encoding="utf-8"), generator)
     _say("Study", content["study"])
     _say("Sites", ", ".join(content["contributors"]))
-    _say("Generator", "the record's own" if generator else "not looked at")
+    if not generator:
+        _say("Generator", "not looked at")
+    elif covers_every_file(content):
+        _say("Generator", f"the record's own, all {len(content['files'])} files")
+    else:
+        _say("Generator", "the record's own weights; a record of this age names no other files")
 
 
 def _open(home: Path):  # type: ignore[no-untyped-def]

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 
-from .description import Description
+from .description import Description, age_band
+from .prompt_negation import Said, how_said
 
 #: Phrases by what they mean, as regular expressions on lower-case text; the longest come first.
 _PHRASES: tuple[tuple[str, dict[str, str]], ...] = (
@@ -39,16 +40,26 @@ _PHRASES: tuple[tuple[str, dict[str, str]], ...] = (
     (r"lesions?|tumou?rs?|mass(?:es)?", {"finding": "lesion"}),
     (r"pneumonia", {"finding": "pneumonia"}),
     (r"covid(?:-19)?", {"finding": "COVID-19"}),
-    (r"without contrast|non-?contrast|unenhanced", {"contrast": "without contrast"}),
+    (
+        r"(?:without|no) (?:i\.?v\.? )?contrast(?: agent)?|non-?contrast|unenhanced",
+        {"contrast": "without contrast"},
+    ),
     (r"with contrast|contrast[- ]enhanced|enhanced", {"contrast": "with contrast"}),
-    (r"female|wom[ae]n", {"sex": "female"}),
-    (r"male|m[ae]n", {"sex": "male"}),
-    (r"child(?:ren)?|p(?:a)?ediatric", {"age_band": "child"}),
+    (r"female|wom[ae]n|girls?", {"sex": "female"}),
+    (r"male|m[ae]n|boys?", {"sex": "male"}),
+    (
+        r"child(?:ren)?|p(?:a)?ediatric|infants?|newborns?|neonates?|bab(?:y|ies)|toddlers?",
+        {"age_band": "child"},
+    ),
     (r"young(?: adults?)?", {"age_band": "young adult"}),
     (r"middle[- ]aged", {"age_band": "middle-aged"}),
     (r"elderly|old", {"age_band": "elderly"}),
 )
 _SIZE = re.compile(r"(\d{2,5})\s*(?:x|×|by)\s*(\d{2,5})(?:\s*(?:pixels?|px))?")
+_AGE = re.compile(
+    r"(?<![\w-])(\d{1,3})[- ]?(years?|yrs?|yo?|y/o|months?|mo|weeks?|days?)(?![\w])"
+    r"(?:[- ]?old|[- ]of[- ]age)?"
+)
 _UNIT = re.compile(r"(?:in |calibrated (?:in|to) )?(?:hounsfield(?: units?)?|hu)(?: calibrated)?")
 #: Words that ask for nothing of their own.
 _FILLER = frozenset(
@@ -57,6 +68,21 @@ _FILLER = frozenset(
         "a an and in of the with image images picture scan scans slice slices view show showing "
         "shows patient patients adult aged body year years unit units calibrated weighted",
     )
+)
+#: What it means that something is not there. Other denials have no image of their own.
+_OPPOSITE = {
+    "lesion": "no finding",
+    "pneumonia": "no finding",
+    "COVID-19": "no finding",
+    "other finding": "no finding",
+    "with contrast": "without contrast",
+}
+#: Words of a denial or a doubt: they have been read with what they stand by.
+_LITTLE_WORDS = re.compile(
+    r"(?<![\w-])(?:no|not|without|negative for|free of|free from|absence of|evidence of|signs? of"
+    r"|exclud(?:es?|ed|ing)|ruled? out|rul(?:es|ing) out|absent|negative|suspicion of"
+    r"|suspect(?:ed)?|possibl[ey]|probabl[ey]|query|history of|r/o|neither|nor|or|any|but|is|are"
+    r"|was|were|has|have|been)(?![\w-])|\?"
 )
 _PATTERNS = tuple(
     (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])"), meaning) for pattern, meaning in _PHRASES
@@ -73,6 +99,7 @@ class PromptReading:
         size: ``(width, height)`` in pixels, if the prompt names one.
         hounsfield: Whether Hounsfield units are asked for.
         contradictions: Pairs of which only the first is honoured, such as two planes.
+        unsure: What the prompt denies or doubts, so that nothing of it can be drawn.
         unknown: Words that mean nothing to the generator.
     """
 
@@ -80,6 +107,7 @@ class PromptReading:
     size: tuple[int, int] | None = None
     hounsfield: bool = False
     contradictions: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def shortcomings(self, image_size: int) -> list[str]:
@@ -95,6 +123,8 @@ class PromptReading:
         shown = self.description
         if self.hounsfield and shown is not None and shown.modality != "CT":
             lines.append(f"Hounsfield units: {shown.modality} has none.")
+        if self.unsure:
+            lines.append(f"Denied or only suspected, so not asked for: {', '.join(self.unsure)}.")
         if self.unknown:
             lines.append(f"No meaning to the generator: {', '.join(self.unknown)}.")
         return lines
@@ -109,17 +139,34 @@ def read_prompt(prompt: str) -> PromptReading:
     text = re.sub(r"['’]s\b", "", prompt.lower())
     size, text = _take(_SIZE, text)
     unit, text = _take(_UNIT, text)
-    found: dict[str, str] = {}
+    age, text = _take(_AGE, text)
+    found: dict[str, str] = {"age_band": _band(age)} if age else {}
     contradictions: list[str] = []
+    unsure: list[str] = []
+    whole = text
     for start, words, meaning in _occurrences(text):
         [(field, word)] = meaning.items()
+        text = text[:start] + " " * len(words) + text[start + len(words) :]
+        far = field in ("finding", "contrast")
+        said = how_said(whole, start, start + len(words), far=far)
+        if said is not Said.THERE:
+            denied = _OPPOSITE.get(word) if said is Said.DENIED else None
+            if denied is None:
+                unsure.append(words)
+                continue
+            if field == "finding" and field in found:
+                continue  # what is there says more than what is not
+            word = denied
         held = found.setdefault(field, word)
+        if field == "finding" and held == "no finding" and said is Said.THERE:
+            held = found[field] = word
         if field == "modality" and (held.endswith(word) or word.endswith(held)):
             # A weighting says more than the bare "MR" that may stand beside it.
             found[field] = max(held, word, key=len)
         elif held != word:
             contradictions.append(f"{held} and {word}")
-        text = text[:start] + " " * len(words) + text[start + len(words) :]
+    if unsure or whole != text:
+        text = _LITTLE_WORDS.sub(" ", text)
     rest = [word for word in re.findall(r"[^\s,.;:()]+", text) if word not in _FILLER]
     description = _description(found)
     if description is not None:
@@ -130,8 +177,14 @@ def read_prompt(prompt: str) -> PromptReading:
         size=(int(size[1]), int(size[2])) if size else None,
         hounsfield=unit is not None,
         contradictions=tuple(contradictions),
+        unsure=tuple(dict.fromkeys(unsure)),
         unknown=tuple(dict.fromkeys(rest)),
     )
+
+
+def _band(age: re.Match[str]) -> str:
+    """Name the age band of a number of years, months, weeks or days."""
+    return age_band(float(age[1])) if age[2].startswith("y") else "child"
 
 
 def _take(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str]:

@@ -6,6 +6,7 @@ that the study made.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,6 +67,8 @@ def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
         "seed": study.seed,
         "base": base,
         "generator": generator_digest(job.generator),
+        # Everything of the released folder: the card's promise and the scheduler count, too.
+        "files": _digests(job.generator),
         # What each site answered, and how often.
         "sites": {site: dict(sorted(codes.items())) for site, codes in sorted(parts.items())},
         "contributors": sorted(site for site, codes in parts.items() if codes[OK]),
@@ -95,8 +98,8 @@ def verify_record(content: bytes, public_key: str, generator: Path | None) -> di
         The record.
 
     Raises:
-        SignatureError: If the record was changed or another key signed it, or the generator is
-            another.
+        SignatureError: If the record was changed or another key signed it, or a file of the
+            generator was changed, added or taken away.
     """
     signed = verify_document(content)
     try:
@@ -108,6 +111,42 @@ def verify_record(content: bytes, public_key: str, generator: Path | None) -> di
             "The record was signed with another key.",
             hint="Get record.pub from the coordinator over a way that you trust.",
         )
-    if generator is not None and generator_digest(generator) != signed.content.get("generator"):
-        raise SignatureError(f"The generator in {generator} is not the one of the record.")
+    if generator is not None:
+        _require_same(generator, signed.content)
     return signed.content
+
+
+def covers_every_file(record: Mapping[str, Any]) -> bool:
+    """Whether a record names every file of its generator; those of earlier releases do not."""
+    return "files" in record
+
+
+def _require_same(generator: Path, record: Mapping[str, Any]) -> None:
+    if generator_digest(generator) != record.get("generator"):
+        raise SignatureError(f"The generator in {generator} is not the one of the record.")
+    if not covers_every_file(record):
+        return
+    expected, present = record["files"], _digests(generator)
+    differences = [
+        *(f"{name} is missing" for name in sorted(expected.keys() - present.keys())),
+        *(f"{name} was added" for name in sorted(present.keys() - expected.keys())),
+        *(
+            f"{name} was changed"
+            for name in sorted(expected.keys() & present.keys())
+            if expected[name] != present[name]
+        ),
+    ]
+    if differences:
+        raise SignatureError(
+            f"The generator in {generator} is not as it was released: {'; '.join(differences)}.",
+            hint="Get the folder from the coordinator again.",
+        )
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file below a folder, by its path there."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() or path.is_symlink()
+    }

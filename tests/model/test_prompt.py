@@ -77,6 +77,66 @@ def test_free_words_are_read_or_named(prompt, caption, complaints):
         assert part in line
 
 
+@pytest.mark.parametrize(
+    ("prompt", "caption"),
+    [
+        ("PA chest X-ray, no pneumonia", "chest X-ray, PA view, no finding"),
+        ("CT of the head without lesion", "CT image of the head, no finding"),
+        ("no lesion in the head, axial CT", "axial CT slice of the head, no finding"),
+        ("chest X-ray negative for pneumonia", "chest X-ray, no finding"),
+        ("chest X-ray free of lesions", "chest X-ray, no finding"),
+        ("chest X-ray, pneumonia excluded", "chest X-ray, no finding"),
+        ("chest X-ray, pneumonia has been ruled out", "chest X-ray, no finding"),
+        ("chest X-ray with no evidence of pneumonia or tumour", "chest X-ray, no finding"),
+        ("chest X-ray, normal, no pneumonia", "chest X-ray, no finding"),
+        ("chest X-ray, no pneumonia but lesion", "chest X-ray, lesion"),
+        ("chest X-ray, pneumonia, no lesion", "chest X-ray, pneumonia"),
+        ("CT of the head, non-contrast, lesion", "CT image of the head, lesion, without contrast"),
+        ("CT of the head, no contrast", "CT image of the head, without contrast"),
+        ("CT of the head, no lesion, with contrast", "CT image of the head, no finding, with"),
+        ("chest X-ray of a 7 year old girl", "chest X-ray, female, child"),
+        ("chest X-ray of a 71-year-old man", "chest X-ray, male, elderly"),
+        ("chest X-ray of a 3-month-old baby", "chest X-ray, child"),
+    ],
+)
+def test_denials_and_ages_are_read(prompt, caption):
+    reading = read_prompt(prompt)
+    assert reading.description is not None
+    assert reading.description.caption().startswith(caption)
+    assert reading.shortcomings(64) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "caption"),
+    [
+        ("chest X-ray, not healthy", "chest X-ray"),
+        ("chest X-ray, suspected pneumonia", "chest X-ray"),
+        ("chest X-ray, pneumonia?", "chest X-ray"),
+        ("chest X-ray, rule out pneumonia", "chest X-ray"),
+        ("not CT but MR of the head", "MR image of the head"),
+    ],
+)
+def test_what_is_doubted_or_has_no_opposite_is_not_drawn_but_named(prompt, caption):
+    reading = read_prompt(prompt)
+    assert reading.description is not None
+    assert reading.description.caption() == caption
+    [line] = reading.shortcomings(64)
+    assert "Denied or only suspected" in line
+
+
+FINDING_WORDS = st.sampled_from(["pneumonia", "lesion", "tumour", "covid-19", "masses"])
+DENIALS = st.sampled_from(["no {}", "without {}", "negative for {}", "no signs of {}", "{} absent"])
+
+
+@given(FINDING_WORDS, DENIALS, st.sampled_from(["chest X-ray", "axial CT of the abdomen"]))
+def test_a_denied_disease_is_never_drawn(word, denial, image):
+    for prompt in (f"{image}, {denial.format(word)}", f"{denial.format(word)}, {image}"):
+        reading = read_prompt(prompt)
+        assert reading.description is not None
+        assert reading.description.finding == "no finding"
+        assert reading.description.modality in ("X-ray", "CT")
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_without_an_error(text):
     reading = read_prompt(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,40 @@ def test_a_record_is_good_with_its_key_and_its_generator_only(
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     with pytest.raises(SignatureError, match="not the one of the record"):
         verify_record(content, mine, generator)
+
+
+@pytest.fixture
+def released(generator: Path, tmp_path: Path) -> tuple[Path, bytes, str]:
+    """A copy of a generator, its signed record as a study makes it, and the coordinator's key."""
+    folder = tmp_path / "released"
+    shutil.copytree(generator, folder)
+    write_record_key(tmp_path / "record.key")
+    record = {"study": "lungs", "generator": generator_digest(folder), "files": digests(folder)}
+    key = read_record_public_key(tmp_path / "record.key")
+    return folder, sign_record(record, tmp_path / "record.key"), key
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def test_every_file_of_a_released_folder_counts(released: tuple[Path, bytes, str]) -> None:
+    folder, content, key = released
+    verify_record(content, key, folder)
+    for path in [path for path in folder.rglob("*") if path.is_file()]:
+        before = path.read_bytes()
+        path.write_bytes(before + b" ")
+        with pytest.raises(SignatureError, match=r"not the one|was changed"):
+            verify_record(content, key, folder)
+        path.unlink()
+        with pytest.raises(SignatureError, match=r"not the one|is missing"):
+            verify_record(content, key, folder)
+        path.write_bytes(before)
+    verify_record(content, key, folder)
+    (folder / "unet" / "extra.py").write_text("")
+    with pytest.raises(SignatureError, match=r"unet/extra\.py was added"):
+        verify_record(content, key, folder)
