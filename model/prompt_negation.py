@@ -15,8 +15,9 @@ _DENIED_BEFORE = re.compile(
     r"|exclud(?:es|ed|ing)|ruled out|rul(?:es|ing) out|never|neither|nor|denies|except)(?![\w-])"
 )
 _DENIED_BEHIND = re.compile(
-    r"\W*(?:(?:is|are|was|were|has been|have been)\s+)?(?:excluded|ruled out|absent|negative(?! for)"
-    r"|resolved|not (?:seen|present|visible|found|shown)|free(?! of| from))(?![\w-])"
+    r"\W*(?:(?:is|are|was|were|has been|have been)\s+)?"
+    r"(?:excluded|ruled out|absent|negative(?! for)|resolved"
+    r"|not (?:seen|present|visible|found|shown)|free(?! of| from))(?![\w-])"
 )
 _DOUBTED_BEFORE = re.compile(
     r"(?<![\w-])(?:r/o|rule out|exclude|evaluate(?: for)?|query|suspect(?:ed)?|suspicion of"
