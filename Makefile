@@ -14,7 +14,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: help demo test test-processes lint format docs clean
+.PHONY: help demo test test-processes lint format docs site clean
 
 help:
 	@echo "make demo    set up, write three phantom hospitals, train across them, report"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint    style and types only"
 	@echo "make format  put the code into the house style"
 	@echo "make docs    renew the generated pages of docs/"
+	@echo "make site    documentation and API reference as static pages, in build/site"
 	@echo "make clean   remove the environment and everything that was made"
 
 demo: $(VENV)/ready
@@ -54,6 +55,11 @@ docs: $(VENV)/ready
 	$(BIN)/python -m fedscan.config.reference > docs/configuration.md
 	$(BIN)/python -m fedscan.cli.reference > docs/commands.md
 
+site: $(VENV)/ready-site
+	@mkdir -p build/package && ln -sfn "$(CURDIR)" build/package/fedscan
+	$(BIN)/mkdocs build --quiet --strict --clean -f docs/site/mkdocs.yml
+	@echo "Pages in build/site/index.html"
+
 clean:
 	rm -rf $(VENV) demo build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 
@@ -67,4 +73,8 @@ $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/ready-dev: $(VENV)/ready
 	$(INSTALL) -e ".[dev]"
+	@touch $@
+
+$(VENV)/ready-site: $(VENV)/ready
+	$(INSTALL) -e ".[site]"
 	@touch $@
