@@ -15,7 +15,7 @@ from fedscan.cli.main import app
 from fedscan.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

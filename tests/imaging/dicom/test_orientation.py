@@ -35,8 +35,8 @@ def volume() -> np.ndarray:
     return (900 * x + 300 * y**2 - 500 * z * x + 100 * z).astype(np.int16)
 
 
-@pytest.mark.parametrize("axes", itertools.permutations(range(3)))
-@pytest.mark.parametrize("flips", itertools.product([False, True], repeat=3))
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", list(itertools.product([False, True], repeat=3)))
 def test_every_storage_order_gives_the_same_pictures(tmp_path, write_volume, volume, axes, flips):
     write_volume(tmp_path, volume, axes=axes, flips=flips)
     examples = examples_of(tmp_path)
