@@ -9,14 +9,13 @@ was paid for. Whatever else a message holds, the gate refuses the whole of it.
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 import numpy as np
 from flwr.app import RecordDict
-from numpy.typing import NDArray
 
 from ...errors import EgressError, ProtocolError
+from ...federation.distance import distance
 from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
 from ...privacy.ledger.view import LedgerView
@@ -61,7 +60,7 @@ def check_release(
             problems.append("it holds numbers that are not finite")
     norm = None
     if release.update and not problems:
-        norm = _distance(request.tensors, stands_for)
+        norm = distance(request.tensors, stands_for)
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
     if terms.privacy.enabled and not _paid(site, request, reply):
@@ -98,17 +97,6 @@ def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
     if reply.weight == declared if declared else reply.weight >= 1.0:
         return []
     return ["its weight is not the one that the site declares"]
-
-
-def _distance(before: Tensors, after: Tensors) -> float:
-    """Return the Euclidean norm of the change, without holding a copy of all of it."""
-    squares = (_square(before[name], array) for name, array in after.items())
-    return math.sqrt(math.fsum(squares))
-
-
-def _square(before: NDArray[Any], after: NDArray[Any]) -> float:
-    change = np.subtract(after, before, dtype=np.float64).ravel()
-    return float(change @ change)
 
 
 def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:
