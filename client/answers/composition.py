@@ -28,10 +28,8 @@ from ...federation.protocol import (
 from ...model.statistics.composition import SCALE, Composition, cells, patient_shares
 from ...privacy.gaussian_sum import private_sum
 from ...privacy.ledger import Ledger
-from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.planning import budget_share
-from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
+from ...privacy.study_costs import composition_mechanism
 from ..data.dataset import SiteDataset
 from ..policy import load_policy
 from ..site import Site
@@ -52,11 +50,7 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
         ProtocolError: If the request is malformed.
     """
     terms = StudyTerms.from_request(request)
-    if not terms.privacy.enabled or not terms.privacy.composition_share:
-        raise PrivacyError(
-            "The study asks for a composition without setting a budget aside for it.",
-            hint="Set privacy.composition_share above 0.",
-        )
+    composition_mechanism(terms.privacy)  # refuses where the study sets nothing aside for it
     if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(
             "The site's policy keeps the noised composition here.",
@@ -81,15 +75,6 @@ def composition_release(request: RoundRequest, site: Site) -> Release:
         return Release(outline={}, update=False)
     numbers = ("float32", (len(cells()),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
-
-
-def composition_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
-    """Return the mechanism that takes the composition's share of a study's budget.
-
-    Raises:
-        PrivacyError: If the study sets no share aside for it.
-    """
-    return budget_share(privacy.composition_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
 def keep_composition(ledger: Ledger, part: Participation) -> None:

@@ -7,19 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import PrivacyError
 from ...federation.protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
 from ...model.statistics.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
 from ...privacy.gaussian_sum import private_sum
-from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.planning import budget_share
-from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
+from ...privacy.study_costs import statistics_mechanism
 from ..data.dataset import SiteDataset
 from ..site import Site
 from ..terms import StudyTerms
 from ..workspace.participation import Participation
-from .allowance import check_allowance
+from .allowance import check_allowance, check_not_planned
 from .release import Release
 
 
@@ -39,6 +36,7 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
     with part.ledger() as ledger:
         asked = part.asked(request.digest())
         check_allowance(ledger, part.study, asked, kind="statistics", most=1)
+        check_not_planned(ledger, part.study, asked)
         reservation = ledger.reserve(asked, [mechanism], purpose="statistics", study=part.study)
         groups = all_groups()
         sums = private_sum(
@@ -65,20 +63,6 @@ def statistics_release(request: RoundRequest, site: Site) -> Release:
     """Return what the answer with statistics may hold."""
     sums = ("float32", (vector_size(all_groups()),))
     return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)
-
-
-def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
-    """The mechanism that takes the statistics' share of a study's budget.
-
-    Raises:
-        PrivacyError: If the study has no private statistics.
-    """
-    if not privacy.enabled or privacy.statistics_share == 0.0:
-        raise PrivacyError(
-            "The study asks for statistics without setting a budget aside for them.",
-            hint="Set privacy.statistics_share above 0, or warm_up.enabled=false.",
-        )
-    return budget_share(privacy.statistics_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
 def _unit_vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:
