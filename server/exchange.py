@@ -90,9 +90,9 @@ def exchange(
     while waiting and time.monotonic() - started < limit_s:
         before = len(waiting)
         for reply in grid.pull_messages(list(waiting)):
-            node = waiting.pop(reply.metadata.reply_to_message_id, None)
-            if node is None:
+            if reply.metadata.reply_to_message_id not in waiting:
                 continue
+            node = waiting.pop(reply.metadata.reply_to_message_id)
             seconds = time.monotonic() - started
             if reply.has_content():
                 yield Arrival(node=node, content=reply.content, seconds=seconds)

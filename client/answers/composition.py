@@ -21,7 +21,6 @@ from ...federation.protocol import (
     DEVIATION,
     PATIENTS,
     RoundReply,
-    RoundRequest,
     Tensors,
     tensors_digest,
 )
@@ -33,13 +32,13 @@ from ...privacy.study_costs import composition_mechanism
 from ..data.dataset import SiteDataset
 from ..policy import load_policy
 from ..site import Site
-from ..terms import StudyTerms
 from ..workspace.participation import Participation
-from .paid_once import keep_count
+from .asked import Asked
+from .paid_once import keep_paid_once
 from .release import Release
 
 
-def run_composition(request: RoundRequest, site: Site) -> RoundReply:
+def run_composition(asked: Asked) -> RoundReply:
     """Answer with the study's noised composition, drawn and paid for now if it never was.
 
     Raises:
@@ -49,7 +48,7 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
         PrivacyError: If the study sets nothing aside for it, or the site's policy keeps it here.
         ProtocolError: If the request is malformed.
     """
-    terms = StudyTerms.from_request(request)
+    request, terms, site = asked.request, asked.terms, asked.site
     composition_mechanism(terms.privacy)  # refuses where the study sets nothing aside for it
     if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(
@@ -69,9 +68,9 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
     )
 
 
-def composition_release(request: RoundRequest, site: Site) -> Release:
+def composition_release(asked: Asked) -> Release:
     """Return what the answer with a composition may hold; nothing against the site's policy."""
-    if not load_policy(site.policy).release_composition:
+    if not load_policy(asked.site.policy).release_composition:
         return Release(outline={}, update=False)
     numbers = ("float32", (len(cells()),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
@@ -112,7 +111,7 @@ def keep_composition(ledger: Ledger, part: Participation) -> None:
             )
         )
 
-    keep_count(
+    keep_paid_once(
         path,
         "composition",
         mechanism,

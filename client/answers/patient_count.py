@@ -14,7 +14,7 @@ from ...privacy.gaussian_sum import private_count
 from ...privacy.ledger import Ledger
 from ...privacy.study_costs import count_mechanism
 from ..workspace.participation import Participation
-from .paid_once import keep_count
+from .paid_once import keep_paid_once
 
 _KEY = "expected_patients"
 
@@ -34,7 +34,7 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
     path = part.site.state / "studies" / f"{part.study}.json"
     if not path.exists():
         mechanism = count_mechanism(part.terms.privacy)
-        keep_count(
+        keep_paid_once(
             path,
             "patient count",
             mechanism,

@@ -19,21 +19,18 @@ from ...federation.distance import distance
 from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
 from ...privacy.ledger.view import LedgerView
+from ..answers.asked import Asked
 from ..answers.release import Release
 from ..policy import SitePolicy, load_policy
 from ..site import Site
-from ..terms import StudyTerms
 
 
-def check_release(
-    records: RecordDict, request: RoundRequest, site: Site, release: Release
-) -> dict[str, Any]:
+def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[str, Any]:
     """Check an answer that holds tensors.
 
     Args:
         records: The message's content, as it would leave.
-        request: What it answers.
-        site: The site with the approved data set.
+        asked: What it answers.
         release: What the answer may hold.
 
     Returns:
@@ -42,8 +39,8 @@ def check_release(
     Raises:
         EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
     """
+    request, terms, site = asked.request, asked.terms, asked.site
     reply, policy = _read(records), load_policy(site.policy)
-    terms = StudyTerms.from_request(request)
     problems = []
     if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
         problems.append("it does not answer this request in this site's name")
