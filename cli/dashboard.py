@@ -37,8 +37,8 @@ def dashboard(
     """
     from ..common.local_page import LOOPBACK, serve
     from ..server.dashboard.app import dashboard_app
+    from ..server.dashboard.implied_epsilons import implied_epsilons
     from ..server.dashboard.snapshot import WatchedStudy
-    from .implied_privacy import implied_epsilons
 
     own = home / "studies" / study
     folder = WatchedStudy(own if own.is_dir() else Path(study))

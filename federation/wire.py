@@ -75,6 +75,11 @@ def unpack(content: bytes) -> Tensors:
     return MappingProxyType({name: found[name] for name in sorted(found)})
 
 
+def size_of(tensors: Tensors) -> int:
+    """Return the bytes of tensors' values, without names and headers."""
+    return sum(array.nbytes for array in tensors.values())
+
+
 def outline(form: Form, model: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return what an update of a model holds in a form: NumPy type and shape by name."""
     if form == "float32":

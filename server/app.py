@@ -100,9 +100,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         parameters = select_trainable(generator, study.trainable)
     state = _start(checkpoints, history, parameters, job.resume, observe)
     rounds = Rounds(
-        collector=Collector(
-            grid=grid, settings=study.federation, observe=observe, complain=_complain
-        ),
+        collector=Collector(grid=grid, settings=study.federation, observe=observe),
         base=base,
         terms=site_terms(study),
         # What trains is in every request anyway, with its current values.
@@ -232,10 +230,6 @@ def _card(study: Study) -> dict[str, Any]:
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
     }
-
-
-def _complain(failure: FedscanError) -> None:
-    _log.warning("%s", failure)
 
 
 app = server_app()

@@ -15,11 +15,12 @@ import numpy as np
 from flwr.serverapp import Grid
 
 from ..common.files import write_atomically
-from ..errors import CheckpointError, FedscanError, UpdateRejectedError
-from ..federation.protocol import COMPOSITION, DEVIATION, OK, PATIENTS, RoundReply, RoundRequest
+from ..errors import CheckpointError
+from ..federation.protocol import COMPOSITION, PATIENTS, RoundReply, RoundRequest
 from ..model.statistics.composition import SCALE, Composition, cells
+from .asking import Sites
 from .events import CompositionAsked, CompositionReceived, Observer
-from .exchange import exchange
+from .noised_sums import check_noised_sums
 
 #: Longest wait in seconds: whoever trained until now answers in moments.
 _PATIENCE_S = 600.0
@@ -45,20 +46,19 @@ def collect_compositions(
         observe: Told who answered, and how.
     """
     found = dict(read_compositions(path)) if path.exists() else {}
-    nodes = sorted(grid.get_node_ids())
+    sites, nodes = Sites(grid=grid), sorted(grid.get_node_ids())
     observe(CompositionAsked(sites=len(nodes), request=request.digest()))
-    contents = dict.fromkeys(nodes, request.to_records())
-    for arrival in exchange(grid, contents, f"query.{COMPOSITION}", min(limit_s, _PATIENCE_S)):
-        site, code = str(arrival.node), arrival.code
-        if arrival.content is not None:
-            try:
-                reply = RoundReply.from_records(arrival.content)
-                site, code = reply.site or site, reply.code
-                if code == OK:
-                    found[site] = _checked(reply, request, delta)
-            except FedscanError as failure:
-                code = failure.code
-        observe(CompositionReceived(site=site, code=code, seconds=arrival.seconds))
+    released: list[tuple[str, Composition]] = []
+    for answer in sites.ask(
+        dict.fromkeys(nodes, request.to_records()),
+        f"query.{COMPOSITION}",
+        min(limit_s, _PATIENCE_S),
+        lambda reply: _composition(reply, request, delta),
+    ):
+        if answer.result is not None:
+            released.append((answer.site, answer.result))
+        observe(CompositionReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
+    found |= sites.refuse_shared_names(released)
     if found:
         stored = {site: asdict(found[site]) for site in sorted(found)}
         write_atomically(path, json.dumps(stored, indent=2).encode())
@@ -93,18 +93,11 @@ def read_compositions(path: Path) -> Mapping[str, Composition]:
     return found
 
 
-def _checked(reply: RoundReply, request: RoundRequest, delta: float) -> Composition:
-    if reply.request != request.digest() or set(reply.tensors) != {PATIENTS, DEVIATION}:
-        raise UpdateRejectedError(f"Site {reply.site!r} does not answer with a composition.")
-    patients, deviation = reply.tensors[PATIENTS], reply.tensors[DEVIATION]
-    if patients.shape != (len(cells()),) or deviation.shape != (1,):
-        raise UpdateRejectedError(f"Site {reply.site!r} answers in another shape.")
-    if not (np.isfinite(patients).all() and np.isfinite(deviation).all() and deviation[0] > 0):
-        raise UpdateRejectedError(f"Site {reply.site!r} answers with impossible numbers.")
-    spread = float(deviation[0])
+def _composition(reply: RoundReply, request: RoundRequest, delta: float) -> Composition:
+    patients, deviation = check_noised_sums(reply, request, PATIENTS, len(cells()))
     return Composition(
-        patients=tuple(np.asarray(patients, np.float64).tolist()),
-        deviation=spread,
-        noise_multiplier=spread * SCALE,
+        patients=tuple(patients.astype(np.float64).tolist()),
+        deviation=deviation,
+        noise_multiplier=deviation * SCALE,
         delta=delta,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flwr.app import Message, RecordDict
 from flwr.serverapp import Grid
 
-from ..errors import ProtocolError, RoundFailedError
+from ..errors import RoundFailedError
 
 #: Status codes that no site can send: its answer is late, or the network reports it gone.
 TIMEOUT = "timeout"
@@ -68,38 +68,13 @@ def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> l
     return nodes
 
 
-def enrolled_names(grid: Grid) -> dict[int, str]:
-    """Return the names of the connected sites, by node, under which they were enrolled.
-
-    Only the SuperLink knows them; in a simulation there are none.
-    """
-    nodes = grid.get_nodes() if hasattr(grid, "get_nodes") else ()
-    return {node.node_id: node.name for node in nodes if node.name}
-
-
-def require_own_name(enrolled: Mapping[int, str], node: int, name: str) -> None:
-    """Refuse an answer that a site gives in another's name.
-
-    Args:
-        enrolled: What :func:`enrolled_names` returned.
-        node: Who answered.
-        name: The name in the answer.
-
-    Raises:
-        ProtocolError: If the node was enrolled under another name.
-    """
-    own = enrolled.get(node, name)
-    if name != own:
-        raise ProtocolError(f"Site {own!r} answers in the name of {name!r}.")
-
-
 def exchange(
     grid: Grid, contents: Mapping[int, RecordDict], message_type: str, limit_s: float
 ) -> Iterator[Arrival]:
     """Send each node its content and yield one arrival for each, as they come.
 
-    Only answers to these very messages are looked at: what a slow site answers to an older
-    round is never seen.
+    Only the first answer to each of these very messages is looked at: what a slow site answers
+    to an older round, or a site answers twice, is never seen.
     """
     messages = [
         Message(content, node, message_type, ttl=limit_s) for node, content in contents.items()
@@ -113,19 +88,17 @@ def exchange(
         yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=0.0)
     pause = _SHORTEST_PAUSE_S
     while waiting and time.monotonic() - started < limit_s:
-        replies = [
-            reply
-            for reply in grid.pull_messages(list(waiting))
-            if reply.metadata.reply_to_message_id in waiting
-        ]
-        for reply in replies:
+        before = len(waiting)
+        for reply in grid.pull_messages(list(waiting)):
+            if reply.metadata.reply_to_message_id not in waiting:
+                continue
             node = waiting.pop(reply.metadata.reply_to_message_id)
             seconds = time.monotonic() - started
             if reply.has_content():
                 yield Arrival(node=node, content=reply.content, seconds=seconds)
             else:
                 yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=seconds)
-        if replies:
+        if len(waiting) < before:
             pause = _SHORTEST_PAUSE_S
         elif waiting:
             time.sleep(pause)

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import RoundFailedError
+from ..federation.distance import distance
 from ..federation.protocol import RoundRequest, Tensors
 from .aggregation import ServerOptimizer
 from .checkpoint import Checkpoints, FederationState
@@ -18,7 +19,7 @@ from .events import RoundFinished, SitesConnected
 from .exchange import wait_for_sites
 from .history import History, HistoryEntry
 from .patience import Patience
-from .updates import Update, cosine, distance
+from .updates import Update, cosine
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

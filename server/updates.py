@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UpdateRejectedError
+from ..federation.distance import distance
 from ..federation.protocol import RoundReply, Tensors
 
 
@@ -46,21 +47,16 @@ def check_update(
         UpdateRejectedError: If a tensor is missing, unknown, of another shape or type or not
             finite, or the change is too large. It names the site and the tensor.
     """
-    if not reply.site:
-        raise UpdateRejectedError("An update came without the name of its site.")
     _same_names(reply, model)
-    square = 0.0
     for name, reference in model.items():
         tensor = reply.tensors[name]
         if tensor.shape != reference.shape:
             raise _rejected(reply, f"{name} has shape {tensor.shape}, expected {reference.shape}")
         if tensor.dtype != reference.dtype:
             raise _rejected(reply, f"{name} is {tensor.dtype}, expected {reference.dtype}")
-        change = tensor.astype(np.float64) - reference
-        if not np.isfinite(change).all():
+        if not np.isfinite(tensor).all():
             raise _rejected(reply, f"{name} has values that are not finite")
-        square += float(np.vdot(change, change))
-    norm = math.sqrt(square)
+    norm = distance(model, reply.tensors)
     if not norm <= max_norm:
         raise _rejected(
             reply, f"its norm is {norm:.4g}, over federation.max_update_norm={max_norm:.4g}"
@@ -78,12 +74,6 @@ def cosine(update: Update, before: Tensors, after: Tensors) -> float:
         square += float(np.vdot(step, step))
     length = update.norm * math.sqrt(square)
     return min(1.0, max(-1.0, product / length)) if length > 0 else 0.0
-
-
-def distance(before: Tensors, after: Tensors) -> float:
-    """Return the L2 norm of the change from one set of tensors to another."""
-    changes = (after[name].astype(np.float64) - start for name, start in before.items())
-    return math.sqrt(sum(float(np.vdot(change, change)) for change in changes))
 
 
 def _same_names(reply: RoundReply, model: Tensors) -> None:

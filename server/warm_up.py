@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
 from flwr.serverapp import Grid
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 from torch import nn
 
 from ..common.files import write_atomically
 from ..config.federation import FederationSettings, WarmUpSettings
-from ..errors import CheckpointError, FedscanError, RoundFailedError, UpdateRejectedError
-from ..federation.protocol import DEVIATION, OK, STATISTICS, SUMS, RoundReply, RoundRequest, Tensors
+from ..errors import CheckpointError
+from ..federation.protocol import RoundRequest, Tensors
 from ..model.generator import Generator
 from ..model.settings import TrainableSettings
-from ..model.statistics.group_means import GroupMean, all_groups, estimate_means, vector_size
+from ..model.statistics.group_means import GroupMean, all_groups, estimate_means
 from ..model.statistics.warm_up import moved_samples, train_on_moved_samples
 from ..model.trainable import select_trainable
-from .events import Observer, StatisticsAsked, StatisticsReceived, WarmedUp
-from .exchange import enrolled_names, exchange, require_own_name
-from .patience import Patience
+from .events import Observer, WarmedUp
+from .statistics import collect_statistics
 
 #: Key of the kept file's metadata.
 _GROUPS = "groups"
@@ -106,7 +102,7 @@ def warm_start(
                 f"The warm-up in {path} is damaged.",
                 hint="Delete the file: the sites repeat their statistics at no cost.",
             ) from error
-    total, deviation = _collect(grid, connect, request, federation, observe)
+    total, deviation = collect_statistics(grid, connect, request, federation, observe)
     means = estimate_means(total, all_groups(), deviation)
     tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
     observe(WarmedUp(groups=len(means)))
@@ -123,59 +119,3 @@ def groups_used(path: Path) -> int | None:
             return int((stored.metadata() or {})[_GROUPS])
     except (OSError, SafetensorError, KeyError, ValueError):
         return None
-
-
-def _collect(
-    grid: Grid,
-    connect: Callable[[], list[int]],
-    request: RoundRequest,
-    federation: FederationSettings,
-    observe: Observer,
-) -> tuple[NDArray[np.float32], float]:
-    """Return the sum of the sites' answers and the deviation of its noise."""
-    answers: dict[str, tuple[NDArray[np.float32], float]] = {}
-    codes: dict[str, str] = {}
-    answered: set[int] = set()
-    patience = Patience(federation.approval_timeout_s, observe)
-    while True:
-        nodes = [node for node in connect() if node not in answered]
-        observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
-        contents, names = dict.fromkeys(nodes, request.to_records()), enrolled_names(grid)
-        codes.clear()
-        for arrival in exchange(grid, contents, f"query.{STATISTICS}", federation.round_timeout_s):
-            site, code = names.get(arrival.node, str(arrival.node)), arrival.code
-            if arrival.content is not None:
-                try:
-                    reply = RoundReply.from_records(arrival.content)
-                    if reply.site:
-                        require_own_name(names, arrival.node, reply.site)
-                    site, code = reply.site or site, reply.code
-                    if code == OK:
-                        answers[site] = _checked(reply, request)
-                        answered.add(arrival.node)
-                except FedscanError as failure:
-                    code = failure.code
-            codes[site] = code
-            observe(StatisticsReceived(site=site, code=code, seconds=arrival.seconds))
-        if len(answers) >= federation.min_results or not patience.waits(request.round, codes):
-            break
-    if len(answers) < federation.min_results:
-        raise RoundFailedError(
-            f"{len(answers)} sites gave usable statistics of the {federation.min_results} that "
-            f"are needed (answers: {', '.join(codes.values())}).",
-            hint="See the sites' own logs, or set warm_up.enabled=false.",
-        )
-    ordered = [answers[site] for site in sorted(answers)]
-    total = np.stack([sums for sums, _ in ordered]).sum(0, dtype=np.float64)
-    return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in ordered))
-
-
-def _checked(reply: RoundReply, request: RoundRequest) -> tuple[NDArray[np.float32], float]:
-    if reply.request != request.digest() or set(reply.tensors) != {SUMS, DEVIATION}:
-        raise UpdateRejectedError(f"Site {reply.site!r} does not answer with statistics.")
-    sums, deviation = reply.tensors[SUMS], reply.tensors[DEVIATION]
-    if sums.shape != (vector_size(all_groups()),) or deviation.shape != (1,):
-        raise UpdateRejectedError(f"Site {reply.site!r} answers in another shape.")
-    if not (np.isfinite(sums).all() and np.isfinite(deviation).all() and deviation[0] > 0):
-        raise UpdateRejectedError(f"Site {reply.site!r} answers with impossible numbers.")
-    return np.asarray(sums, np.float32), float(deviation[0])

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "applications": {"imaging", "model"},
     "client": {"federation", "imaging", "model", "privacy"},
     "config": {"client", "evaluation", "federation", "imaging", "model", "privacy"},
-    "server": {"config", "federation", "model"},
+    "server": {"config", "federation", "model", "privacy"},
 }
 #: These put the parts together and see everything.
 OPEN = {"cli", "simulation"}
@@ -39,6 +39,7 @@ NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("phantoms", "imaging"): (set(), {"writing"}),
     ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity", "planes"}),
     ("evaluation", "privacy"): ({"canaries", "data_card", "examiners"}, set()),
+    ("server", "privacy"): ({"dashboard"}, set()),
     ("config", "client"): (set(), {"settings"}),
     ("config", "evaluation"): (set(), {"settings", "measures"}),
     ("config", "federation"): (set(), {"wire"}),

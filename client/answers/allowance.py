@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...errors import BudgetExceededError
 from ...privacy.ledger import Ledger
-from ...privacy.ledger.entries import Reserve
+from ...privacy.ledger.entries import Plan, Reserve
 
 
 def check_allowance(ledger: Ledger, study: str, request: str, *, kind: str, most: int) -> None:
@@ -34,4 +34,28 @@ def check_allowance(ledger: Ledger, study: str, request: str, *, kind: str, most
         raise BudgetExceededError(
             f"The study has had all {most} releases ({kind}) that it was approved for.",
             hint="Nothing was run or spent. More rounds are another study, to be approved anew.",
+        )
+
+
+def check_not_planned(ledger: Ledger, study: str, request: str) -> None:
+    """Refuse to pay for something new that must be paid before a study's noise is calibrated.
+
+    The plan gives the training all that is left of the study's epsilon: whatever is paid later,
+    the study would spend more than its steward was told. A repeated release is free.
+
+    Args:
+        ledger: The data set's open ledger.
+        study: Digest of the study.
+        request: Digest that the release would be reserved under.
+
+    Raises:
+        BudgetExceededError: If the study's training is planned.
+    """
+    records = [entry.record for entry in ledger.entries()]
+    planned = any(isinstance(one, Plan) and one.study == study for one in records)
+    repeated = any(isinstance(one, Reserve) and one.request == request for one in records)
+    if planned and not repeated:
+        raise BudgetExceededError(
+            "The study's training has been planned with all of its budget.",
+            hint="Nothing was run or spent. Statistics are for before the first round.",
         )

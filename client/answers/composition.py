@@ -21,27 +21,24 @@ from ...federation.protocol import (
     DEVIATION,
     PATIENTS,
     RoundReply,
-    RoundRequest,
     Tensors,
     tensors_digest,
 )
 from ...model.statistics.composition import SCALE, Composition, cells, patient_shares
 from ...privacy.gaussian_sum import private_sum
 from ...privacy.ledger import Ledger
-from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.planning import budget_share
-from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
+from ...privacy.study_costs import composition_mechanism
 from ..data.dataset import SiteDataset
 from ..policy import load_policy
 from ..site import Site
-from ..terms import StudyTerms
 from ..workspace.participation import Participation
-from .paid_once import keep_count
+from .asked import Asked
+from .paid_once import keep_paid_once
 from .release import Release
 
 
-def run_composition(request: RoundRequest, site: Site) -> RoundReply:
+def run_composition(asked: Asked) -> RoundReply:
     """Answer with the study's noised composition, drawn and paid for now if it never was.
 
     Raises:
@@ -51,12 +48,8 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
         PrivacyError: If the study sets nothing aside for it, or the site's policy keeps it here.
         ProtocolError: If the request is malformed.
     """
-    terms = StudyTerms.from_request(request)
-    if not terms.privacy.enabled or not terms.privacy.composition_share:
-        raise PrivacyError(
-            "The study asks for a composition without setting a budget aside for it.",
-            hint="Set privacy.composition_share above 0.",
-        )
+    request, terms, site = asked.request, asked.terms, asked.site
+    composition_mechanism(terms.privacy)  # refuses where the study sets nothing aside for it
     if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(
             "The site's policy keeps the noised composition here.",
@@ -75,21 +68,12 @@ def run_composition(request: RoundRequest, site: Site) -> RoundReply:
     )
 
 
-def composition_release(request: RoundRequest, site: Site) -> Release:
+def composition_release(asked: Asked) -> Release:
     """Return what the answer with a composition may hold; nothing against the site's policy."""
-    if not load_policy(site.policy).release_composition:
+    if not load_policy(asked.site.policy).release_composition:
         return Release(outline={}, update=False)
     numbers = ("float32", (len(cells()),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
-
-
-def composition_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
-    """Return the mechanism that takes the composition's share of a study's budget.
-
-    Raises:
-        PrivacyError: If the study sets no share aside for it.
-    """
-    return budget_share(privacy.composition_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
 def keep_composition(ledger: Ledger, part: Participation) -> None:
@@ -127,7 +111,7 @@ def keep_composition(ledger: Ledger, part: Participation) -> None:
             )
         )
 
-    keep_count(
+    keep_paid_once(
         path,
         "composition",
         mechanism,

@@ -19,7 +19,7 @@ from ...privacy.stream import SecretStream
 from ..workspace.participation import Participation
 
 
-def keep_count(
+def keep_paid_once(
     path: Path,
     purpose: str,
     mechanism: SubsampledGaussian,
@@ -49,7 +49,7 @@ def keep_count(
     reservation = ledger.reserve(
         part.asked(message), [mechanism], purpose=purpose, study=part.study
     )
-    drawn = draw(SecretStream(reservation.secret, purpose))
-    text = json.dumps(drawn).encode()
-    ledger.complete(reservation, result(drawn) if result else hashlib.sha256(text).hexdigest())
+    numbers = draw(SecretStream(reservation.secret, purpose))
+    text = json.dumps(numbers).encode()
+    ledger.complete(reservation, result(numbers) if result else hashlib.sha256(text).hexdigest())
     write_atomically(path, text)

@@ -12,9 +12,9 @@ import json
 from ...errors import LedgerError
 from ...privacy.gaussian_sum import private_count
 from ...privacy.ledger import Ledger
-from ...privacy.mechanism import SubsampledGaussian
+from ...privacy.study_costs import count_mechanism
 from ..workspace.participation import Participation
-from .paid_once import keep_count
+from .paid_once import keep_paid_once
 
 _KEY = "expected_patients"
 
@@ -33,8 +33,8 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
     """
     path = part.site.state / "studies" / f"{part.study}.json"
     if not path.exists():
-        mechanism = count_mechanism(part.terms.privacy.epsilon)
-        keep_count(
+        mechanism = count_mechanism(part.terms.privacy)
+        keep_paid_once(
             path,
             "patient count",
             mechanism,
@@ -55,15 +55,3 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
             f"The study's patient count {path.name} is damaged.",
             hint="Remove the file: the count is then paid for anew, unless it is repeated.",
         ) from None
-
-
-def count_mechanism(epsilon: float) -> SubsampledGaussian:
-    """Return what the count costs: noise of 5 patients at epsilon 8, and in proportion.
-
-    A Gaussian mechanism's budget goes with the square of 1 over its noise, and the square of
-    what epsilon 8 at delta 1e-5 allows in all is about 2.5: 1 / 5**2 is 1.6 % of it.
-
-    Args:
-        epsilon: The study's epsilon.
-    """
-    return SubsampledGaussian(1.0, max(1.0, 40.0 / epsilon), 1)

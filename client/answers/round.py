@@ -17,23 +17,23 @@ from ...privacy.ledger.entries import Complete
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ...privacy.validation import validate_for_dp
-from ..site import Site
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.participation import Participation
 from ..workspace.patient_loss import DiffusionLoss
 from .allowance import check_allowance
+from .asked import Asked
 from .composition import keep_composition
 from .error_feedback import ErrorFeedback
 from .patient_count import expected_patients
 from .release import Release
-from .start_store import find_start, keep_start
+from .start_store import keep_start
 
 #: Steps whose secrets are kept: as far back as a coordinator may have to resume.
 _SECRETS_KEPT = 4
 
 
-def run_round(request: RoundRequest, site: Site) -> RoundReply:
+def run_round(asked: Asked) -> RoundReply:
     """Train for one round and return the new tensors.
 
     Raises:
@@ -45,11 +45,10 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
         ProtocolError: If the request is malformed.
         StartNeededError: If the request leaves out a start that the site does not have.
     """
-    terms = StudyTerms.from_request(request)
-    start = find_start(request, site.starts)
-    opened = open_generator(site.base, terms.trainable, site.device, start)
+    request, terms, site = asked.request, asked.terms, asked.site
+    opened = open_generator(site.base, terms.trainable, site.device, asked.start)
     _require_fitting(request, terms, opened)
-    keep_start(start, site.starts)
+    keep_start(asked.start, site.starts)
     part = Participation.open(request, terms, site)
     work = _Round(request=request, part=part, opened=opened)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
@@ -62,11 +61,10 @@ def run_round(request: RoundRequest, site: Site) -> RoundReply:
     )
 
 
-def round_release(request: RoundRequest, site: Site) -> Release:
+def round_release(asked: Asked) -> Release:
     """Return what the answer to a round may hold, from the site's own base and the terms."""
-    terms = StudyTerms.from_request(request)
-    start = find_start(request, site.starts)
-    parameters = open_generator(site.base, terms.trainable, site.device, start).parameters
+    terms, site = asked.terms, asked.site
+    parameters = open_generator(site.base, terms.trainable, site.device, asked.start).parameters
     model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
     return Release(outline=outline(terms.wire, model), update=True)
 

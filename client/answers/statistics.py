@@ -7,23 +7,19 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import PrivacyError
-from ...federation.protocol import DEVIATION, SUMS, RoundReply, RoundRequest, tensors_digest
+from ...federation.protocol import DEVIATION, SUMS, RoundReply, tensors_digest
 from ...model.statistics.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
 from ...privacy.gaussian_sum import private_sum
-from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.planning import budget_share
-from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
+from ...privacy.study_costs import statistics_mechanism
 from ..data.dataset import SiteDataset
-from ..site import Site
-from ..terms import StudyTerms
 from ..workspace.participation import Participation
-from .allowance import check_allowance
+from .allowance import check_allowance, check_not_planned
+from .asked import Asked
 from .release import Release
 
 
-def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
+def run_statistics(asked: Asked) -> RoundReply:
     """Sum the training patients' vectors, with noise that is paid for first.
 
     Raises:
@@ -33,13 +29,15 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
         PrivacyError: If the study or the site's policy has no room for statistics.
         ProtocolError: If the request is malformed.
     """
-    part = Participation.open(request, StudyTerms.from_request(request), site)
+    request, site = asked.request, asked.site
+    part = Participation.open(request, asked.terms, site)
     mechanism = statistics_mechanism(part.terms.privacy)
     part.check(mechanism, clip_norm=1.0)
     with part.ledger() as ledger:
-        asked = part.asked(request.digest())
-        check_allowance(ledger, part.study, asked, kind="statistics", most=1)
-        reservation = ledger.reserve(asked, [mechanism], purpose="statistics", study=part.study)
+        release = part.asked(request.digest())
+        check_allowance(ledger, part.study, release, kind="statistics", most=1)
+        check_not_planned(ledger, part.study, release)
+        reservation = ledger.reserve(release, [mechanism], purpose="statistics", study=part.study)
         groups = all_groups()
         sums = private_sum(
             _unit_vectors(part.data.dataset),
@@ -61,24 +59,10 @@ def run_statistics(request: RoundRequest, site: Site) -> RoundReply:
     )
 
 
-def statistics_release(request: RoundRequest, site: Site) -> Release:
+def statistics_release(asked: Asked) -> Release:
     """Return what the answer with statistics may hold."""
     sums = ("float32", (vector_size(all_groups()),))
     return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)
-
-
-def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
-    """The mechanism that takes the statistics' share of a study's budget.
-
-    Raises:
-        PrivacyError: If the study has no private statistics.
-    """
-    if not privacy.enabled or privacy.statistics_share == 0.0:
-        raise PrivacyError(
-            "The study asks for statistics without setting a budget aside for them.",
-            hint="Set privacy.statistics_share above 0, or warm_up.enabled=false.",
-        )
-    return budget_share(privacy.statistics_share, epsilon=privacy.epsilon, delta=privacy.delta)
 
 
 def _unit_vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:

@@ -9,32 +9,28 @@ was paid for. Whatever else a message holds, the gate refuses the whole of it.
 from __future__ import annotations
 
 import hashlib
-import math
 from typing import Any
 
 import numpy as np
 from flwr.app import RecordDict
-from numpy.typing import NDArray
 
 from ...errors import EgressError, ProtocolError
+from ...federation.distance import distance
 from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
 from ...privacy.ledger.view import LedgerView
+from ..answers.asked import Asked
 from ..answers.release import Release
 from ..policy import SitePolicy, load_policy
 from ..site import Site
-from ..terms import StudyTerms
 
 
-def check_release(
-    records: RecordDict, request: RoundRequest, site: Site, release: Release
-) -> dict[str, Any]:
+def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[str, Any]:
     """Check an answer that holds tensors.
 
     Args:
         records: The message's content, as it would leave.
-        request: What it answers.
-        site: The site with the approved data set.
+        asked: What it answers.
         release: What the answer may hold.
 
     Returns:
@@ -43,8 +39,8 @@ def check_release(
     Raises:
         EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
     """
+    request, terms, site = asked.request, asked.terms, asked.site
     reply, policy = _read(records), load_policy(site.policy)
-    terms = StudyTerms.from_request(request)
     problems = []
     if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
         problems.append("it does not answer this request in this site's name")
@@ -61,7 +57,7 @@ def check_release(
             problems.append("it holds numbers that are not finite")
     norm = None
     if release.update and not problems:
-        norm = _distance(request.tensors, stands_for)
+        norm = distance(request.tensors, stands_for)
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
     if terms.privacy.enabled and not _paid(site, request, reply):
@@ -98,17 +94,6 @@ def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
     if reply.weight == declared if declared else reply.weight >= 1.0:
         return []
     return ["its weight is not the one that the site declares"]
-
-
-def _distance(before: Tensors, after: Tensors) -> float:
-    """Return the Euclidean norm of the change, without holding a copy of all of it."""
-    squares = (_square(before[name], array) for name, array in after.items())
-    return math.sqrt(math.fsum(squares))
-
-
-def _square(before: NDArray[Any], after: NDArray[Any]) -> float:
-    change = np.subtract(after, before, dtype=np.float64).ravel()
-    return float(change @ change)
 
 
 def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:

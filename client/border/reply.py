@@ -13,8 +13,8 @@ from flwr.app import Context, Message, RecordDict
 
 from ...errors import AuditError, FedscanError
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
+from ..answers.asked import Asked
 from ..answers.release import Release
-from ..site import Site
 from .egress import check_refusal, check_release
 from .reception import Reception
 
@@ -33,8 +33,8 @@ class Service:
     """
 
     kind: str
-    handle: Callable[[RoundRequest, Site], RoundReply]
-    release: Callable[[RoundRequest, Site], Release]
+    handle: Callable[[Asked], RoundReply]
+    release: Callable[[Asked], Release]
 
 
 def answer(message: Message, context: Context, service: Service) -> Message:
@@ -80,11 +80,13 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             rounds=request.rounds,
             request=request.digest(),
         )
-    site = reception.admit(request)
-    records = service.handle(request, site).to_records()
-    facts = check_release(records, request, site, service.release(request, site))
+    asked = Asked.read(request, reception.admit(request))
+    records = service.handle(asked).to_records()
+    facts = check_release(records, asked, service.release(asked))
     if reception.audit:
-        reception.audit.append("answered", request=request.digest(), data=site.state.name, **facts)
+        reception.audit.append(
+            "answered", request=request.digest(), data=asked.site.state.name, **facts
+        )
     return records
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,8 @@ from ...privacy.ledger.book import Book
 from ...privacy.ledger.view import LedgerView
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.planning import plan_mechanism
-from ..answers.composition import composition_mechanism
-from ..answers.patient_count import count_mechanism
-from ..answers.statistics import statistics_mechanism
+from ...privacy.settings import PrivacySettings
+from ...privacy.study_costs import once_mechanisms
 from ..policy import SitePolicy
 from ..terms import StudyTerms
 
@@ -29,7 +29,6 @@ class Cost:
         after: Epsilon if the study runs to its end; ``None`` if the data set cannot pay for it.
         ceiling: Epsilon that it may spend in its whole life.
         delta: Chance with which the promise may fail.
-        noise: Noise of a training step in units of the clip norm; ``None`` like ``after``.
         problem: Why it cannot pay.
     """
 
@@ -37,7 +36,6 @@ class Cost:
     after: float | None
     ceiling: float
     delta: float
-    noise: float | None
     problem: str = ""
 
 
@@ -57,46 +55,72 @@ def study_cost(
         LedgerError: If the ledger is damaged.
     """
     book = LedgerView.read(ledger).book if (ledger / "ledger.jsonl").exists() else Book()
-    privacy, everything = terms.privacy, book.mechanisms()
-    before = spent_epsilon(everything, policy.delta)
-    once = [count_mechanism(privacy.epsilon)]
-    if privacy.statistics_share:
-        once.append(statistics_mechanism(privacy))
-    if privacy.composition_share:
-        once.append(composition_mechanism(privacy))
-    steps = rounds * terms.local.steps
+    before = spent_epsilon(book.mechanisms(), policy.delta)
     try:
-        plan = book.plans.get(study)
-        planned = (
-            plan.mechanism
-            if plan
-            else plan_mechanism(
-                epsilon=privacy.epsilon,
-                delta=privacy.delta,
-                sample_rate=privacy.sample_rate,
-                steps=steps,
-                in_study=once,
-                earlier=book.mechanisms(other_than=study),
-                epsilon_ceiling=policy.epsilon_ceiling,
-                ceiling_delta=policy.delta,
-                min_noise_multiplier=policy.min_noise_multiplier,
-            )
+        after = max(
+            _spent_in_the_end(book, policy, terms, study, rounds, once)
+            for once in _possible_once(book, terms.privacy, study)
         )
     except BudgetExceededError as error:
-        return Cost(
-            before=before,
-            after=None,
-            ceiling=policy.epsilon_ceiling,
-            delta=policy.delta,
-            noise=None,
-            problem=error.message,
-        )
-    training = SubsampledGaussian(privacy.sample_rate, planned.noise_multiplier, steps)
-    after = spent_epsilon([*book.mechanisms(other_than=study), *once, training], policy.delta)
+        after, problem = None, error.message
+    else:
+        problem = ""
     return Cost(
         before=before,
         after=after,
         ceiling=policy.epsilon_ceiling,
         delta=policy.delta,
-        noise=planned.noise_multiplier,
+        problem=problem,
     )
+
+
+def _possible_once(
+    book: Book, privacy: PrivacySettings, study: str
+) -> Iterator[Sequence[SubsampledGaussian]]:
+    """Yield what the study may come to pay for once.
+
+    Before its training is planned, whether the coordinator will ask for the statistics that the
+    terms set a share aside for, nobody here can know; afterwards, all of it has been paid.
+    """
+    if study in book.plans:
+        paid = [one.record for one in book.reservations.values() if one.record.study == study]
+        rounds = [one for one in paid if one.purpose.startswith("round ")]
+        yield [each for one in paid if one not in rounds for each in one.mechanisms]
+        return
+    yield once_mechanisms(privacy, statistics=False)
+    if privacy.statistics_share:
+        yield once_mechanisms(privacy, statistics=True)
+
+
+def _spent_in_the_end(
+    book: Book,
+    policy: SitePolicy,
+    terms: StudyTerms,
+    study: str,
+    rounds: int,
+    once: Sequence[SubsampledGaussian],
+) -> float:
+    """Return the data set's epsilon after the study's last round.
+
+    Raises:
+        BudgetExceededError: If the data set cannot pay for it.
+    """
+    privacy, steps = terms.privacy, rounds * terms.local.steps
+    plan, others = book.plans.get(study), book.mechanisms(other_than=study)
+    planned = (
+        plan.mechanism
+        if plan
+        else plan_mechanism(
+            epsilon=privacy.epsilon,
+            delta=privacy.delta,
+            sample_rate=privacy.sample_rate,
+            steps=steps,
+            in_study=once,
+            earlier=others,
+            epsilon_ceiling=policy.epsilon_ceiling,
+            ceiling_delta=policy.delta,
+            min_noise_multiplier=policy.min_noise_multiplier,
+        )
+    )
+    training = SubsampledGaussian(privacy.sample_rate, planned.noise_multiplier, steps)
+    return spent_epsilon([*others, *once, training], policy.delta)

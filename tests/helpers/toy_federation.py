@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from fedscan.server.events import Event
 from fedscan.server.history import History
 from fedscan.server.rounds import Rounds
 from fedscan.simulation.grid import InProcessGrid
+from flwr.app import Message
 from flwr.clientapp import ClientApp
 from flwr.proto.node_pb2 import NodeInfo
 from toy_sites import MODEL, Behaviour, toy_app
@@ -40,6 +41,7 @@ class Federation:
         workers: int = 1,
         start: dict[str, Any] | None = None,
         enrolled: list[str] | None = None,
+        grid: type[InProcessGrid] = InProcessGrid,
         **settings: Any,
     ) -> FederationState:
         chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)
@@ -49,13 +51,11 @@ class Federation:
         self.history.rewind(state.round)
         toy = toy_app(behaviours or {})
         configs = [{"site": site} for site in sites or ["site-1", "site-2", "site-3"]]
-        with InProcessGrid(app or (lambda: toy), configs, workers=workers) as grid:
-            if enrolled:  # as Flower's SuperLink knows them
-                nodes = zip(grid.get_node_ids(), enrolled, strict=True)
-                known = [NodeInfo(node_id=node, name=name) for node, name in nodes]
-                grid.get_nodes = lambda: known  # type: ignore[attr-defined]
+        with grid(app or (lambda: toy), configs, workers=workers) as opened:
+            if enrolled:
+                enrol(opened, enrolled)
             collector = Collector(
-                grid=grid,
+                grid=opened,
                 settings=chosen,
                 observe=self.events.append,
                 complain=self.complaints.append,
@@ -73,3 +73,17 @@ class Federation:
 
     def codes(self, number: int) -> dict[str, str]:
         return {one.site: one.code for one in self.history.entries() if one.round == number}
+
+
+class AnsweringTwice(InProcessGrid):
+    """A network that brings every answer twice, as a site may send it."""
+
+    def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
+        return [reply for reply in super().pull_messages(message_ids) for _ in range(2)]
+
+
+def enrol(grid: InProcessGrid, names: Sequence[str]) -> None:
+    """Let the network know its nodes by these names, as Flower's SuperLink does."""
+    nodes = zip(grid.get_node_ids(), names, strict=True)
+    known = [NodeInfo(node_id=node, name=name) for node, name in nodes]
+    grid.get_nodes = lambda: known  # type: ignore[method-assign]

@@ -9,7 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from fedscan.federation.protocol import RoundReply, RoundRequest
+from fedscan.federation.protocol import (
+    COMPOSITION,
+    DEVIATION,
+    PATIENTS,
+    STATISTICS,
+    SUMS,
+    RoundReply,
+    RoundRequest,
+)
+from fedscan.model.statistics.composition import cells
+from fedscan.model.statistics.group_means import all_groups, vector_size
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
@@ -23,22 +33,44 @@ MODEL = {
 
 def honest(request: RoundRequest, site: str) -> RoundReply:
     """Answer as a site would whose training adds a constant of its own."""
-    step = np.float32(int(site.rsplit("-", 1)[1]) / 10)
+    step = _own_number(site)
     tensors = {name: value + step for name, value in request.tensors.items()}
     return RoundReply(site=site, request=request.digest(), tensors=tensors)
+
+
+def honest_sums(name: str, size: int) -> Callable[[RoundRequest, str], RoundReply]:
+    """Answer with so many noised sums, all of them a constant of the site's own."""
+
+    def answer(request: RoundRequest, site: str) -> RoundReply:
+        numbers = {name: np.full(size, _own_number(site)), DEVIATION: np.ones(1)}
+        tensors = {key: value.astype(np.float32) for key, value in numbers.items()}
+        return RoundReply(site=site, request=request.digest(), tensors=tensors)
+
+    return answer
+
+
+def _own_number(site: str) -> np.float32:
+    return np.float32(int(site.rsplit("-", 1)[1]) / 10)
 
 
 def toy_app(behaviours: dict[str, Behaviour]) -> ClientApp:
     """Make an app whose sites are honest unless a behaviour changes their answer."""
     app = ClientApp()
 
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        site = str(context.node_config["site"])
-        request = RoundRequest.from_records(message.content)
-        reply = behaviours.get(site, _as_is)(request, honest(request, site))
-        return Message(reply.to_records(), reply_to=message)
+    def answering(
+        honestly: Callable[[RoundRequest, str], RoundReply],
+    ) -> Callable[[Message, Context], Message]:
+        def answer(message: Message, context: Context) -> Message:
+            site = str(context.node_config["site"])
+            request = RoundRequest.from_records(message.content)
+            reply = behaviours.get(site, _as_is)(request, honestly(request, site))
+            return Message(reply.to_records(), reply_to=message)
 
+        return answer
+
+    app.train()(answering(honest))
+    app.query(STATISTICS)(answering(honest_sums(SUMS, vector_size(all_groups()))))
+    app.query(COMPOSITION)(answering(honest_sums(PATIENTS, len(cells()))))
     return app
 
 

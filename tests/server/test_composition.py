@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,10 @@ import pytest
 from fedscan.errors import CheckpointError
 from fedscan.federation.protocol import RoundReply, RoundRequest
 from fedscan.model.statistics.composition import cells
-from fedscan.server import composition
 from fedscan.server.composition import collect_compositions, read_compositions
-from fedscan.server.exchange import Arrival
+from fedscan.simulation.grid import InProcessGrid
+from flwr.app import Context, Message, RecordDict
+from flwr.clientapp import ClientApp
 
 ASKED = RoundRequest(round=0, rounds=1, base="0" * 64, terms={}, tensors={})
 NUMBERS = np.zeros(len(cells()), np.float32)
@@ -19,39 +21,39 @@ SPREAD = np.ones(1, np.float32)
 GOOD = {"patients": NUMBERS, "deviation": SPREAD}
 
 
-class Sites:
-    """Stands for the grid where only the number of sites counts."""
+def collect(path: Path, records: RecordDict | None) -> list[str]:
+    """Ask one site that answers with these records, or too late."""
+    app = ClientApp()
 
-    def get_node_ids(self) -> list[int]:
-        return [1]
+    @app.query("composition")
+    def answer(message: Message, context: Context) -> Message:
+        time.sleep(0 if records else 0.5)
+        return Message(records or RecordDict(), reply_to=message)
 
-
-def collect(path: Path, monkeypatch: pytest.MonkeyPatch, arrival: Arrival) -> list[str]:
-    monkeypatch.setattr(composition, "exchange", lambda *_: [arrival])
     codes: list[str] = []
-    collect_compositions(
-        path,
-        Sites(),
-        ASKED,
-        delta=1e-5,
-        limit_s=1.0,
-        observe=lambda event: codes.append(getattr(event, "code", "")),
-    )
+    with InProcessGrid(lambda: app, [{}]) as grid:
+        collect_compositions(
+            path,
+            grid,
+            ASKED,
+            delta=1e-5,
+            limit_s=30.0 if records else 0.1,
+            observe=lambda event: codes.append(getattr(event, "code", "")),
+        )
     return codes[1:]
 
 
-def answer(tensors: dict[str, np.ndarray], request: str = "", code: str = "ok") -> Arrival:
+def answer(tensors: dict[str, np.ndarray], request: str = "", code: str = "ok") -> RecordDict:
     reply = RoundReply(site="north", request=request or ASKED.digest(), code=code, tensors=tensors)
-    return Arrival(node=1, content=reply.to_records(), seconds=0.0)
+    return reply.to_records()
 
 
-def test_a_good_answer_is_kept_and_read_back(tmp_path, monkeypatch):
+def test_a_good_answer_is_kept_and_read_back(tmp_path):
     path = tmp_path / "compositions.json"
-    assert collect(path, monkeypatch, answer(GOOD)) == ["ok"]
+    assert collect(path, answer(GOOD)) == ["ok"]
     assert list(read_compositions(path)) == ["north"]
     # A site that is away the next time stays on record.
-    away = Arrival(node=1, content=None, code="timeout", seconds=1.0)
-    assert collect(path, monkeypatch, away) == ["timeout"]
+    assert collect(path, None) == ["timeout"]
     assert list(read_compositions(path)) == ["north"]
 
 
@@ -65,11 +67,11 @@ def test_a_good_answer_is_kept_and_read_back(tmp_path, monkeypatch):
         {**GOOD, "deviation": -SPREAD},
     ],
 )
-def test_what_is_no_composition_is_refused(tmp_path, monkeypatch, tensors):
+def test_what_is_no_composition_is_refused(tmp_path, tensors):
     path = tmp_path / "compositions.json"
-    assert collect(path, monkeypatch, answer(tensors)) == ["update-rejected"]
-    assert collect(path, monkeypatch, answer(GOOD, request="1" * 64)) == ["update-rejected"]
-    assert collect(path, monkeypatch, answer({}, code="privacy")) == ["privacy"]
+    assert collect(path, answer(tensors)) == ["update-rejected"]
+    assert collect(path, answer(GOOD, request="1" * 64)) == ["update-rejected"]
+    assert collect(path, answer({}, code="privacy")) == ["privacy"]
     assert read_compositions(path) == {}
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fedscan.cli.implied_privacy import implied_epsilons
 from fedscan.config.study import Study, load_study
 from fedscan.errors import CheckpointError, ConfigurationError, DataError, RoundFailedError
 from fedscan.evaluation.report.results import RunResults
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
+from fedscan.server.dashboard.implied_epsilons import implied_epsilons
 from fedscan.server.dashboard.snapshot import WatchedStudy, snapshot
 from fedscan.server.events import Event, RoundFinished
 from fedscan.simulation.events import SiteIndexed, StageStarted

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fedscan.client.answers.asked import Asked
 from fedscan.client.answers.round import round_release
 from fedscan.client.border.reply import Service, answer
-from fedscan.client.site import Site
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
 from fedscan.common.audit import AuditLog
@@ -58,8 +58,9 @@ def test_nothing_else_leaves(
     request = make_request()
     Approvals(home).approve(invitation_of(request), "chest")
 
-    def leaky(asked: RoundRequest, site: Site) -> RoundReply:
-        honest = RoundReply(site=site.name, request=asked.digest(), tensors=dict(asked.tensors))
+    def leaky(asked: Asked) -> RoundReply:
+        sent = asked.request
+        honest = RoundReply(site=asked.site.name, request=sent.digest(), tensors=dict(sent.tensors))
         return LEAKS[what](honest)
 
     message = Message(request.to_records(), 1, "train")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..client.answers.composition import composition_mechanism
-from ..client.answers.patient_count import count_mechanism
-from ..client.answers.statistics import statistics_mechanism
-from ..config.study import Study
-from ..privacy.accounting import epsilon
-from ..privacy.planning import plan_mechanism
+from ...config.study import Study
+from ...privacy.accounting import epsilon
+from ...privacy.planning import plan_mechanism
+from ...privacy.study_costs import once_mechanisms
 
 
 def implied_epsilons(study: Study) -> list[float]:
@@ -26,11 +24,7 @@ def implied_epsilons(study: Study) -> list[float]:
         PrivacyError: If its terms make no promise.
     """
     privacy, rounds, steps = study.privacy, study.federation.rounds, study.local.steps
-    before = [count_mechanism(privacy.epsilon)]
-    if study.warm_up.enabled:
-        before.insert(0, statistics_mechanism(privacy))
-    if privacy.composition_share:
-        before.append(composition_mechanism(privacy))
+    before = once_mechanisms(privacy, statistics=study.warm_up.enabled)
     planned = plan_mechanism(
         epsilon=privacy.epsilon,
         delta=privacy.delta,

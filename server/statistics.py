@@ -1,0 +1,77 @@
+"""Asking the sites, before round 1, for the noised statistics that the warm-up begins with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from flwr.serverapp import Grid
+from numpy.typing import NDArray
+
+from ..config.federation import FederationSettings
+from ..errors import RoundFailedError
+from ..federation.protocol import STATISTICS, SUMS, RoundReply, RoundRequest
+from ..model.statistics.group_means import all_groups, vector_size
+from .asking import Sites
+from .events import Observer, StatisticsAsked, StatisticsReceived
+from .noised_sums import check_noised_sums
+from .patience import Patience
+
+
+def collect_statistics(
+    grid: Grid,
+    connect: Callable[[], list[int]],
+    request: RoundRequest,
+    federation: FederationSettings,
+    observe: Observer,
+) -> tuple[NDArray[np.float32], float]:
+    """Ask until enough sites have answered, and add their answers up.
+
+    Args:
+        grid: Flower's grid.
+        connect: Waits for the sites and returns their nodes.
+        request: Round 0 of the study.
+        federation: How many answers are needed, and how long to wait.
+        observe: Told who answered, and how.
+
+    Returns:
+        The sum of the sites' sums, float32 ``[N]``, and the deviation of the noise in each.
+
+    Raises:
+        RoundFailedError: If too few sites answered.
+    """
+    sites, patience = Sites(grid=grid), Patience(federation.approval_timeout_s, observe)
+    given: list[tuple[str, tuple[NDArray[np.float32], float]]] = []
+    answered: set[int] = set()
+    while True:
+        nodes = [node for node in connect() if node not in answered]
+        observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
+        codes: dict[str, str] = {}
+        for answer in sites.ask(
+            dict.fromkeys(nodes, request.to_records()),
+            f"query.{STATISTICS}",
+            federation.round_timeout_s,
+            lambda reply: _sums(reply, request),
+        ):
+            if answer.result is not None:
+                given.append((answer.site, answer.result))
+                answered.add(answer.node)
+            codes[answer.site] = answer.code
+            observe(StatisticsReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
+        usable = sites.refuse_shared_names(given)
+        if len(usable) >= federation.min_results or not patience.waits(request.round, codes):
+            break
+    if len(usable) < federation.min_results:
+        raise RoundFailedError(
+            f"{len(usable)} sites gave usable statistics of the {federation.min_results} that "
+            f"are needed (answers: {', '.join(codes.values())}).",
+            hint="See the sites' own logs, or set warm_up.enabled=false.",
+        )
+    ordered = [usable[site] for site in sorted(usable)]
+    total = np.stack([sums for sums, _ in ordered]).sum(0, dtype=np.float64)
+    return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in ordered))
+
+
+def _sums(reply: RoundReply, request: RoundRequest) -> tuple[NDArray[np.float32], float]:
+    return check_noised_sums(reply, request, SUMS, vector_size(all_groups()))

@@ -1,0 +1,125 @@
+"""What a steward is told and a dashboard shows is what the ledger is charged."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fedscan.client.policy import load_policy, write_policy
+from fedscan.client.steward.approvals import Approvals
+from fedscan.client.steward.cost import Cost, study_cost
+from fedscan.client.steward.home import SiteHome
+from fedscan.client.terms import StudyTerms
+from fedscan.config.study import Study, load_study
+from fedscan.federation.protocol import RoundReply, RoundRequest
+from fedscan.privacy.ledger import Ledger
+from fedscan.privacy.ledger.view import LedgerView
+from fedscan.privacy.study_costs import once_mechanisms
+from fedscan.server.dashboard.implied_epsilons import implied_epsilons
+from fedscan.server.terms import site_terms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from site_homes import OPEN, invitation_of
+
+Ask = Callable[..., RoundReply]
+Make = Callable[..., RoundRequest]
+
+POLICY = replace(OPEN, epsilon_ceiling=50.0)
+
+
+def told(ledger: Path, request: RoundRequest) -> Cost:
+    terms = StudyTerms.from_request(request)
+    return study_cost(ledger, POLICY, terms, request.study(), request.rounds)
+
+
+@pytest.mark.parametrize("composition", [0.0, 0.05])
+@pytest.mark.parametrize(
+    ("share", "asked"), [(0.0, False), (0.1, True), (0.1, False)], ids=["none", "asked", "offered"]
+)
+def test_the_site_is_charged_what_everybody_was_told(
+    home: SiteHome, ask: Ask, make_request: Make, share: float, asked: bool, composition: float
+) -> None:
+    changes = [f"privacy.statistics_share={share}", f"privacy.composition_share={composition}"]
+    request = make_request(*changes)
+    study = load_study(
+        None, ["federation.rounds=2", "local.steps=1", f"warm_up.enabled={str(asked).lower()}"]
+    )
+    study = replace(study, privacy=StudyTerms.from_request(request).privacy)
+    write_policy(home.policy, POLICY)
+    assert load_policy(home.policy).delta == study.privacy.delta
+    Approvals(home).approve(invitation_of(request), "chest")
+    ledger = home.state("chest") / "ledger"
+    before = told(ledger, request)
+    codes = [ask(replace(request, round=0, tensors={}), "query.statistics").code] if asked else []
+    codes += [ask(request).code]
+    running = told(ledger, request)
+    codes += [ask(make_request(*changes, number=2)).code]
+    assert set(codes) == {"ok"}
+    charged = [row.epsilon for row in LedgerView.read(ledger).rows() if row.epsilon is not None]
+    assert charged[-3:] == pytest.approx(implied_epsilons(study), rel=1e-9)
+    assert before.after is not None
+    assert charged[-1] <= before.after + 1e-9
+    if asked or not share:
+        assert before.after == pytest.approx(charged[-1], rel=1e-3)
+    # Once the noise is fixed there is nothing left to guess.
+    assert running.after == pytest.approx(charged[-1], rel=1e-9)
+    # And nothing more can be had for it: the study would pass its epsilon.
+    if share and not asked:
+        late = ask(replace(request, round=0, tensors={}), "query.statistics")
+        assert late.code == "budget-exceeded"
+        assert told(ledger, request).before == pytest.approx(charged[-1], rel=1e-9)
+
+
+@st.composite
+def studies(draw: st.DrawFn) -> Study:
+    """Private studies whose warm-up is on only where it is paid for."""
+    share = draw(st.sampled_from([0.0, 0.05, 0.3]))
+    return load_study(
+        None,
+        [
+            f"privacy.epsilon={draw(st.sampled_from([2.0, 8.0]))}",
+            f"privacy.statistics_share={share}",
+            f"privacy.composition_share={draw(st.sampled_from([0.0, 0.02, 0.2]))}",
+            f"warm_up.enabled={str(share > 0 and draw(st.booleans())).lower()}",
+            f"federation.rounds={draw(st.integers(1, 3))}",
+            f"local.steps={draw(st.integers(1, 4))}",
+        ],
+    )
+
+
+@settings(max_examples=8)
+@given(studies())
+def test_the_terms_alone_say_what_a_ledger_comes_to(study: Study) -> None:
+    rounds, steps, privacy = study.federation.rounds, study.local.steps, study.privacy
+    request = RoundRequest(
+        round=1, rounds=rounds, base="0" * 64, terms=site_terms(study), tensors={}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path, name = Path(folder) / "ledger", request.study()
+        before = told(path, request)
+        with Ledger.open(path, "0" * 32, epsilon_ceiling=50.0, delta=privacy.delta) as ledger:
+            for number, once in enumerate(
+                once_mechanisms(privacy, statistics=study.warm_up.enabled)
+            ):
+                ledger.reserve(f"{number:064x}", [once], purpose="once", study=name)
+            spent = [ledger.spent(name).epsilon]
+            planned = ledger.plan(
+                name,
+                epsilon=privacy.epsilon,
+                delta=privacy.delta,
+                sample_rate=privacy.sample_rate,
+                steps=rounds * steps,
+            )
+            for number in range(1, rounds + 1):
+                trained = replace(planned, steps=steps)
+                ledger.reserve(
+                    f"{100 + number:064x}", [trained], purpose=f"round {number}", study=name
+                )
+                spent.append(ledger.spent(name).epsilon)
+        assert implied_epsilons(study) == pytest.approx(spent, rel=1e-9)
+        assert before.after is not None
+        assert spent[-1] <= before.after + 1e-9
+        assert told(path, request).after == pytest.approx(spent[-1], rel=1e-9)
