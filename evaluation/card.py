@@ -73,6 +73,8 @@ def card_facts(examination: Examination) -> dict[str, Any]:
 
 def in_words(measure: Measure) -> str:
     """A measure with its unit and interval."""
+    if measure.inconclusive:
+        return "inconclusive: it could have shown nothing"
     if measure.value is None:
         return "not measured"
     unit = f" {measure.unit}" if measure.unit else ""

@@ -7,20 +7,19 @@ from functools import partial
 
 from ..common.progress import Progress
 from ..model.generator import Generator
-from ..model.settings import TrainableSettings
 from ..model.statistics.composition import Composition
-from ..privacy.settings import PrivacySettings
 from .anatomy.examine import examine_anatomy
 from .anatomy.findings import KEY as ANATOMY
 from .canaries.examine import examine_canaries
+from .canaries.rehearsal import SiteTraining
 from .canaries.section import KEY as CANARIES
 from .data_card import KEY as DATA
 from .data_card import data_card_section
 from .fairness.examine import examine_fairness
 from .fairness.section import KEY as FAIRNESS
 from .measures.settings import EvaluationSettings
-from .memory.examine import KEY as MEMORY
 from .memory.examine import examine_memory
+from .memory.section import KEY as MEMORY
 from .run import Examiner
 from .section import Section
 from .settings import CanarySettings, ExaminationSettings, FairnessSettings, MemorySettings
@@ -54,10 +53,7 @@ def examiners(
 def training_examiners(
     start: Callable[[], Generator],
     *,
-    privacy: PrivacySettings,
-    trainable: TrainableSettings,
-    learning_rate: float,
-    steps: int,
+    training: SiteTraining,
     compositions: Callable[[], Mapping[str, Composition]],
     settings: CanarySettings,
 ) -> dict[str, Examiner]:
@@ -65,10 +61,7 @@ def training_examiners(
 
     Args:
         start: Loads what the study started from.
-        privacy: Its privacy.
-        trainable: What it trained.
-        learning_rate: How fast its sites train.
-        steps: Steps that a site takes in the whole study.
+        training: How its sites train.
         compositions: Reads the noised numbers of patients that its sites released, by their
             names.
         settings: How many patients are planted to audit the training.
@@ -78,10 +71,7 @@ def training_examiners(
         return examine_canaries(
             start(),
             subject.real.train,
-            privacy=privacy,
-            trainable=trainable,
-            learning_rate=learning_rate,
-            study_steps=steps,
+            training=training,
             settings=settings,
             seed=subject.seed,
             on_progress=on_progress,

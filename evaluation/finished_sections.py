@@ -17,7 +17,7 @@ from .measures.image_sets import ImageSet, RealSets
 from .section import Section
 
 #: Raised whenever the same generators, images and settings would give other numbers.
-_FORMAT = 2
+_FORMAT = 3
 #: Folder within an examination's, one file for each section.
 FOLDER = "sections"
 

@@ -41,7 +41,8 @@ class GateLine:
         judge: What is held against the threshold: the value, or the end of its 95 % interval
             that is further from passing. A measure without an interval fails with "interval".
         if_measured: Whether the line passes where the measure could not be taken or its section
-            was not examined. Otherwise what is not known does not pass.
+            was not examined. Otherwise what is not known does not pass. What was looked at and
+            could have shown nothing never passes.
         why: What the threshold stands for.
     """
 
@@ -168,7 +169,7 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
     examined = {
         section.key
         for section in sections
-        if any(measure.value is not None for measure in section.measures)
+        if any(one.value is not None or one.inconclusive for one in section.measures)
     }
     return GateOutcome(
         name=gate.name,
@@ -193,6 +194,8 @@ def _judge(line: GateLine, measure: Measure | None, examined: bool) -> LineOutco
 def _held(line: GateLine, measure: Measure | None) -> tuple[str, bool]:
     if measure is None:
         return "its section was not examined, or measured nothing", line.if_measured
+    if measure.inconclusive:
+        return "looked at what could have shown nothing", False
     if measure.value is None:
         return "not measured", line.if_measured
     low, high = measure.low, measure.high

@@ -29,6 +29,9 @@ class Measure:
         unit: "HU", "mm", "%" or nothing.
         better: Which direction is better.
         note: What a reader must know to judge it.
+        inconclusive: Whether what was looked at could have shown nothing, however bad things are;
+            ``value`` is then ``None`` and ``note`` says why. Not the same as what there is no way
+            to measure: a gate never passes on it.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Measure:
     unit: str = ""
     better: Literal["higher", "lower", ""] = ""
     note: str = ""
+    inconclusive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)

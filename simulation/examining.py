@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from safetensors.numpy import load_file
+
 from ..client.answers.composition import read_composition
 from ..client.site import Site
+from ..client.workspace.training_settings import descent_settings, loss_settings
 from ..config.study import Study
+from ..evaluation.canaries.rehearsal import SiteTraining
 from ..evaluation.examiners import training_examiners
 from ..evaluation.run import Examiner
 from ..model.generator import Generator
 from ..model.statistics.composition import Composition
 from ..model.storage import generator_digest, load_generator, shipped_base
+from ..model.trainable import replace_tensors
 from ..server.composition import read_compositions
-from ..server.job import COMPOSITIONS
+from ..server.job import COMPOSITIONS, WARM_UP
 from ..server.terms import study_at_site
 
 #: Name of the generator that a study starts from, among those to compare with.
@@ -46,9 +51,6 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
     """
     base = base_of(study)
 
-    def start() -> Generator:
-        return load_generator(base)
-
     def compositions() -> dict[str, Composition]:
         if not study.privacy.composition_share:
             return {}
@@ -59,13 +61,30 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
         return {name: one for name, one in found.items() if one is not None}
 
     return training_examiners(
-        start,
-        privacy=study.privacy,
-        trainable=study.trainable,
-        learning_rate=study.local.learning_rate,
-        steps=study.federation.rounds * study.local.steps,
+        lambda: start_of(study, run),
+        training=site_training(study),
         compositions=compositions,
         settings=study.canaries,
+    )
+
+
+def start_of(study: Study, run: Path) -> Generator:
+    """Load what a study's sites start from: its base, and what the run's warm-up made of it."""
+    generator = load_generator(base_of(study))
+    if (warmed_up := run / "run" / WARM_UP).is_file():
+        replace_tensors(generator, load_file(warmed_up))
+    return generator
+
+
+def site_training(study: Study) -> SiteTraining:
+    """Return how the sites of a study train, through what the sites read its terms with."""
+    return SiteTraining(
+        privacy=study.privacy,
+        trainable=study.trainable,
+        loss=loss_settings(study.local, study.privacy),
+        descent=descent_settings(study.local),
+        round_steps=study.local.steps,
+        rounds=study.federation.rounds,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from ...errors import ModelError, ProtocolError
 from ...federation.protocol import RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import encode, outline
-from ...privacy.descent import DescentSettings
+from ...model.patient_loss import DiffusionLoss
 from ...privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
 from ...privacy.ledger import Ledger
 from ...privacy.ledger.entries import Complete
@@ -20,7 +20,7 @@ from ...privacy.validation import validate_for_dp
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.participation import Participation
-from ..workspace.patient_loss import DiffusionLoss
+from ..workspace.training_settings import descent_settings, loss_settings
 from .allowance import check_allowance
 from .asked import Asked
 from .composition import keep_composition
@@ -114,7 +114,7 @@ class _Round:
             expected_patients=expected,
             mechanism=mechanism,
             clip_norm=privacy.clip_norm,
-            descent=self._descent(),
+            descent=descent_settings(local),
             stream=SecretStream(reservation.secret, "training"),
         )
         tensors = self._outgoing(result)
@@ -139,7 +139,7 @@ class _Round:
             population=patients,
             sample_rate=self.part.terms.privacy.sample_rate,
             steps=self.part.terms.local.steps,
-            descent=self._descent(),
+            descent=descent_settings(self.part.terms.local),
             stream=SecretStream(key, "open training"),
         )
         return self._outgoing(result), float(patients)
@@ -166,20 +166,9 @@ class _Round:
     def _loss(self) -> DiffusionLoss:
         return DiffusionLoss(
             generator=self.opened.generator,
-            latents=self.part.data.latents,
+            source=self.part.data.latents,
             patients=self.part.patients,
-            draws=self.part.terms.privacy.draws_per_patient,
-            settings=self.part.terms.local,
-        )
-
-    def _descent(self) -> DescentSettings:
-        local = self.part.terms.local
-        return DescentSettings(
-            learning_rate=local.learning_rate,
-            optimizer=local.optimizer,
-            momentum=local.momentum,
-            proximal_mu=local.proximal_mu,
-            ema_decay=local.ema_decay,
+            settings=loss_settings(self.part.terms.local, self.part.terms.privacy),
         )
 
 

@@ -9,20 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...model.condition_sampling import CAPTION_DROPOUT, random_spatial_conditions
-from ...model.conditions import spatial_conditions
-from ...model.example import Example, LatentRows
+from ...model.example import LatentRows
 from ...model.generator import Generator
+from ...model.training_rows import ENCODED_AT_ONCE, conditioned_rows, encode_images
 from ..data.dataset import SiteDataset, no_report
 from ..data.example_cache import Report
-
-#: Images encoded at once. Fixed, so that the same images always give the same bytes.
-_BATCH = 64
 
 
 class LatentCache:
@@ -82,21 +77,11 @@ class LatentCache:
         Args:
             key: The patient.
             indices: Which rows, repetition allowed; all by default.
-            rng: If given, conditions are drawn as in training: captions are left out at times,
-                masks, edges and partial images shown at times. Otherwise rows have their
-                caption, and their mask where there is one.
+            rng: If given, conditions are drawn as in training; see
+                :func:`~fedscan.model.training_rows.conditioned_rows`.
         """
         examples = self._dataset.examples(key, indices)
-        captions = [example.description.caption() for example in examples]
-        spatial = [_spatial(example, rng) for example in examples]
-        if rng is not None:
-            captions = ["" if rng.random() < CAPTION_DROPOUT else text for text in captions]
-        return LatentRows(
-            latents=self._latents(key, indices).to(self._generator.device),
-            text=self._generator.embed(captions),
-            position=torch.tensor([example.position for example in examples]),
-            spatial=torch.from_numpy(np.stack(spatial)) if any(s.any() for s in spatial) else None,
-        )
+        return conditioned_rows(self._generator, self._latents(key, indices), examples, rng=rng)
 
     def _path(self, key: str) -> Path:
         return self._root / f"{key}.safetensors"
@@ -122,10 +107,9 @@ class LatentCache:
     def _encode(self, key: str, path: Path, source: str) -> None:
         patient = self._dataset.patient(key)
         parts = []
-        for start in range(0, len(patient), _BATCH):
-            batch = patient.examples(range(start, min(start + _BATCH, len(patient))))
-            images = torch.from_numpy(np.stack([example.image for example in batch])[:, None])
-            parts.append(self._generator.encode(images).float().cpu())
+        for start in range(0, len(patient), ENCODED_AT_ONCE):
+            batch = patient.examples(range(start, min(start + ENCODED_AT_ONCE, len(patient))))
+            parts.append(encode_images(self._generator, batch))
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
         os.replace(temporary, path)
@@ -138,10 +122,3 @@ def _made_from(path: Path) -> str:
             return str(file.metadata()["source"])
     except (OSError, SafetensorError, KeyError, TypeError):
         return ""
-
-
-def _spatial(example: Example, rng: np.random.Generator | None) -> NDArray[np.float32]:
-    if rng is not None:
-        return random_spatial_conditions(rng, example.image, example.mask)
-    height, width = example.image.shape
-    return spatial_conditions((height, width), mask=example.mask)

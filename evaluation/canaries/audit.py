@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ class Audit:
         lower_bound: Epsilon below which a claim is refuted.
         confidence: Chance that the bound holds.
         delta: Its delta.
+        silent: Why the audit could have shown nothing, however much the training gives away;
+            empty where it could have.
     """
 
     canaries: int
@@ -29,6 +31,7 @@ class Audit:
     lower_bound: float
     confidence: float
     delta: float
+    silent: str = ""
 
     @property
     def most(self) -> float:
@@ -50,6 +53,7 @@ class Audit:
         guesses: int,
         delta: float,
         confidence: float,
+        silent: str = "",
     ) -> Audit:
         """Guess that the most suspicious were planted, and the least suspicious were not.
 
@@ -59,11 +63,12 @@ class Audit:
             guesses: How many are guessed, fixed before the training; an odd one is left out.
             delta: Delta of the bound.
             confidence: Chance with which the bound is to hold.
+            silent: What is known to keep the scores from telling anything.
         """
         order = np.argsort(scores)
         half = guesses // 2
         correct = int((~planted[order[:half]]).sum() + planted[order[len(order) - half :]].sum())
-        return cls(
+        found = cls(
             canaries=len(planted),
             guesses=2 * half,
             correct=correct,
@@ -77,3 +82,8 @@ class Audit:
             confidence=confidence,
             delta=delta,
         )
+        if not silent and np.ptp(scores) == 0:
+            silent = "all canaries look exactly alike to the auditor, planted or not"
+        if not silent and found.most == 0:
+            silent = f"{2 * half} guesses are too few to prove anything even if all are right"
+        return replace(found, silent=silent)

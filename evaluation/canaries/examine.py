@@ -13,7 +13,6 @@ from __future__ import annotations
 from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
 from ...privacy.accounting import epsilon as accounted_epsilon
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.planning import plan_mechanism
@@ -23,17 +22,15 @@ from ..section import Section
 from ..settings import CanarySettings
 from .gradients import audit_steps
 from .images import audit_images
+from .rehearsal import SiteTraining
 from .section import canaries_section
 
 
 def examine_canaries(
     start: Generator,
-    training: ImageSet,
+    real: ImageSet,
     *,
-    privacy: PrivacySettings,
-    trainable: TrainableSettings,
-    learning_rate: float,
-    study_steps: int,
+    training: SiteTraining,
     settings: CanarySettings | None = None,
     seed: int = 0,
     on_progress: Progress = no_progress,
@@ -42,11 +39,8 @@ def examine_canaries(
 
     Args:
         start: What the study starts from; not changed.
-        training: Real patients among whom the canaries are planted.
-        privacy: The study's privacy: clip norm, sample rate, epsilon; or none.
-        trainable: What the study trains.
-        learning_rate: How fast its sites train.
-        study_steps: Steps that a site takes in the whole study.
+        real: Real patients among whom the canaries are planted.
+        training: How the study's sites train.
         settings: How many canaries, guesses and steps.
         seed: Seed of canaries, coins and training.
         on_progress: Told what is being done and which share is finished.
@@ -60,17 +54,17 @@ def examine_canaries(
             f"{settings.guesses} guesses were asked for about {settings.canaries} canaries.",
             hint="Guess at most as many as are planted.",
         )
-    steps = settings.steps or study_steps
+    privacy = training.privacy
+    steps = settings.steps or training.steps
     mechanism = _mechanism(privacy, steps)
-    real = _first_patients(training, settings.patients)
+    among = _first_patients(real, settings.patients)
     # Each bound holds a little more surely, so that the larger one holds as surely as asked.
     confidence = 1 - (1 - settings.confidence) / 2
     by_steps = audit_steps(
         start,
-        real,
-        privacy=privacy,
+        among,
+        training=training,
         mechanism=mechanism,
-        trainable=trainable,
         steps=steps,
         canaries=settings.gradients,
         guesses=settings.gradient_guesses,
@@ -80,11 +74,9 @@ def examine_canaries(
     )
     by_images = audit_images(
         start,
-        real,
-        privacy=privacy,
+        among,
+        training=training,
         mechanism=mechanism,
-        trainable=trainable,
-        learning_rate=learning_rate,
         steps=steps,
         confidence=confidence,
         settings=settings,

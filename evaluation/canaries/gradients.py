@@ -10,7 +10,6 @@ can, and tests drawing, clipping and noise as sites run them.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,17 +21,15 @@ from torch import Tensor, nn
 from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
-from ...model.trainable import select_trainable
 from ...privacy.descent import DescentSettings
 from ...privacy.dp_sgd import run_private_steps, run_unprotected_steps
 from ...privacy.gradients import PatientLoss
 from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
 from ..measures.image_sets import ImageSet
 from .audit import Audit
-from .rehearsal import ImageLoss
+from .image_rows import image_loss
+from .rehearsal import SiteTraining, open_copy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,9 +70,8 @@ def audit_steps(
     start: Generator,
     real: ImageSet,
     *,
-    privacy: PrivacySettings,
+    training: SiteTraining,
     mechanism: SubsampledGaussian | None,
-    trainable: TrainableSettings,
     steps: int,
     canaries: int,
     guesses: int,
@@ -88,9 +84,8 @@ def audit_steps(
     Args:
         start: What the study starts from; not changed.
         real: Real patients among whom the canaries are planted.
-        privacy: Clip norm, sample rate and delta.
+        training: How the study's sites train.
         mechanism: What protects the patients; ``None`` for an unprotected training.
-        trainable: What the study trains.
         steps: How many steps are taken.
         canaries: Made-up patients, each planted with chance one half.
         guesses: How many of them are guessed.
@@ -101,8 +96,8 @@ def audit_steps(
     Raises:
         ConfigurationError: If there are more canaries than trained numbers, or more guesses.
     """
-    generator = copy.deepcopy(start)
-    parameters = select_trainable(generator, trainable)
+    generator, parameters = open_copy(start, training)
+    privacy = training.privacy
     size = sum(parameter.numel() for parameter in parameters.values())
     if not guesses <= canaries <= size:
         raise ConfigurationError(
@@ -112,7 +107,7 @@ def audit_steps(
     rng = np.random.default_rng((seed, 15))
     weights = _weights(parameters, rng.choice(size, canaries, replace=False))
     planted = rng.random(canaries) < 0.5
-    among = ImageLoss.of(generator, real, draws=privacy.draws_per_patient) if len(real) else None
+    among = image_loss(generator, real, training.loss) if len(real) else None
     patients = real.patient_count
     loss = PlantedGradients(
         # Without real patients nobody is numbered below the canaries.
@@ -121,7 +116,8 @@ def audit_steps(
         weights=tuple(one for one, there in zip(weights, planted, strict=True) if there),
         size=privacy.clip_norm,
     )
-    # Plain steps of length one: the auditor reads the noised sums from the weights.
+    # Plain steps of length one: the auditor reads the noised sums from the weights. What the
+    # sites' optimizer makes of these sums is a function of them, and gives away no more.
     descent = DescentSettings(learning_rate=1.0, optimizer="sgd")
     stream = SecretStream(hashlib.sha256(f"gradients {seed}".encode()).digest(), "audit")
     scores = np.zeros(canaries)

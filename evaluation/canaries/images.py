@@ -1,45 +1,47 @@
 """Planted images: what a finished generator gives away of made-up patients.
 
 They are random textures, unlike any real images. A copy of the start trains on them among real
-patients, with the study's own privacy and the code that sites train with; an auditor with the
-weights before and after guesses whose loss the training took away.
+patients, with the loss, settings and privacy of the study's sites; an auditor with the weights
+before and after guesses whose loss the training took away.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from torch import nn
 
 from ...common.progress import Progress, no_progress
 from ...model.description import BODY_PARTS, FINDINGS, MODALITIES, PLANES, Description
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
-from ...model.trainable import select_trainable
+from ...model.patient_loss import DiffusionLoss
+from ...privacy.gradients import patient_gradient
 from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.settings import PrivacySettings
+from ...privacy.stream import SecretStream
 from ..measures.image_sets import ImageSet
-from ..memory.membership import loss_errors
+from ..memory.membership import less_reference, loss_errors
 from ..settings import CanarySettings
 from .audit import Audit
-from .rehearsal import ImageLoss, rehearse
+from .image_rows import image_loss
+from .rehearsal import SiteTraining, open_copy, rehearse
 
 #: Smoothness of a canary's texture in pixels, and its spread in grey levels.
 _SMOOTH, _SPREAD = 1.5, 0.5
+#: How often each canary is looked at for a gradient: its draws may miss all of what trains.
+_LOOKS = 8
 
 
 def audit_images(
     start: Generator,
     real: ImageSet,
     *,
-    privacy: PrivacySettings,
+    training: SiteTraining,
     mechanism: SubsampledGaussian | None,
-    trainable: TrainableSettings,
-    learning_rate: float,
     steps: int,
     confidence: float,
     settings: CanarySettings,
@@ -51,10 +53,8 @@ def audit_images(
     Args:
         start: What the study starts from; not changed.
         real: Real patients among whom the canaries are planted.
-        privacy: Clip norm, sample rate, draws and delta.
+        training: How the study's sites train.
         mechanism: What protects the patients; ``None`` for an unprotected training.
-        trainable: What the study trains.
-        learning_rate: How fast its sites train.
         steps: Steps of the training.
         confidence: Chance with which the bound is to hold.
         settings: How many canaries, guesses and losses.
@@ -65,28 +65,30 @@ def audit_images(
     canaries = make_canaries(settings.canaries, start.image_size, rng)
     planted = rng.random(settings.canaries) < 0.5
     on_progress("training among planted images", 0.0)
-    trained = copy.deepcopy(start)
-    parameters = select_trainable(trained, trainable)
-    among = _joined(real, canaries.select(np.flatnonzero(planted)))
+    trained, parameters = open_copy(start, training)
+    everybody = image_loss(trained, _joined(real, canaries), training.loss)
+    away = {canaries.patients[number] for number in np.flatnonzero(~planted)}
+    key = hashlib.sha256(f"audit {seed}".encode()).digest()
     rehearse(
         parameters,
-        ImageLoss.of(trained, among, draws=privacy.draws_per_patient),
+        replace(everybody, patients=tuple(p for p in everybody.patients if p not in away)),
+        training,
         mechanism=mechanism,
-        sample_rate=privacy.sample_rate,
         steps=steps,
         # Chosen without looking at the coins.
         expected_patients=real.patient_count + settings.canaries / 2,
-        clip_norm=privacy.clip_norm,
-        learning_rate=learning_rate,
-        key=hashlib.sha256(f"audit {seed}".encode()).digest(),
+        key=key,
     )
     on_progress("guessing which images were planted", 0.8)
     return Audit.of(
         _suspicion(start, trained, canaries, settings, seed),
         planted,
         guesses=settings.guesses,
-        delta=privacy.delta,
+        delta=training.privacy.delta,
         confidence=confidence,
+        silent=_silence(
+            parameters, replace(everybody, patients=canaries.patients), SecretStream(key, "looks")
+        ),
     )
 
 
@@ -128,7 +130,20 @@ def _joined(real: ImageSet, canaries: ImageSet) -> ImageSet:
         descriptions=real.descriptions + canaries.descriptions,
         positions=np.concatenate([real.positions, canaries.positions]),
         patients=real.patients + canaries.patients,
+        masks=(*real.masks, *(None,) * len(canaries)) if real.masks else (),
     )
+
+
+def _silence(
+    parameters: Mapping[str, nn.Parameter], loss: DiffusionLoss, stream: SecretStream
+) -> str:
+    """Say why canaries cannot leave a trace: none of them moves what trains; empty if one does."""
+    for look in range(_LOOKS):
+        for number in range(len(loss.patients)):
+            gradient = patient_gradient(parameters, loss, number, stream.child(f"look {look}"))
+            if any(part is not None and bool(part.any()) for part in gradient):
+                return ""
+    return "no canary's loss has a gradient in what the study trains"
 
 
 def _suspicion(
@@ -146,4 +161,5 @@ def _suspicion(
         for generator in (start, trained)
     )
     share: NDArray[np.float64] = np.log(np.maximum(before, 1e-12) / np.maximum(after, 1e-12))
+    share[less_reference(after, before) == 0] = 0.0
     return share

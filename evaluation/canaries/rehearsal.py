@@ -1,132 +1,137 @@
-"""Training on images in memory as a site trains on its own: the same private steps and loss."""
+"""Training on images in memory as the sites of a study train on their own: round by round."""
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...model.example import LatentRows
 from ...model.generator import Generator
-from ...model.objective import diffusion_loss, num_train_timesteps
+from ...model.patient_loss import DiffusionLoss, LossSettings
+from ...model.settings import TrainableSettings
+from ...model.trainable import select_trainable
 from ...privacy.descent import DescentSettings
 from ...privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
 from ...privacy.mechanism import SubsampledGaussian
+from ...privacy.settings import PrivacySettings
 from ...privacy.stream import SecretStream
-from ..measures.image_sets import ImageSet
-from ..memory.membership import encode_rows
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ImageLoss:
-    """The loss of one patient's images, as private training asks for it.
+@dataclass(frozen=True, kw_only=True)
+class SiteTraining:
+    """How a site trains in a study: all that an audit must repeat to audit the same thing.
 
     Attributes:
-        generator: The generator in training.
-        rows: All images, encoded.
-        owned: For each patient the indices of their images.
-        draws: Draws that a patient's loss is averaged over.
+        privacy: Clip norm, sample rate, epsilon; or none.
+        trainable: What trains.
+        loss: What a patient's loss is the mean of.
+        descent: How weights follow gradients.
+        round_steps: Steps of a round.
+        rounds: Rounds of the whole study.
     """
 
-    generator: Generator
-    rows: LatentRows
-    owned: tuple[tuple[int, ...], ...]
-    draws: int
-
-    @classmethod
-    def of(cls, generator: Generator, images: ImageSet, *, draws: int) -> ImageLoss:
-        """Encode images; patients are known by their place in the order of their keys."""
-        parts = encode_rows(generator, images)
-        keys, owner = np.unique(np.array(images.patients), return_inverse=True)
-        return cls(
-            generator=generator,
-            rows=LatentRows(
-                latents=torch.cat([part.latents for part in parts]),
-                text=torch.cat([part.text for part in parts]),
-                position=torch.cat([part.position for part in parts]),
-            ),
-            owned=tuple(
-                tuple(np.flatnonzero(owner == number).tolist()) for number in range(len(keys))
-            ),
-            draws=draws,
-        )
+    privacy: PrivacySettings
+    trainable: TrainableSettings
+    loss: LossSettings
+    descent: DescentSettings
+    round_steps: int
+    rounds: int
 
     @property
-    def module(self) -> Generator:
-        """The module that holds the trained parameters."""
-        return self.generator
+    def steps(self) -> int:
+        """Steps that a site takes in the whole study."""
+        return self.rounds * self.round_steps
 
-    def __call__(self, patient: int, stream: SecretStream) -> Tensor:
-        """Return the mean loss over the patient's draws, a scalar."""
-        return self.row_losses(self.draw(patient, stream)).mean()
 
-    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
-        """Draw images, timesteps (one from each equal share) and noises of a patient."""
-        owned = self.owned[patient]
-        chosen = [owned[index] for index in stream.integers(0, len(owned), self.draws)]
-        shares = (np.arange(self.draws) + stream.uniform(self.draws)) / self.draws
-        steps = num_train_timesteps(self.generator)
-        timesteps = torch.from_numpy((shares * steps).astype(np.int64))
-        noise = stream.normal((self.draws, *self.generator.latent_shape))
-        rows = self.rows.select(chosen)
-        return rows.latents, rows.text, rows.position, timesteps, noise
-
-    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
-        """Return the loss of each row, ``[B]``, of one patient or of several joined."""
-        latents, text, position, timesteps, noise = (
-            part.to(self.generator.device) for part in rows
-        )
-        batch = LatentRows(latents=latents, text=text, position=position)
-        return diffusion_loss(self.generator, batch, timesteps, noise)
+def open_copy(
+    start: Generator, training: SiteTraining
+) -> tuple[Generator, dict[str, nn.Parameter]]:
+    """Copy a generator to train the copy; return it with what trains."""
+    generator = copy.deepcopy(start)
+    parameters = select_trainable(generator, training.trainable)
+    return generator.eval(), parameters
 
 
 def rehearse(
     parameters: Mapping[str, nn.Parameter],
-    loss: ImageLoss,
+    loss: DiffusionLoss,
+    training: SiteTraining,
     *,
     mechanism: SubsampledGaussian | None,
-    sample_rate: float,
     steps: int,
     expected_patients: float,
-    clip_norm: float,
-    learning_rate: float,
     key: bytes,
-) -> TrainingResult:
-    """Train with a mechanism's privacy, or without any.
+) -> None:
+    """Take steps round by round, as a study of this one site would.
+
+    Each round starts with a new optimizer from what the one before sent.
 
     Args:
         parameters: What trains; changed in place.
         loss: Loss of one patient.
+        training: How the site trains.
         mechanism: What protects the patients; ``None`` for an unprotected training.
-        sample_rate: Each patient's chance to be in a step.
-        steps: Number of steps.
+        steps: How many steps; the last round is shorter where they do not fill it.
         expected_patients: Stand-in for the number of patients, chosen without looking at it.
-        clip_norm: Largest norm of one patient's gradient.
-        learning_rate: Learning rate of Adam.
         key: Secret of the run, 32 bytes.
     """
-    descent = DescentSettings(learning_rate=learning_rate)
-    stream = SecretStream(key, "rehearsal")
+    for start in range(0, steps, training.round_steps):
+        result = rehearse_round(
+            parameters,
+            loss,
+            training,
+            mechanism=mechanism,
+            steps=min(training.round_steps, steps - start),
+            expected_patients=expected_patients,
+            secret=hashlib.sha256(key + f"round from step {start}".encode()).digest(),
+        )
+        with torch.no_grad():
+            for name, value in result.tensors.items():
+                parameters[name].copy_(value)
+
+
+def rehearse_round(
+    parameters: Mapping[str, nn.Parameter],
+    loss: DiffusionLoss,
+    training: SiteTraining,
+    *,
+    mechanism: SubsampledGaussian | None,
+    steps: int,
+    expected_patients: float,
+    secret: bytes,
+) -> TrainingResult:
+    """Do what a site does in a round: from equal rows, weights and secret, to the same bytes.
+
+    Args:
+        parameters: What trains; changed in place.
+        loss: Loss of one patient.
+        training: How the site trains.
+        mechanism: What protects the patients; ``None`` for an unprotected training.
+        steps: Steps of this round.
+        expected_patients: Stand-in for the number of patients.
+        secret: The round's secret, 32 bytes.
+    """
     if mechanism is None:
         return run_unprotected_steps(
             parameters,
             loss,
-            population=len(loss.owned),
-            sample_rate=sample_rate,
+            population=len(loss.patients),
+            sample_rate=training.privacy.sample_rate,
             steps=steps,
-            descent=descent,
-            stream=stream,
+            descent=training.descent,
+            stream=SecretStream(secret, "open training"),
         )
     return run_private_steps(
         parameters,
         loss,
-        population=len(loss.owned),
+        population=len(loss.patients),
         expected_patients=expected_patients,
-        mechanism=mechanism,
-        clip_norm=clip_norm,
-        descent=descent,
-        stream=stream,
+        mechanism=replace(mechanism, steps=steps),
+        clip_norm=training.privacy.clip_norm,
+        descent=training.descent,
+        stream=SecretStream(secret, "training"),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..section import Grid, Measure, Section
+from collections.abc import Mapping, Sequence
+
+from ..section import Cell, Grid, Measure, Section
 from .audit import Audit
 
 KEY = "canaries"
@@ -26,19 +28,28 @@ def canaries_section(
         confidence: Chance that the larger of their bounds holds.
         steps: Steps of the audited training.
     """
-    proven = max(by_steps.lower_bound, by_images.lower_bound)
+    audits = {"made-up gradients": by_steps, "made-up images": by_images}
+    silent = [f"{what}: {audit.silent}" for what, audit in audits.items() if audit.silent]
+    told = [audit.lower_bound for audit in audits.values() if not audit.silent]
+    proven = max(told, default=0.0)
+    broken = accounted is not None and proven > accounted
+    # What one audit proves stands; what neither contradicts is clean only if both could have.
+    blind = bool(silent) and not broken
     return Section(
         key=KEY,
         title=TITLE,
-        summary=_summary(by_steps, by_images, proven, accounted, confidence, steps),
+        summary=_summary(audits, proven, accounted, confidence, steps),
         measures=(
             Measure(
                 name="epsilon_lower_bound",
                 title="Epsilon that the canaries prove",
-                value=proven,
+                value=proven if told else None,
                 better="lower",
                 note=f"The larger of the two below; with confidence {confidence:.0%} epsilon is at "
-                "least this.",
+                "least this."
+                if told
+                else _nothing(silent),
+                inconclusive=not told,
             ),
             Measure(
                 name="epsilon_accounted",
@@ -50,9 +61,12 @@ def canaries_section(
             Measure(
                 name="epsilon_excess",
                 title="Proven epsilon above the accounted one",
-                value=None if accounted is None else proven - accounted,
+                value=None if accounted is None or blind else proven - accounted,
                 better="lower",
-                note="Above 0 the privacy is broken, in the code or in the accounting."
+                inconclusive=blind,
+                note=_nothing(silent)
+                if blind
+                else "Above 0 the privacy is broken, in the code or in the accounting."
                 if accounted is not None
                 else "Nothing was accounted for: it was trained without privacy.",
             ),
@@ -76,27 +90,38 @@ def canaries_section(
     )
 
 
+def _nothing(silent: Sequence[str]) -> str:
+    return f"It could have shown nothing of {'; nor of '.join(silent)}."
+
+
 def _measures(key: str, what: str, audit: Audit) -> tuple[Measure, Measure]:
+    silent = bool(audit.silent)
     return (
         Measure(
             name=f"{key}_epsilon_lower_bound",
             title=f"Epsilon that {what} prove",
-            value=audit.lower_bound,
+            value=None if silent else audit.lower_bound,
             better="lower",
-            note=f"At delta {audit.delta:g}; so many guesses cannot prove more than "
+            inconclusive=silent,
+            note=f"It could have shown nothing: {audit.silent}."
+            if silent
+            else f"At delta {audit.delta:g}; so many guesses cannot prove more than "
             f"{audit.most:.2f}.",
         ),
         Measure(
             name=f"{key}_guesses_right",
             title=f"Guesses about {what} that are right",
-            value=audit.correct / audit.guesses,
+            value=None if silent else audit.correct / audit.guesses,
             better="lower",
-            note="0.5 is chance.",
+            inconclusive=silent,
+            note=f"It could have shown nothing: {audit.silent}." if silent else "0.5 is chance.",
         ),
     )
 
 
-def _row(name: str, audit: Audit) -> tuple[str | int | float, ...]:
+def _row(name: str, audit: Audit) -> tuple[Cell, ...]:
+    if audit.silent:
+        return name, audit.canaries, audit.guesses, None, None, None
     return (
         name,
         audit.canaries,
@@ -108,33 +133,49 @@ def _row(name: str, audit: Audit) -> tuple[str | int | float, ...]:
 
 
 def _summary(
-    by_steps: Audit,
-    by_images: Audit,
+    audits: Mapping[str, Audit],
     proven: float,
     accounted: float | None,
     confidence: float,
     steps: int,
 ) -> str:
-    guessed = (
-        f"Who sees each of {steps} steps guesses {by_steps.correct} of {by_steps.guesses} planted "
-        f"gradients right; who has the generator before and after, {by_images.correct} of "
-        f"{by_images.guesses} planted images. With confidence {confidence:.0%} this training's "
-        f"epsilon is at least {proven:.2f} at delta {by_steps.delta:g}."
+    told = [_guessed(what, audit) for what, audit in audits.items() if not audit.silent]
+    silent = [
+        f"The audit by {what} COULD HAVE SHOWN NOTHING: {audit.silent}. That is no clean result."
+        for what, audit in audits.items()
+        if audit.silent
+    ]
+    if not told:
+        return " ".join(silent)
+    (delta,) = {audit.delta for audit in audits.values()}
+    bound = (
+        f"With confidence {confidence:.0%} the epsilon of this training of {steps} steps is at "
+        f"least {proven:.2f} at delta {delta:g}."
     )
+    return " ".join([*told, bound, _verdict(proven, accounted), *silent])
+
+
+def _guessed(what: str, audit: Audit) -> str:
+    sees = {
+        "made-up gradients": "Who sees each step",
+        "made-up images": "Who has the generator before and after",
+    }[what]
+    return f"{sees} guesses {audit.correct} of {audit.guesses} planted {what} right."
+
+
+def _verdict(proven: float, accounted: float | None) -> str:
     if accounted is None:
-        verdict = (
+        return (
             "It was trained without privacy, so nothing bounds what it can give away."
             if proven > 0
             else "It was trained without privacy; that the auditor found nothing proves nothing."
         )
-    elif proven > accounted:
-        verdict = (
+    if proven > accounted:
+        return (
             f"That is above the accounted {accounted:.2f}: THE PRIVACY IS BROKEN, in the code or "
             "in the accounting."
         )
-    else:
-        verdict = (
-            f"The accounted epsilon is {accounted:.2f}, and nothing contradicts it. The bound is "
-            "what this auditor could prove, not what an attacker may learn."
-        )
-    return f"{guessed} {verdict}"
+    return (
+        f"The accounted epsilon is {accounted:.2f}, and nothing contradicts it. The bound is "
+        "what this auditor could prove, not what an attacker may learn."
+    )

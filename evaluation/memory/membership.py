@@ -7,6 +7,10 @@ Two attacks that need the generator's weights, as whoever receives it has them:
 - trajectory: an image is led along the deterministic flow towards noise, and each step is gone
   back: the way back errs less for images trained on (SecMI: Duan et al. 2023, arXiv 2302.01316).
 
+Both look twice: with the caption and position alone, and with the image's edges, and its mask where
+there is one, shown too. A study may train nothing but what reads these, and its trace is then in
+nothing else.
+
 Some images are easy for any generator. With a reference that was not trained on these patients,
 its errors are subtracted (difficulty calibration: Watson et al. 2021, arXiv 2111.08440).
 """
@@ -14,13 +18,17 @@ its errors are subtracted (difficulty calibration: Watson et al. 2021, arXiv 211
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...model.condition_sampling import edge_map
+from ...model.conditions import spatial_conditions
 from ...model.example import LatentRows
 from ...model.generator import Generator
 from ...model.objective import diffusion_loss, num_train_timesteps
@@ -35,30 +43,56 @@ _LOSS_RANGE = (0.05, 0.5)
 #: Part of the schedule that a trajectory goes through.
 _TRAJECTORY_RANGE = (0.02, 0.3)
 _BATCH = 64
+#: Share of an error below which a difference is rounding.
+_ROUNDING = float(np.finfo(np.float32).eps)
+#: Chance of a perfect attack by luck above which nothing can be told: one side of 95 %.
+_LUCK = 0.025
 #: Non-members of whom at most this share may be taken for members.
 FALSE_POSITIVES = 0.01
 
 
-def encode_rows(generator: Generator, images: ImageSet) -> list[LatentRows]:
-    """Encode images with their captions and positions, in batches."""
-    batches = []
+def encode_rows(generator: Generator, images: ImageSet) -> Iterator[tuple[LatentRows, LatentRows]]:
+    """Encode images in batches, each without and with the spatial conditions that they allow."""
     for start in range(0, len(images), _BATCH):
         part = images.select(np.arange(start, min(start + _BATCH, len(images))))
-        batches.append(
-            LatentRows(
-                latents=generator.encode(torch.from_numpy(part.images)[:, None]),
-                text=generator.embed([shown.caption() for shown in part.descriptions]),
-                position=torch.from_numpy(part.positions).to(generator.device),
+        spatial = [
+            spatial_conditions(
+                (image.shape[0], image.shape[1]),
+                mask=part.masks[number] if part.masks else None,
+                edges=edge_map(image),
             )
+            for number, image in enumerate(part.images)
+        ]
+        bare = LatentRows(
+            latents=generator.encode(torch.from_numpy(part.images)[:, None]),
+            text=generator.embed([shown.caption() for shown in part.descriptions]),
+            position=torch.from_numpy(part.positions).to(generator.device),
         )
-    return batches
+        shown = torch.from_numpy(np.stack(spatial)).to(generator.device)
+        yield bare, replace(bare, spatial=shown)
+
+
+def less_reference(
+    errors: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return errors less those of a reference; what is within rounding is no difference.
+
+    Args:
+        errors: Of the generator attacked, ``[N]``.
+        reference: Of a generator that was not trained on these patients, ``[N]``.
+
+    Returns:
+        ``[N]``.
+    """
+    difference = errors - reference
+    return np.where(np.abs(difference) <= _ROUNDING * np.abs(reference), 0.0, difference)
 
 
 @torch.no_grad()
 def loss_errors(
     generator: Generator, images: ImageSet, *, timesteps: int, noises: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return each image's mean denoising loss, the same noises for all images.
+    """Return each image's mean denoising loss, without and with conditions, at the same noises.
 
     Args:
         generator: The generator attacked.
@@ -73,22 +107,26 @@ def loss_errors(
     low, high = _LOSS_RANGE
     chosen = np.linspace(low, high, timesteps) * num_train_timesteps(generator)
     found = []
-    for rows in encode_rows(generator, images):
-        total = torch.zeros(len(rows), dtype=torch.float64)
+    for ways in encode_rows(generator, images):
+        bare = ways[0]
+        total = torch.zeros(len(bare), dtype=torch.float64)
         source = torch.Generator().manual_seed(seed)
         for timestep in chosen.astype(int).tolist():
             for _ in range(noises):
                 noise = torch.randn(generator.latent_shape, generator=source)
-                times = torch.full((len(rows),), timestep, device=generator.device)
-                draws = noise.to(generator.device).expand_as(rows.latents)
-                total += diffusion_loss(generator, rows, times, draws).double().cpu()
-        found.append(total / (timesteps * noises))
+                times = torch.full((len(bare),), timestep, device=generator.device)
+                draws = noise.to(generator.device).expand_as(bare.latents)
+                for rows in ways:
+                    total += diffusion_loss(generator, rows, times, draws).double().cpu()
+        found.append(total / (timesteps * noises * len(ways)))
     return torch.cat(found).numpy()
 
 
 @torch.no_grad()
 def trajectory_errors(generator: Generator, images: ImageSet, *, steps: int) -> NDArray[np.float64]:
     """Return each image's mean error of going a step of its trajectory there and back.
+
+    Each image is led twice, without and with conditions.
 
     Args:
         generator: The generator attacked.
@@ -102,19 +140,25 @@ def trajectory_errors(generator: Generator, images: ImageSet, *, steps: int) -> 
     times = np.linspace(low, high, steps + 1) * num_train_timesteps(generator)
     stops = times.astype(int).tolist()
     found = []
-    for rows in encode_rows(generator, images):
-        total = torch.zeros(len(rows), dtype=torch.float64)
-        # The first step starts at the image itself, as if it had the first stop's noise level.
-        here = rows.latents
-        image, noise = _predict(generator, rows, here, stops[0])
-        for now, then in itertools.pairwise(stops):
-            there = _mix(generator, image, noise, then)
-            image, noise = _predict(generator, rows, there, then)
-            back = _mix(generator, image, noise, now)
-            total += (back - here).square().flatten(1).mean(1).double().cpu()
-            here = there
-        found.append(total / steps)
+    for ways in encode_rows(generator, images):
+        total = torch.stack([_there_and_back(generator, rows, stops) for rows in ways]).sum(0)
+        found.append(total / (steps * len(ways)))
     return torch.cat(found).numpy()
+
+
+def _there_and_back(generator: Generator, rows: LatentRows, stops: list[int]) -> Tensor:
+    """Return each row's summed error over the steps of a trajectory, float64 ``[B]``."""
+    total = torch.zeros(len(rows), dtype=torch.float64)
+    # The first step starts at the image itself, as if it had the first stop's noise level.
+    here = rows.latents
+    image, noise = _predict(generator, rows, here, stops[0])
+    for now, then in itertools.pairwise(stops):
+        there = _mix(generator, image, noise, then)
+        image, noise = _predict(generator, rows, there, then)
+        back = _mix(generator, image, noise, now)
+        total += (back - here).square().flatten(1).mean(1).double().cpu()
+        here = there
+    return total
 
 
 def _predict(
@@ -125,7 +169,7 @@ def _predict(
     share = float(scheduler.alphas_cumprod[timestep])
     signal, spread = share**0.5, (1 - share) ** 0.5
     times = torch.full((len(rows),), timestep, device=generator.device)
-    predicted = generator.denoise(noisy, times, rows.text, rows.position)
+    predicted = generator.denoise(noisy, times, rows.text, rows.position, rows.spatial)
     if scheduler.config.prediction_type == "v_prediction":
         return signal * noisy - spread * predicted, spread * noisy + signal * predicted
     return (noisy - spread * predicted) / signal, predicted
@@ -147,6 +191,8 @@ class Guessing:
         threshold_patients: Non-members that the threshold was chosen on.
         members: Patients who were trained on.
         others: Patients who were not.
+        silent: Why the attack could have shown nothing, however much is remembered; empty where
+            it could have.
     """
 
     auc: Interval
@@ -155,6 +201,7 @@ class Guessing:
     threshold_patients: int
     members: int
     others: int
+    silent: str = ""
 
 
 def guess(
@@ -200,7 +247,20 @@ def guess(
         threshold_patients=int(chosen.sum()),
         members=len(inside),
         others=len(outside),
+        silent=_silence(scores, len(inside)),
     )
+
+
+def _silence(scores: NDArray[np.float64], members: int) -> str:
+    if np.ptp(scores) == 0:
+        return "its errors tell no patient from another: they are all as large as before training"
+    # Members who all look more like members than anybody else do so by luck in one of these.
+    if 1 / math.comb(len(scores), members) > _LUCK:
+        return (
+            f"with {members} patients trained on and {len(scores) - members} held out even a "
+            "perfect attack could be luck"
+        )
+    return ""
 
 
 def _threshold(outside: NDArray[np.float64]) -> float:

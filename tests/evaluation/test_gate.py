@@ -105,3 +105,14 @@ def test_a_misspelt_measure_never_passes():
     # A section that measured nothing names fewer measures than one that did.
     nothing = Measure(name="share", title="Share", value=None)
     assert hold(gate, [section(nothing)]).passed
+
+
+def test_what_could_have_shown_nothing_never_passes():
+    blind = Measure(name="share", title="Share", value=None, inconclusive=True)
+    for if_measured in (False, True):
+        line = outcome(blind, at_most=1.0, if_measured=if_measured)
+        assert not line.passed
+        assert "could have shown nothing" in line.found
+    # It was examined: a misspelt name does not pass either.
+    gate = Gate(line=(GateLine(measure="memory.shore", at_most=1.0, if_measured=True),))
+    assert not hold(gate, [section(blind)]).passed

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fedscan.client.answers import round as site_round
 from fedscan.client.border import reply as border
-from fedscan.client.workspace.patient_loss import DiffusionLoss
+from fedscan.model.patient_loss import DiffusionLoss
 from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Message

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
-from fedscan.evaluation.canaries.rehearsal import ImageLoss, rehearse
+from fedscan.evaluation.canaries.image_rows import image_loss
+from fedscan.evaluation.canaries.rehearsal import SiteTraining, open_copy, rehearse
 from fedscan.evaluation.measures.image_sets import ImageSet
 from fedscan.model.description import Description
 from fedscan.model.generator import Generator
+from fedscan.model.patient_loss import LossSettings
 from fedscan.model.settings import TrainableSettings
-from fedscan.model.trainable import select_trainable
+from fedscan.privacy.descent import DescentSettings
 from fedscan.privacy.mechanism import SubsampledGaussian
+from fedscan.privacy.settings import PrivacySettings
 
 SIDE = 32
 STEPS = 48
@@ -44,19 +45,32 @@ def patients(prefix: str, count: int, seed: int) -> ImageSet:
     )
 
 
-def trained(start: Generator, images: ImageSet, *, noise: float) -> Generator:
+def trained(
+    start: Generator,
+    images: ImageSet,
+    *,
+    noise: float,
+    subset: str = "all",
+    steps: int = STEPS,
+    key: bytes = bytes(32),
+) -> Generator:
     """Train a copy as a site would, with noise of so many clip norms or without any."""
-    generator = copy.deepcopy(start)
-    parameters = select_trainable(generator, TrainableSettings(subset="all"))
+    training = SiteTraining(
+        privacy=PrivacySettings(enabled=noise > 0, clip_norm=0.1, sample_rate=SAMPLE_RATE),
+        trainable=TrainableSettings(subset=subset),
+        loss=LossSettings(draws=8),
+        descent=DescentSettings(learning_rate=4e-3),
+        round_steps=steps,
+        rounds=1,
+    )
+    generator, parameters = open_copy(start, training)
     rehearse(
         parameters,
-        ImageLoss.of(generator, images, draws=8),
-        mechanism=SubsampledGaussian(SAMPLE_RATE, noise, STEPS) if noise else None,
-        sample_rate=SAMPLE_RATE,
-        steps=STEPS,
+        image_loss(generator, images, training.loss),
+        training,
+        mechanism=SubsampledGaussian(SAMPLE_RATE, noise, steps) if noise else None,
+        steps=steps,
         expected_patients=float(images.patient_count),
-        clip_norm=0.1,
-        learning_rate=4e-3,
-        key=bytes(32),
+        key=key,
     )
     return generator

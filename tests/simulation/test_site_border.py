@@ -17,10 +17,10 @@ from fedscan.client.answers.composition import read_composition
 from fedscan.client.policy import SitePolicy, write_policy
 from fedscan.client.site import Site
 from fedscan.client.workspace import opened as workspace
-from fedscan.client.workspace.patient_loss import DiffusionLoss
 from fedscan.config.study import Study
 from fedscan.evaluation.data_card import data_card_section
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
+from fedscan.model.patient_loss import DiffusionLoss
 from fedscan.model.statistics.composition import cells
 from fedscan.model.storage import generator_digest
 from fedscan.privacy.ledger.entries import Reserve

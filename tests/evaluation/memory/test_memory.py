@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from fedscan.errors import DataError
+from fedscan.evaluation.gate import default_gate, hold, load_gate
 from fedscan.evaluation.halves import halves
 from fedscan.evaluation.measures.image_sets import RealSets
 from fedscan.evaluation.measures.memorisation import pixel_vectors
 from fedscan.evaluation.measures.results import Interval
 from fedscan.evaluation.memory.copies import Copies, Vectors, find_copies
-from fedscan.evaluation.memory.examine import _guess_measures, examine_memory
-from fedscan.evaluation.memory.membership import Guessing, guess
+from fedscan.evaluation.memory.examine import examine_memory
+from fedscan.evaluation.memory.membership import Guessing, encode_rows, guess, less_reference
+from fedscan.evaluation.memory.section import _guess_measures
 from fedscan.evaluation.section import Section
 from fedscan.evaluation.settings import MemorySettings
 from fedscan.evaluation.subject import Subject
+from fedscan.model.objective import diffusion_loss
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from made_up_heads import patients
 
 SETTINGS = MemorySettings(samples=16, bootstrap=200, timesteps=4, noises=4)
@@ -162,3 +170,63 @@ def test_an_attack_that_points_the_wrong_way_is_said_to(high, said):
     )
     auc = _guess_measures("trajectory", guessing)[0]
     assert ("held out look more like members" in auc.note) is said
+
+
+def test_what_only_adapters_remember_is_caught(overfitted_adapters, start, heads, tmp_path):
+    # Without conditions the generator is the base to the bit: who shows none sees nothing.
+    rows, shown = next(iter(encode_rows(start, heads.train)))
+    args = torch.full((5,), 300), torch.zeros_like(rows.latents)
+    with torch.no_grad():
+        losses = [
+            [diffusion_loss(generator, way, *args) for way in (rows, shown)]
+            for generator in (start, overfitted_adapters)
+        ]
+    assert torch.equal(losses[0][0], losses[1][0])
+    assert not torch.isclose(losses[0][1], losses[1][1]).any()
+    section = examine(overfitted_adapters, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    assert found["loss_auc"].low > 0.5
+    assert "members told from others by their loss" in section.summary
+
+
+def test_an_attack_on_what_never_trained_says_that_it_shows_nothing(start, heads, tmp_path):
+    section = examine(start, start, heads, tmp_path)
+    found = {measure.name: measure for measure in section.measures}
+    for attack in ("loss", "trajectory"):
+        for name in ("auc", "tpr_at_1_fpr"):
+            measure = found[f"{attack}_{name}"]
+            assert (measure.value, measure.low, measure.high) == (None, None, None)
+            assert measure.inconclusive
+            assert "as large as before training" in measure.note
+    assert section.summary.count("COULD HAVE SHOWN NOTHING") == 2
+    assert "no attack could be made" in section.summary
+    lines = {line.measure: line for line in hold(load_gate(default_gate()), [section]).lines}
+    assert not lines["memory.loss_auc"].passed
+    assert not lines["memory.trajectory_auc"].passed
+    assert Section.from_dict(section.to_dict()) == section
+
+
+@given(members=st.integers(1, 12), others=st.integers(2, 12))
+def test_a_perfect_attack_shows_something_where_it_is_no_luck(members, others):
+    def keys(prefix: str, count: int) -> tuple[str, ...]:
+        return tuple(f"{prefix}{number}" for number in range(count))
+
+    found = guess(
+        np.arange(float(members)),
+        keys("m", members),
+        100 + np.arange(float(others)),
+        keys("h", others),
+        resamples=2,
+        seed=0,
+    )
+    luck = 1 / math.comb(members + others, members)
+    assert bool(found.silent) is (luck > 0.025)
+
+
+@given(errors=arrays(np.float64, 8, elements=st.floats(1e-3, 1e3)), seed=st.integers(0, 99))
+def test_only_what_is_within_rounding_is_no_difference(errors, seed):
+    rng = np.random.default_rng(seed)
+    within = errors * (1 + rng.uniform(-1e-7, 1e-7, 8))
+    beyond = errors * (1 + rng.choice([-1, 1], 8) * 1e-6)
+    assert not less_reference(within, errors).any()
+    np.testing.assert_array_equal(less_reference(beyond, errors), beyond - errors)

@@ -1,25 +1,72 @@
 """A patient's loss: the mean over a few draws of slice, timestep, noise and conditions.
 
-Every draw comes from the patient's own part of a step's secret stream. So the loss is a pure
-function of weights, scans and secret, and one patient's draws say nothing of another's.
+Every draw comes from the patient's own part of a step's stream. So the loss is a pure function of
+weights, images and stream, and one patient's draws say nothing of another's. A site trains on its
+cached latents with it, and an audit on images in memory: where rows come from differs, and nothing
+else does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ...model.conditions import SPATIAL_CHANNELS
-from ...model.example import LatentRows
-from ...model.generator import Generator
-from ...model.objective import diffusion_loss, num_train_timesteps
-from ...privacy.stream import SecretStream
-from ..settings import LocalSettings
-from .latents import LatentCache
+from .conditions import SPATIAL_CHANNELS
+from .example import LatentRows
+from .generator import Generator
+from .objective import diffusion_loss, num_train_timesteps
+
+
+class Draws(Protocol):
+    """A stream of random numbers that only its owner knows; each call uses some of it up."""
+
+    def uniform(self, count: int) -> NDArray[np.float64]:
+        """Return numbers in [0, 1), ``[count]``."""
+        ...
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        """Return standard normal numbers, float32."""
+        ...
+
+    def torch_seed(self) -> int:
+        """Return a seed for draws that need no secrecy of their own."""
+        ...
+
+
+class RowSource(Protocol):
+    """Patients' encoded images, by the patients' keys."""
+
+    def count(self, key: str) -> int:
+        """Return how many rows a patient has."""
+        ...
+
+    def rows(self, key: str, indices: Sequence[int], *, rng: np.random.Generator) -> LatentRows:
+        """Return some of a patient's rows, repetition allowed, with conditions as in training.
+
+        Which conditions they show is drawn by :func:`~.training_rows.conditioned_rows`.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSettings:
+    """What a patient's loss is the mean of.
+
+    Attributes:
+        draws: Draws of slice, timestep, noise and conditions.
+        timestep_low: Lowest timestep, as a share of the noise schedule.
+        timestep_high: Highest timestep, as a share of the noise schedule.
+    """
+
+    draws: int
+    timestep_low: float = 0.0
+    timestep_high: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,49 +75,47 @@ class DiffusionLoss:
 
     Attributes:
         generator: The generator in training.
-        latents: The site's encoded images.
+        source: The patients' encoded images.
         patients: Keys of the patients; a patient is known by its place in this list.
-        draws: Draws that a patient's loss is averaged over.
-        settings: Range of the timesteps.
+        settings: How many draws, and the range of the timesteps.
     """
 
     generator: Generator
-    latents: LatentCache
+    source: RowSource
     patients: Sequence[str]
-    draws: int
-    settings: LocalSettings
+    settings: LossSettings
 
     @property
     def module(self) -> Generator:
         """The module that holds the trained parameters."""
         return self.generator
 
-    def __call__(self, patient: int, stream: SecretStream) -> Tensor:
+    def __call__(self, patient: int, stream: Draws) -> Tensor:
         """Return the mean loss over the patient's draws, a scalar."""
         return self.row_losses(self.draw(patient, stream)).mean()
 
-    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
+    def draw(self, patient: int, stream: Draws) -> tuple[Tensor, ...]:
         """Draw a patient's rows.
 
         Returns:
             Latents, text, position, spatial conditions, timesteps and noise, each ``[K, …]``.
         """
-        key = self.patients[patient]
-        chosen = spread_choice(stream, self.latents.count(key), self.draws)
+        key, draws = self.patients[patient], self.settings.draws
+        chosen = spread_choice(stream, self.source.count(key), draws)
         timesteps = spread_timesteps(
             stream,
-            self.draws,
+            draws,
             low=self.settings.timestep_low,
             high=self.settings.timestep_high,
             steps=num_train_timesteps(self.generator),
         )
-        noise = stream.normal((self.draws, *self.generator.latent_shape))
+        noise = stream.normal((draws, *self.generator.latent_shape))
         # Which conditions are shown needs no secrecy of its own: a seed from the stream will do.
-        rows = self.latents.rows(key, chosen, rng=np.random.default_rng(stream.torch_seed()))
+        rows = self.source.rows(key, chosen, rng=np.random.default_rng(stream.torch_seed()))
         size = self.generator.image_size
         spatial = rows.spatial
         if spatial is None:
-            spatial = torch.zeros(self.draws, SPATIAL_CHANNELS, size, size)
+            spatial = torch.zeros(draws, SPATIAL_CHANNELS, size, size)
         return rows.latents, rows.text, rows.position, spatial, timesteps, noise
 
     def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
@@ -82,15 +127,13 @@ class DiffusionLoss:
         return diffusion_loss(self.generator, batch, timesteps, noise)
 
 
-def spread_choice(stream: SecretStream, population: int, draws: int) -> list[int]:
+def spread_choice(stream: Draws, population: int, draws: int) -> list[int]:
     """Draw indices in random order, none again before all have been drawn."""
     order = np.argsort(stream.uniform(population), kind="stable")
     return [int(index) for index in np.resize(order, draws)]
 
 
-def spread_timesteps(
-    stream: SecretStream, draws: int, *, low: float, high: float, steps: int
-) -> Tensor:
+def spread_timesteps(stream: Draws, draws: int, *, low: float, high: float, steps: int) -> Tensor:
     """Draw timesteps uniformly from a part of the noise schedule, one from each equal share.
 
     Together they cover the range evenly, so their mean loss varies less than that of

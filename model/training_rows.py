@@ -1,0 +1,60 @@
+"""Rows to train on, made of images and their latents: which captions and conditions they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .condition_sampling import CAPTION_DROPOUT, random_spatial_conditions
+from .conditions import spatial_conditions
+from .example import Example, LatentRows
+from .generator import Generator
+
+#: Images encoded at once. Fixed, so that the same images always give the same bytes.
+ENCODED_AT_ONCE = 64
+
+
+def encode_images(generator: Generator, examples: Sequence[Example]) -> Tensor:
+    """Encode at most :data:`ENCODED_AT_ONCE` images to latents ``[B, C, h, w]``, on the CPU.
+
+    Args:
+        generator: Its autoencoder encodes.
+        examples: The images.
+    """
+    images = torch.from_numpy(np.stack([example.image for example in examples])[:, None])
+    return generator.encode(images).float().cpu()
+
+
+def conditioned_rows(
+    generator: Generator,
+    latents: Tensor,
+    examples: Sequence[Example],
+    *,
+    rng: np.random.Generator | None = None,
+) -> LatentRows:
+    """Put latents together with what they are conditioned on.
+
+    Args:
+        generator: Embeds the captions.
+        latents: ``[B, C, h, w]``.
+        examples: The images that they were encoded from, ``B`` of them.
+        rng: If given, conditions are drawn as in training: captions are left out at times, masks,
+            edges and partial images shown at times. Otherwise rows have their caption, and their
+            mask where there is one.
+    """
+    captions = [example.description.caption() for example in examples]
+    if rng is None:
+        size = (generator.image_size, generator.image_size)
+        spatial = [spatial_conditions(size, mask=one.mask) for one in examples]
+    else:
+        spatial = [random_spatial_conditions(rng, one.image, one.mask) for one in examples]
+        captions = ["" if rng.random() < CAPTION_DROPOUT else text for text in captions]
+    return LatentRows(
+        latents=latents.to(generator.device),
+        text=generator.embed(captions),
+        position=torch.tensor([example.position for example in examples]),
+        spatial=torch.from_numpy(np.stack(spatial)) if any(s.any() for s in spatial) else None,
+    )
