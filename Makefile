@@ -56,7 +56,8 @@ docs: $(VENV)/ready
 	$(BIN)/python -m fedscan.cli.reference > docs/commands.md
 
 site: $(VENV)/ready-site
-	@mkdir -p build/package && ln -sfn "$(CURDIR)" build/package/fedscan
+	@rm -rf build/package && mkdir -p build/package/fedscan
+	@ln -s $(addprefix $(CURDIR)/,__init__.py errors.py $(patsubst %/__init__.py,%,$(wildcard */__init__.py))) build/package/fedscan
 	$(BIN)/mkdocs build --quiet --strict --clean -f docs/site/mkdocs.yml
 	@echo "Pages in build/site/index.html"
 
