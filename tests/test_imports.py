@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "phantoms": {"model"},
     "imaging": {"model"},
     "evaluation": {"model", "privacy"},
-    "applications": {"imaging", "model"},
+    "applications": {"evaluation", "imaging", "model"},
     "client": {"federation", "imaging", "model", "privacy"},
     "config": {"client", "evaluation", "federation", "imaging", "model", "privacy"},
     "server": {"config", "federation", "model"},
@@ -37,6 +37,7 @@ OPEN = {"cli", "simulation"}
 #: Modules of a part that alone may use another part, and which of its modules; any where empty.
 NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity"}),
+    ("applications", "evaluation"): ({"generate"}, {"anatomy"}),
     ("evaluation", "privacy"): ({"canaries", "data_card", "examiners"}, set()),
     ("config", "client"): (set(), {"settings"}),
     ("config", "evaluation"): (set(), {"settings", "measures"}),

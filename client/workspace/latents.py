@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...common.progress import Progress, no_progress
 from ...model.condition_sampling import CAPTION_DROPOUT, random_spatial_conditions
 from ...model.conditions import spatial_conditions
 from ...model.example import Example, LatentRows
 from ...model.generator import Generator
-from ..data.dataset import SiteDataset, no_report
-from ..data.example_cache import Report
+from ..data.dataset import SiteDataset
 
 #: Images encoded at once. Fixed, so that the same images always give the same bytes.
 _BATCH = 64
@@ -45,7 +45,7 @@ class LatentCache:
         generator: Generator,
         cache_dir: Path,
         *,
-        report: Report = no_report,
+        report: Progress = no_progress,
     ) -> LatentCache:
         """Open the cache and encode the training patients that it lacks.
 

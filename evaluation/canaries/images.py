@@ -64,7 +64,7 @@ def audit_images(
     rng = np.random.default_rng((seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
     planted = rng.random(settings.canaries) < 0.5
-    on_progress("training among planted images", 0.0)
+    on_progress("training among planted images", 0, 10)
     trained = copy.deepcopy(start)
     parameters = select_trainable(trained, trainable)
     among = _joined(real, canaries.select(np.flatnonzero(planted)))
@@ -80,7 +80,7 @@ def audit_images(
         learning_rate=learning_rate,
         key=hashlib.sha256(f"audit {seed}".encode()).digest(),
     )
-    on_progress("guessing which images were planted", 0.8)
+    on_progress("guessing which images were planted", 8, 10)
     return Audit.of(
         _suspicion(start, trained, canaries, settings, seed),
         planted,
