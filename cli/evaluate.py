@@ -50,9 +50,9 @@ def evaluate(
     If the first model is a run, its study and its split of the patients are used: only then is
     it certain that no held-out patient was trained on. All data must be on this machine.
     """
+    from ..model.storage import find_generator
     from ..simulation.measure import measure
     from ..simulation.sites import find_sites
-    from .options import find_generator
 
     generators = {_name(path): find_generator(path) for path in models}
     if len(generators) < len(models):
@@ -67,7 +67,7 @@ def evaluate(
             sites,
             study,
             gallery=out / "gallery",
-            progress=lambda stage, share: report(stage, round(100 * share), 100),
+            progress=report,
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(result.to_dict(), indent=2) + "\n")

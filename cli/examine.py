@@ -114,11 +114,10 @@ def examine(
     from ..evaluation.results import Examination, write_examination
     from ..evaluation.run import run_examiners
     from ..evaluation.subject import Subject
-    from ..model.storage import generator_digest, load_generator
+    from ..model.storage import find_generator, generator_digest, load_generator
     from ..simulation.examining import base_of, comparisons_of, examiners_of
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
-    from .options import find_generator
 
     folder = find_generator(model)
     own_split = (model / "sites").is_dir()
@@ -186,7 +185,7 @@ def examine(
             known,
             only=only or (),
             kept=kept,
-            on_progress=lambda what, share: report(what, round(100 * share), 100),
+            on_progress=report,
         )
     sections += judged
     examination = Examination(

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from .console import output, status
-from .options import SigningKeyOption, signing_key_from
+from .json_output import print_json
+from .options import JsonOption, SigningKeyOption
 from .progress import progress
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _EPILOG = """\
 Examples:
@@ -111,6 +107,7 @@ def generate(
         ),
     ] = None,
     signing_key: SigningKeyOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Generate images for prompts and conditions, with a contact sheet and a signed manifest.
 
@@ -119,95 +116,54 @@ def generate(
     Every file says that it is synthetic, its prompt, its seed and the generator's digest;
     `fedscan verify` checks a folder against its manifest.
     """
-    import numpy as np
-
-    from ..common.signing import fingerprint
-    from ..evaluation.anatomy.plausibility import PlausibilityModel
-    from ..evaluation.anatomy.rejection import draw_plausible, seed_of_try
-    from ..imaging.reading.conditions import SliceAsked, Strengths, load_conditions
-    from ..imaging.writing.images import PromptImages, require_unused, write_images
-    from ..imaging.writing.space import SliceGrid
-    from ..model.prompt import read_prompt
-    from ..model.sampling import sample
-    from ..model.storage import generator_digest, load_generator
-    from .options import find_generator
+    from ..applications.generate import GenerateRequest
+    from ..applications.generate import generate as draw
+    from ..applications.generator import load_generator
+    from ..imaging.reading.conditions import Strengths
+    from ..imaging.writing.images import require_unused
 
     require_unused(out)
-    key = signing_key_from(signing_key)
-    folder = find_generator(model)
-    generator = load_generator(folder)
-    readings = [read_prompt(prompt) for prompt in prompts]
-    captions = [
-        reading.description.caption() if reading.description else prompt
-        for prompt, reading in zip(prompts, readings, strict=True)
-    ]
-    for prompt, caption, reading in zip(prompts, captions, readings, strict=True):
-        if caption != prompt:
-            status().print(Text(f"{prompt!r} is read as {caption!r}"))
-        if reading.description is None:
-            status().print(Text(f"{prompt!r} names no modality: given to the generator as it is"))
-        for line in reading.shortcomings(generator.image_size):
-            status().print(Text(f"Not honoured: {line}"))
-    conditions = [
-        load_conditions(
-            generator.image_size,
-            mask=mask,
-            edges=edges,
-            partial=partial,
-            asked=SliceAsked(description=reading.description, position=position),
-            strengths=Strengths(mask=mask_strength, edges=edges_strength, partial=partial_strength),
-        )
-        for reading in readings
-    ]
-    stacks = [each.stack for each in conditions if each is not None for _ in range(count)]
-    total = count * len(prompts)
-    wanted = [caption for caption in captions for _ in range(count)]
-    with progress() as report:
-
-        def draw(indices: Sequence[int], attempt: int) -> NDArray[np.float32]:
-            return sample(
-                generator,
-                [wanted[index] for index in indices],
-                positions=[position] * len(indices),
-                spatial=np.stack([stacks[index] for index in indices]) if stacks else None,
-                guidance_scale=guidance,
-                steps=steps,
-                seed=seed_of_try(seed, attempt),
-                batch_size=batch,
-                on_batch=lambda done: report("images", done, len(indices)),
-            )
-
-        if reject_implausible is None:
-            images = draw(range(total), 0)
-        else:
-            kept = draw_plausible(
-                draw,
-                PlausibilityModel.load(reject_implausible),
-                [reading.description for reading in readings for _ in range(count)],
-                [position] * total,
-            )
-            images = kept.images
-            status().print(Text(f"{kept.rejected} implausible images were drawn again"))
-    files = write_images(
-        out,
-        [
-            PromptImages(
-                prompt=prompt,
-                caption=caption,
-                description=reading.description,
-                images=images[row * count : (row + 1) * count],
-                grid=SliceGrid(to_lps=placed.to_lps)
-                if placed is not None and placed.to_lps is not None
-                else None,
-            )
-            for row, (prompt, caption, reading, placed) in enumerate(
-                zip(prompts, captions, readings, conditions, strict=True)
-            )
-        ],
-        form.value,
+    request = GenerateRequest(
+        prompts=tuple(prompts),
+        count=count,
         seed=seed,
-        generator=generator_digest(folder),
-        key=key,
+        position=position,
+        mask=mask,
+        edges=edges,
+        partial=partial,
+        strengths=Strengths(mask=mask_strength, edges=edges_strength, partial=partial_strength),
+        guidance=guidance,
+        steps=steps,
+        batch=batch,
+        form=form.value,
+        reject_implausible=reject_implausible,
     )
-    signer = fingerprint(key.public_key())[:16]
-    output().print(Text(f"{len(files)} images and a contact sheet in {out}, signed by {signer}"))
+    generator = load_generator(model)
+    notes = request.notes(generator.image_size)
+    for line in notes:
+        status().print(Text(line))
+    with progress() as report:
+        drawn = draw(generator, request, progress=report)
+    if drawn.rejected is not None:
+        status().print(Text(f"{drawn.rejected} implausible images were drawn again"))
+    written = drawn.write(out, signing_key=signing_key)
+    if as_json:
+        print_json(
+            {
+                "folder": out,
+                "files": written.files,
+                "signer": written.signer,
+                "generator": drawn.generator,
+                "seed": seed,
+                "captions": request.captions(),
+                "notes": notes,
+                "rejected": drawn.rejected,
+            }
+        )
+        return
+    output().print(
+        Text(
+            f"{len(written.files)} images and a contact sheet in {out}, "
+            f"signed by {written.signer[:16]}"
+        )
+    )

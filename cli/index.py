@@ -46,9 +46,7 @@ def index(
 
     study = study_from(config, sets)
     with progress() as report:
-        found = index_folder(
-            folder, study.data, progress=lambda done, total: report("files", done, total)
-        )
+        found = index_folder(folder, study.data, progress=report)
     summary = summarise(found)
     if as_json:
         typer.echo(json.dumps(asdict(summary), indent=2))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ModelError
-
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -38,6 +36,10 @@ SigningKeyOption = Annotated[
     ),
 ]
 
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
+]
+
 SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
@@ -46,9 +48,9 @@ SITE_HOME = Path("site")
 
 def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
     """Open the key that signs what is generated: the one given, or the user's own."""
-    from ..common.signing import open_signing_key
+    from ..applications.signing import own_signing_key
 
-    return open_signing_key(given or Path(typer.get_app_dir("fedscan")) / "signing.key")
+    return own_signing_key(given)
 
 
 def study_from(
@@ -69,18 +71,3 @@ def study_from(
 
     given = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
     return load_study(config, [*(sets or ()), *given])
-
-
-def find_generator(path: Path) -> Path:
-    """Return the generator folder at ``path``, or within the run folder ``path``.
-
-    Raises:
-        ModelError: If there is none.
-    """
-    for folder in (path, path / "generator"):
-        if (folder / "model_index.json").is_file():
-            return folder
-    raise ModelError(
-        f"There is no generator in {path}.",
-        hint="Give the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
-    )

@@ -98,12 +98,14 @@ def pretrain(
         start=start,
         device=device,
     )
+    lines = _Lines()
     make_base(
         out,
         lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
         settings,
         plan,
-        on_progress=_Lines(),
+        on_progress=lines.share,
+        on_loss=lines,
     )
     output().print(Text(f"The base is in {out / 'generator'}"))
 
@@ -135,7 +137,7 @@ def train_denoiser(
             lambda rng: sample_examples(rng, image_size=size, per_volume=_PER_BODY),
             examples,
             seed=seed,
-            on_progress=lambda done, count: lines("examples", done, done / count),
+            on_progress=lines.share,
         ).save(kept)
     facts = {
         "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
@@ -163,3 +165,7 @@ class _Lines:
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             status().print(Text(f"{stage}: step {step}, {value:.4f}"))
+
+    def share(self, what: str, done: int, of: int) -> None:
+        """Tell what has an end, in the same words."""
+        self(what, done, done / of)

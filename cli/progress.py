@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.text import Text
 
+from ..common.progress import Progress
 from .console import status
 
 _SECONDS_BETWEEN_LINES = 10.0
 
-#: Called with what is being done, how much of it is done, and how much it is in all.
-Report = Callable[[str, int, int], None]
-
 
 @contextmanager
-def progress() -> Iterator[Report]:
+def progress() -> Iterator[Progress]:
     """Show progress on standard error while the block runs; one line per kind of work."""
     console = status()
     if not console.is_terminal:
         yield _PlainLines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
+    with Bars(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
         tasks = {}
 
         def report(what: str, done: int, total: int) -> None:

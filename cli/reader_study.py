@@ -61,10 +61,9 @@ def init(
     """
     from ..evaluation.readers.study import STUDY, ReaderStudy
     from ..evaluation.subject import Subject
-    from ..model.storage import load_generator
+    from ..model.storage import find_generator, load_generator
     from ..simulation.measure import real_sets
     from ..simulation.sites import find_sites
-    from .options import find_generator
 
     folder = find_generator(model)
     if (out / STUDY).exists():

@@ -11,10 +11,12 @@ import typer
 from rich.text import Text
 
 from .console import output
-from .options import SigningKeyOption, signing_key_from
-from .progress import Report, progress
+from .json_output import print_json
+from .options import JsonOption, SigningKeyOption
+from .progress import progress
 
 if TYPE_CHECKING:
+    from ..common.progress import Progress
     from ..model.example import Example
 
 _TRAIN_EPILOG = """\
@@ -94,8 +96,7 @@ def train(
     from ..applications.translation.training import TranslatorPlan, train_translator
     from ..applications.translation.translator import save_translator
     from ..errors import ConfigurationError, DataError
-    from ..model.storage import load_generator
-    from .options import find_generator
+    from ..model.storage import find_generator, load_generator
 
     if bool(data) == bool(made_up):
         raise ConfigurationError(
@@ -116,7 +117,7 @@ def train(
         plan = TranslatorPlan(
             generator_steps=generator_steps, network_steps=network_steps, seed=seed
         )
-        translator = train_translator(generator, pairs, to.value, plan, on_step=report)
+        translator = train_translator(generator, pairs, to.value, plan, on_progress=report)
     save_translator(translator, folder)
     output().print(
         Text(
@@ -126,7 +127,7 @@ def train(
     )
 
 
-def _scanned(data: list[Path], image_size: int, report: Report) -> list[list[Example]]:
+def _scanned(data: list[Path], image_size: int, report: Progress) -> list[list[Example]]:
     """Examples of each patient of some folders."""
     from tempfile import TemporaryDirectory
 
@@ -174,6 +175,7 @@ def translate(
         Form | None, typer.Option("--format", help="PNG, NIfTI or DICOM; as given by default.")
     ] = None,
     signing_key: SigningKeyOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Translate a scan into another contrast; CT comes out in Hounsfield units.
 
@@ -181,58 +183,33 @@ def translate(
     carries nothing of the patient's identity. It lies where the scan lies. Slices are taken as
     axial, brought to the generator's size and back to their own.
     """
-    from dataclasses import replace
-
-    from ..applications.translation.pairs import TARGETS
-    from ..applications.translation.translator import load_translator
-    from ..applications.translation.whole_scan import translate_slices
-    from ..errors import ConfigurationError
-    from ..imaging.reading.scan_files import read_scan
+    from ..applications.translate import TranslateRequest, load_translator
+    from ..applications.translate import translate as translate_scan
     from ..imaging.writing.images import require_unused
-    from ..imaging.writing.provenance import Provenance
-    from ..imaging.writing.space import SliceGrid
-    from ..imaging.writing.volumes import VolumeFormat, write_volume
-    from ..model.description import BODY_PARTS, Description
-    from ..model.storage import generator_digest
-    from .options import find_generator
 
     require_unused(out)
-    if body_part not in BODY_PARTS:
-        raise ConfigurationError(
-            f"There is no body part {body_part!r}.", hint=f"Use one of {', '.join(BODY_PARTS)}."
+    request = TranslateRequest(
+        scan=scan, body_part=body_part, form=None if form is None else form.value
+    )
+    translator = load_translator(translators / to.value)
+    made = translate_scan(translator, request)
+    written = made.write(out, signing_key=signing_key)
+    if as_json:
+        print_json(
+            {
+                "folder": out,
+                "file": written.files[0],
+                "signer": written.signer,
+                "translator": translator.digest,
+                "target": to.value,
+                "slices": len(made.values),
+            }
         )
-    key = signing_key_from(signing_key)
-    folder = find_generator(translators / to.value)
-    translator = load_translator(folder)
-    given = read_scan(scan)
-    shown = replace(
-        given.description or Description(modality="MR", body_part=body_part, plane="axial"),
-        modality=TARGETS[to.value],
-        contrast="",
+        return
+    output().print(
+        Text(f"{len(made.values)} slices translated to {to.value}, in {written.files[0]}")
     )
-    images = translate_slices(translator, given.to_model(False).clip(-1, 1), shown.caption())
-    wanted: VolumeFormat = given.form if form is None else form.value
-    written = write_volume(
-        out,
-        images,
-        wanted,
-        shown,
-        Provenance(
-            prompt="",
-            caption=shown.caption(),
-            seed=0,
-            index=0,
-            generator=generator_digest(folder),
-            derivation=f"translated to {to.value}",
-        ),
-        slice_mm=_SLICE_MM,
-        grid=None if given.to_lps is None else SliceGrid(to_lps=given.to_lps),
-        key=key,
-    )
-    output().print(Text(f"{len(images)} slices translated to {to.value}, in {written}"))
 
 
 #: Slices of a made-up patient: another patient teaches more than another slice.
 _MADE_UP_SLICES = 6
-#: Slice distance of what does not say its own.
-_SLICE_MM = 5.0

@@ -9,6 +9,8 @@ import typer
 from rich.text import Text
 
 from .console import output
+from .json_output import print_json
+from .options import JsonOption
 
 _EPILOG = """\
 Examples:
@@ -29,6 +31,7 @@ def verify(
     signer: Annotated[
         str, typer.Option(help="Fingerprint, or its beginning, of the key that must have signed.")
     ] = "",
+    as_json: JsonOption = False,
 ) -> None:
     """Check a folder of generated files against its signed manifest.
 
@@ -38,6 +41,9 @@ def verify(
     from ..imaging.writing.manifest import check_folder
 
     checked = check_folder(folder, signer=signer)
+    if as_json:
+        print_json({"folder": folder, **vars(checked)})
+        return
     for name in checked.unlisted:
         output().print(Text(f"not in the manifest: {name}"))
     output().print(

@@ -10,7 +10,8 @@ import typer
 from rich.text import Text
 
 from .console import output, status
-from .options import SigningKeyOption, signing_key_from
+from .json_output import print_json
+from .options import JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -70,71 +71,53 @@ def volume(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
     signing_key: SigningKeyOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Generate a volume: slices at any spacing, drawn in three planes together.
 
     CT comes out in Hounsfield units. Three views through the middle and a signed manifest lie
     beside it. With given slices the rest of that patient's volume is made to go with them.
     """
-    from ..errors import ConfigurationError
+    from dataclasses import replace
+
+    from ..applications.generator import load_generator
+    from ..applications.volume import VolumeRequest
+    from ..applications.volume import volume as draw
     from ..imaging.reading.conditions import read_given
     from ..imaging.writing.images import VIEWS, require_unused
-    from ..imaging.writing.provenance import Provenance
-    from ..imaging.writing.volumes import write_volume
-    from ..model.prompt import read_prompt
-    from ..model.region import extent_mm
-    from ..model.storage import generator_digest, load_generator
-    from ..model.volumes.draw import VolumeSettings, sample_volume
-    from .options import find_generator
 
     require_unused(out)
-    reading = read_prompt(prompt)
-    shown = reading.description
-    if shown is None or not shown.plane:
-        raise ConfigurationError(
-            f"{prompt!r} does not say of which modality and plane the slices are.",
-            hint='Write, for example, "axial CT of the head".',
-        )
-    region = extent_mm(shown.body_part, shown.plane)
-    count = slices or max(2, int(region // spacing))
-    if count * spacing > region:
-        raise ConfigurationError(
-            f"{count} slices at {spacing:g} mm cover {count * spacing:g} mm, but the "
-            f"{shown.body_part} counts as {region:g} mm ({shown.plane}).",
-            hint=f"Ask for {int(region // spacing)} slices at most, or less spacing.",
-        )
-    positions = [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
-    folder = find_generator(model)
-    generator = load_generator(folder)
-    known = read_given(given or [], generator.image_size)
-    key = signing_key_from(signing_key)
-    for line in reading.shortcomings(generator.image_size):
-        status().print(Text(f"Not honoured: {line}"))
-    settings = VolumeSettings(
-        correlation=correlation, guidance_scale=guidance, steps=steps, seed=seed
+    request = VolumeRequest(
+        prompt=prompt,
+        slices=slices,
+        spacing_mm=spacing,
+        correlation=correlation,
+        guidance=guidance,
+        steps=steps,
+        seed=seed,
+        form=form.value,
     )
+    generator = load_generator(model)
+    request = replace(request, given=read_given(given or [], generator.image_size))
+    notes = request.notes(generator.image_size)
+    for line in notes:
+        status().print(Text(line))
     with progress() as report:
-        images = sample_volume(
-            generator,
-            shown,
-            positions,
-            settings,
-            given=known,
-            on_step=lambda done: report("steps", done, steps),
+        drawn = draw(generator, request, progress=report)
+    written = drawn.write(out, signing_key=signing_key)
+    if as_json:
+        print_json(
+            {
+                "folder": out,
+                "file": written.files[0],
+                "signer": written.signer,
+                "generator": generator.digest,
+                "seed": seed,
+                "slices": len(drawn.values),
+                "affine": drawn.affine.tolist(),
+                "notes": notes,
+            }
         )
-    written = write_volume(
-        out,
-        images,
-        form.value,
-        shown,
-        Provenance(
-            prompt=prompt,
-            caption=shown.caption(),
-            seed=seed,
-            index=0,
-            generator=generator_digest(folder),
-        ),
-        slice_mm=spacing,
-        key=key,
-    )
-    output().print(Text(f"{count} slices in {written}, views in {out / VIEWS}"))
+        return
+    count = len(drawn.values)
+    output().print(Text(f"{count} slices in {written.files[0]}, views in {out / VIEWS}"))

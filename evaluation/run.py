@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ..common.progress import Progress, no_progress
+from ..common.progress import Progress, no_progress, part_of
 from ..errors import ConfigurationError, DataError
 from .finished_sections import KeptSections
 from .section import Section
@@ -47,15 +47,12 @@ def run_examiners(
     wanted = [key for key in examiners if not only or key in only]
     sections = []
     for number, key in enumerate(wanted):
-
-        def tell(what: str, share: float, key: str = key, number: int = number) -> None:
-            on_progress(f"{key}: {what}", (number + share) / len(wanted))
-
+        tell = part_of(on_progress, number, len(wanted), name=key)
         if kept and (found := kept.find(key)):
-            tell("taken up as it was left", 1.0)
+            tell("taken up as it was left", 1, 1)
             sections.append(found)
             continue
-        tell("begins", 0.0)
+        tell("begins", 0, 1)
         try:
             if kept:
                 kept.forget(key)

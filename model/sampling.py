@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from diffusers import SchedulerMixin, UniPCMultistepScheduler
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..common.progress import Progress, no_progress
 from .denoising import guided_prediction
 from .generator import Generator
 
@@ -28,7 +29,7 @@ def sample(
     seed: int = 0,
     noise: Tensor | None = None,
     batch_size: int = 64,
-    on_batch: Callable[[int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
     """Draw one image per caption with UniPC (Zhao et al., arXiv 2302.04867).
 
@@ -45,7 +46,7 @@ def sample(
         noise: The initial noise itself, ``[N, C, h, w]``, standard normal; the seed is not used
             then.
         batch_size: Images per pass.
-        on_batch: Called with the number of images done after each batch.
+        on_progress: Told after each batch how many images are done.
 
     Returns:
         float32 ``[N, H, W]`` in [-1, 1].
@@ -71,8 +72,7 @@ def sample(
             steps,
         )
         images[start:stop] = generator.decode(latents)[:, 0].cpu().numpy()
-        if on_batch:
-            on_batch(stop)
+        on_progress("images", stop, len(captions))
     generator.train(was_training)
     return images
 

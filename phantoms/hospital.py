@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..common.progress import Progress, no_progress
 from ..errors import DataError
 from ..model.conditions import LABEL
 from .anatomical.atlas import HeadAtlas, load_atlas
@@ -63,7 +64,7 @@ def write_hospitals(
     out: Path,
     settings: PhantomSettings,
     *,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[HospitalSummary]:
     """Write the hospitals, each into its own folder below ``out``.
 
@@ -99,7 +100,7 @@ def _write_hospital(
     index: int,
     profile: HospitalProfile,
     settings: PhantomSettings,
-    progress: Callable[[str, int, int], None] | None,
+    progress: Progress,
 ) -> HospitalSummary:
     folder.mkdir(parents=True, exist_ok=True)
     total = settings.patients[index]
@@ -110,8 +111,7 @@ def _write_hospital(
         series.update(written.contrasts)
         lesions += written.lesion
         segmentations += written.segmented
-        if progress is not None:
-            progress(profile.name, done, total)
+        progress(profile.name, done, total)
     return HospitalSummary(
         name=profile.name,
         folder=folder,

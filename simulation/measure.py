@@ -14,6 +14,7 @@ from ..client.data.identity import DatasetIdentity
 from ..client.data.scanners import modality_of, patient_scanners
 from ..client.site import Site
 from ..client.workspace.opened import open_data
+from ..common.progress import Progress, no_progress
 from ..config.study import Study
 from ..evaluation.measures.image_sets import ImageSet, RealSets
 from ..evaluation.measures.results import EvaluationResult
@@ -32,7 +33,7 @@ def measure(
     study: Study,
     *,
     gallery: Path,
-    progress: Callable[[str, float], None],
+    progress: Progress = no_progress,
 ) -> EvaluationResult:
     """Compare generators on all sites' images; possible in a simulation only.
 
@@ -41,7 +42,7 @@ def measure(
         sites: The sites, whose images are compared with.
         study: The study.
         gallery: Folder for the gallery's pictures.
-        progress: Told what is being done and which share is finished.
+        progress: Told what is being done and how much of it is done.
 
     Raises:
         DataError: If the real images are too few.

@@ -218,7 +218,7 @@ def _evaluate(
             sites,
             study,
             gallery=out / "gallery",
-            progress=lambda stage, share: progress(StageProgress(stage=stage, share=share)),
+            progress=lambda stage, done, of: progress(StageProgress(stage=stage, share=done / of)),
         )
     except DataError as failure:
         # The generator is trained and paid for: it is reported even if it cannot be measured.

@@ -26,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "phantoms": {"imaging", "model"},
     "imaging": {"model"},
     "evaluation": {"model", "privacy"},
-    "applications": {"imaging", "model"},
+    "applications": {"evaluation", "imaging", "model"},
     "client": {"federation", "imaging", "model", "privacy"},
     "config": {"client", "evaluation", "federation", "imaging", "model", "privacy"},
     "server": {"config", "federation", "model", "privacy"},
@@ -38,6 +38,7 @@ OPEN = {"cli", "simulation"}
 NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("phantoms", "imaging"): (set(), {"writing"}),
     ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity", "planes"}),
+    ("applications", "evaluation"): ({"generate"}, {"anatomy"}),
     ("evaluation", "privacy"): ({"canaries", "data_card", "examiners"}, set()),
     ("server", "privacy"): ({"dashboard"}, set()),
     ("config", "client"): (set(), {"settings"}),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.progress import Progress, no_progress
 from .denoiser import estimate_clean
 from .network import DenoisingNetwork
 from .prior import Prior
@@ -40,7 +40,7 @@ def denoise(
     sigma: Floats,
     *,
     seed: int = 0,
-    on_image: Callable[[int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> Denoised:
     """Estimate the images behind white Gaussian noise of known strength.
 
@@ -59,7 +59,7 @@ def denoise(
         noisy: ``[N, H, W]``, about [-1, 1].
         sigma: Standard deviation of the noise in each pixel, ``[N, H, W]``.
         seed: Seed of the probe.
-        on_image: Called with the number of images done (twice for each image: the probe).
+        on_progress: Told after each image; there are two passes for each, one for the probe.
     """
     strongest = float(sigma.max())
     if strongest <= 0.0:
@@ -68,7 +68,7 @@ def denoise(
     step = np.float32(_PROBE) * np.maximum(sigma, np.float32(0.01 * strongest))
     # First the images themselves, then the same a little moved.
     both = np.concatenate([noisy, noisy + step * probe])
-    data = estimate_clean(network, both, np.tile(sigma, (2, 1, 1)), on_image)
+    data = estimate_clean(network, both, np.tile(sigma, (2, 1, 1)), on_progress)
     towards = prior.estimate(data, _LEVEL) - data
     here, moved = towards[: len(noisy)], towards[len(noisy) :]
     divergence = (np.square(sigma) * probe * (moved - here) / step).sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from ...common.progress import Progress, no_progress
 from ...errors import ModelError
 from .network import DenoisingNetwork
 
@@ -67,7 +68,7 @@ def estimate_clean(
     network: DenoisingNetwork,
     noisy: Floats,
     sigma: Floats,
-    on_image: Callable[[int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> Floats:
     """Estimate images, each seen in eight ways: turned and mirrored.
 
@@ -77,7 +78,7 @@ def estimate_clean(
         network: The network.
         noisy: ``[N, H, W]``, about [-1, 1].
         sigma: Standard deviation of the noise, likewise.
-        on_image: Called with the number of images done.
+        on_progress: Told after each image.
     """
     made = []
     for image, strength in zip(noisy, sigma, strict=True):
@@ -87,8 +88,7 @@ def estimate_clean(
                 seen = [np.rot90(each, turns)[:, ::step] for each in (image, strength)]
                 total += np.rot90(estimate_once(network, *seen)[:, ::step], -turns)
         made.append(total / np.float32(8))
-        if on_image:
-            on_image(len(made))
+        on_progress("passes", len(made), len(noisy))
     return np.stack(made)
 
 

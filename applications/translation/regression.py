@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from monai.networks.nets import BasicUNet
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from ...common.progress import Progress, no_progress
 
 _BATCH = 16
 #: Images that the final statistics are taken from.
@@ -42,7 +42,8 @@ def fit(
     steps: int,
     learning_rate: float = 2e-3,
     seed: int = 0,
-    on_step: Callable[[int, int], None] | None = None,
+    on_progress: Progress = no_progress,
+    what: str = "steps",
 ) -> None:
     """Fit a network to the least absolute error, in place.
 
@@ -53,7 +54,8 @@ def fit(
         steps: Optimiser steps; the learning rate falls to zero over them.
         learning_rate: At the start.
         seed: Seed of the batches.
-        on_step: Called with (steps done, steps).
+        on_progress: Told after each step.
+        what: What it is told to be.
     """
     # Convolutions on a processor are faster by half with channels last.
     convert_conv2d_weight_memory_format(network.train(), torch.channels_last)
@@ -67,8 +69,7 @@ def fit(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if on_step:
-            on_step(step + 1, steps)
+        on_progress(what, step + 1, steps)
     _measure_statistics(network, given[torch.randperm(len(given), generator=rng)[:_MEASURED]])
     convert_conv2d_weight_memory_format(network.eval(), torch.contiguous_format)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from ...common.progress import Progress, no_progress
 from ...model.generator import Generator
 from .pairs import Pairs
 from .regression import answer_both_ways, build_unet, fit
@@ -18,8 +17,6 @@ from .translator import Translator, expected, expected_latents
 
 #: Patients held out to weigh the generator against the networks: one in so many.
 _ONE_IN = 5
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +44,7 @@ def train_translator(
     target: str,
     plan: TranslatorPlan,
     *,
-    on_step: Report | None = None,
+    on_progress: Progress = no_progress,
 ) -> Translator:
     """Train a translator; the generator is changed in place, its autoencoder stays as it is.
 
@@ -59,27 +56,34 @@ def train_translator(
         pairs: What to learn from.
         target: One of ``pairs.TARGETS``.
         plan: How long.
-        on_step: Called with the stage, steps done and steps.
+        on_progress: Told the stage and its steps.
     """
-    tell = on_step or _tell_nobody
     patients = sorted(set(pairs.patients))
     unseen = set(patients[::-_ONE_IN]) if len(patients) > 1 else set()
     rows = range(len(pairs.sources))
     known = pairs.part([row for row in rows if pairs.patients[row] not in unseen])
-    _teach(generator, known, plan, partial(tell, "generator steps"))
-    network = _fitted(pairs, plan, partial(tell, "network steps"))
+    _teach(generator, known, plan, on_progress)
+    network = _fitted(pairs, plan, "network steps", on_progress)
     translator = Translator(generator=generator, network=network, target=target)
     if not unseen:
         return translator
     held_out = pairs.part([row for row in rows if pairs.patients[row] in unseen])
-    alike = _fitted(known, plan, partial(tell, "steps of a network to weigh against"))
+    alike = _fitted(known, plan, "steps of a network to weigh against", on_progress)
     return replace(translator, share=_best_share(generator, alike, held_out))
 
 
-def _fitted(pairs: Pairs, plan: TranslatorPlan, on_step: Callable[[int, int], None]) -> nn.Module:
+def _fitted(pairs: Pairs, plan: TranslatorPlan, what: str, on_progress: Progress) -> nn.Module:
     network = build_unet(plan.seed)
     sources, targets = (torch.from_numpy(each)[:, None] for each in (pairs.sources, pairs.targets))
-    fit(network, sources, targets, steps=plan.network_steps, seed=plan.seed, on_step=on_step)
+    fit(
+        network,
+        sources,
+        targets,
+        steps=plan.network_steps,
+        seed=plan.seed,
+        on_progress=on_progress,
+        what=what,
+    )
     return network
 
 
@@ -97,7 +101,7 @@ def _teach(
     generator: Generator,
     pairs: Pairs,
     plan: TranslatorPlan,
-    on_step: Callable[[int, int], None],
+    on_progress: Progress,
 ) -> None:
     """Teach adapter and U-Net to expect a target given its source, in place."""
     captions = [shown.caption() for shown in pairs.descriptions]
@@ -120,9 +124,5 @@ def _teach(
         loss.backward()
         optimizer.step()
         schedule.step()
-        on_step(step + 1, plan.generator_steps)
+        on_progress("generator steps", step + 1, plan.generator_steps)
     generator.requires_grad_(False)
-
-
-def _tell_nobody(stage: str, done: int, count: int) -> None:
-    """No progress is shown."""

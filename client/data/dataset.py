@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from ...common.progress import Progress, no_progress
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
 from ...imaging.settings import DataSettings
 from ...model.example import Example
-from .example_cache import CachedPatient, ExampleCache, Report, open_cache
+from .example_cache import CachedPatient, ExampleCache, open_cache
 from .identity import DatasetIdentity
 from .patient_file import PatientFile
-
-
-def no_report(what: str, done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class SiteDataset:
         cache_dir: Path,
         *,
         state_dir: Path | None = None,
-        report: Report = no_report,
+        report: Progress = no_progress,
     ) -> SiteDataset:
         """Open a folder of DICOM files; index and cache what is new or has changed.
 

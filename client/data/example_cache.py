@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ...common.files import write_atomically
+from ...common.progress import Progress
 from ...errors import DataError
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
 from ...imaging.dicom.index import PatientScans, index_files
@@ -23,9 +23,6 @@ from ...imaging.examples.series import series_examples
 from ...imaging.settings import DataSettings
 from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
-
-#: Told what is counted ("files", "patients"), how many are done, and how many there are.
-Report = Callable[[str, int, int], None]
 
 #: Raised whenever the same scans would give other examples.
 _FORMAT = "1"
@@ -75,7 +72,7 @@ def open_cache(
     settings: DataSettings,
     cache_dir: Path,
     identity: DatasetIdentity,
-    report: Report,
+    report: Progress,
 ) -> ExampleCache:
     """Open the cache of a folder, and bring it up to date with the files.
 
@@ -125,11 +122,9 @@ def _build(
     root: Path,
     identity: DatasetIdentity,
     state: str,
-    report: Report,
+    report: Progress,
 ) -> ExampleCache:
-    index = index_files(
-        folder, files, settings, progress=lambda done, total: report("files", done, total)
-    )
+    index = index_files(folder, files, settings, progress=report)
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():

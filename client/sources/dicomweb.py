@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...common.progress import Progress
 from ...errors import DataError
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
-from .mirror import Mirror, MirrorReport, Report
+from .mirror import Mirror, MirrorReport
 from .pacs import Entry, NotRetrievedError, Pacs
 from .settings import DicomwebSource
 
@@ -25,7 +26,7 @@ _LEAST_FREE = 512 << 20
 _HOPELESS_AFTER = 20
 
 
-def mirror_dicomweb(source: DicomwebSource, root: Path, report: Report) -> MirrorReport:
+def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> MirrorReport:
     """Bring a mirror up to date with a DICOMweb service.
 
     Instances that are there are not fetched again; those that the query no longer selects are

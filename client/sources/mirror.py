@@ -7,7 +7,7 @@ Layout: ``images/`` is what the index reads, and holds nothing but finished file
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,6 @@ CREATE INDEX IF NOT EXISTS by_study ON instances (study);
 CREATE TABLE IF NOT EXISTS listings (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS listed (uid TEXT PRIMARY KEY, owner TEXT NOT NULL);
 """
-
-
-#: Told what is counted, how many of it are done, and how many there are.
-Report = Callable[[str, int, int], None]
-
-
-def no_report(what: str, done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 @dataclass(frozen=True)

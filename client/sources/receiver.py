@@ -15,10 +15,11 @@ from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 from pynetdicom.sop_class import Verification
 
+from ...common.progress import Progress
 from ...errors import DataError, FederationError
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import instance_of, new_file, place
-from .mirror import Mirror, MirrorReport, Report
+from .mirror import Mirror, MirrorReport
 from .settings import StoreSource
 
 #: Statuses of C-STORE (PS3.4, table B.2-1).
@@ -82,7 +83,7 @@ def receiver(
             server.shutdown()
 
 
-def publish(root: Path, report: Report) -> MirrorReport:
+def publish(root: Path, report: Progress) -> MirrorReport:
     """Make what has arrived part of the data set; can be killed at any moment.
 
     Raises:

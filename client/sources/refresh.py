@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from ...common.progress import Progress, no_progress
 from .dicomweb import mirror_dicomweb
-from .mirror import MirrorReport, Report, no_report
+from .mirror import MirrorReport
 from .receiver import publish
 from .settings import DicomwebSource, StoreSource
 
@@ -51,7 +52,7 @@ class SourceEntry(Protocol):
         """AE titles that may send."""
 
 
-def refresh(entry: SourceEntry, *, report: Report = no_report) -> MirrorReport | None:
+def refresh(entry: SourceEntry, *, report: Progress = no_progress) -> MirrorReport | None:
     """Fetch what is new and remove what is gone; nothing is to be done for a plain folder.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them

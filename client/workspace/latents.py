@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...common.progress import Progress, no_progress
 from ...model.example import LatentRows
 from ...model.generator import Generator
 from ...model.training_rows import ENCODED_AT_ONCE, conditioned_rows, encode_images
-from ..data.dataset import SiteDataset, no_report
-from ..data.example_cache import Report
+from ..data.dataset import SiteDataset
 
 
 class LatentCache:
@@ -40,7 +40,7 @@ class LatentCache:
         generator: Generator,
         cache_dir: Path,
         *,
-        report: Report = no_report,
+        report: Progress = no_progress,
     ) -> LatentCache:
         """Open the cache and encode the training patients that it lacks.
 

@@ -58,7 +58,7 @@ def _modules() -> list[str]:
     found = []
     for path in sorted(ROOT.glob("*/**/*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
-        if parts[0] in _LEFT_OUT or parts[0].startswith(".") or "__init__.py" == path.name:
+        if parts[0] in _LEFT_OUT or parts[0].startswith(".") or path.name == "__init__.py":
             continue
         if (path.parent / "__init__.py").is_file():
             found.append(".".join(("fedscan", *parts)))

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...common.progress import Progress, no_progress
+from ...common.progress import Progress, no_progress, part_of
 from ...errors import DataError
 from ...model.conditions import spatial_conditions
 from ...model.generator import Generator
@@ -58,7 +58,7 @@ def examine_anatomy(
             steps=settings.segmenter_steps,
             rejected=settings.rejected_share,
             seed=subject.seed,
-            on_progress=lambda what, share: on_progress(what, share / 2),
+            on_progress=part_of(on_progress, 0, 2),
         )
     except DataError as failure:
         return _not_measured(failure.message)
@@ -73,7 +73,8 @@ def examine_anatomy(
     generators: dict[str, Generator] = {subject.name: subject.generator, **subject.others}
     drawn = {}
     for number, (name, generator) in enumerate(generators.items()):
-        on_progress(f"drawing images of {name}", 0.5 + number / len(generators) / 2)
+        tell = part_of(on_progress, 1, 2)
+        tell(f"drawing images of {name}", number, len(generators))
         drawn[name] = draw(subject, generator, model, report, masked)
     real = model.judge(report.images, report.descriptions, report.positions)
     own_error = follow(segment(model.segmenter, masked.images).masks, masks_of(masked))

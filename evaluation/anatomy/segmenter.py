@@ -104,7 +104,7 @@ def train_segmenter(
             optimizer.step()
             schedule.step()
             if step % 10 == 0:
-                on_progress("training the segmenter", step / steps)
+                on_progress("training the segmenter", step, steps)
     return network.eval()
 
 

@@ -10,7 +10,7 @@ be, and images, which try what a finished generator remembers.
 
 from __future__ import annotations
 
-from ...common.progress import Progress, no_progress
+from ...common.progress import Progress, no_progress, part_of
 from ...errors import ConfigurationError
 from ...model.generator import Generator
 from ...privacy.accounting import epsilon as accounted_epsilon
@@ -43,7 +43,7 @@ def examine_canaries(
         training: How the study's sites train.
         settings: How many canaries, guesses and steps.
         seed: Seed of canaries, coins and training.
-        on_progress: Told what is being done and which share is finished.
+        on_progress: Told what is being done and how much is done.
 
     Raises:
         ConfigurationError: If more is to be guessed than planted.
@@ -70,7 +70,7 @@ def examine_canaries(
         guesses=settings.gradient_guesses,
         confidence=confidence,
         seed=seed,
-        on_progress=lambda what, share: on_progress(what, share / 2),
+        on_progress=part_of(on_progress, 0, 2),
     )
     by_images = audit_images(
         start,
@@ -81,9 +81,9 @@ def examine_canaries(
         confidence=confidence,
         settings=settings,
         seed=seed,
-        on_progress=lambda what, share: on_progress(what, 0.5 + share / 2),
+        on_progress=part_of(on_progress, 1, 2),
     )
-    on_progress("finished", 1.0)
+    on_progress("finished", 1, 1)
     return canaries_section(
         by_steps,
         by_images,

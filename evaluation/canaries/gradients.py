@@ -122,7 +122,7 @@ def audit_steps(
     stream = SecretStream(hashlib.sha256(f"gradients {seed}".encode()).digest(), "audit")
     scores = np.zeros(canaries)
     for number in range(steps):
-        on_progress("stepping among planted gradients", number / steps)
+        on_progress("stepping among planted gradients", number, steps)
         before = _values(weights)
         if mechanism is None:
             run_unprotected_steps(

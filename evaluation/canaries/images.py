@@ -64,7 +64,7 @@ def audit_images(
     rng = np.random.default_rng((seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
     planted = rng.random(settings.canaries) < 0.5
-    on_progress("training among planted images", 0.0)
+    on_progress("training among planted images", 0, 10)
     trained, parameters = open_copy(start, training)
     everybody = image_loss(trained, _joined(real, canaries), training.loss)
     away = {canaries.patients[number] for number in np.flatnonzero(~planted)}
@@ -79,7 +79,7 @@ def audit_images(
         expected_patients=real.patient_count + settings.canaries / 2,
         key=key,
     )
-    on_progress("guessing which images were planted", 0.8)
+    on_progress("guessing which images were planted", 8, 10)
     return Audit.of(
         _suspicion(start, trained, canaries, settings, seed),
         planted,

@@ -38,7 +38,7 @@ def examine_fairness(
     Args:
         subject: The generator, and images of patients trained on and held out.
         settings: How much is sampled, and how large a group must be.
-        on_progress: Told what is being done and which share is finished.
+        on_progress: Told what is being done and how much is done.
 
     Raises:
         DataError: If there are fewer than two held-out patients.
@@ -49,15 +49,15 @@ def examine_fairness(
     grouping = find_groups(real.train, holdout, min_patients=settings.min_patients)
     if not grouping.groups:
         return no_groups(settings)
-    on_progress("sampling images of every group", 0.0)
+    on_progress("sampling images of every group", 0, 10)
     rng = np.random.default_rng((subject.seed, 10))
     chosen = prompts_for(real.train, grouping, per_group=settings.samples_per_group, rng=rng)
     asked = real.train.select(chosen)
     prompts = Prompts.copied(asked, np.arange(len(asked)))
     images = np.clip(subject.draw(prompts.captions, prompts.positions.tolist()), -1, 1)
-    on_progress("training classifiers", 0.5)
+    on_progress("training classifiers", 5, 10)
     measures, of_real = _measures(subject, real, asked, images, settings)
-    on_progress("comparing groups", 0.9)
+    on_progress("comparing groups", 9, 10)
     bench = Bench(
         holdout=holdout,
         members={
@@ -75,7 +75,7 @@ def examine_fairness(
         least=settings.min_patients,
     )
     section = fairness_section(bench, grouping, measures, of_real)
-    on_progress("finished", 1.0)
+    on_progress("finished", 10, 10)
     return section
 
 

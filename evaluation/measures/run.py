@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...common.progress import Progress, no_progress
 from ...errors import ModelError
 from .distances import frechet_distance, kernel_distance
 from .diversity import ms_ssim, reconstruction
@@ -34,8 +35,6 @@ from .utility import Bench, Scores, score, summarise
 
 #: ``(captions, positions [N], seed) -> images [N, H, W] in [-1, 1]``.
 Sampler = Callable[[Sequence[str], NDArray[np.float32], int], NDArray[np.float32]]
-#: Told what is being done and which share of the whole is finished.
-Progress = Callable[[str, float], None]
 
 
 def evaluate(
@@ -45,7 +44,7 @@ def evaluate(
     *,
     autoencode: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     gallery: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> EvaluationResult:
     """Sample each generator with the same prompts and measure its images.
 
@@ -64,20 +63,19 @@ def evaluate(
         ModelError: If a generator returns images of the wrong shape or not finite.
     """
     check_names(samplers.keys())
-    tell = progress or (lambda _message, _share: None)
-    stages = 1 + len(samplers)
-    tell("real images", 0.0)
+    stages = 2 * (1 + len(samplers))
+    progress("real images", 0, stages)
     reference = _Reference(real, settings, load_extractor(settings.extractor))
     plan = plan_prompts(reference.real, [bench.task for bench in reference.benches], settings)
     generators: list[GeneratorScores] = []
     closest: list[GalleryGroup] = []
     shown: dict[str, NDArray[np.float32]] = {}
     for number, (name, sampler) in enumerate(samplers.items(), start=1):
-        tell(f"sampling {name}", number / stages)
+        progress(f"sampling {name}", 2 * number, stages)
         began = time.perf_counter()
         images = _sample(name, sampler, plan, settings, real.holdout.images.shape[1:])
         seconds = time.perf_counter() - began
-        tell(f"measuring {name}", (number + 0.5) / stages)
+        progress(f"measuring {name}", 2 * number + 1, stages)
         scores, copies = reference.measure(name, images, plan, seconds)
         generators.append(scores)
         shown[name] = images[len(plan.matched) + len(plan.extra) :]
@@ -92,7 +90,7 @@ def evaluate(
                     reference.real.train.images[copies.indices[first].numpy()],
                 )
             )
-    tell("finished", 1.0)
+    progress("finished", stages, stages)
     return EvaluationResult(
         extractor=reference.extractor.name,
         extractor_sha256=reference.extractor.digest,

@@ -41,17 +41,17 @@ def examine_memory(
     Args:
         subject: The generator, and images of patients trained on and held out.
         settings: How much is sampled and attacked.
-        on_progress: Told what is being done and which share is finished.
+        on_progress: Told what is being done and how much is done.
 
     Raises:
         DataError: If there are fewer than two held-out patients.
     """
     settings = settings or MemorySettings()
-    on_progress("sampling images to search for copies", 0.0)
+    on_progress("sampling images to search for copies", 0, 10)
     synthetic = _draw(subject, settings.samples)
     copies = _copies(subject, synthetic, settings, on_progress)
     guessed = _attacks(subject, settings, on_progress)
-    on_progress("finished", 1.0)
+    on_progress("finished", 10, 10)
     return memory_section(copies, guessed, calibrated=REFERENCE in subject.others)
 
 
@@ -72,7 +72,7 @@ def _copies(
     for number, (space, vectors) in enumerate(
         {"feature": extractor.features, "pixel": pixel_vectors}.items()
     ):
-        tell(f"searching for copies, by {space}s", 0.3 + 0.1 * number)
+        tell(f"searching for copies, by {space}s", 3 + number, 10)
         found[space] = find_copies(
             vectors(synthetic),
             Vectors(values=vectors(train.images), patients=train.patients),
@@ -106,7 +106,7 @@ def _attacks(subject: Subject, settings: MemorySettings, tell: Progress) -> dict
     for number, (attack, errors) in enumerate(
         {"loss": by_loss, "trajectory": by_trajectory}.items()
     ):
-        tell(f"guessing members, by {attack}", 0.5 + 0.25 * number)
+        tell(f"guessing members, by {attack}", 2 + number, 4)
         of_sides = [errors(subject.generator, side) for side in sides]
         if reference is not None:
             of_sides = [

@@ -6,11 +6,9 @@ images and many synthetic ones. Both are scored on real patients that neither ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ...common.progress import Progress, no_progress
+from ...common.progress import Progress, no_progress, part_of
 from ...model.generator import Generator
 from ..measures.image_sets import ImageSet
 from ..measures.settings import EvaluationSettings
@@ -49,15 +47,15 @@ def examine_rare_class(
     task = tasks[0]
     rare = rare_class(task, subject.real.train)
     generators: dict[str, Generator] = {subject.name: subject.generator, **subject.others}
-    part = 1 / (len(generators) + 1)
+    parts = len(generators) + 1
     pools = {}
     for number, (name, generator) in enumerate(generators.items()):
-
-        def tell(share: float, name: str = name, number: int = number) -> None:
-            on_progress(f"drawing images of {name}", (number + share) * part)
-
         pools[name] = draw_pool(
-            subject, generator, task, settings.synthetic_images, on_progress=tell
+            subject,
+            generator,
+            task,
+            settings.synthetic_images,
+            on_progress=part_of(on_progress, number, parts, name=name),
         )
     alone, added = add_to_real(
         task,
@@ -66,7 +64,7 @@ def examine_rare_class(
         pools,
         settings,
         evaluation,
-        on_progress=lambda share: on_progress("training classifiers", 1 - part + share * part),
+        on_progress=part_of(on_progress, len(generators), parts),
     )
     return utility_section(subject, task, rare, alone, added, settings)
 
@@ -82,7 +80,7 @@ def draw_pool(
     task: Task,
     count: int,
     *,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Progress = no_progress,
 ) -> Pool:
     """Draw synthetic images, equally many of each class, prompted as real training images are.
 
@@ -91,7 +89,7 @@ def draw_pool(
         generator: The generator.
         task: The task.
         count: Images of all classes together.
-        on_progress: Told which share of them is drawn.
+        on_progress: Told how many of them are drawn.
     """
     train = subject.real.train
     known = task.labels(train.descriptions)
@@ -105,7 +103,7 @@ def draw_pool(
     )
     parts = []
     for start in range(0, len(chosen), _PER_DRAW):
-        on_progress(start / len(chosen))
+        on_progress("drawing images", start, len(chosen))
         part = chosen[start : start + _PER_DRAW]
         parts.append(
             subject.draw(

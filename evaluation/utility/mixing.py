@@ -6,12 +6,13 @@ drown: mixing of this kind is studied by Azizi et al. 2023, arXiv 2304.08466.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.progress import Progress, no_progress
 from ..measures.bootstrap import balanced_accuracy, interval, macro_auc, patient_weights
 from ..measures.classifier import predict, train_classifier
 from ..measures.image_sets import ImageSet, RealSets
@@ -69,7 +70,7 @@ def add_to_real(
     settings: ExaminationSettings,
     evaluation: EvaluationSettings,
     *,
-    on_progress: Callable[[float], None] = lambda share: None,
+    on_progress: Progress = no_progress,
 ) -> tuple[Added, dict[str, Added]]:
     """Score few real images alone, and with each pool added.
 
@@ -84,7 +85,7 @@ def add_to_real(
         pools: Synthetic images by generator.
         settings: Counts of images, repetitions and steps.
         evaluation: Bootstrap and seed.
-        on_progress: Told which share of the classifiers is trained.
+        on_progress: Told how many of the classifiers are trained.
 
     Returns:
         Of the real images alone, whose gains are 0, and of each pool.
@@ -104,7 +105,8 @@ def add_to_real(
         few = draw_few(task, rare, real.train, settings, seed)
         own = task.labels([real.train.descriptions[i] for i in few])
         for place, (name, kept) in enumerate(rows.items()):
-            on_progress((number + place / len(rows)) / settings.utility_seeds)
+            trained = number * len(rows) + place
+            on_progress("training classifiers", trained, settings.utility_seeds * len(rows))
             pool = nothing if name is None else pools[name]
             network = train_classifier(
                 np.concatenate([real.train.images[few], pool.images]),

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...common.progress import Progress, no_progress
 from ...model.description import Description
 from ..settings import DataSettings
-from .folder import FileEntry, Progress, list_files, no_progress
+from .folder import FileEntry, list_files
 from .geometry import Plane
 from .header import FileHeader, Frame, read_header
 from .quiet import quiet_pydicom
@@ -145,7 +146,7 @@ def index_files(
             else:
                 seen.add(header.sop_uid)
                 by_patient[header.patient_id].append((entry, header))
-            progress(done, len(files))
+            progress("files", done, len(files))
     patients = tuple(_patient(key, found) for key, found in sorted(by_patient.items()))
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans

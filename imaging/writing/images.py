@@ -23,7 +23,7 @@ from .space import SliceGrid, grid_for
 
 Format = Literal["png", "nifti", "dicom"]
 #: Thickness in mm that a single slice is given: it has no neighbours to tell one.
-_SINGLE_SLICE_MM = 5.0
+SINGLE_SLICE_MM = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ def _write_one(
         to_grey(image).save(stem.with_suffix(".png"), pnginfo=png_text(texts, synthetic=True))
         return stem.with_suffix(".png")
     shape = (1, image.shape[0], image.shape[1])
-    grid = group.grid or grid_for(description.body_part, description.plane, shape, _SINGLE_SLICE_MM)
+    grid = group.grid or grid_for(description.body_part, description.plane, shape, SINGLE_SLICE_MM)
     if form == "nifti":
         path = stem.with_suffix(".nii.gz")
         write_nifti(path, image[None], grid, description, provenance)

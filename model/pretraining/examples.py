@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ..example import Example
 
@@ -68,7 +69,7 @@ def fill_bank(
     count: int,
     *,
     seed: int,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> ExampleBank:
     """Draw examples until ``count`` are there.
 
@@ -76,14 +77,13 @@ def fill_bank(
         draw: Makes the examples of one random made-up patient.
         count: How many examples to collect.
         seed: Seed of the random patients.
-        on_progress: Called with (examples so far, count).
+        on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
     kept: list[Example] = []
     while len(kept) < count:
         kept += draw(rng)
-        if on_progress:
-            on_progress(min(len(kept), count), count)
+        on_progress("examples", min(len(kept), count), count)
     kept = kept[:count]
     empty = np.zeros(kept[0].image.shape, np.uint8)
     return ExampleBank(

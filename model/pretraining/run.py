@@ -12,6 +12,7 @@ import numpy as np
 from diffusers import AutoencoderKL
 
 from ...common.files import write_atomically
+from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
 from ..example import Example
 from ..generator import Generator, build_generator
@@ -54,7 +55,8 @@ def pretrain(
     settings: GeneratorSettings,
     plan: PretrainPlan,
     *,
-    on_progress: Callable[[str, int, float], None] | None = None,
+    on_progress: Progress = no_progress,
+    on_loss: Callable[[str, int, float], None] | None = None,
 ) -> Generator:
     """Make a base generator in ``out/generator``.
 
@@ -68,14 +70,16 @@ def pretrain(
         draw: Makes the examples of one random made-up patient.
         settings: Size, kind of prediction and text encoder.
         plan: Amounts and times.
-        on_progress: Called with (stage, step, loss or share done).
+        on_progress: Told how many images are drawn.
+        on_loss: Called with (stage, step, loss): a stage of training ends by time, not by steps.
 
     Raises:
         ConfigurationError: If there is no autoencoder to use, or ``out`` holds stages of
             another plan.
     """
     team = Team.join(plan.device)
-    report = (on_progress if team.leads else None) or (lambda stage, step, value: None)
+    tell = on_progress if team.leads else no_progress
+    report = (on_loss if team.leads else None) or (lambda stage, step, loss: None)
     generator = build_generator(settings, plan.seed)
     whole = plan.start is not None and take_up(generator, load_generator(plan.start))
     if not plan.autoencoder_seconds and not whole:
@@ -88,7 +92,7 @@ def pretrain(
         team.wait()  # what the first has made is then there to be loaded
     out.mkdir(parents=True, exist_ok=True)
     _keep_plan(out / "plan.json", settings, plan)
-    bank = _stage_examples(out / "examples.npz", draw, plan, report)
+    bank = _stage_examples(out / "examples.npz", draw, plan, tell)
     if plan.autoencoder_seconds:
         _stage_autoencoder(out / "autoencoder", generator, bank, plan, report)
     if team.leads:
@@ -185,16 +189,11 @@ def _stage_examples(
     path: Path,
     draw: Callable[[np.random.Generator], list[Example]],
     plan: PretrainPlan,
-    report: Callable[[str, int, float], None],
+    on_progress: Progress,
 ) -> ExampleBank:
     if path.exists():
         return ExampleBank.load(path)
-    bank = fill_bank(
-        draw,
-        plan.examples,
-        seed=plan.seed,
-        on_progress=lambda done, count: report("examples", done, done / count),
-    )
+    bank = fill_bank(draw, plan.examples, seed=plan.seed, on_progress=on_progress)
     bank.save(path)
     return bank
 

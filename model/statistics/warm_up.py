@@ -8,7 +8,7 @@ privacy beyond the means, and may train far more parameters than private steps c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, zoom
 from torch import nn
 
+from ...common.progress import Progress, no_progress
 from ..condition_sampling import CAPTION_DROPOUT
 from ..example import LatentRows
 from ..generator import Generator
@@ -77,7 +78,7 @@ def train_on_moved_samples(
     steps: int,
     learning_rate: float,
     seed: int,
-    on_step: Callable[[int, int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> None:
     """Fit the parameters to the moved samples, in place.
 
@@ -88,7 +89,7 @@ def train_on_moved_samples(
         steps: Optimiser steps.
         learning_rate: Learning rate, falling linearly to zero.
         seed: Seed of batches, timesteps and noise.
-        on_step: Called with (steps done, steps).
+        on_progress: Told after each step.
     """
     optimizer = torch.optim.AdamW(list(parameters.values()), lr=learning_rate, weight_decay=0.0)
     rng = torch.Generator().manual_seed(seed)
@@ -104,8 +105,7 @@ def train_on_moved_samples(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if on_step:
-            on_step(step + 1, steps)
+        on_progress("steps", step + 1, steps)
 
 
 def _move(images: NDArray[np.float32], mean: GroupMean) -> NDArray[np.float32]:

@@ -10,13 +10,14 @@ diffusion in pixels). Each plane keeps its own noise, so alone it would be DDIM 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...common.progress import Progress, no_progress
 from ..conditions import spatial_conditions
 from ..denoising import clean_and_noise, guided_prediction, levels
 from ..description import PLANES, Description
@@ -102,7 +103,7 @@ def draw_cube(
     seed: int,
     batch_size: int,
     known: KnownSlices | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> Cube:
     """Draw a cube of as many voxels along each side as the generator's images have pixels.
 
@@ -118,7 +119,7 @@ def draw_cube(
         seed: Seed of the noise.
         batch_size: Slices per pass.
         known: Slices of the patient that are given.
-        on_step: Called with the number of steps done.
+        on_progress: Told after each step.
     """
     size, part = generator.image_size, description.body_part
     placed = None if known is None else _placed(known, size, part, generator.device)
@@ -150,8 +151,7 @@ def draw_cube(
             cube = from_plane(
                 agreeing(to_plane(cube, known.plane), known, part, correlation), known.plane
             )
-        if on_step:
-            on_step(number + 1)
+        on_progress("steps", number + 1, steps)
     assert cube is not None  # steps is at least 1
     return Cube(values=cube, body_part=part)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.interpolate import interp1d
 
+from ...common.progress import Progress, no_progress
 from ..denoising import clean_and_noise, guided_prediction, levels
 from ..description import Description
 from ..generator import Generator
@@ -57,7 +58,7 @@ def sample_volume(
     settings: VolumeSettings,
     *,
     given: Mapping[float, NDArray[np.float32]] | None = None,
-    on_step: Callable[[int], None] | None = None,
+    on_progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
     """Draw a volume: a cube in three planes together, then the slices asked for, cut out of it.
 
@@ -75,7 +76,7 @@ def sample_volume(
         positions: ``N`` slice positions in [0, 1], ascending.
         settings: How it is drawn.
         given: Known slices ``[H, W]`` in [-1, 1] by position.
-        on_step: Called with the number of the cube's steps done.
+        on_progress: Told after each of the cube's steps.
 
     Returns:
         float32 ``[N, H, W]`` in [-1, 1].
@@ -98,7 +99,7 @@ def sample_volume(
         seed=settings.seed,
         batch_size=settings.batch_size,
         known=known,
-        on_step=on_step,
+        on_progress=on_progress,
     )
     cut = cube.slices(description.plane, positions)
     parts = range(0, len(positions), settings.batch_size)

@@ -17,7 +17,7 @@ from fedscan.evaluation.section import Figure, Measure, Section
 
 def named(key):
     def examiner(subject, *, on_progress):
-        on_progress("looking", 0.5)
+        on_progress("looking", 1, 2)
         measure = Measure(name="share", title="Share", value=0.25, low=0.1, high=0.4)
         return Section(key=key, title=key, summary="Found.", measures=(measure,))
 
@@ -27,7 +27,9 @@ def named(key):
 def test_sections_come_in_order_and_can_be_chosen(subject):
     known = {key: named(key) for key in ("utility", "anatomy", "memory")}
     told = []
-    sections = run_examiners(subject, known, on_progress=lambda what, share: told.append(share))
+    sections = run_examiners(
+        subject, known, on_progress=lambda what, done, of: told.append(done / of)
+    )
     assert [section.key for section in sections] == ["utility", "anatomy", "memory"]
     assert told == sorted(told)
     (chosen,) = run_examiners(subject, known, only=["anatomy"])

@@ -57,7 +57,9 @@ def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network, cle
     noisy = noisy_of(clean, sigma)
     strength = np.full(noisy.shape, sigma, np.float32)
     steps: list[int] = []
-    found = denoise(Prior(base), network, noisy, strength, on_image=steps.append)
+    found = denoise(
+        Prior(base), network, noisy, strength, on_progress=lambda what, done, of: steps.append(done)
+    )
     pilot = np.stack(
         [
             denoise_nl_means(image, patch_size=5, h=0.9 * sigma, sigma=sigma, fast_mode=False)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from fedscan.client.data.dataset import SiteDataset
 from fedscan.client.sources.dicomweb import mirror_dicomweb
-from fedscan.client.sources.mirror import Mirror, MirrorReport, no_report
+from fedscan.client.sources.mirror import Mirror, MirrorReport
 from fedscan.client.sources.settings import DicomwebSource
+from fedscan.common.progress import no_progress
 from fedscan.errors import DataError
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.summary import summarise
@@ -24,7 +25,7 @@ DATA = DataSettings(image_size=64, burned_in="refuse_marked")
 
 
 def mirror(pacs: Orthanc, root: Path, **options: object) -> MirrorReport:
-    return mirror_dicomweb(DicomwebSource(url=pacs.url, **options), root, no_report)
+    return mirror_dicomweb(DicomwebSource(url=pacs.url, **options), root, no_progress)
 
 
 def files(root: Path) -> dict[str, tuple[int, bytes]]:
@@ -138,7 +139,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from fedscan.client.sources import dicomweb
-from fedscan.client.sources.mirror import no_report
+from fedscan.common.progress import no_progress
 from fedscan.client.sources.settings import DicomwebSource
 
 url, root, moment, number = sys.argv[1:]
@@ -163,7 +164,7 @@ def retrieved(pacs, instance, file):
 
 place, dicomweb.place = dicomweb.place, placed
 retrieve, dicomweb.Pacs.retrieve = dicomweb.Pacs.retrieve, retrieved
-dicomweb.mirror_dicomweb(DicomwebSource(url=url), Path(root), no_report)
+dicomweb.mirror_dicomweb(DicomwebSource(url=url), Path(root), no_progress)
 """
 
 

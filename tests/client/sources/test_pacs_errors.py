@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.client.sources.dicomweb import mirror_dicomweb
-from fedscan.client.sources.mirror import no_report
 from fedscan.client.sources.settings import DicomwebSource
+from fedscan.common.progress import no_progress
 from fedscan.errors import ConfigurationError, DataError
 from fedscan.federation.pki.authority import Authority
 from fedscan.federation.pki.keys import new_key, write_private_key
@@ -27,7 +27,7 @@ from orthanc import Orthanc, free_port, orthanc, require_orthanc
 
 def failure(url: str, root: Path, **options: object) -> str:
     with pytest.raises(DataError) as caught:
-        mirror_dicomweb(DicomwebSource(url=url, **options), root, no_report)
+        mirror_dicomweb(DicomwebSource(url=url, **options), root, no_progress)
     assert caught.value.hint
     return caught.value.message
 
@@ -80,7 +80,7 @@ def test_credentials_are_asked_for_and_taken_from_a_file(phantoms, tmp_path):
         assert "wrong" not in message
         secret.write_text("fedscan:pass:word\n")
         source = DicomwebSource(url=pacs.url, credentials=secret)
-        assert mirror_dicomweb(source, tmp_path / "m", no_report).failed == 0
+        assert mirror_dicomweb(source, tmp_path / "m", no_progress).failed == 0
 
 
 def test_a_file_without_credentials_is_refused(tmp_path):
@@ -88,7 +88,7 @@ def test_a_file_without_credentials_is_refused(tmp_path):
         (tmp_path / "credentials").write_text(content)
         source = DicomwebSource(url="http://localhost:1", credentials=tmp_path / "credentials")
         with pytest.raises(ConfigurationError, match="does not have one line"):
-            mirror_dicomweb(source, tmp_path / "m", no_report)
+            mirror_dicomweb(source, tmp_path / "m", no_progress)
 
 
 _PROXY = """
@@ -149,7 +149,7 @@ def test_tls_is_verified_against_the_given_authority_only(phantoms, tmp_path, mo
     with orthanc(tmp_path / "o") as pacs, encrypted(pacs, tmp_path) as url:
         pacs.add(*list(phantoms.rglob("*.dcm"))[:2])
         good = DicomwebSource(url=url, authority=own.certificate_file)
-        assert mirror_dicomweb(good, tmp_path / "m", no_report).instances == 2
+        assert mirror_dicomweb(good, tmp_path / "m", no_progress).instances == 2
         assert "was not issued by the authority that is trusted here" in failure(
             url, tmp_path / "m", authority=other.certificate_file
         )
@@ -245,7 +245,7 @@ def test_an_instance_without_multipart_is_taken_as_it_is(tmp_path, make_image, s
     ds.StudyInstanceUID, ds.SeriesInstanceUID = "1.2.3", "1.2.4"
     content = save_dicom(ds, tmp_path / "one").read_bytes()
     with odd_pacs(instance=(200, "application/dicom", content, 0)) as url:
-        mirror_dicomweb(DicomwebSource(url=url), tmp_path / "m", no_report)
+        mirror_dicomweb(DicomwebSource(url=url), tmp_path / "m", no_progress)
     (found,) = (tmp_path / "m" / "images").rglob("*.dcm")
     assert found.read_bytes() == content
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from fedscan.client.sources.mirror import no_report
 from fedscan.client.sources.receiver import publish, receiver
 from fedscan.client.sources.settings import StoreSource
+from fedscan.common.progress import no_progress
 from fedscan.errors import ConfigurationError, DataError, FederationError
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.summary import summarise
@@ -55,7 +55,7 @@ def test_what_was_sent_is_what_the_index_finds(phantoms, tmp_path):
     assert counts[-1] == len(files)
     assert not list((tmp_path / "receiving").iterdir())
     assert not (tmp_path / "images").exists(), "a data set does not change by itself"
-    report = publish(tmp_path, no_report)
+    report = publish(tmp_path, no_progress)
     assert (report.instances, report.fetched) == (len(files), len(files))
     found = summarise(index_folder(tmp_path / "images", DATA))
     assert found == summarise(index_folder(phantoms, DATA))
@@ -66,16 +66,16 @@ def test_sent_again_nothing_changes_and_a_correction_replaces(phantoms, tmp_path
     files = sorted(phantoms.rglob("*.dcm"))[:3]
     with receiver(SOURCE, tmp_path / "mirror") as port:
         send(port, files)
-        publish(tmp_path / "mirror", no_report)
+        publish(tmp_path / "mirror", no_progress)
         before = state(tmp_path / "mirror")
         send(port, files)
-        assert publish(tmp_path / "mirror", no_report).fetched == 0
+        assert publish(tmp_path / "mirror", no_progress).fetched == 0
         assert state(tmp_path / "mirror") == before
         corrected = dcmread(files[0])
         corrected.PatientID = "CORRECTED"
         corrected.save_as(tmp_path / "corrected.dcm")
         send(port, [tmp_path / "corrected.dcm"])
-    report = publish(tmp_path / "mirror", no_report)
+    report = publish(tmp_path / "mirror", no_progress)
     assert (report.instances, report.fetched) == (3, 1)
 
 
@@ -104,7 +104,7 @@ def test_leftovers_of_a_killed_receiver_are_removed(phantoms, tmp_path):
             receiver(StoreSource(title="X", senders=("Y",), port=port), tmp_path / "b"),
         ):
             pass
-    assert publish(tmp_path, no_report).fetched == 2
+    assert publish(tmp_path, no_progress).fetched == 2
 
 
 def test_a_full_disk_is_told_to_the_sender(phantoms, tmp_path, monkeypatch):
@@ -118,7 +118,7 @@ def test_nothing_of_a_patient_is_said(phantoms, tmp_path, capfd, caplog):
     files = sorted(phantoms.rglob("*.dcm"))[:2]
     with caplog.at_level(logging.DEBUG), receiver(SOURCE, tmp_path) as port:
         send(port, files)
-        publish(tmp_path, no_report)
+        publish(tmp_path, no_progress)
     said = caplog.text + "".join(capfd.readouterr())
     ds = dcmread(files[0])
     for secret in (ds.PatientID, ds.StudyInstanceUID, ds.SOPInstanceUID):
@@ -139,7 +139,7 @@ def test_dcmtk_can_send(phantoms, tmp_path):
         words = [str(STORESCU), "-R", "-aet", "PACS1", "-aec", "FEDSCAN", "127.0.0.1", str(port)]
         done = subprocess.run([*words, *map(str, files)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert publish(tmp_path / "mirror", no_report).fetched == len(files) > 0
+    assert publish(tmp_path / "mirror", no_progress).fetched == len(files) > 0
 
 
 def test_orthanc_can_send(phantoms, tmp_path):
@@ -153,7 +153,7 @@ def test_orthanc_can_send(phantoms, tmp_path):
     ):
         pacs.add(*phantoms.rglob("*.dcm"))
         pacs.call("POST", "/modalities/fedscan/store", json=pacs.find("Study"))
-    publish(tmp_path / "mirror", no_report)
+    publish(tmp_path / "mirror", no_progress)
     found = summarise(index_folder(tmp_path / "mirror" / "images", DATA))
     assert found == summarise(index_folder(phantoms, DATA))
 

@@ -64,7 +64,7 @@ def run(real, settings, tmp_path_factory):
         settings,
         autoencode=lambda images: images,
         gallery=gallery,
-        progress=lambda message, share: told.append((message, share)),
+        progress=lambda message, done, of: told.append((message, done / of)),
     )
     return result, samplers, gallery, told
 

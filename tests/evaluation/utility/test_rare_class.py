@@ -56,7 +56,7 @@ def test_a_section_shows_every_generator(subject):
         subject,
         ExaminationSettings(real_images=8, synthetic_images=6, utility_seeds=2, utility_steps=10),
         EVALUATION,
-        on_progress=lambda what, share: told.append((what, share)),
+        on_progress=lambda what, done, of: told.append((what, done / of)),
     )
     names = [row[0] for row in section.tables[0].rows]
     assert names == ["real images alone", "and fedscan", "and base"]
@@ -74,7 +74,13 @@ def test_a_section_shows_every_generator(subject):
 def test_a_long_drawing_is_seen_to_move(subject, task, monkeypatch):
     monkeypatch.setattr("fedscan.evaluation.utility.examine._PER_DRAW", 2)
     told = []
-    drawn = draw_pool(subject, subject.generator, task, 5, on_progress=told.append)
+    drawn = draw_pool(
+        subject,
+        subject.generator,
+        task,
+        5,
+        on_progress=lambda what, done, of: told.append(done / of),
+    )
     assert np.allclose(told, [0, 0.4, 0.8])
     assert np.bincount(drawn.labels).tolist() == [3, 2]
     assert len(drawn.images) == 5

@@ -93,7 +93,7 @@ def test_training_on_them_moves_what_the_generator_makes(base, own):
         steps=16,
         learning_rate=1e-3,
         seed=2,
-        on_step=lambda done, steps: seen.append((done, steps)),
+        on_progress=lambda _, done, steps: seen.append((done, steps)),
     )
     captions = [CT.description().caption()] * COUNT
     drawn = sample(

@@ -1,0 +1,47 @@
+"""A generator that is open, and which one it is: what it makes says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..model import storage
+from ..model.generator import Generator
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoadedGenerator:
+    """A generator, ready to draw.
+
+    Attributes:
+        network: The generator itself.
+        digest: SHA-256 of its weights, 64 hex digits.
+    """
+
+    network: Generator
+    digest: str
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of its images in pixels."""
+        return self.network.image_size
+
+
+def load_generator(path: Path | str | None = None) -> LoadedGenerator:
+    """Open a generator.
+
+    Args:
+        path: Its folder, or the folder of a run that holds one; the base that ships with fedscan
+            where none is given.
+
+    Raises:
+        ModelError: If there is none, or it is damaged.
+
+    >>> import fedscan
+    >>> fedscan.load_generator(run).image_size
+    32
+    """
+    folder = storage.shipped_base() if path is None else storage.find_generator(Path(path))
+    return LoadedGenerator(
+        network=storage.load_generator(folder), digest=storage.generator_digest(folder)
+    )

@@ -1,0 +1,118 @@
+"""From one contrast to another: a whole scan, where it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from ..imaging.reading.scan_files import read_scan
+from ..imaging.writing.provenance import Provenance
+from ..imaging.writing.space import SliceGrid
+from ..model.description import BODY_PARTS, Description
+from ..model.storage import find_generator, generator_digest
+from .results import ComputedVolume, Form, usual_grid
+from .translation import translator as stored
+from .translation.pairs import TARGETS
+from .translation.whole_scan import translate_slices
+
+#: Slice distance of what does not say its own.
+_SLICE_MM = 5.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LoadedTranslator:
+    """A translator, ready to be asked.
+
+    Attributes:
+        network: The translator itself.
+        digest: SHA-256 of its weights, 64 hex digits.
+    """
+
+    network: stored.Translator
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateRequest:
+    """A scan to be translated.
+
+    Attributes:
+        scan: PNG, NIfTI file, DICOM file, or folder of a DICOM series.
+        body_part: What a PNG or NIfTI file shows; DICOM files say it themselves.
+        form: Format that the result is written in; as given by default.
+    """
+
+    scan: Path
+    body_part: str = "head"
+    form: Form | None = None
+
+    def __post_init__(self) -> None:
+        if self.body_part not in BODY_PARTS:
+            raise ConfigurationError(
+                f"There is no body part {self.body_part!r}.",
+                hint=f"Use one of {', '.join(BODY_PARTS)}.",
+            )
+
+
+def load_translator(path: Path | str) -> LoadedTranslator:
+    """Open a translator.
+
+    Args:
+        path: Its folder: of ``fedscan train-translator --out F --to CT`` it is ``F/CT``.
+
+    Raises:
+        ModelError: If it is missing or damaged.
+
+    >>> import fedscan
+    >>> fedscan.load_translator(translator).network.target
+    'CT'
+    """
+    folder = find_generator(Path(path))
+    return LoadedTranslator(network=stored.load_translator(folder), digest=generator_digest(folder))
+
+
+def translate(translator: LoadedTranslator, request: TranslateRequest) -> ComputedVolume:
+    """Translate a scan; CT comes out in Hounsfield units, too.
+
+    Slices are taken as axial, brought to the generator's size and back to their own.
+
+    Args:
+        translator: What translates, and to which contrast.
+        request: The scan.
+
+    Raises:
+        DataError: If the scan cannot be read.
+
+    >>> import fedscan
+    >>> asked = fedscan.TranslateRequest(scan=picture, body_part="head")
+    >>> fedscan.translate(fedscan.load_translator(translator), asked).hounsfield.shape
+    (1, 32, 32)
+    """
+    given, target = read_scan(request.scan), translator.network.target
+    shown = replace(
+        given.description or Description(modality="MR", body_part=request.body_part, plane="axial"),
+        modality=TARGETS[target],
+        contrast="",
+    )
+    images = translate_slices(
+        translator.network, given.to_model(False).clip(-1, 1), shown.caption()
+    )
+    shape = (images.shape[0], images.shape[1], images.shape[2])
+    grid: SliceGrid = usual_grid(shown, shape, _SLICE_MM)
+    if given.to_lps is not None:
+        grid = SliceGrid(to_lps=given.to_lps)
+    return ComputedVolume(
+        values=images,
+        description=shown,
+        grid=grid,
+        provenance=Provenance(
+            prompt="",
+            caption=shown.caption(),
+            seed=0,
+            index=0,
+            generator=translator.digest,
+            derivation=f"translated to {target}",
+        ),
+        form=request.form or given.form,
+    )

@@ -1,0 +1,136 @@
+"""A whole volume whose slices agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..common.progress import Progress, no_progress
+from ..errors import ConfigurationError
+from ..imaging.writing.provenance import Provenance
+from ..model.description import Description
+from ..model.prompt import read_prompt
+from ..model.region import extent_mm
+from ..model.volumes.draw import VolumeSettings, sample_volume
+from .generator import LoadedGenerator
+from .limits import require_within
+from .results import ComputedVolume, Form, usual_grid
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VolumeRequest:
+    """A volume asked for.
+
+    Attributes:
+        prompt: What to show: modality, plane, body part, …
+        slices: Number of slices; as many as the region holds if not given.
+        spacing_mm: Distance of neighbouring slices.
+        given: Known slices ``[H, W]`` in [-1, 1] of the patient, of the generator's size, by
+            position in [0, 1].
+        correlation: How far detail reaches along the slices, as a share of the region.
+        guidance: Classifier-free guidance scale; 1 is none.
+        steps: Noise levels; each is a step in three planes.
+        seed: The same seed gives the same volume.
+        form: Format that the volume is written in.
+
+    Raises:
+        ConfigurationError: If the prompt names no modality or plane, a number is out of range,
+            or the slices reach beyond the region.
+    """
+
+    prompt: str
+    slices: int | None = None
+    spacing_mm: float = 3.0
+    given: Mapping[float, NDArray[np.float32]] = field(default_factory=dict)
+    correlation: float = 0.06
+    guidance: float = 1.5
+    steps: int = 8
+    seed: int = 0
+    form: Form = "nifti"
+
+    def __post_init__(self) -> None:
+        if self.slices is not None:
+            require_within("slices", self.slices, 2)
+        require_within("spacing_mm", self.spacing_mm, 0.1)
+        require_within("correlation", self.correlation, 0.01, 10)
+        require_within("guidance", self.guidance, 0)
+        require_within("steps", self.steps, 1)
+        require_within("seed", self.seed, 0)
+        self.positions()
+
+    def description(self) -> Description:
+        """Return what the slices show, with their plane."""
+        shown = read_prompt(self.prompt).description
+        if shown is None or not shown.plane:
+            raise ConfigurationError(
+                f"{self.prompt!r} does not say of which modality and plane the slices are.",
+                hint='Write, for example, "axial CT of the head".',
+            )
+        return shown
+
+    def positions(self) -> list[float]:
+        """Return the position in [0, 1] of each slice."""
+        shown, spacing = self.description(), self.spacing_mm
+        region = extent_mm(shown.body_part, shown.plane)
+        count = self.slices or max(2, int(region // spacing))
+        if count * spacing > region:
+            raise ConfigurationError(
+                f"{count} slices at {spacing:g} mm cover {count * spacing:g} mm, but the "
+                f"{shown.body_part} counts as {region:g} mm ({shown.plane}).",
+                hint=f"Ask for {int(region // spacing)} slices at most, or less spacing.",
+            )
+        return [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
+
+    def notes(self, image_size: int) -> list[str]:
+        """Return what of the prompt a generator of a size cannot honour."""
+        lines = read_prompt(self.prompt).shortcomings(image_size)
+        return [f"Not honoured: {line}" for line in lines]
+
+
+def volume(
+    generator: LoadedGenerator, request: VolumeRequest, *, progress: Progress = no_progress
+) -> ComputedVolume:
+    """Draw a volume.
+
+    Args:
+        generator: What draws it.
+        request: What is asked for.
+        progress: Told how many steps are done.
+
+    >>> import fedscan
+    >>> asked = fedscan.VolumeRequest(prompt="axial CT of the head", slices=3, steps=1)
+    >>> drawn = fedscan.volume(fedscan.load_generator(run), asked)
+    >>> drawn.values.shape, drawn.affine[:3, 0].tolist()
+    ((3, 32, 32), [0.0, 0.0, 3.0])
+    """
+    shown = request.description()
+    values = sample_volume(
+        generator.network,
+        shown,
+        request.positions(),
+        VolumeSettings(
+            correlation=request.correlation,
+            guidance_scale=request.guidance,
+            steps=request.steps,
+            seed=request.seed,
+        ),
+        given=request.given,
+        on_progress=progress,
+    )
+    shape = (values.shape[0], values.shape[1], values.shape[2])
+    return ComputedVolume(
+        values=values,
+        description=shown,
+        grid=usual_grid(shown, shape, request.spacing_mm),
+        provenance=Provenance(
+            prompt=request.prompt,
+            caption=shown.caption(),
+            seed=request.seed,
+            index=0,
+            generator=generator.digest,
+        ),
+        form=request.form,
+    )
