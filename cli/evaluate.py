@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def evaluate(
     ] = Path("evaluation"),
     config: ConfigOption = None,
     sets: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure generators against the sites' real images: distances, utility, memorisation.
 
@@ -71,6 +73,9 @@ def evaluate(
         )
     out.mkdir(parents=True, exist_ok=True)
     (out / "evaluation.json").write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    if as_json:
+        print_json({"folder": out, "evaluation": result.to_dict()})
+        return
     console = output()
     console.print(_table(result))
     console.print(Text(f"All measures and the gallery are in {out}"))

@@ -20,6 +20,9 @@ ConfigOption = Annotated[
         "--config", "-c", help="Study as TOML; `fedscan config` writes one.", metavar="FILE"
     ),
 ]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
