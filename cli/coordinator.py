@@ -16,6 +16,7 @@ from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
 from .options import ConfigOption, JsonOption, SetOption, study_from
+from .verify_record import verify_record
 
 _EPILOG = """\
 Examples:
@@ -46,6 +47,7 @@ group = typer.Typer(
 
 
 group.command("dashboard", epilog=_DASHBOARD_EPILOG)(dashboard)
+group.command("verify")(verify_record)
 
 
 def register(app: typer.Typer) -> None:
@@ -249,35 +251,6 @@ def audit(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
 
     head = verify(_open(home).audit)
     _tell(as_json, {"entries": head.length, "head": head.hash})
-
-
-@group.command()
-def verify(
-    record: Annotated[Path, typer.Argument(help="The study's record.json.", metavar="RECORD")],
-    key: Annotated[Path, typer.Option(help="The coordinator's records/record.pub.")],
-    generator: Annotated[
-        Path | None, typer.Option(help="Folder of the generator that came with it.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check a study's signed record, and that a generator is the one that it speaks of.
-
-    Every file of the generator's folder counts: weights, model card, scheduler, code.
-    """
-    from ..server.coordinator.record import covers_every_file, verify_record
-
-    content = verify_record(record.read_bytes(), key.read_text(encoding="utf-8"), generator)
-    if as_json:
-        print_json({"record": content, "generator_checked": generator is not None})
-        return
-    _say("Study", content["study"])
-    _say("Sites", ", ".join(content["contributors"]))
-    if not generator:
-        _say("Generator", "not looked at")
-    elif covers_every_file(content):
-        _say("Generator", f"the record's own, all {len(content['files'])} files")
-    else:
-        _say("Generator", "the record's own weights; a record of this age names no other files")
 
 
 def _open(home: Path):  # type: ignore[no-untyped-def]

@@ -86,7 +86,7 @@ def init(
 
 
 @app.command("new-keys")
-def new_keys(home: SiteHomeOption = SITE_HOME) -> None:
+def new_keys(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Make new keys in place of the site's old ones, and a request that holds them.
 
     For a site that was revoked, or whose keys somebody else may have. Ledgers, data sets and
@@ -97,6 +97,9 @@ def new_keys(home: SiteHomeOption = SITE_HOME) -> None:
 
     site = SiteHome.open(home)
     request = renew_keys(site)
+    if as_json:
+        print_json({"request": site.request, "fingerprint": request.fingerprint})
+        return
     console = output()
     console.print(Text(f"Send to the coordinator: {site.request}"))
     console.print(Text(f"Its fingerprint:         {request.fingerprint}"))

@@ -55,7 +55,7 @@ RESERVED = {
     "fastapi": {"common/local_page.py", "evaluation/readers", "server/dashboard"},
     "uvicorn": {"common/local_page.py"},
     "nibabel": {"imaging"},
-    "trimesh": {"applications/surfaces"},
+    "trimesh": {"applications/mesh.py", "applications/surfaces"},
     "pydicom": {"imaging", "phantoms", "client/sources"},
     "highdicom": {"phantoms"},
     "typer": {"cli"},

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from fedscan.client.answers import round as site_round
+from fedscan.client.answers.asked import Asked
 from fedscan.client.policy import SitePolicy, write_policy
 from fedscan.client.site import Site
 from fedscan.client.workspace import opened as workspace
@@ -94,7 +95,7 @@ def test_a_rehearsed_round_is_the_sites_own(
 
     monkeypatch.setattr(site_round, "run_private_steps", remembered)
     monkeypatch.setattr(site_round, "SecretStream", opened)
-    reply = site_round.run_round(request, site)
+    reply = site_round.run_round(Asked.read(request, site))
 
     dataset = workspace.open_data(site, study.data, study.trainable).dataset
     images = ImageSet.of(

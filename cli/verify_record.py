@@ -1,0 +1,46 @@
+"""``fedscan coordinator verify``: is this generator the one that a study made?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from .console import output
+from .json_output import print_json
+from .options import JsonOption
+
+
+def verify_record(
+    record: Annotated[Path, typer.Argument(help="The study's record.json.", metavar="RECORD")],
+    key: Annotated[Path, typer.Option(help="The coordinator's records/record.pub.")],
+    generator: Annotated[
+        Path | None, typer.Option(help="Folder of the generator that came with it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a study's signed record, and that a generator is the one that it speaks of.
+
+    Every file of the generator's folder counts: weights, model card, scheduler, code.
+    """
+    from ..server.coordinator.record import covers_every_file
+    from ..server.coordinator.record import verify_record as check_record
+
+    content = check_record(record.read_bytes(), key.read_text(encoding="utf-8"), generator)
+    if as_json:
+        print_json({"record": content, "generator_checked": generator is not None})
+        return
+    _say("Study", content["study"])
+    _say("Sites", ", ".join(content["contributors"]))
+    if not generator:
+        _say("Generator", "not looked at")
+    elif covers_every_file(content):
+        _say("Generator", f"the record's own, all {len(content['files'])} files")
+    else:
+        _say("Generator", "the record's own weights; a record of this age names no other files")
+
+
+def _say(what: str, value: object) -> None:
+    output().print(Text(f"{what:<12} {value}"))
