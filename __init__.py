@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .applications.enhance import EnhancedScan, EnhanceRequest, enhance
     from .applications.generate import GeneratedImages, GenerateRequest, generate
     from .applications.generator import LoadedGenerator, load_generator
+    from .applications.mesh import Mesh, MeshRequest, mesh
     from .applications.results import ComputedVolume, WrittenFolder
     from .applications.translate import (
         LoadedTranslator,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from .model.conditions import spatial_conditions
     from .privacy.ledger.view import LedgerView
     from .privacy.plain_epsilon import epsilon
-    from .simulation.measure import measure as evaluate
+    from .simulation.evaluating import EvaluateRequest, evaluate
     from .simulation.run import simulate
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ComputedVolume": ("applications.results", "ComputedVolume"),
     "DataSettings": ("imaging.settings", "DataSettings"),
+    "EvaluateRequest": ("simulation.evaluating", "EvaluateRequest"),
     "EnhanceRequest": ("applications.enhance", "EnhanceRequest"),
     "EnhancedScan": ("applications.enhance", "EnhancedScan"),
     "FedscanError": ("errors", "FedscanError"),
@@ -46,6 +48,8 @@ _HOMES = {
     "LedgerView": ("privacy.ledger.view", "LedgerView"),
     "LoadedGenerator": ("applications.generator", "LoadedGenerator"),
     "LoadedTranslator": ("applications.translate", "LoadedTranslator"),
+    "Mesh": ("applications.mesh", "Mesh"),
+    "MeshRequest": ("applications.mesh", "MeshRequest"),
     "Progress": ("common.progress", "Progress"),
     "TranslateRequest": ("applications.translate", "TranslateRequest"),
     "VolumeRequest": ("applications.volume", "VolumeRequest"),
@@ -53,12 +57,13 @@ _HOMES = {
     "check_folder": ("imaging.writing.manifest", "check_folder"),
     "enhance": ("applications.enhance", "enhance"),
     "epsilon": ("privacy.plain_epsilon", "epsilon"),
-    "evaluate": ("simulation.measure", "measure"),
+    "evaluate": ("simulation.evaluating", "evaluate"),
     "generate": ("applications.generate", "generate"),
     "index_folder": ("imaging.dicom.index", "index_folder"),
     "load_generator": ("applications.generator", "load_generator"),
     "load_study": ("config.study", "load_study"),
     "load_translator": ("applications.translate", "load_translator"),
+    "mesh": ("applications.mesh", "mesh"),
     "simulate": ("simulation.run", "simulate"),
     "spatial_conditions": ("model.conditions", "spatial_conditions"),
     "translate": ("applications.translate", "translate"),
@@ -70,12 +75,15 @@ __all__ = [
     "DataSettings",
     "EnhanceRequest",
     "EnhancedScan",
+    "EvaluateRequest",
     "FedscanError",
     "GenerateRequest",
     "GeneratedImages",
     "LedgerView",
     "LoadedGenerator",
     "LoadedTranslator",
+    "Mesh",
+    "MeshRequest",
     "Progress",
     "TranslateRequest",
     "VolumeRequest",
@@ -89,6 +97,7 @@ __all__ = [
     "load_generator",
     "load_study",
     "load_translator",
+    "mesh",
     "simulate",
     "spatial_conditions",
     "translate",

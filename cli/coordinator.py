@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,8 @@ from rich.text import Text
 from .console import output, status
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 
 _EPILOG = """\
 Examples:
@@ -62,6 +63,7 @@ def init(
     superlink_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of Flower's SuperLink, on loopback only.")
     ] = 9091,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the coordinator's folder: a certificate authority, keys, certificates, a study file.
 
@@ -75,10 +77,9 @@ def init(
         name=name, host=host, port=port, listen=listen, superlink_port=superlink_port
     )
     made = create_home(home, addresses)
-    _say("Folder", made.root)
-    _say("Address", addresses.public)
-    _say("Authority", fingerprint(made.authority.certificate_file.read_bytes()))
-    _say("Study file", made.study)
+    authority = fingerprint(made.authority.certificate_file.read_bytes())
+    facts = {"folder": made.root, "address": addresses.public, "authority": authority}
+    _tell(as_json, {**facts, "study_file": made.study})
 
 
 @group.command()
@@ -89,6 +90,7 @@ def enrol(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to write the welcome.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a site a member, and write the welcome that goes back to it.
 
@@ -102,20 +104,20 @@ def enrol(
     path, accepted = enrol_site(opened, site, request.read_bytes())
     target = out or Path(f"welcome-{site}.json")
     write_atomically(target, path.read_bytes())
-    _say("Fingerprint", accepted.fingerprint)
-    _say("Welcome", target)
+    _tell(as_json, {"fingerprint": accepted.fingerprint, "welcome": target})
 
 
 @group.command()
 def revoke(
     site: Annotated[str, typer.Argument(help="Name of the site.", metavar="SITE")],
     home: HomeOption = _HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Take a site's membership: it is refused within seconds, and in every study."""
     from ..server.coordinator.members import revoke as revoke_site
 
     revoke_site(_open(home), site)
-    _say("Revoked", site)
+    _tell(as_json, {"revoked": site})
 
 
 @group.command()
@@ -148,7 +150,12 @@ def stop(home: HomeOption = _HOME) -> None:
 
 
 @group.command()
-def submit(home: HomeOption = _HOME, config: ConfigOption = None, sets: SetOption = None) -> None:
+def submit(
+    home: HomeOption = _HOME,
+    config: ConfigOption = None,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Submit a study and write the invitation that its sites approve.
 
     Without `--config` it is the folder's `study.toml`. A running coordinator starts it within
@@ -159,8 +166,7 @@ def submit(home: HomeOption = _HOME, config: ConfigOption = None, sets: SetOptio
 
     opened = _open(home)
     folder = submit_study(opened, study_from(config or opened.study, sets))
-    _say("Study", folder.name)
-    _say("Invitation", folder.invitation)
+    _tell(as_json, {"study": folder.name, "invitation": folder.invitation})
     if not is_running(opened.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
@@ -173,6 +179,7 @@ def invite(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to write the invitation.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a study's invitation without submitting it, for sites to look at beforehand.
 
@@ -187,21 +194,20 @@ def invite(
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
-    _say("Invitation", target)
-    _say("Approval", invitation.digest)
+    _tell(as_json, {"invitation": target, "approval": invitation.digest})
 
 
 @group.command()
-def abort(study: _StudyArgument, home: HomeOption = _HOME) -> None:
+def abort(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Stop a study; it can be resumed from its last checkpoint."""
     from ..server.coordinator.studies import abort as abort_study
 
     abort_study(_open(home), study)
-    _say("Aborted", study)
+    _tell(as_json, {"aborted": study})
 
 
 @group.command()
-def resume(study: _StudyArgument, home: HomeOption = _HOME) -> None:
+def resume(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Continue a study that failed or was aborted from its last checkpoint.
 
     It ends with the same bytes as if it had not been interrupted, and costs no site anything twice.
@@ -209,20 +215,17 @@ def resume(study: _StudyArgument, home: HomeOption = _HOME) -> None:
     from ..server.coordinator.studies import resume as resume_study
 
     resume_study(_open(home), study)
-    _say("Resumed", study)
+    _tell(as_json, {"resumed": study})
 
 
 @group.command("status")
-def show_status(
-    home: HomeOption = _HOME,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-) -> None:
+def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Show the processes, the sites and the studies."""
     from ..server.coordinator.overview import overview
 
     view = overview(_open(home))
     if as_json:
-        typer.echo(json.dumps(asdict(view), indent=2))
+        print_json(asdict(view))
         return
     state = "ready" if view.ready else ("starting" if view.running else "not running")
     _say("Coordinator", f"{view.address}, {state}")
@@ -240,13 +243,12 @@ def show_status(
 
 
 @group.command()
-def audit(home: HomeOption = _HOME) -> None:
+def audit(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Check the audit log: every line since the beginning, in order and unchanged."""
     from ..common.audit.log import verify
 
     head = verify(_open(home).audit)
-    _say("Entries", head.length)
-    _say("Head", head.hash)
+    _tell(as_json, {"entries": head.length, "head": head.hash})
 
 
 @group.command()
@@ -256,6 +258,7 @@ def verify(
     generator: Annotated[
         Path | None, typer.Option(help="Folder of the generator that came with it.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check a study's signed record, and that a generator is the one that it speaks of.
 
@@ -264,6 +267,9 @@ def verify(
     from ..server.coordinator.record import covers_every_file, verify_record
 
     content = verify_record(record.read_bytes(), key.read_text(encoding="utf-8"), generator)
+    if as_json:
+        print_json({"record": content, "generator_checked": generator is not None})
+        return
     _say("Study", content["study"])
     _say("Sites", ", ".join(content["contributors"]))
     if not generator:
@@ -281,6 +287,15 @@ def _open(home: Path):  # type: ignore[no-untyped-def]
     opened = Home(home.resolve())
     _ = opened.addresses
     return opened
+
+
+def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
+    """Print facts as one JSON document, or each on a line."""
+    if as_json:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        _say(key.replace("_", " ").capitalize(), value)
 
 
 def _say(what: str, value: object) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..errors import ConfigurationError
 from .console import output
+from .options import JsonOption
 
 if TYPE_CHECKING:
     from ..federation.diagnosis.finding import Finding
@@ -48,7 +49,7 @@ def doctor(
             "--coordinator", help="A coordinator's folder.", envvar="FEDSCAN_COORDINATOR_HOME"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check everything that a site or a coordinator needs; say what is wrong and what to do.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def evaluate(
     ] = Path("evaluation"),
     config: ConfigOption = None,
     sets: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure generators against the sites' real images: distances, utility, memorisation.
 
@@ -51,26 +52,24 @@ def evaluate(
     it certain that no held-out patient was trained on. All data must be on this machine.
     """
     from ..model.storage import find_generator
-    from ..simulation.measure import measure
-    from ..simulation.sites import find_sites
+    from ..simulation.evaluating import EvaluateRequest
+    from ..simulation.evaluating import evaluate as measure
 
     generators = {_name(path): find_generator(path) for path in models}
     if len(generators) < len(models):
         raise typer.BadParameter("The folders need different names to be told apart.")
-    first = models[0]
-    study = study_from(config or _present(first / "study.toml"), sets)
-    state = _present(first / "sites") or out / "sites"
-    sites = find_sites(data.resolve(), state.resolve(), generators[_name(first)].resolve())
+    request = EvaluateRequest(
+        generators=generators,
+        data=data,
+        out=out,
+        run=models[0],
+        study=study_from(config or _present(models[0] / "study.toml"), sets),
+    )
     with progress() as report:
-        result = measure(
-            generators,
-            sites,
-            study,
-            gallery=out / "gallery",
-            progress=report,
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+        result = measure(request, progress=report)
+    if as_json:
+        print_json({"folder": out, "evaluation": result.to_dict()})
+        return
     console = output()
     console.print(_table(result))
     console.print(Text(f"All measures and the gallery are in {out}"))

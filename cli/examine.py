@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +9,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .console import output, status
-from .options import ConfigOption, SetOption, study_from
+from .console import output, show_error, status
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -81,6 +80,7 @@ def examine(
     ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Examine a generator against the sites' real images, section by section.
 
@@ -96,139 +96,48 @@ def examine(
     Real images are compared with and learnt from without noise: what is written stays where
     those may be seen.
     """
-    from .. import __version__
-    from ..config.study import study_digest
     from ..errors import GateError
-    from ..evaluation.anatomy.findings import KEY as ANATOMY
-    from ..evaluation.anatomy.plausibility import FILE as PLAUSIBILITY
-    from ..evaluation.canaries.section import KEY as CANARIES
-    from ..evaluation.card import write_card
-    from ..evaluation.data_card import KEY as DATA
-    from ..evaluation.examiners import examiners
-    from ..evaluation.fairness.section import KEY as FAIRNESS
-    from ..evaluation.finished_sections import KeptSections, digest_of
-    from ..evaluation.gate import default_gate, hold, load_gate
-    from ..evaluation.readers.score import score_study
-    from ..evaluation.readers.study import ReaderStudy
-    from ..evaluation.report.examination import write_examination_page
-    from ..evaluation.results import Examination, write_examination
-    from ..evaluation.run import run_examiners
-    from ..evaluation.subject import Subject
-    from ..model.storage import find_generator, generator_digest, load_generator
-    from ..simulation.examining import base_of, comparisons_of, examiners_of
-    from ..simulation.measure import real_sets
-    from ..simulation.sites import find_sites
+    from ..evaluation.gate import default_gate
+    from ..model.storage import find_generator
+    from ..simulation.examining import ExamineRequest, examine_run
 
-    folder = find_generator(model)
-    own_split = (model / "sites").is_dir()
-    study = study_from(config or _present(model / "study.toml"), sets)
-    others = comparisons_of(model, study) if comparisons and own_split else {}
-    others |= {name: find_generator(path) for name, path in map(_named, against or ())}
-    out = out or model / "examination"
-    # Before anything takes time: what cannot be read would else be found out at the end.
-    held = load_gate(default_gate() if gate == Path("default") else gate) if gate else None
-    judged = (score_study(ReaderStudy.open(readers)),) if readers is not None else ()
-    state = model / "sites" if own_split else out / "sites"
-    if not own_split:
-        status().print(
-            Text(f"{model} is no run: patients held out here may be among those it learnt from.")
-        )
-    sites = find_sites(data.resolve(), state.resolve(), folder.resolve())
-    settings = study.evaluation
-    name = model.resolve().name
-    if name in others:
-        raise typer.BadParameter(f"{name!r} names the generator examined and one to compare with.")
-    out.mkdir(parents=True, exist_ok=True)
-    with progress() as report:
-        report("reading the sites' scans", 0, 100)
-        real = real_sets(
-            sites,
-            study,
-            holdout_images=study.examination.holdout_images,
-            with_scanners=not only or FAIRNESS in only,
-        )
-        generator = load_generator(folder)
-        digest = generator_digest(folder)
-        compared = {name: generator_digest(path) for name, path in others.items()}
-        facts = {
-            "fedscan": __version__,
-            "generators": {name: digest, **compared},
-            "study": study_digest(study),
-        }
-        known = {
-            **examiners(study.examination, settings, study.memory, study.fairness),
-            **examiners_of(study, sites, model),
-        }
-        also = {FAIRNESS: json.dumps([real.train.scanners, real.holdout.scanners])}
-        if not only or CANARIES in only:
-            also[CANARIES] = generator_digest(base_of(study))
-        kept = KeptSections(
-            out,
-            digest_of(real, facts),
-            also={key: hashlib.sha256(text.encode()).hexdigest() for key, text in also.items()},
-            files={ANATOMY: PLAUSIBILITY},
-            anew=[DATA],
-        )
-        if finished := [key for key in known if (not only or key in only) and kept.find(key)]:
-            status().print(Text(f"Taken up as an earlier run left them: {', '.join(finished)}"))
-        sections = run_examiners(
-            Subject(
-                name=name,
-                generator=generator,
-                others={name: load_generator(path) for name, path in others.items()},
-                real=real,
-                out=out,
-                guidance_scale=settings.guidance_scale,
-                steps=settings.steps,
-                seed=settings.seed,
-            ),
-            known,
-            only=only or (),
-            kept=kept,
-            on_progress=report,
-        )
-    sections += judged
-    examination = Examination(
-        fedscan=__version__,
-        name=name,
-        generator=digest,
-        against=compared,
-        own_split=own_split,
-        train_patients=real.train.patient_count,
-        holdout_patients=real.holdout.patient_count,
-        sections=sections,
-        gate=hold(held, sections) if held else None,
+    request = ExamineRequest(
+        model=model,
+        generator=find_generator(model),
+        data=data,
+        study=study_from(config or _present(model / "study.toml"), sets),
+        out=out or model / "examination",
+        against={name: find_generator(path) for name, path in map(_named, against or ())},
+        comparisons=comparisons,
+        only=tuple(only or ()),
+        gate=default_gate() if gate == Path("default") else gate,
+        readers=readers,
     )
-    write_examination(examination, out)
-    write_card(examination, generator, folder, out)
-    page = write_examination_page(examination, out)
-    _renew_report(model, out)
-    for section in sections:
-        output().print(section_table(section))
-    output().print(Text(f"All measures, tables and figures are in {page}"))
-    if examination.gate is not None:
-        output().print(_gate_table(examination.gate))
-        if not examination.gate.passed:
-            failed = ", ".join(line.measure for line in examination.gate.failures)
-            raise GateError(
-                f"The generator does not pass {examination.gate.name}: {failed}.",
-                hint=f"{page} says what was found and what each line stands for.",
-            )
-
-
-def _renew_report(model: Path, examination: Path) -> None:
-    """Write a run's report again, with the examination; leave other folders alone."""
-    from ..evaluation.report.build import write_report
-
-    results = model / "results.json"
-    if results.is_file():
-        gallery = model / "gallery"
-        write_report(
-            json.loads(results.read_bytes()),
-            model / "report.html",
-            gallery=gallery if gallery.is_dir() else None,
-            examination=examination,
+    with progress() as report:
+        found = examine_run(
+            request, progress=report, say=lambda sentence: status().print(Text(sentence))
         )
+    examination, judged = found.examination, found.examination.gate
+    if as_json:
+        print_json({"page": found.page, "examination": examination.to_dict()})
+    else:
+        for section in examination.sections:
+            output().print(section_table(section))
+        output().print(Text(f"All measures, tables and figures are in {found.page}"))
+        if judged is not None:
+            output().print(_gate_table(judged))
+    if judged is None or judged.passed:
+        return
+    failed = ", ".join(line.measure for line in judged.failures)
+    error = GateError(
+        f"The generator does not pass {judged.name}: {failed}.",
+        hint=f"{found.page} says what was found and what each line stands for.",
+    )
+    if not as_json:
+        raise error
+    # The document has been printed, with the gate's outcome in it: a second one must not follow.
+    show_error(error)
+    raise typer.Exit(error.exit_status)
 
 
 def _named(text: str) -> tuple[str, Path]:

@@ -9,13 +9,21 @@ from typer.core import TyperGroup
 
 from ..errors import FedscanError
 from .console import show_error, status
+from .json_output import print_json
 
 #: Exit status after Ctrl-C, as shells count it: 128 + SIGINT.
 INTERRUPTED = 130
+#: Where a command line notes that it was called with ``--json``.
+_JSON = "fedscan.json"
 
 
 class FedscanGroup(TyperGroup):
     """Command group that prints errors as what and hint; ``--debug`` shows the traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options, and note first whether the answer is to be JSON."""
+        ctx.meta.setdefault(_JSON, "--json" in args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command.
@@ -29,7 +37,7 @@ class FedscanGroup(TyperGroup):
         except FedscanError as error:
             if ctx.params.get("debug"):
                 raise
-            show_error(error)
+            _end_with(ctx, error)
             raise typer.Exit(error.exit_status) from None
         except KeyboardInterrupt:
             status().print(Text("Interrupted."))
@@ -40,5 +48,13 @@ class FedscanGroup(TyperGroup):
             if ctx.params.get("debug"):
                 raise
             where = f"{error.filename}: " if error.filename else ""
-            show_error(FedscanError(f"{where}{error.strerror or error}."))
+            _end_with(ctx, FedscanError(f"{where}{error.strerror or error}."))
             raise typer.Exit(FedscanError.exit_status) from None
+
+
+def _end_with(ctx: click.Context, error: FedscanError) -> None:
+    """Tell people of an error, and with ``--json`` programs, too: a script reads one document."""
+    show_error(error)
+    if ctx.meta.get(_JSON):
+        told = {"message": error.message, "hint": error.hint}
+        print_json({"error": {**told, "code": error.code, "status": error.exit_status}})

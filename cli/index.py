@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 from .progress import progress
 
 _EPILOG = """\
@@ -34,7 +34,7 @@ def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
     config: ConfigOption = None,
     sets: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
@@ -49,7 +49,7 @@ def index(
         found = index_folder(folder, study.data, progress=report)
     summary = summarise(found)
     if as_json:
-        typer.echo(json.dumps(asdict(summary), indent=2))
+        print_json(asdict(summary))
         return
     counts = ("patients", "studies", "series", "slices")
     totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
 from .console import output
+from .json_output import print_json
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ..privacy.ledger.view import LedgerView
 
 _EPILOG = """\
 Examples:
@@ -36,29 +41,42 @@ def ledger(
         str,
         typer.Option(help="A head noted earlier: an older copy of the ledger lacks its line."),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check and print the durable record of privacy spent, over all studies and restarts.
 
     Damage to a ledger is an error that names the line. The total is composed anew from the
     recorded mechanisms; epsilons are never added up.
     """
-    from ..privacy.accounting import epsilon
     from ..privacy.ledger.journal import LedgerHead
     from ..privacy.ledger.view import LedgerView
 
     head = LedgerHead.parse(noted) if noted else None
     views = {folder: LedgerView.read(folder, head) for folder in _ledgers(path)}
     if as_json:
-        content = {str(folder): json.loads(view.to_json()) for folder, view in views.items()}
-        typer.echo(json.dumps(content, indent=2))
+        print_json({str(folder): ledger_document(view, delta) for folder, view in views.items()})
         return
-    console = output()
     for folder, view in views.items():
-        spent = epsilon(view.book.mechanisms(), delta)
-        console.print(Text(str(folder), style="bold"))
-        console.print(view.table())
-        console.print(Text(f"Spent: epsilon {spent:.4g} at delta {delta:g}."))
+        print_ledger(folder, view, delta)
+
+
+def ledger_document(view: LedgerView, delta: float) -> dict[str, Any]:
+    """Return all that a ledger holds, and what it comes to at a delta, as JSON values."""
+    from ..privacy.accounting import epsilon
+
+    spent = epsilon(view.book.mechanisms(), delta)
+    return {**json.loads(view.to_json()), "epsilon": spent, "delta": delta}
+
+
+def print_ledger(folder: Path, view: LedgerView, delta: float) -> None:
+    """Print a ledger's table, and what it comes to at a delta."""
+    from ..privacy.accounting import epsilon
+
+    spent = epsilon(view.book.mechanisms(), delta)
+    console = output()
+    console.print(Text(str(folder), style="bold"))
+    console.print(view.table())
+    console.print(Text(f"Spent: epsilon {spent:.4g} at delta {delta:g}."))
 
 
 def _ledgers(path: Path) -> list[Path]:

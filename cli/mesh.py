@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,8 @@ import typer
 from rich.text import Text
 
 from .console import output
+from .json_output import print_json
+from .options import JsonOption
 
 _EPILOG = """\
 Examples:
@@ -20,7 +21,6 @@ Examples:
 
 - `fedscan mesh ct.nii.gz --above 300 --out bones.glb --preview bones.png`
 """
-_SUFFIXES = (".stl", ".obj", ".glb")
 
 
 def register(app: typer.Typer) -> None:
@@ -46,56 +46,41 @@ def mesh(
     preview: Annotated[
         Path | None, typer.Option(help="PNG with the surface from front, left and above.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a closed, smooth surface in millimetres from a label map or a volume.
 
     Coordinates are those of NIfTI: to the right, to the front, to the head. The surface of a
     volume that fedscan generated says in its file that it is synthetic.
     """
-    from ..errors import ConfigurationError
+    from ..applications.mesh import MeshRequest
+    from ..applications.mesh import mesh as make_mesh
 
-    if find_spec("trimesh") is None:
-        raise ConfigurationError(
-            "Surfaces need the package trimesh.",
-            hint="Install it with pip install 'fedscan[mesh]'.",
-        )
-    from ..applications.surfaces.extract import SurfaceSettings, surface_above, surface_of_labels
-    from ..applications.surfaces.files import read_volume, write_surface
-    from ..applications.surfaces.preview import save_preview
-
-    if out.suffix.lower() not in _SUFFIXES:
-        raise ConfigurationError(
-            f"{out} has an unknown ending.", hint=f"Use one of {', '.join(_SUFFIXES)}."
-        )
-    if bool(label) == (above is not None):
-        raise ConfigurationError(
-            "Give either --label, for a label map, or --above, for a volume.",
-        )
-    read = read_volume(volume, labels=above is None)
-    settings = SurfaceSettings(smoothing=smoothing, smallest_ml=smallest)
-    if above is None:
-        surface = surface_of_labels(read.values == _label_number(label), read.affine, settings)
-    else:
-        surface = surface_above(read.values, above, read.affine, settings)
-    write_surface(surface, out, synthetic=read.synthetic)
+    request = MeshRequest(
+        volume=volume,
+        label=label,
+        above=above,
+        smoothing=smoothing,
+        smallest_ml=smallest,
+    )
+    made = make_mesh(request)
+    made.write(out)
     if preview is not None:
-        save_preview(surface, str(preview), synthetic=read.synthetic)
+        made.preview(preview)
+    if as_json:
+        print_json(
+            {
+                "file": out,
+                "triangles": made.triangles,
+                "millilitres": made.millilitres,
+                "closed": made.closed,
+                "synthetic": made.synthetic,
+            }
+        )
+        return
     output().print(
         Text(
-            f"{out}: {len(surface.faces)} triangles, {abs(surface.volume) / 1000:.1f} ml, "
-            f"{'closed' if surface.is_watertight else 'open'}"
+            f"{out}: {made.triangles} triangles, {made.millilitres:.1f} ml, "
+            f"{'closed' if made.closed else 'open'}"
         )
     )
-
-
-def _label_number(label: str) -> int:
-    from ..errors import ConfigurationError
-    from ..model.conditions import LABEL
-
-    if label.isdigit():
-        return int(label)
-    if label not in LABEL:
-        raise ConfigurationError(
-            f"There is no label {label!r}.", hint=f"Use a number or {', '.join(LABEL)}."
-        )
-    return LABEL[label]

@@ -18,6 +18,9 @@ ConfigOption = Annotated[
         "--config", "-c", help="Study as TOML; `fedscan config` writes one.", metavar="FILE"
     ),
 ]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of text.")
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -36,9 +39,6 @@ SigningKeyOption = Annotated[
     ),
 ]
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of text.")
-]
 
 SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")

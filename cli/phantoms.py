@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output
+from .json_output import print_json
+from .options import JsonOption
 from .progress import progress
 
 _EPILOG = """\
@@ -49,6 +51,7 @@ def phantoms(
     matrix: Annotated[int, typer.Option(help="Rows and columns of an image.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes that write patients in parallel.")] = 1,
+    as_json: JsonOption = False,
 ) -> None:
     """Write phantom hospitals as real DICOM: heads in T1, T2 and CT, with masks beside them.
 
@@ -76,6 +79,9 @@ def phantoms(
     )
     with progress() as report:
         summaries = write_hospitals(out, settings, progress=report)
+    if as_json:
+        print_json({"folder": out, "hospitals": summaries})
+        return
     table = Table("Hospital", "Patients", "With lesion", "Series", "Images", "Segmentations")
     for summary in summaries:
         series = ", ".join(f"{count} {name}" for name, count in summary.series.items())

@@ -10,6 +10,8 @@ import typer
 from rich.text import Text
 
 from .console import output, status
+from .json_output import print_json
+from .options import JsonOption
 
 _EPILOG = """\
 Examples:
@@ -74,6 +76,7 @@ def pretrain(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
+    as_json: JsonOption = False,
 ) -> None:
     """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
 
@@ -107,6 +110,9 @@ def pretrain(
         on_progress=lines.share,
         on_loss=lines,
     )
+    if as_json:
+        print_json({"generator": out / "generator"})
+        return
     output().print(Text(f"The base is in {out / 'generator'}"))
 
 
@@ -116,6 +122,7 @@ def train_denoiser(
     size: Annotated[int, typer.Option(min=32, help="Pixels along a side; in steps of 8.")] = 64,
     minutes: Annotated[float, typer.Option(min=0.01, help="Training time.")] = 55.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of images, weights and training.")] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Train the network that `fedscan enhance` begins with, on parametric phantoms.
 
@@ -152,6 +159,9 @@ def train_denoiser(
         on_step=lambda step, ratio: lines("PSNR in dB", step, ratio),
         on_pause=lambda network: save_denoiser(network, out, facts),
     )
+    if as_json:
+        print_json({"denoiser": out})
+        return
     output().print(Text(f"The denoiser is in {out}"))
 
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from .console import output, status
 from .group import FedscanGroup
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 from .progress import progress
 
 _EPILOG = """\
@@ -52,6 +53,7 @@ def init(
     name: Annotated[str, typer.Option(help="What readers see as its title.")] = "Reader study",
     config: ConfigOption = None,
     sets: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw images of a model beside real ones of held-out patients, without names that tell.
 
@@ -96,6 +98,9 @@ def init(
     ReaderStudy.create(out, name, shown.images, images, captions * 2)
     if len(shown) < count:
         status().print(Text(f"There are only {len(shown)} held-out images."))
+    if as_json:
+        print_json({"folder": out, "real": len(shown), "synthetic": len(images)})
+        return
     output().print(
         Text(f"{len(shown)} real and {len(images)} synthetic images in {out}. Next: serve it.")
     )
@@ -124,6 +129,7 @@ def serve(
 @app.command("score", epilog=_EPILOG)
 def score(
     study: Annotated[Path, typer.Argument(help="Folder of a reader study.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Open the key and score the answers given so far; also writes STUDY/scores.json.
 
@@ -138,6 +144,9 @@ def score(
     write_atomically(
         study / "scores.json", (json.dumps(section.to_dict(), indent=2) + "\n").encode()
     )
+    if as_json:
+        print_json(section.to_dict())
+        return
     output().print(section_table(section))
     for grid in section.tables:
         output().print(_grid(grid.columns, grid.rows))

@@ -12,7 +12,8 @@ import typer
 from rich.text import Text
 
 from .console import output, status
-from .options import ConfigOption, SetOption, study_from
+from .json_output import print_json
+from .options import ConfigOption, JsonOption, SetOption, study_from
 
 _EPILOG = """\
 Examples:
@@ -69,6 +70,7 @@ def simulate(
     evaluate: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Measure the generator at the end.")
     ] = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Train across sites with differential privacy, then evaluate and write report.html.
 
@@ -92,6 +94,15 @@ def simulate(
             evaluate=evaluate,
             progress=observer,
         )
+    if as_json:
+        print_json(
+            {
+                "generator": result.generator,
+                "report": result.report,
+                "results": result.results.to_dict(),
+            }
+        )
+        return
     for what, path in (("Generator", result.generator), ("Report", result.report)):
         output().print(Text(f"{what:<10} {path}"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +12,12 @@ from rich.text import Text
 from . import site_approval, site_data, site_records
 from .console import output, status
 from .group import FedscanGroup
-from .options import SITE_HOME, SiteHomeOption
-from .site_approval import list_studies
+from .json_output import print_json
+from .options import SITE_HOME, JsonOption, SiteHomeOption
+from .site_approval import print_studies
 
 if TYPE_CHECKING:
-    from ..client.steward.home import SiteHome
+    from ..client.daemon.overview import DataSetView
 
 _EPILOG = """\
 From an empty machine to the first round:
@@ -58,6 +60,7 @@ def init(
         Path | None, typer.Option(help="Folder of the base generator. [default: the shipped one]")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")] = "cpu",
+    as_json: JsonOption = False,
 ) -> None:
     """Set up a site: make its keys, its policy and the request for the coordinator.
 
@@ -71,11 +74,16 @@ def init(
     require_name(name, "a site")
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)
     request = init_site(home, settings)
+    made = SiteHome(home.resolve())
+    if as_json:
+        files = {"home": home.resolve(), "request": made.request, "policy": made.policy}
+        print_json({"site": name, **files, "fingerprint": request.fingerprint})
+        return
     console = output()
     console.print(Text(f"Site {name} is set up in {home.resolve()}."))
-    console.print(Text(f"Send to the coordinator: {SiteHome(home.resolve()).request}"))
+    console.print(Text(f"Send to the coordinator: {made.request}"))
     console.print(Text(f"Its fingerprint:         {request.fingerprint}"))
-    console.print(Text(f"Look through the policy: {SiteHome(home.resolve()).policy}"))
+    console.print(Text(f"Look through the policy: {made.policy}"))
 
 
 @app.command("new-keys")
@@ -99,6 +107,7 @@ def new_keys(home: SiteHomeOption = SITE_HOME) -> None:
 def join(
     welcome: Annotated[Path, typer.Argument(help="The file that came back from the coordinator.")],
     home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Take in the coordinator's welcome: its address, its authority and this site's certificate."""
     from ..client.steward.enrolment import join as take_in
@@ -107,6 +116,9 @@ def join(
 
     content = Welcome.from_json(welcome.read_bytes())
     take_in(SiteHome.open(home), content)
+    if as_json:
+        print_json({"coordinator": content.coordinator})
+        return
     output().print(Text(f"The site connects to {content.coordinator}."))
 
 
@@ -134,29 +146,30 @@ def start(
 
 
 @app.command("status")
-def show_status(home: SiteHomeOption = SITE_HOME) -> None:
+def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Show whether the site runs and is connected, its data sets and its studies."""
-    from ..client.daemon.status import StatusFile
-    from ..client.steward.approvals import Approvals
-    from ..client.steward.data_sets import Registry
+    from ..client.daemon.overview import overview
     from ..client.steward.home import SiteHome
 
-    site = SiteHome.open(home)
-    settings, now = site.settings(), StatusFile(site).read()
-    console = output()
+    view = overview(SiteHome.open(home))
+    if as_json:
+        print_json(asdict(view))
+        return
+    console, now = output(), view.daemon
     daemon = "runs" if now.running else "does not run"
-    console.print(Text(f"Site {settings.name}: {daemon}{_paused(site.paused)}."))
+    paused = ", and is paused" if view.paused else ""
+    console.print(Text(f"Site {view.site}: {daemon}{paused}."))
     if now.running:
         state = "Connected" if now.connected else f"Not connected: {now.problem}"
         console.print(Text(f"{state} (since {now.since}, node restarted {now.restarts} times)."))
-    console.print(Text(f"Coordinator: {settings.coordinator or 'none yet'}"))
-    for name, entry in sorted(Registry(site).data_sets().items()):
-        console.print(Text(f"Data set {name}: {entry.folder} ({_spent(site, name)})"))
-    list_studies(Approvals(site))
+    console.print(Text(f"Coordinator: {view.coordinator or 'none yet'}"))
+    for data in view.data_sets:
+        console.print(Text(f"Data set {data.name}: {data.folder} ({_spent(data)})"))
+    print_studies(view.approved, view.waiting)
 
 
 @app.command()
-def pause(home: SiteHomeOption = SITE_HOME) -> None:
+def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Take no part from now on: requests are answered with `paused`. The daemon goes on running.
 
     A round that is being trained is finished. `fedscan site resume` goes on.
@@ -166,32 +179,27 @@ def pause(home: SiteHomeOption = SITE_HOME) -> None:
     site = SiteHome.open(home)
     site.log.append("paused")
     site.paused.touch()
+    if as_json:
+        print_json({"paused": True})
+        return
     output().print(Text("The site is paused. `fedscan site resume` goes on."))
 
 
 @app.command()
-def resume(home: SiteHomeOption = SITE_HOME) -> None:
+def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Take part again."""
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
     site.log.append("resumed")
     site.paused.unlink(missing_ok=True)
+    if as_json:
+        print_json({"paused": False})
+        return
     output().print(Text("The site takes part again."))
 
 
-def _paused(file: Path) -> str:
-    return ", and is paused" if file.exists() else ""
-
-
-def _spent(site: SiteHome, name: str) -> str:
-    from ..client.policy import load_policy
-    from ..privacy.accounting import epsilon
-    from ..privacy.ledger.view import LedgerView
-
-    folder = site.state(name) / "ledger"
-    if not folder.is_dir():
+def _spent(data: DataSetView) -> str:
+    if data.epsilon is None:
         return "nothing spent"
-    delta = load_policy(site.policy_of(name)).delta
-    spent = epsilon(LedgerView.read(folder).book.mechanisms(), delta)
-    return f"epsilon {spent:.3g} spent at delta {delta:g}"
+    return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,12 @@ from rich.text import Text
 
 from ..errors import ConfigurationError, NotApprovedError, ProtocolError
 from .console import output
-from .options import SITE_HOME, SiteHomeOption
+from .json_output import print_json
+from .options import SITE_HOME, JsonOption, SiteHomeOption
 
 if TYPE_CHECKING:
-    from ..client.steward.approvals import Approvals
+    from ..client.daemon.overview import Waiting
+    from ..client.steward.approvals import Approval, Approvals
     from ..client.steward.data_sets import Registry
     from ..client.steward.proposal import Proposal
     from ..federation.invitation import Invitation
@@ -37,12 +40,15 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Approve without being asked.")] = False,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take an approval back.")] = False,
     home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a study would do here, and approve it; without a study, list those that wait.
 
     The approval is for exactly these rounds, this base and these terms: a study that changes any
-    of them asks anew. Nothing is approved beforehand.
+    of them asks anew. Nothing is approved beforehand. With `--json` nobody is asked: without
+    `--yes` the study is only shown.
     """
+    from ..client.daemon.overview import overview
     from ..client.steward.approvals import Approvals
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
@@ -51,17 +57,31 @@ def approve(
     site = SiteHome.open(home)
     approvals = Approvals(site)
     if not study:
-        list_studies(approvals)
+        view = overview(site)
+        if as_json:
+            print_json({"approved": view.approved, "waiting": view.waiting})
+        else:
+            print_studies(view.approved, view.waiting)
         return
     if withdraw:
         digest = _one_of(study, [one.study for one in approvals.all()])
         approvals.withdraw(digest)
+        if as_json:
+            print_json({"withdrawn": digest})
+            return
         output().print(Text(f"The study {digest[:12]} is not approved any more."))
         return
     invitation = _invitation(approvals, study)
     entry = Registry(site).get(data or _only_data_set(Registry(site)))
     folder = str(base.resolve()) if base else ""
-    _show(propose(site, invitation, entry, folder))
+    proposal = propose(site, invitation, entry, folder)
+    if as_json:
+        if yes:
+            approvals.approve(invitation, entry.name, folder)
+        names = {"study": proposal.study, "name": invitation.name, "data": entry.name}
+        print_json({**names, "facts": dict(proposal.facts), "approved": yes})
+        return
+    _show(proposal)
     if not yes and not typer.confirm("Approve this study for this data set?"):
         output().print(Text("Not approved. Nothing was changed."))
         return
@@ -78,15 +98,14 @@ def _show(proposal: Proposal) -> None:
     output().print(table)
 
 
-def list_studies(approvals: Approvals) -> None:
+def print_studies(approved: Sequence[Approval], waiting: Sequence[Waiting]) -> None:
     """Print the studies that are approved, and those that wait."""
     console = output()
-    approved, pending = approvals.all(), approvals.pending()
     for approval in approved:
         console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
-    for waiting in pending:
-        console.print(Text(f"Waits:    {waiting.name} ({waiting.digest[:12]})"))
-    if not approved and not pending:
+    for one in waiting:
+        console.print(Text(f"Waits:    {one.name} ({one.study[:12]})"))
+    if not approved and not waiting:
         console.print(Text("No study is approved, and none waits."))
 
 

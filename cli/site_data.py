@@ -10,7 +10,8 @@ from rich.text import Text
 
 from ..errors import ConfigurationError
 from .console import output, status
-from .options import SITE_HOME, SiteHomeOption
+from .json_output import print_json
+from .options import SITE_HOME, JsonOption, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def add_data(
         list[str] | None, typer.Option(help="AE title that may send. Repeatable.")
     ] = None,
     home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Add a data set: a folder, a DICOMweb service to mirror, or a C-STORE receiver.
 
@@ -121,8 +123,13 @@ def add_data(
         Path(entry.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     Registry(site).add(entry)
     site.log.append("data-added", data=name, kind=entry.kind)
-    if entry.kind == "dicomweb":
-        _refresh(site, entry)
+    mirrored = _refresh(site, entry) if entry.kind == "dicomweb" else None
+    if as_json:
+        facts = {"data": name, "kind": entry.kind, "folder": entry.folder}
+        print_json({**facts, "mirror": mirrored})
+        return
+    if mirrored:
+        output().print(Text(_sentence(mirrored)))
     console = output()
     console.print(
         Text(f"The data set {name} is added. `fedscan index {entry.folder}` looks into it.")
@@ -133,7 +140,7 @@ def add_data(
         )
 
 
-def refresh(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
+def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Fetch what is new at the source, and remove what is gone there. Not between two rounds.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them is
@@ -143,7 +150,13 @@ def refresh(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
-    _refresh(site, Registry(site).get(name))
+    mirrored = _refresh(site, Registry(site).get(name))
+    if as_json:
+        print_json({"data": name, "mirror": mirrored})
+    elif mirrored is None:
+        output().print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
+    else:
+        output().print(Text(_sentence(mirrored)))
 
 
 def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
@@ -187,6 +200,7 @@ def charge(
     noise: Annotated[float, typer.Option(min=0, help="Noise multiplier of a step (sigma).")],
     purpose: Annotated[str, typer.Option(help="Why, for the record.")],
     home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Enter spending that a restored ledger has forgotten, before anything is trained again.
 
@@ -199,20 +213,23 @@ def charge(
 
     lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
     spent = enter(SiteHome.open(home), name, lost, purpose)
+    if as_json:
+        print_json({"data": name, "epsilon": spent})
+        return
     output().print(Text(f"Entered. In all epsilon {spent:.4g} is spent."))
 
 
-def _refresh(site: SiteHome, entry: DataSet) -> None:
+def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
+    """Bring a data set's mirror up to date; a folder has none."""
     from ..client.sources.refresh import refresh as bring_up_to_date
 
     with progress() as report:
         done = bring_up_to_date(entry, report=report)
-    console = output()
-    if done is None:
-        console.print(Text(f"The data set {entry.name} is a folder: there is nothing to fetch."))
-        return
-    site.log.append("data-refreshed", data=entry.name, fetched=done.fetched, removed=done.removed)
-    console.print(Text(_sentence(done)))
+    if done is not None:
+        site.log.append(
+            "data-refreshed", data=entry.name, fetched=done.fetched, removed=done.removed
+        )
+    return done
 
 
 def _sentence(done: MirrorReport) -> str:

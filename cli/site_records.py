@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -9,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .console import output
-from .options import SITE_HOME, SiteHomeOption
+from .json_output import print_json
+from .options import SITE_HOME, JsonOption, SiteHomeOption
 
 
 def register(app: typer.Typer) -> None:
@@ -21,21 +23,30 @@ def register(app: typer.Typer) -> None:
 def ledger(
     data: Annotated[str, typer.Argument(help="Data set; all if not given.")] = "",
     home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
 ) -> None:
     """Check and print what each data set has spent of its patients' privacy."""
     from ..client.policy import load_policy
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
-    from .ledger import ledger as show
+    from ..privacy.ledger.view import LedgerView
+    from .ledger import ledger_document, print_ledger
 
     site = SiteHome.open(home)
     registry = Registry(site)
+    document = {}
     for name in [registry.get(data).name] if data else sorted(registry.data_sets()):
         folder = site.state(name) / "ledger"
-        if folder.is_dir():
-            show(folder, delta=load_policy(site.policy_of(name)).delta, as_json=False)
+        view = LedgerView.read(folder) if folder.is_dir() else None
+        delta = load_policy(site.policy_of(name)).delta
+        if as_json:
+            document[name] = ledger_document(view, delta) if view else None
+        elif view:
+            print_ledger(folder, view, delta)
         else:
             output().print(Text(f"Data set {name}: nothing was spent."))
+    if as_json:
+        print_json(document)
 
 
 def audit(
@@ -46,9 +57,7 @@ def audit(
     noted: Annotated[
         str, typer.Option(help="A head noted earlier; the log must still contain its line.")
     ] = "",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the entries as JSON lines.")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show who asked what, what was answered and what left; each line is checked first."""
     from ..client.steward.home import SiteHome
@@ -57,17 +66,18 @@ def audit(
 
     site = SiteHome.open(home)
     head = check(site.audit, AuditHead.parse(noted) if noted else None)
+    if as_json:
+        entries = [] if verify else [asdict(entry) for entry in AuditLog(site.audit).entries()]
+        print_json({"length": head.length, "head": str(head), "entries": entries})
+        return
     if verify:
         output().print(Text(f"All {head.length} lines are as they were written. Head: {head}"))
         return
     table = Table("Line", "Time (UTC)", "Event", "Facts")
     for entry in AuditLog(site.audit).entries():
-        if as_json:
-            typer.echo(entry.to_line().decode("ascii"), nl=False)
         facts = ", ".join(f"{key} {_short(value)}" for key, value in entry.facts.items())
         table.add_row(str(entry.sequence), entry.time[:19], entry.event, Text(facts))
-    if not as_json:
-        output().print(table)
+    output().print(table)
 
 
 def _short(value: object) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -14,10 +13,6 @@ from .console import output
 from .json_output import print_json
 from .options import JsonOption, SigningKeyOption
 from .progress import progress
-
-if TYPE_CHECKING:
-    from ..common.progress import Progress
-    from ..model.example import Example
 
 _TRAIN_EPILOG = """\
 Examples:
@@ -84,6 +79,7 @@ def train(
         int, typer.Option(min=1, help="Steps of the regression network.")
     ] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Teach a generator to answer in one contrast what it is shown in another.
 
@@ -92,69 +88,31 @@ def train(
     Where nobody has pairs, parametric phantoms stand in for them (--made-up). A network learns by
     regression; patients held out tell how much the generator is heard beside it.
     """
-    from ..applications.translation.pairs import find_pairs
-    from ..applications.translation.training import TranslatorPlan, train_translator
-    from ..applications.translation.translator import save_translator
-    from ..errors import ConfigurationError, DataError
-    from ..model.storage import find_generator, load_generator
+    from ..model.storage import find_generator
+    from ..simulation.translating import TrainTranslatorRequest, teach_translator
 
-    if bool(data) == bool(made_up):
-        raise ConfigurationError(
-            "A translator learns either from scans (--data) or from made-up patients (--made-up).",
-            hint="Made-up patients are for contrasts and body parts of which there are no pairs.",
-        )
-    folder = out / to.value
-    if folder.exists():
-        raise DataError(f"{folder} exists already.", hint="Choose another --out.")
-    generator = load_generator(find_generator(model))
+    request = TrainTranslatorRequest(
+        generator=find_generator(model),
+        to=to.value,
+        out=out,
+        data=tuple(data or ()),
+        made_up=made_up,
+        body_part=body_part,
+        generator_steps=generator_steps,
+        network_steps=network_steps,
+        seed=seed,
+    )
     with progress() as report:
-        patients = (
-            _scanned(data, generator.image_size, report)
-            if data
-            else _made_up(made_up, body_part, generator.image_size, seed)
-        )
-        pairs = find_pairs(patients, to.value)
-        plan = TranslatorPlan(
-            generator_steps=generator_steps, network_steps=network_steps, seed=seed
-        )
-        translator = train_translator(generator, pairs, to.value, plan, on_progress=report)
-    save_translator(translator, folder)
+        trained = teach_translator(request, progress=report)
+    if as_json:
+        print_json({"translator": trained.folder, "pairs": trained.pairs, "share": trained.share})
+        return
     output().print(
         Text(
-            f"Trained on {len(pairs.sources)} pairs; the generator's share is "
-            f"{translator.share:.0%}; the translator is in {folder}"
+            f"Trained on {trained.pairs} pairs; the generator's share is {trained.share:.0%}; "
+            f"the translator is in {trained.folder}"
         )
     )
-
-
-def _scanned(data: list[Path], image_size: int, report: Progress) -> list[list[Example]]:
-    """Examples of each patient of some folders."""
-    from tempfile import TemporaryDirectory
-
-    from ..client.data.dataset import SiteDataset
-    from ..imaging.settings import DataSettings
-
-    settings = DataSettings(image_size=image_size, holdout_fraction=0.0)
-    with TemporaryDirectory() as cache:
-        return [
-            dataset.examples(key)
-            for number, site in enumerate(data)
-            for dataset in [
-                SiteDataset.open(site, settings, Path(cache) / str(number), report=report)
-            ]
-            for key in dataset.patients
-        ]
-
-
-def _made_up(patients: int, body_part: str, image_size: int, seed: int) -> Iterator[list[Example]]:
-    """Examples of parametric patients, in every contrast."""
-    import numpy as np
-
-    from ..phantoms.parametric import sample_paired_slices
-
-    rng = np.random.default_rng(seed)
-    for _ in range(patients):
-        yield sample_paired_slices(rng, body_part, image_size=image_size, count=_MADE_UP_SLICES)
 
 
 def translate(
@@ -209,7 +167,3 @@ def translate(
     output().print(
         Text(f"{len(made.values)} slices translated to {to.value}, in {written.files[0]}")
     )
-
-
-#: Slices of a made-up patient: another patient teaches more than another slice.
-_MADE_UP_SLICES = 6

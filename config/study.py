@@ -82,6 +82,10 @@ def load_study(path: Path | None = None, overrides: Sequence[str] = ()) -> Study
     Raises:
         ConfigurationError: If the file is not TOML, or a setting is unknown, of the wrong
             type or out of range; all problems are named at once.
+
+    >>> import fedscan
+    >>> fedscan.load_study(None, ["privacy.epsilon=4", "federation.rounds=3"]).privacy.epsilon
+    4.0
     """
     values = read_toml(path) if path is not None else {}
     texts = (setting.path for setting in study_settings() if setting.kind == "string")

@@ -54,6 +54,11 @@ def spatial_conditions(
 
     Raises:
         ValueError: If an array has another shape, or ``partial`` comes without ``known``.
+
+    >>> import fedscan, numpy as np
+    >>> mask = np.zeros((32, 32), np.uint8)
+    >>> fedscan.spatial_conditions((32, 32), mask=mask).shape[1:]
+    (32, 32)
     """
     stack = np.zeros((SPATIAL_CHANNELS, *shape), np.float32)
     for name, array in (("mask", mask), ("edges", edges), ("partial", partial), ("known", known)):

@@ -81,6 +81,11 @@ def simulate(
         ConfigurationError: If study, base and sites do not fit together.
         DataError: If there are no sites or a site has no usable scans.
         RoundFailedError: If a round got too few usable results.
+
+    >>> import fedscan
+    >>> trained = fedscan.simulate(study, hospitals, out / "trained", workers=1, evaluate=False)
+    >>> [site.name for site in trained.results.sites]
+    ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
     sites = find_sites(data.resolve(), (out / "sites").resolve(), base)

@@ -22,11 +22,18 @@ from typer.testing import CliRunner
 PROMPTS = ("axial CT slice of the head", "chest X-ray, pneumonia")
 #: Functions that have a doctest, by their public names.
 DOCTESTED = (
+    "check_folder",
     "enhance",
     "epsilon",
+    "evaluate",
     "generate",
+    "index_folder",
     "load_generator",
+    "load_study",
     "load_translator",
+    "mesh",
+    "simulate",
+    "spatial_conditions",
     "translate",
     "volume",
 )
@@ -54,6 +61,65 @@ def translator(run, tmp_path_factory):
     network = fedscan.load_generator(run).network
     save_translator(Translator(generator=network, network=build_unet(), target="CT"), folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def hospitals(tmp_path_factory):
+    """Two hospitals of eight made-up patients each, as DICOM."""
+    from fedscan.phantoms.hospital import write_hospitals
+    from fedscan.phantoms.settings import PhantomSettings
+
+    folder = tmp_path_factory.mktemp("data") / "hospitals"
+    made = PhantomSettings(patients=(8, 8), contrasts=("CT",), slices=3, matrix=64)
+    write_hospitals(folder, made)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def study(run):
+    """A study that takes seconds and starts from the run's generator."""
+    settings = (
+        f"generator.base={run / 'generator'}",
+        "data.image_size=32",
+        "federation.rounds=1",
+        "federation.min_results=2",
+        "local.steps=1",
+        "warm_up.steps=1",
+        "warm_up.images=16",
+        "evaluation.samples=16",
+        "evaluation.samples_per_class=8",
+        "evaluation.classifier_seeds=1",
+        "evaluation.classifier_steps=10",
+        "evaluation.bootstrap=100",
+        "evaluation.steps=1",
+    )
+    return fedscan.load_study(None, settings)
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory):
+    """A label map with a ball of lesion."""
+    import nibabel
+    from fedscan.model.conditions import LABEL
+
+    ball = sum((axis - 9.5) ** 2 for axis in np.indices((20, 20, 20))) < 25
+    path = tmp_path_factory.mktemp("labels") / "labels.nii.gz"
+    nibabel.save(nibabel.Nifti1Image((ball * LABEL["lesion"]).astype(np.uint8), np.eye(4)), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def known(run, translator, picture, hospitals, study, labels, tmp_path_factory):
+    """What doctests and docs/python.md are given."""
+    return {
+        "run": run,
+        "translator": translator,
+        "picture": picture,
+        "hospitals": hospitals,
+        "study": study,
+        "labels": labels,
+        "out": tmp_path_factory.mktemp("out"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +154,7 @@ def test_every_public_name_is_there_and_documented():
 
 
 @pytest.mark.parametrize("name", DOCTESTED)
-def test_the_examples_of_functions_hold(name, run, translator, picture):
-    known = {"run": run, "translator": translator, "picture": picture}
+def test_the_examples_of_functions_hold(name, known):
     function = getattr(fedscan, name)
     found = [test for test in doctest.DocTestFinder().find(function, name) if test.examples]
     assert found
@@ -158,10 +223,15 @@ def test_requests_that_cannot_be_are_refused_at_once(options, said):
         fedscan.GenerateRequest(**options)
 
 
-def test_the_page_for_python_runs(run, translator, picture, tmp_path):
+def test_every_public_function_has_an_example():
+    functions = {name for name in fedscan.__all__ if inspect.isfunction(getattr(fedscan, name))}
+    assert functions == set(DOCTESTED)
+
+
+def test_the_page_for_python_runs(known):
     page = (Path(__file__).parents[1] / "docs" / "python.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    known = {"run": run, "translator": translator, "picture": picture, "out": tmp_path}
+    known = {**known}
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), known)
     assert known["tensor"].affine[0, 1] == 0

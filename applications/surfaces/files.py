@@ -10,13 +10,13 @@ import trimesh
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...imaging.orientation import lps_to_ras
 from ...imaging.reading.nifti import load_nifti, values_of
 from ...imaging.reading.scan_files import read_scan, read_segments
 from ...model.marking import NOTICE
 
 #: Bytes of a binary STL file's free header.
 _STL_HEADER = 80
-_LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,14 +59,14 @@ def read_volume(path: Path, *, labels: bool) -> Volume:
 def _read_dicom(path: Path, labels: bool) -> Volume:
     if labels:
         values, to_lps = read_segments(path)
-        return Volume(values=values.astype(np.float32), affine=_LPS_RAS @ to_lps, synthetic=False)
+        return Volume(values=values.astype(np.float32), affine=lps_to_ras(to_lps), synthetic=False)
     scan = read_scan(path)
     if scan.to_lps is None or len(scan.values) < 2:
         raise DataError(
             f"{path} is not a volume: surfaces need slices that say where they lie.",
             hint="Give a NIfTI file, or the folder of a DICOM series.",
         )
-    return Volume(values=scan.values, affine=_LPS_RAS @ scan.to_lps, synthetic=scan.synthetic)
+    return Volume(values=scan.values, affine=lps_to_ras(scan.to_lps), synthetic=scan.synthetic)
 
 
 def write_surface(mesh: trimesh.Trimesh, path: Path, *, synthetic: bool) -> None:

@@ -120,6 +120,11 @@ def index_folder(
 
     Raises:
         DataError: If the folder does not exist.
+
+    >>> import fedscan
+    >>> found = fedscan.index_folder(hospitals / "hospital-a", fedscan.DataSettings())
+    >>> len(found.patients), dict(found.set_aside)
+    (8, {})
     """
     return index_files(folder, list_files(folder), settings, progress=progress)
 

@@ -86,6 +86,12 @@ def check_folder(folder: Path, *, signer: str = "") -> CheckedFolder:
     Raises:
         SignatureError: If there is no manifest, its signature does not fit, another key signed
             it, or a listed file is missing or was changed; names all such files.
+
+    >>> import fedscan
+    >>> asked = fedscan.GenerateRequest(prompts=["chest X-ray"], count=1, steps=1)
+    >>> written = fedscan.generate(fedscan.load_generator(run), asked).write(out / "checked")
+    >>> fedscan.check_folder(out / "checked").unlisted
+    ()
     """
     try:
         signed = verify_document((folder / NAME).read_bytes())

@@ -1,0 +1,87 @@
+"""What a site can say of itself, from its home alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...privacy.accounting import epsilon
+from ...privacy.ledger.view import LedgerView
+from ..policy import load_policy
+from ..steward.approvals import Approval, Approvals
+from ..steward.data_sets import Registry
+from ..steward.home import SiteHome
+from .status import Status, StatusFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSetView:
+    """A data set: where its files are, and what its patients' privacy has paid.
+
+    Attributes:
+        name: What the steward calls it.
+        folder: Folder of its files.
+        epsilon: What all steps spent together; ``None`` if there is no ledger yet.
+        delta: The delta of its policy, which epsilon is stated at; ``None`` likewise.
+    """
+
+    name: str
+    folder: str
+    epsilon: float | None
+    delta: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A study that waits for the steward: its name and its digest."""
+
+    name: str
+    study: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteOverview:
+    """Everything that ``fedscan site status`` shows.
+
+    Attributes:
+        site: The site's name.
+        daemon: Whether it runs and is connected.
+        paused: Whether the steward paused it.
+        coordinator: Address of the coordinator; empty before the site joined one.
+        data_sets: Its data sets, by name.
+        approved: Studies that may train.
+        waiting: Studies that asked and were not approved.
+    """
+
+    site: str
+    daemon: Status
+    paused: bool
+    coordinator: str
+    data_sets: tuple[DataSetView, ...]
+    approved: tuple[Approval, ...]
+    waiting: tuple[Waiting, ...]
+
+
+def overview(home: SiteHome) -> SiteOverview:
+    """Return what can be said of a site, whether it runs or not."""
+    settings, approvals = home.settings(), Approvals(home)
+    return SiteOverview(
+        site=settings.name,
+        daemon=StatusFile(home).read(),
+        paused=home.paused.exists(),
+        coordinator=settings.coordinator,
+        data_sets=tuple(
+            _data_set(home, name, entry.folder)
+            for name, entry in sorted(Registry(home).data_sets().items())
+        ),
+        approved=tuple(approvals.all()),
+        waiting=tuple(Waiting(name=one.name, study=one.digest) for one in approvals.pending()),
+    )
+
+
+def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
+    ledger = home.state(name) / "ledger"
+    if not ledger.is_dir():
+        return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
+    delta = load_policy(home.policy_of(name)).delta
+    spent = epsilon(LedgerView.read(ledger).book.mechanisms(), delta)
+    return DataSetView(name=name, folder=folder, epsilon=spent, delta=delta)
