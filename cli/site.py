@@ -68,7 +68,8 @@ def init(
     on the telephone.
     """
     from ..client.steward.enrolment import init_site
-    from ..client.steward.home import SiteHome, SiteSettings, require_name
+    from ..client.steward.home import SiteHome, SiteSettings
+    from ..common.names import require_name
 
     require_name(name, "a site")
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)

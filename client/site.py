@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from flwr.app import UserConfig
 
+from ..common.names import NAME_RULE, is_name
 from ..errors import ConfigurationError
 from ..model.storage import shipped_base
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +40,10 @@ class Site:
             ConfigurationError: If a value is missing or of a wrong form.
         """
         name = config.get("site")
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigurationError(
                 f"The node configuration's site is {name!r}.",
-                hint="Give a name of up to 64 letters, digits, '.', '_' and '-'.",
+                hint=NAME_RULE,
             )
         folders = {}
         for key in ("data", "state"):

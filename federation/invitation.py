@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ..common.names import is_name
 from ..errors import ProtocolError
 from .protocol import PROTOCOL_VERSION, RoundRequest
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _KEYS = {"protocol", "name", "rounds", "base", "terms"}
 _MAX_BYTES = 1_000_000
@@ -75,7 +75,7 @@ class Invitation:
                 hint="Coordinator and sites must run the same release of fedscan.",
             )
         name, rounds, base, terms = (values[key] for key in ("name", "rounds", "base", "terms"))
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not is_name(name):
             raise _wrong("has a name of a wrong form")
         if type(rounds) is not int or not 1 <= rounds <= _MAX_ROUNDS:
             raise _wrong(f"must have from 1 to {_MAX_ROUNDS} rounds")

@@ -21,6 +21,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from .. import errors
+from ..common.names import is_name
 from ..errors import ProtocolError
 from .wire import Tensors, pack, unpack
 
@@ -56,7 +57,6 @@ SAFETENSORS = "safetensors"
 
 _MAX_TERM = 65_536
 _HEX = re.compile(r"[0-9a-f]{64}")
-_SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}|")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,7 +136,7 @@ class RoundRequest:
             {"version", "round", "rounds", "base", "term-names", "terms", "start"},
             (ARRAYS, START),
         )
-        start_digest = _matching(config, "start", _HEX) if config["start"] != "" else ""
+        start_digest = _digest(config, "start") if config["start"] != "" else ""
         if start and tensors_digest(start) != start_digest:
             raise _wrong("start", "must be the digest of the start")
         rounds = _integer(config, "rounds", 1, 1_000_000)
@@ -146,7 +146,7 @@ class RoundRequest:
         return cls(
             round=_integer(config, "round", 0, rounds),
             rounds=rounds,
-            base=_matching(config, "base", _HEX),
+            base=_digest(config, "base"),
             terms=MappingProxyType(dict(zip(names, texts, strict=True))),
             tensors=tensors,
             start=start,
@@ -205,8 +205,8 @@ class RoundReply:
         if not isinstance(weight, float) or not math.isfinite(weight) or weight <= 0:
             raise _wrong("weight", "must be a positive number")
         return cls(
-            site=_matching(config, "site", _SITE),
-            request=_matching(config, "request", _HEX) if config["request"] != "" else "",
+            site=_site(config),
+            request=_digest(config, "request") if config["request"] != "" else "",
             code=str(code),
             weight=weight,
             tensors=tensors,
@@ -268,11 +268,18 @@ def _integer(config: ConfigRecord, key: str, low: int, high: int) -> int:
     return value
 
 
-def _matching(config: ConfigRecord, key: str, pattern: re.Pattern[str]) -> str:
+def _digest(config: ConfigRecord, key: str) -> str:
     value = config[key]
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _wrong(key, "must be a text of the expected form")
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise _wrong(key, "must be 64 hex digits")
     return value
+
+
+def _site(config: ConfigRecord) -> str:
+    value = config["site"]
+    if value == "" or is_name(value):
+        return str(value)
+    raise _wrong("site", "must be a name, or empty")
 
 
 def _texts(config: ConfigRecord, key: str) -> list[str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from flwr.app import UserConfig
 
 from ..client.policy import SitePolicy, write_policy
 from ..client.site import Site
+from ..common.names import require_name
 from ..config.study import Study
 from ..errors import DataError
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
@@ -36,11 +34,7 @@ def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
             hint="Give the folder above the sites: each of its subfolders is one hospital.",
         )
     for folder in folders:
-        if not _NAME.fullmatch(folder.name):
-            raise DataError(
-                f"The folder {folder.name!r} cannot name a site.",
-                hint="Use up to 64 letters, digits, '.', '_' and '-'.",
-            )
+        require_name(folder.name, "a site", DataError)
     return [
         Site(name=folder.name, data=folder, state=state / folder.name, base=base)
         for folder in folders

@@ -13,9 +13,10 @@ from pydantic import Field as Setting
 from pydantic.dataclasses import dataclass as checked
 
 from ...common.files import write_atomically
+from ...common.names import require_name
 from ...common.toml_settings import read_toml
 from ...errors import ConfigurationError, DataError
-from .home import SiteHome, require_name
+from .home import SiteHome
 
 _HINT = "Restore it from a backup, or add the data sets anew under their old names."
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import fields, replace
 from pathlib import Path
@@ -13,10 +12,10 @@ from pydantic.dataclasses import dataclass
 
 from ...common.audit import AuditLog
 from ...common.files import write_atomically
+from ...common.names import Name
 from ...common.toml_settings import read_settings
 from ...errors import ConfigurationError
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _HEADING = "# This site. What studies may do here is in policy.toml.\n\n"
 
 
@@ -24,7 +23,7 @@ _HEADING = "# This site. What studies may do here is in policy.toml.\n\n"
 class SiteSettings:
     """The settings in ``site.toml``."""
 
-    name: str = Field(pattern=f"^{NAME}$", description="The site's public name.")
+    name: Name = Field(description="The site's public name.")
     coordinator: str = Field(
         default="", description="Address of the coordinator, host:port; from its welcome."
     )
@@ -177,15 +176,3 @@ class SiteHome:
     def run(self) -> Path:
         """Folder of what the running daemon needs; may be deleted while it does not run."""
         return self.folder / "run"
-
-
-def require_name(name: str, what: str) -> None:
-    """Check that a name can be a file's and appear in messages.
-
-    Raises:
-        ConfigurationError: If it cannot.
-    """
-    if not re.fullmatch(NAME, name):
-        raise ConfigurationError(
-            f"{name!r} cannot name {what}.", hint="Use up to 64 letters, digits, '.', '_' and '-'."
-        )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -20,12 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ...common.names import require_name
 from ...errors import FederationError
 from .certificates import common_name, read_certificate, subject
 from .keys import PrivateKey, PublicKey, fingerprint, public_text, read_public_text
 
 _VERSION = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: More than any real file of the two has.
 _MAX_BYTES = 65_536
 
@@ -69,7 +68,7 @@ class EnrolmentRequest:
         Raises:
             FederationError: If the name is not of the allowed form.
         """
-        require_name(site)
+        require_name(site, "a site", FederationError)
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject(site))
         unsigned = cls(
             site=site,
@@ -88,7 +87,7 @@ class EnrolmentRequest:
             FederationError: If it is not such a file, or a signature does not fit.
         """
         request = cls(**_from_json(content, cls, "The enrolment request"))
-        require_name(request.site)
+        require_name(request.site, "a site", FederationError)
         signed = _load_request(request.certificate_request)
         if not signed.is_signature_valid:
             raise FederationError("The certificate request's signature does not fit its key.")
@@ -143,23 +142,10 @@ class Welcome:
             FederationError: If it is not such a file or holds no readable certificates.
         """
         welcome = cls(**_from_json(content, cls, "The welcome"))
-        require_name(welcome.site)
+        require_name(welcome.site, "a site", FederationError)
         for part in (welcome.authority, welcome.certificate):
             read_certificate(part.encode(), "A part of the welcome")
         return welcome
-
-
-def require_name(site: str) -> None:
-    """Refuse a site's name that could be anything but a plain file name.
-
-    Raises:
-        FederationError: If it is not of the allowed form.
-    """
-    if not _NAME.fullmatch(site):
-        raise FederationError(
-            f"{site!r} cannot be the name of a site.",
-            hint="Use up to 64 letters, digits, '.', '_' and '-'; begin with a letter or digit.",
-        )
 
 
 def _load_request(pem: str) -> x509.CertificateSigningRequest:

@@ -8,7 +8,6 @@ others' words still stand, and the coordinator compares them when it is started 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import TypeAdapter
 
 from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
+from ...common.names import require_name
 from ...config.study import Study, load_study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...federation.invitation import Invitation
@@ -26,8 +26,6 @@ from ...model.storage import generator_digest, shipped_base
 from ..job import ServerJob
 from ..terms import site_terms
 from .home import Home
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 #: What a study is doing. "waiting" and "aborted" follow an order at once, without the coordinator.
 Phase = Literal["waiting", "running", "finished", "failed", "aborted"]
@@ -216,11 +214,7 @@ def submit(home: Home, study: Study) -> StudyFolder:
     from ...model.storage import load_generator
     from ..app import require_fitting
 
-    if not _NAME.fullmatch(study.name):
-        raise ConfigurationError(
-            f"name is {study.name!r}, which cannot be the name of a folder.",
-            hint="Use up to 64 letters, digits, '.', '_' and '-'; begin with a letter or digit.",
-        )
+    require_name(study.name, "a study's folder")
     folder = StudyFolder(home.studies / study.name)
     if (folder.root / "order.json").exists():
         raise ConfigurationError(
