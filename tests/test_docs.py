@@ -150,3 +150,9 @@ def _check(parameter: click.Parameter, value: str, context: click.Context) -> No
 
 def _stands_for_something(word: str) -> bool:
     return "…" in word or re.fullmatch(r"[A-Z_]+", word) is not None
+
+
+def test_the_site_leads_to_every_page():
+    listed = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert pages - set(re.findall(r"[\w-]+\.md", listed)) == set()

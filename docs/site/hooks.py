@@ -12,6 +12,8 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"(!?\[[^\]]*\])\(([^)#\s]+)(#[^)\s]*)?\)")
+#: The theme lets no cell of a table wrap, so wide tables would be cut off.
+_STYLE = ".wy-table-responsive table td, .wy-table-responsive table th { white-space: normal }\n"
 #: Of `tests/`, `benchmarks/` and the saved base there is no reference.
 _LEFT_OUT = {"tests", "benchmarks", "assets", "docs", "build", "demo", "examples"}
 
@@ -23,6 +25,7 @@ def on_files(files: Files, config: Any) -> Files:
     for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"):
         text = (ROOT / name).read_text("utf-8").replace("](docs/", "](")
         files.append(File.generated(config, name, content=text))
+    files.append(File.generated(config, "site.css", content=_STYLE))
     parts: dict[str, list[str]] = {}
     for module in _modules():
         files.append(File.generated(config, f"api/{module}.md", content=f"::: {module}\n"))
