@@ -59,6 +59,8 @@ RESERVED = {
     "pydicom": {"imaging", "phantoms", "client/sources"},
     "highdicom": {"phantoms"},
     "typer": {"cli"},
+    "filelock": {"common/locks.py"},
+    "fcntl": {"common/locks.py"},
     "opacus": {"privacy"},
     "dp_accounting": {"privacy"},
     "dicomweb_client": {"client/sources"},

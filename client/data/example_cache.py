@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from filelock import FileLock
-
 from ...common.files import write_atomically
+from ...common.locks import in_turn
 from ...common.progress import Progress
 from ...errors import DataError
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
@@ -86,7 +85,7 @@ def open_cache(
     if (cache := _load(root, state)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with FileLock(root / ".lock"):
+    with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
         return _load(root, state) or _build(folder, files, settings, root, identity, state, report)
 

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from ...common.locks import holding
 from ...errors import DataError
 from .instance import Instance
 
@@ -72,23 +71,25 @@ class Mirror:
             DataError: If another process is changing it, or its state is damaged.
         """
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with FileLock(root / "lock", timeout=0):
-                try:
-                    mirror = cls(root)
-                except sqlite3.DatabaseError as error:
-                    raise DataError(
-                        f"{root / 'state.sqlite'} is damaged.",
-                        hint="Delete it: the mirror then compares all instances anew.",
-                    ) from error
-                try:
-                    yield mirror
-                finally:
-                    mirror._state.close()
-        except Timeout:
-            raise DataError(
-                f"Another process is bringing {root} up to date.", hint="Wait until it has ended."
-            ) from None
+
+        def busy(holder: str) -> DataError:
+            return DataError(
+                f"Another process is bringing {root} up to date.",
+                hint=f"Wait until it has ended: it is process {holder}.",
+            )
+
+        with holding(root / "lock", 0, busy):
+            try:
+                mirror = cls(root)
+            except sqlite3.DatabaseError as error:
+                raise DataError(
+                    f"{root / 'state.sqlite'} is damaged.",
+                    hint="Delete it: the mirror then compares all instances anew.",
+                ) from error
+            try:
+                yield mirror
+            finally:
+                mirror._state.close()
 
     def begin_listing(self) -> int:
         """Begin a new listing of the source and return its number."""

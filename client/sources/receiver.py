@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
 from pynetdicom._globals import ALL_TRANSFER_SYNTAXES
 from pynetdicom.sop_class import Verification
 
+from ...common.locks import holding
 from ...common.progress import Progress
 from ...errors import DataError, FederationError
 from ...imaging.dicom.quiet import quiet_pydicom
@@ -55,13 +55,14 @@ def receiver(
     unfinished, arrived = root / "receiving", root / "arrived"
     for folder in (unfinished, arrived):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(root / "receiver.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise DataError(
-            f"Another receiver stores into {root}.", hint="One is enough for all senders."
-        ) from None
+
+    def busy(holder: str) -> DataError:
+        return DataError(
+            f"Another receiver (process {holder}) stores into {root}.",
+            hint="One is enough for all senders.",
+        )
+
+    lock = holding(root / "receiver.lock", 0, busy)
     with lock, quiet_pydicom(), _streaming_to(unfinished):
         for path in unfinished.iterdir():
             path.unlink()

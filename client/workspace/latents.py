@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...model.example import LatentRows
 from ...model.generator import Generator
@@ -53,7 +53,7 @@ class LatentCache:
         root = cache_dir / "latents" / generator.latents_digest()[:16]
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         cache = cls(dataset, generator, root)
-        with FileLock(root / ".lock"):
+        with in_turn(root / ".lock"):
             for stale in root.glob(".*.tmp"):
                 stale.unlink()
             for done, key in enumerate(dataset.train_patients, start=1):

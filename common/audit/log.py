@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from ...errors import AuditError
 from ..files import sync_folder, write_atomically
+from ..locks import locked_file
 from .chain import AuditHead, Entry, damaged, follow, read_line
 
 _MODE = 0o640
@@ -83,9 +83,8 @@ class AuditLog:
         try:
             if new:
                 sync_folder(self._path.parent)
-            # The kernel drops the lock when the process dies, however it dies.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield descriptor
+            with locked_file(descriptor):
+                yield descriptor
         finally:
             os.close(descriptor)
 
@@ -136,8 +135,8 @@ def verify(path: Path, noted: AuditHead | None = None) -> AuditHead:
 
 def _read(path: Path) -> list[Entry]:
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)  # nobody is between a line and the word about it
+        # Shared: nobody is between a line and the word about it.
+        with path.open("rb") as file, locked_file(file.fileno(), shared=True):
             *lines, _ = file.read().split(b"\n")
             noted = _noted(path)
     except OSError as error:

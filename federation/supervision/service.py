@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ...common.files import write_atomically
+from ...common.locks import holding, is_locked
 from ...errors import FederationError
 
 _LOCK = "lock"
@@ -34,33 +33,22 @@ def running_in(folder: Path, what: str) -> Iterator[None]:
         FederationError: If it is running already.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
-    try:
-        # Not at once: is_running() holds it for a moment.
-        lock.acquire(timeout=1)
-    except Timeout:
-        raise FederationError(
-            f"{what} is running already.", hint=f"Its process number is in {folder / _PID}."
-        ) from None
-    try:
-        write_atomically(folder / _PID, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        (folder / _PID).unlink(missing_ok=True)
-        lock.release()
+
+    def busy(holder: str) -> FederationError:
+        return FederationError(f"{what} is running already.", hint=f"It is process {holder}.")
+
+    # Not at once: is_running() holds it for a moment.
+    with holding(folder / _LOCK, 1, busy):
+        try:
+            write_atomically(folder / _PID, f"{os.getpid()}\n".encode())
+            yield
+        finally:
+            (folder / _PID).unlink(missing_ok=True)
 
 
 def is_running(folder: Path) -> bool:
     """Return whether a service holds the folder."""
-    if not (folder / _LOCK).exists():
-        return False
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return is_locked(folder / _LOCK)
 
 
 def stop_service(folder: Path, what: str, limit_s: float = 60.0) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import partial
 from pathlib import Path
 
-from ...common.folder_lock import FolderLock
+from ...common.locks import Lock, take_lock
 from ...errors import LedgerError
 from .book import Book
 from .durable import make_folder
@@ -26,7 +27,7 @@ class LedgerFiles:
         store: The secrets.
     """
 
-    def __init__(self, folder: Path, lock: FolderLock, data_set: str) -> None:
+    def __init__(self, folder: Path, lock: Lock, data_set: str) -> None:
         genesis = make(Genesis, data_set=data_set, ledger=secrets.token_hex(32))
         self._folder, self._lock, self._owner = folder, lock, os.getpid()
         contents = read(folder)
@@ -50,7 +51,7 @@ class LedgerFiles:
         """Open a ledger's folder, or begin one; see :meth:`Ledger.open`."""
         try:
             make_folder(folder, 0o750)
-            lock = FolderLock(folder / LOCK, lock_timeout)
+            lock = take_lock(folder / LOCK, lock_timeout, partial(_locked, lock_timeout))
             try:
                 return cls(folder, lock, data_set)
             except BaseException:
@@ -99,6 +100,13 @@ class LedgerFiles:
         for reserved in Book(contents.entries).reservations.values():
             if not reserved.erased:
                 self.store.read(reserved.sequence, reserved.record.commitment)
+
+
+def _locked(waited_s: float, holder: str) -> LedgerError:
+    return LedgerError(
+        f"The ledger is locked by process {holder} (waited {waited_s:g} s).",
+        hint="One process at a time may spend a data set's budget: let that one finish or stop it.",
+    )
 
 
 def _tidy(store: SecretStore, book: Book, length: int) -> None:

@@ -8,12 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import Timeout
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
+from ...common.locks import holding
 from ...errors import ConfigurationError, FederationError, FedscanError
 from ...federation.protocol import INTERNAL, OK
 from ...model.storage import generator_digest
@@ -62,12 +62,13 @@ def main(grid: Grid, context: Context) -> None:
     home = Home(Path(root))
     folder = find_study(home, str(context.run_config["study"]))
     _log_to(folder.log)
-    lock = folder.lock()
-    try:
-        lock.acquire(timeout=_PATIENCE_S)
-    except Timeout:
-        raise FederationError(f"Another run works on the study {folder.name!r}.") from None
-    with lock:
+
+    def busy(holder: str) -> FederationError:
+        return FederationError(
+            f"Another run works on the study {folder.name!r}.", hint=f"It is process {holder}."
+        )
+
+    with holding(folder.lock, _PATIENCE_S, busy):
         _require_current(folder, context.run_id)
         outcome = Outcome(run=context.run_id, code=RUNNING, pid=os.getpid())
         folder.write(outcome)

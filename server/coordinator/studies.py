@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import TypeAdapter
 
 from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
+from ...common.locks import is_locked
 from ...common.names import require_name
 from ...config.study import Study, load_study, study_to_toml
 from ...errors import ConfigurationError, FederationError
@@ -165,19 +165,14 @@ class StudyFolder:
         names = (folder.name for folder in (self.root / "run" / "checkpoints").glob("round-*"))
         return max((int(name.removeprefix("round-")) for name in names), default=0)
 
-    def lock(self) -> FileLock:
-        """Return the lock that the study's ServerApp holds while it lives."""
-        return FileLock(self.root / "server.lock")
+    @property
+    def lock(self) -> Path:
+        """The lock that the study's ServerApp holds while it lives."""
+        return self.root / "server.lock"
 
     def is_served(self) -> bool:
         """Return whether a ServerApp works on the study."""
-        lock = self.lock()
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        lock.release()
-        return False
+        return is_locked(self.lock)
 
 
 def studies(home: Home) -> Iterator[StudyFolder]:

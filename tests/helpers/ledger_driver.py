@@ -83,10 +83,11 @@ class FaultyDisk:
             self._fail()
         return REAL[name](*args)
 
-    def _mkdir(self, *args: Any, **options: Any) -> None:
-        if self._reach("mkdir"):
+    def _mkdir(self, path: Any, *args: Any, **options: Any) -> None:
+        # Where the folder is there already, the disk is not changed and cannot fail.
+        if not os.path.isdir(path) and self._reach("mkdir"):
             self._fail()
-        MKDIR(*args, **options)
+        MKDIR(path, *args, **options)
 
     def _open(self, path: Any, flags: int, *args: Any, **options: Any) -> int:
         descriptor = OPEN(path, flags, *args, **options)
