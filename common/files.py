@@ -1,22 +1,70 @@
-"""Files that are whole or absent, whenever the process or the machine dies."""
+"""Files and folders that are whole or absent, whenever the process or the machine dies.
+
+The privacy ledger alone writes for itself (``privacy/ledger/durable.py``): each of its calls that
+could be the last before a crash is one that a test can stop at.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Make a file or a folder so that a reader finds the old one or the new, never a part.
+
+    Nothing is forced to disk: after a power failure the new one may be cut short, unless the
+    block writes durably and :func:`sync_folder` follows, as in :func:`write_atomically`.
+
+    Args:
+        path: Where it belongs. A folder that is there already is removed first, at the end of
+            the block, so for a moment there may be none.
+
+    Yields:
+        Where the block makes it: beside ``path``, under a hidden name that ends in ``.tmp``. If
+        the block fails, it is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if temporary.is_dir():  # of a killed process that had the same number
+        shutil.rmtree(temporary)
+    try:
+        yield temporary
+        if temporary.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        os.replace(temporary, path)
+    except BaseException:
+        # On a full disk the attempt would take room itself.
+        _remove(temporary)
+        raise
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader finds the old content or the new, never a part."""
+    with replacing(path) as temporary:
+        write_durably(temporary, content)
+    sync_folder(path.parent)
+
+
+def write_once(path: Path, content: bytes) -> None:
+    """Write a secret file whole, unless there is one already; only its owner can read it.
+
+    Of several processes at once one wins, and all find its content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch(0o600)
         write_durably(temporary, content)
-        os.replace(temporary, path)
-    except OSError:
-        # On a full disk the attempt would take room itself.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 
@@ -35,3 +83,10 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from ..common.files import sync_folder, write_durably
+from ..common.files import replacing, sync_folder, write_durably
 from ..errors import CheckpointError
 
 _STATE = "state.safetensors"
@@ -79,14 +78,11 @@ class Checkpoints:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         final = self._folder / f"round-{state.round:06d}"
-        temporary = self._folder / f".{final.name}.{os.getpid()}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        write_durably(temporary / _STATE, content)
-        write_durably(temporary / _ABOUT, json.dumps(about, indent=2).encode())
-        sync_folder(temporary)
-        shutil.rmtree(final, ignore_errors=True)
-        os.replace(temporary, final)
+        with replacing(final) as temporary:
+            temporary.mkdir()
+            write_durably(temporary / _STATE, content)
+            write_durably(temporary / _ABOUT, json.dumps(about, indent=2).encode())
+            sync_folder(temporary)
         sync_folder(self._folder)
         for old in self._names()[: -self._kept]:
             shutil.rmtree(self._folder / old, ignore_errors=True)

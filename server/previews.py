@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..common.files import replacing
 from ..model.generator import Generator
 from ..model.marking import png_text, stack, strip
 from ..model.sampling import sample
@@ -76,12 +77,9 @@ class Previews:
             (prompt, strip(images[row * _PER_PROMPT :][:_PER_PROMPT], label=label, synthetic=True))
             for row, prompt in enumerate(self._prompts)
         ]
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # A reader never finds half a picture: it has another name until it is whole.
-        unfinished = self._folder / f".round-{number:06d}.tmp"
         texts = {"Description": f"Samples after round {number}", "Seed": str(self._seed)}
-        stack(strips).save(unfinished, "PNG", pnginfo=png_text(texts, synthetic=True))
-        unfinished.replace(preview_file(self._folder, number))
+        with replacing(preview_file(self._folder, number)) as unfinished:
+            stack(strips).save(unfinished, "PNG", pnginfo=png_text(texts, synthetic=True))
 
 
 def preview_file(folder: Path, number: int) -> Path:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...common.files import sync_folder, write_durably
+from ...common.files import write_once
 from ...errors import DataError
 
 FILE_NAME = "dataset.json"
@@ -43,7 +41,8 @@ class DatasetIdentity:
         """
         path = state_dir / FILE_NAME
         if not path.exists():
-            _create_once(path)
+            content = {"name": secrets.token_hex(16), "salt": secrets.token_hex(32)}
+            write_once(path, json.dumps(content).encode())
         try:
             stored = json.loads(path.read_text())
             identity = cls(name=str(stored["name"]), salt=bytes.fromhex(stored["salt"]))
@@ -59,16 +58,3 @@ class DatasetIdentity:
     def patient_key(self, patient_id: str) -> str:
         """Name a patient by a key that nobody without the salt can link to the identifier."""
         return hashlib.blake2b(patient_id.encode(), key=self.salt, digest_size=16).hexdigest()
-
-
-def _create_once(path: Path) -> None:
-    """Create the file whole; of several processes at once, one wins and all read its file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"name": secrets.token_hex(16), "salt": secrets.token_hex(32)}
-    temporary = path.with_name(f".{FILE_NAME}.{os.getpid()}.tmp")
-    write_durably(temporary, json.dumps(content).encode())
-    temporary.chmod(0o600)
-    with contextlib.suppress(FileExistsError):
-        os.link(temporary, path)
-    temporary.unlink()
-    sync_folder(path.parent)

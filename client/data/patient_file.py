@@ -7,7 +7,6 @@ the intensity map is coarsest, at half the size of float32.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ...common.files import replacing
 from ...errors import DataError
 from ...imaging.dicom.set_aside import Reason
 from ...model.description import Description
@@ -125,6 +125,5 @@ def write_patient(
     }
     # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
     # short by a power failure is found damaged, and made again.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ...common.files import replacing
 from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...model.example import LatentRows
@@ -110,9 +110,8 @@ class LatentCache:
         for start in range(0, len(patient), ENCODED_AT_ONCE):
             batch = patient.examples(range(start, min(start + ENCODED_AT_ONCE, len(patient))))
             parts.append(encode_images(self._generator, batch))
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
-        os.replace(temporary, path)
+        with replacing(path) as temporary:
+            save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
 
 
 def _made_from(path: Path) -> str:

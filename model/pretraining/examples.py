@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.files import replacing
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ..example import Example
@@ -35,15 +36,15 @@ class ExampleBank:
 
     def save(self, path: Path) -> None:
         """Write the bank to one ``.npz`` file, whole or not at all."""
-        unfinished = path.with_name(f".{path.name}")
-        np.savez(
-            unfinished,
-            images=self.images,
-            masks=self.masks,
-            captions=self.captions,
-            positions=self.positions,
-        )
-        unfinished.rename(path)
+        # To an open file: a path that does not end in .npz would be given that ending.
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
+            np.savez(
+                file,
+                images=self.images,
+                masks=self.masks,
+                captions=self.captions,
+                positions=self.positions,
+            )
 
     @classmethod
     def load(cls, path: Path) -> ExampleBank:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from diffusers import AutoencoderKL
 
-from ...common.files import write_atomically
+from ...common.files import replacing, write_atomically
 from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
 from ..example import Example
@@ -216,5 +216,5 @@ def _stage_autoencoder(
         seed=plan.seed,
         on_step=lambda step, loss: report("autoencoder", step, loss),
     )
-    generator.autoencoder.save_pretrained(unfinished := path.with_name(f".{path.name}.tmp"))
-    unfinished.rename(path)
+    with replacing(path) as unfinished:
+        generator.autoencoder.save_pretrained(unfinished)
