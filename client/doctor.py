@@ -31,6 +31,7 @@ from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
+from .steward.opt_outs import require_list
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."
@@ -54,6 +55,7 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
     yield examine("audit log", lambda: _audit(home))
+    yield examine("opt-outs", lambda: _opt_outs(home))
     yield from _data(home)
 
 
@@ -145,6 +147,10 @@ def _audit(home: SiteHome) -> str:
     if not home.audit.exists():
         raise NotApplicableError("Nothing was put on record yet.")
     return f"All {verify(home.audit).length} lines of the audit log are as they were written."
+
+
+def _opt_outs(home: SiteHome) -> str:
+    return f"{len(require_list(home).patients)} patients opted out; the list is whole."
 
 
 def _data(home: SiteHome) -> Iterator[Finding]:

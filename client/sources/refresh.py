@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ...common.progress import Progress, no_progress
 from .dicomweb import mirror_dicomweb
-from .mirror import MirrorReport
+from .mirror import IsOptedOut, MirrorReport, nobody
 from .receiver import publish
 from .settings import DicomwebSource, StoreSource
 
@@ -52,8 +52,12 @@ class SourceEntry(Protocol):
         """AE titles that may send."""
 
 
-def refresh(entry: SourceEntry, *, report: Progress = no_progress) -> MirrorReport | None:
+def refresh(
+    entry: SourceEntry, *, opted_out: IsOptedOut = nobody, report: Progress = no_progress
+) -> MirrorReport | None:
     """Fetch what is new and remove what is gone; nothing is to be done for a plain folder.
+
+    Patients who opted out are not fetched, and removed where they are there.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them
     is paid for again. So this belongs before a study, not between its rounds.
@@ -64,9 +68,9 @@ def refresh(entry: SourceEntry, *, report: Progress = no_progress) -> MirrorRepo
     """
     root = Path(entry.folder).parent
     if entry.kind == "dicomweb":
-        return mirror_dicomweb(dicomweb_source(entry), root, report)
+        return mirror_dicomweb(dicomweb_source(entry), root, report, opted_out)
     if entry.kind == "cstore":
-        return publish(root, report)
+        return publish(root, report, opted_out)
     return None
 
 

@@ -24,12 +24,13 @@ from .describe import DESCRIBED_BY, describe
 from .fields import first_number, first_text, integer, items, texts
 from .functional_groups import flat_headers
 from .geometry import Plane, pixel_spacing, plane_of
+from .patient import normal_identifier
 from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
 
 _READ = (
     *DESCRIBED_BY, *TOLD_BY,
-    "BitsAllocated", "BurnedInAnnotation", "FrameOfReferenceUID", "FrameType",
+    "AccessionNumber", "BitsAllocated", "BurnedInAnnotation", "FrameOfReferenceUID", "FrameType",
     "ImageOrientationPatient", "ImagePositionPatient", "ImageType", "ImagerPixelSpacing",
     "InstanceNumber", "NumberOfFrames", "PatientID", "PatientOrientation",
     "PerFrameFunctionalGroupsSequence", "PhotometricInterpretation", "PixelAspectRatio",
@@ -92,6 +93,7 @@ class FileHeader:
     synthetic: bool = False
     segments: tuple[str, ...] = ()
     is_segmentation: bool = False
+    accession: str = field(default="", repr=False)
 
 
 def read_header(path: Path, settings: DataSettings) -> FileHeader:
@@ -155,7 +157,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
         raise SetAsideError(Reason.MODALITY)
-    patient = first_text(ds, "PatientID").casefold()
+    patient = normal_identifier(first_text(ds, "PatientID"))
     if not patient:
         raise SetAsideError(Reason.NO_PATIENT)
     syntax = UID(str(ds.file_meta.get("TransferSyntaxUID", "")))
@@ -181,6 +183,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         synthetic=first_text(ds, "SyntheticData").upper() == "YES",
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
+        accession=first_text(ds, "AccessionNumber"),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
 from ...model.description import Description
+from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
+from .file_labels import file_labels
 from .folder import FileEntry, list_files
 from .geometry import Plane
 from .header import FileHeader, Frame, read_header
@@ -89,30 +91,48 @@ class PatientScans:
         studies: Studies, ordered by UID.
         files: The patient's files, segmentations included.
         scanners: What made the images.
+        labels: What a source beside the headers says, by file.
+        split: The side that this source wants the patient on.
     """
 
     patient_id: str = field(repr=False)
     studies: tuple[DicomStudy, ...]
     files: tuple[FileEntry, ...] = field(repr=False)
     scanners: frozenset[Scanner] = field(repr=False)
+    labels: Mapping[str, ImageLabel] = field(default_factory=dict, repr=False)
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteIndex:
-    """What a site has, and how many files it set aside for which reason."""
+    """What a site has, and how many files it set aside for which reason.
+
+    Attributes:
+        patients: All patients with a usable image, ordered by identifier.
+        set_aside: Files by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the source of labels fits, if there was one.
+    """
 
     patients: tuple[PatientScans, ...]
     set_aside: Counter[Reason]
+    shared_studies: int = 0
+    labels: LabelReport | None = None
 
 
 def index_folder(
-    folder: Path, settings: DataSettings, *, progress: Progress = no_progress
+    folder: Path,
+    settings: DataSettings,
+    *,
+    labels: LabelSource | None = None,
+    progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
 
     Args:
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
+        labels: What tells the findings, splits and reports of images, if anything but headers does.
         progress: Told how many files are read.
 
     Returns:
@@ -126,7 +146,7 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    return index_files(folder, list_files(folder), settings, progress=progress)
+    return index_files(folder, list_files(folder), settings, labels=labels, progress=progress)
 
 
 def index_files(
@@ -134,28 +154,43 @@ def index_files(
     files: Sequence[FileEntry],
     settings: DataSettings,
     *,
+    labels: LabelSource | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index the given files of a folder; see :func:`index_folder`."""
     set_aside: Counter[Reason] = Counter()
-    seen: set[str] = set()
+    seen: set[tuple[str, str, str]] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
             try:
                 header = read_header(folder / entry.path, settings)
-                if header.sop_uid and header.sop_uid in seen:
+                # A UID that another patient's file has too must not cost anybody an image.
+                image = (header.patient_id, header.series_uid, header.sop_uid)
+                if header.sop_uid and image in seen:
                     raise SetAsideError(Reason.DUPLICATE)
             except SetAsideError as error:
                 set_aside[error.reason] += 1
             else:
-                seen.add(header.sop_uid)
+                seen.add(image)
                 by_patient[header.patient_id].append((entry, header))
             progress("files", done, len(files))
-    patients = tuple(_patient(key, found) for key, found in sorted(by_patient.items()))
+    patients = [_patient(key, found) for key, found in sorted(by_patient.items())]
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
-    return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+    patients, report = [patient for patient in patients if patient.studies], None
+    if labels is not None:
+        labelling = labels.begin()
+        for place, one in enumerate(patients):
+            said = file_labels(by_patient[one.patient_id], labelling)
+            patients[place] = replace(one, labels=said, split=labelling.split(one.patient_id))
+        report = labelling.report()
+    return SiteIndex(tuple(patients), set_aside, _shared_studies(patients), report)
+
+
+def _shared_studies(patients: Iterable[PatientScans]) -> int:
+    owners = Counter(study.uid for patient in patients for study in patient.studies if study.uid)
+    return sum(count > 1 for count in owners.values())
 
 
 def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     DUPLICATE = "copy of another file"
     ORPHAN = "segmentation of no image here"
     BLANK = "slice shows nothing"
+    OPTED_OUT = "of a patient who opted out"
 
 
 class SetAsideError(DataError):
