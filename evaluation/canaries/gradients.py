@@ -106,14 +106,14 @@ def audit_steps(
         )
     rng = np.random.default_rng((seed, 15))
     weights = _weights(parameters, rng.choice(size, canaries, replace=False))
-    planted = rng.random(canaries) < 0.5
+    is_planted = rng.random(canaries) < 0.5
     among = image_loss(generator, real, training.loss) if len(real) else None
     patients = real.patient_count
     loss = PlantedGradients(
         # Without real patients nobody is numbered below the canaries.
         real=among or _nobody,
         patients=patients,
-        weights=tuple(one for one, there in zip(weights, planted, strict=True) if there),
+        weights=tuple(one for one, there in zip(weights, is_planted, strict=True) if there),
         size=privacy.clip_norm,
     )
     # Plain steps of length one: the auditor reads the noised sums from the weights. What the
@@ -147,7 +147,7 @@ def audit_steps(
                 stream=stream.child(f"audited step {number}"),
             )
         scores += before - _values(weights)
-    return Audit.of(scores, planted, guesses=guesses, delta=privacy.delta, confidence=confidence)
+    return Audit.of(scores, is_planted, guesses=guesses, delta=privacy.delta, confidence=confidence)
 
 
 def _weights(

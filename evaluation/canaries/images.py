@@ -63,11 +63,11 @@ def audit_images(
     """
     rng = np.random.default_rng((seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
-    planted = rng.random(settings.canaries) < 0.5
+    is_planted = rng.random(settings.canaries) < 0.5
     on_progress("training among planted images", 0, 10)
-    trained, parameters = open_copy(start, training)
-    everybody = image_loss(trained, _joined(real, canaries), training.loss)
-    away = {canaries.patients[number] for number in np.flatnonzero(~planted)}
+    result, parameters = open_copy(start, training)
+    everybody = image_loss(result, _joined(real, canaries), training.loss)
+    away = {canaries.patients[number] for number in np.flatnonzero(~is_planted)}
     key = hashlib.sha256(f"audit {seed}".encode()).digest()
     rehearse(
         parameters,
@@ -81,8 +81,8 @@ def audit_images(
     )
     on_progress("guessing which images were planted", 8, 10)
     return Audit.of(
-        _suspicion(start, trained, canaries, settings, seed),
-        planted,
+        _suspicion(start, result, canaries, settings, seed),
+        is_planted,
         guesses=settings.guesses,
         delta=training.privacy.delta,
         confidence=confidence,
@@ -147,7 +147,7 @@ def _silence(
 
 
 def _suspicion(
-    start: Generator, trained: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
+    start: Generator, result: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
 ) -> NDArray[np.float64]:
     """How much of a canary's loss the training took away, as a share of it."""
     before, after = (
@@ -158,7 +158,7 @@ def _suspicion(
             noises=settings.noises,
             seed=seed,
         )
-        for generator in (start, trained)
+        for generator in (start, result)
     )
     share: NDArray[np.float64] = np.log(np.maximum(before, 1e-12) / np.maximum(after, 1e-12))
     share[less_reference(after, before) == 0] = 0.0
