@@ -167,19 +167,19 @@ def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption =
 
     site = SiteHome.open(home)
     entry = Registry(site).get(name)
-    mirrored = _refresh(site, entry)
+    mirror = _refresh(site, entry)
     with progress() as report:
         patients, files = remove_absent(site.state(name), Path(entry.folder), report)
     if patients:
         site.log.append("removed-absent", data=name, patients=patients, files=files)
     if as_json:
-        print_json({"data": name, "mirror": mirrored, "removed": files})
+        print_json({"data": name, "mirror": mirror, "removed": files})
         return
     console = output()
-    if mirrored is None:
+    if mirror is None:
         console.print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
     else:
-        console.print(Text(_sentence(mirrored)))
+        console.print(Text(_sentence(mirror)))
     console.print(Text(_removed(patients, files)))
 
 
@@ -235,12 +235,12 @@ def charge(
     from ..client.steward.home import SiteHome
     from ..privacy.mechanism import SubsampledGaussian
 
-    lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
-    spent = enter(SiteHome.open(home), name, lost, purpose)
+    mechanism = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
+    total = enter(SiteHome.open(home), name, mechanism, purpose)
     if as_json:
-        print_json({"data": name, "epsilon": spent})
+        print_json({"data": name, "epsilon": total})
         return
-    output().print(Text(f"Entered. In all epsilon {spent:.4g} is spent."))
+    output().print(Text(f"Entered. In all epsilon {total:.4g} is spent."))
 
 
 def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
@@ -264,14 +264,14 @@ def _removed(patients: int, files: int) -> str:
     return f"{files} files that were kept of {patients} patients who are gone are removed."
 
 
-def _sentence(done: MirrorReport) -> str:
+def _sentence(mirror: MirrorReport) -> str:
     text = (
-        f"{done.instances} instances of {done.studies} studies: {done.fetched} new or changed, "
-        f"{done.removed} removed"
+        f"{mirror.instances} instances of {mirror.studies} studies: "
+        f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
-    if done.opted_out:
-        text += f", {done.opted_out} of patients who opted out not taken in"
-    return f"{text}, {done.failed} could not be fetched." if done.failed else f"{text}."
+    if mirror.opted_out:
+        text += f", {mirror.opted_out} of patients who opted out not taken in"
+    return f"{text}, {mirror.failed} could not be fetched." if mirror.failed else f"{text}."
 
 
 def _condition(text: str) -> tuple[str, str]:

