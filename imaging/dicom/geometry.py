@@ -86,7 +86,7 @@ def picture_spacing(ds: Dataset) -> tuple[float, float]:
 
 def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
     spacing = numbers(ds, keyword, 2)
-    if spacing is None or not (1e-3 < min(spacing) and max(spacing) < 1e3):
+    if spacing is None or not (min(spacing) > 1e-3 and max(spacing) < 1e3):
         return None
     return spacing[0], spacing[1]
 

@@ -14,31 +14,29 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
 from ..settings import DataSettings
-from .codes import COLOURS, MODALITY, MONOCHROME
+from .codes import MODALITY
 from .fields import first_text, integer, items
-from .frames.frame import FRAMES_TOLD_BY, Frame, read_frames_of
-from .frames.kinds import TOLD_KIND_BY, foreign_kind
-from .stacks.localizer import NameOfLocalizer, name_of
-from .frames.mosaic import TILES, TILES_CREATOR
 from .files.parsing import parse_header
+from .frames.frame import FRAMES_TOLD_BY, PRIVATE_TAGS, Frame, read_frames_of
+from .frames.kinds import TOLD_KIND_BY, foreign_kind
 from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
+from .stacks.localizer import NameOfLocalizer, name_of
+from .suitability import REFUSED_BY, refuse_unsuitable
 
 #: All that is read of a header, in one pass.
 _READ = frozenset({
-    *FRAMES_TOLD_BY, *TOLD_BY, *TOLD_KIND_BY,
-    "BitsAllocated", "BurnedInAnnotation", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
-    "PhotometricInterpretation", "PresentationIntentType", "ReferencedSeriesSequence",
-    "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID", "StudyInstanceUID", "SyntheticData",
+    *FRAMES_TOLD_BY, *REFUSED_BY, *TOLD_BY, *TOLD_KIND_BY,
+    "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
+    "ReferencedSeriesSequence", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
+    "StudyInstanceUID", "SyntheticData",
 })  # fmt: skip
 _TAGS = [
-    TILES_CREATOR,
-    TILES,
+    *PRIVATE_TAGS,
     *(tag for keyword in sorted(_READ) if (tag := tag_for_keyword(keyword)) is not None),
 ]
 
 MIN_SIDE, MAX_SIDE = 8, 16384
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,9 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
     if min(shape) < MIN_SIDE or max(shape) > MAX_SIDE:
         raise SetAsideError(Reason.SIZE)
     if not is_segmentation:
-        _refuse_unsuitable(ds, settings)
+        refuse_unsuitable(ds, settings)
+        if (reason := foreign_kind(ds)) is not None:
+            raise SetAsideError(reason)
     sop_uid = first_text(ds, "SOPInstanceUID")
     return FileHeader(
         patient_id=patient,
@@ -133,29 +133,6 @@ def _decodable(transfer_syntax: UID) -> bool:
         return bool(get_decoder(transfer_syntax).is_available)
     except NotImplementedError:
         return False
-
-
-def _refuse_unsuitable(ds: Dataset, settings: DataSettings) -> None:
-    """Refuse what is no clean diagnostic picture, by the header and the site's policies."""
-    photometric = first_text(ds, "PhotometricInterpretation").upper()
-    if photometric not in MONOCHROME + COLOURS:
-        raise SetAsideError(Reason.PHOTOMETRIC)
-    if photometric in COLOURS and settings.colour == "refuse":
-        raise SetAsideError(Reason.COLOUR)
-    burned_in = first_text(ds, "BurnedInAnnotation").upper()
-    likely = first_text(ds, "Modality").upper() == "US" or first_text(ds, "SOPClassUID").startswith(
-        _SECONDARY_CAPTURE
-    )
-    if (
-        burned_in.startswith("Y")
-        or (settings.burned_in == "refuse_unstated" and not burned_in)
-        or (settings.burned_in == "refuse_likely" and not burned_in and likely)
-    ):
-        raise SetAsideError(Reason.BURNED_IN)
-    if (reason := foreign_kind(ds)) is not None:
-        raise SetAsideError(reason)
-    if first_text(ds, "PresentationIntentType").upper() == "FOR PROCESSING":
-        raise SetAsideError(Reason.RAW)
 
 
 def _segmented_series(ds: Dataset) -> tuple[str, ...]:

@@ -12,16 +12,21 @@ from ..describe import DESCRIBED_BY, describe
 from ..fields import first_number, first_text, integer, texts
 from ..functional_groups import flat_headers
 from ..geometry import PLACED_BY, Plane, picture_spacing, pixel_spacing, plane_of
-from .moment import TOLD_MOMENT_BY, Moment, moment_of
-from .mosaic import TOLD_MOSAIC_BY, is_mosaic
+from ..quantity import MEASURED_BY, is_hounsfield
+from ..quantity import PRIVATE_TAGS as MEASURED_BY_TAGS
 from ..set_aside import Reason, SetAsideError
+from .moment import TOLD_MOMENT_BY, Moment, moment_of
+from .mosaic import TOLD_MOSAIC_BY, TOLD_MOSAIC_BY_TAGS, is_mosaic
 
 #: Header keywords that frames are read from.
 FRAMES_TOLD_BY = (
-    *DESCRIBED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
+    *DESCRIBED_BY, *MEASURED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
     "Columns", "NumberOfFrames", "PatientOrientation", "PerFrameFunctionalGroupsSequence", "Rows",
     "SharedFunctionalGroupsSequence", "SliceLocation", "WindowCenter", "WindowWidth",
 )  # fmt: skip
+
+#: The same, of private elements.
+PRIVATE_TAGS = (*MEASURED_BY_TAGS, *TOLD_MOSAIC_BY_TAGS)
 
 #: Modalities whose pictures are slices. A place in a film's header means nothing: the picture
 #: is a projection through the whole patient.
@@ -87,6 +92,8 @@ def _frame(ds: Dataset, *, placed: bool, enhanced: bool) -> Frame:
             raise SetAsideError(Reason.MOSAIC)
     if plane is None and modality in _SLICES:
         raise SetAsideError(Reason.GEOMETRY)
+    if modality == "CT" and not is_hounsfield(ds):
+        raise SetAsideError(Reason.NOT_HOUNSFIELD)
     centre, width = first_number(ds, "WindowCenter"), first_number(ds, "WindowWidth")
     return Frame(
         description=description,

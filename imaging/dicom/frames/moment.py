@@ -86,7 +86,8 @@ def _direction(ds: Dataset) -> str:
 
 def _settings(ds: Dataset) -> list[str]:
     known = [
-        first_number(ds, keyword) for keyword in ("InversionTime", "FlipAngle", "KVP", "EchoNumbers")
+        first_number(ds, keyword)
+        for keyword in ("InversionTime", "FlipAngle", "KVP", "EchoNumbers")
     ]
     words = [] if known == [None] * 4 else [f"{value or 0:.3g}" for value in known]
     kernel = first_text(ds, "ConvolutionKernel")[:16]

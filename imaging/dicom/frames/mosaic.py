@@ -11,7 +11,8 @@ from pydicom import Dataset
 from ..fields import numbers, texts, values
 
 #: Siemens' private element with the number of slices in a mosaic, and who it belongs to.
-TILES, TILES_CREATOR = 0x0019100A, 0x00190010
+_TILES, _TILES_CREATOR = 0x0019100A, 0x00190010
+TOLD_MOSAIC_BY_TAGS = (_TILES_CREATOR, _TILES)
 #: Header keywords that a mosaic is told by, besides its size.
 TOLD_MOSAIC_BY = ("AcquisitionMatrix", "FrameType", "ImageType")
 #: No magnet is wide enough for a picture of this size in both directions, mm.
@@ -39,10 +40,10 @@ def is_mosaic(
 
 
 def _tiles(ds: Dataset) -> int:
-    creator = ds.get(TILES_CREATOR)
+    creator = ds.get(_TILES_CREATOR)
     if creator is None or not str(creator.value).upper().startswith("SIEMENS"):
         return 0
-    element = ds.get(TILES)
+    element = ds.get(_TILES)
     value = None if element is None else element.value
     if isinstance(value, bytes):  # where the value representation is not stored
         return int.from_bytes(value[:2], "little")

@@ -17,7 +17,7 @@ NameOfLocalizer = Literal["", "perhaps", "surely"]
 
 _SURELY = re.compile(
     r"\b(aa)?(head|spine|knee|shoulder|heart|hip)?[ _-]*"
-    r"(locali[sz](er|ers|ador|ateur|atore|ation)|lokali[sz]er|scouts?|topograms?|topogramme"
+    r"(locali[sz](er|ers|ador|ateur|atore)|lokali[sz]er|scouts?|topograms?|topogramme"
     r"|scanograms?|surview|uebersicht|übersicht|scout ?view)\b"
 )
 _PERHAPS = re.compile(
