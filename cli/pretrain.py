@@ -90,8 +90,8 @@ def pretrain(
     from ..model.settings import GeneratorSettings
     from ..phantoms.parametric import sample_examples
 
-    chosen = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
-    settings = validated(GeneratorSettings, chosen, "The command")
+    choices = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
+    settings = validated(GeneratorSettings, choices, "The command")
     image_size = ARCHITECTURES[settings.size].image_size
     plan = PretrainPlan(
         examples=examples,

@@ -148,7 +148,7 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
         for section in sections
         for measure in section.measures
     }
-    examined = {
+    sections_present = {
         section.key
         for section in sections
         if any(one.value is not None or one.inconclusive for one in section.measures)
@@ -156,20 +156,22 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
     return GateOutcome(
         name=gate.name,
         lines=tuple(
-            _judge(line, measures.get(line.measure), line.measure.partition(".")[0] in examined)
+            _judge(
+                line, measures.get(line.measure), line.measure.partition(".")[0] in sections_present
+            )
             for line in gate.line
         ),
     )
 
 
-def _judge(line: GateLine, measure: Measure | None, examined: bool) -> LineOutcome:
-    if measure is None and examined:
+def _judge(line: GateLine, measure: Measure | None, has_section: bool) -> LineOutcome:
+    if measure is None and has_section:
         # A misspelt name must not pass as something that could not be measured.
-        found, passed = "its section has no such measure", False
+        finding, passed = "its section has no such measure", False
     else:
-        found, passed = _held(line, measure)
+        finding, passed = _held(line, measure)
     return LineOutcome(
-        measure=line.measure, bound=line.bound, found=found, passed=passed, why=line.why
+        measure=line.measure, bound=line.bound, found=finding, passed=passed, why=line.why
     )
 
 

@@ -48,7 +48,7 @@ class AuditedTraining:
     def judge(
         self,
         scores: NDArray[np.float64],
-        planted: NDArray[np.bool_],
+        is_planted: NDArray[np.bool_],
         *,
         guesses: int,
         silent: str = "",
@@ -56,7 +56,7 @@ class AuditedTraining:
         """Guess which canaries were planted; see :meth:`Audit.of`."""
         return Audit.of(
             scores,
-            planted,
+            is_planted,
             guesses=guesses,
             delta=self.training.privacy.delta,
             confidence=self.confidence,

@@ -79,7 +79,7 @@ def examine_canaries(
     return canaries_section(
         by_steps,
         by_images,
-        accounted=accounted_epsilon([mechanism], privacy.delta) if mechanism else None,
+        claim=accounted_epsilon([mechanism], privacy.delta) if mechanism else None,
         confidence=settings.confidence,
         steps=steps,
     )
@@ -97,5 +97,5 @@ def _mechanism(privacy: PrivacySettings, steps: int) -> SubsampledGaussian | Non
 
 
 def _first_patients(images: ImageSet, count: int) -> ImageSet:
-    chosen = set(list(dict.fromkeys(images.patients))[:count])
-    return images.select([i for i, patient in enumerate(images.patients) if patient in chosen])
+    choice = set(list(dict.fromkeys(images.patients))[:count])
+    return images.select([i for i, patient in enumerate(images.patients) if patient in choice])

@@ -92,14 +92,14 @@ def audit_steps(
         )
     rng = np.random.default_rng((audited.seed, 15))
     weights = _weights(parameters, rng.choice(size, canaries, replace=False))
-    planted = rng.random(canaries) < 0.5
+    is_planted = rng.random(canaries) < 0.5
     real, patients = audited.real, audited.real.patient_count
     among = image_loss(generator, real, audited.training.loss) if len(real) else None
     loss = PlantedGradients(
         # Without real patients nobody is numbered below the canaries.
         real=among or _nobody,
         patients=patients,
-        weights=tuple(one for one, there in zip(weights, planted, strict=True) if there),
+        weights=tuple(one for one, there in zip(weights, is_planted, strict=True) if there),
         size=privacy.clip_norm,
     )
     # Plain steps of length one: the auditor reads the noised sums from the weights. What the
@@ -132,7 +132,7 @@ def audit_steps(
                 stream=stream.child(f"audited step {number}"),
             )
         scores += before - _values(weights)
-    return audited.judge(scores, planted, guesses=guesses)
+    return audited.judge(scores, is_planted, guesses=guesses)
 
 
 def _weights(

@@ -52,11 +52,11 @@ def audit_images(
     start, training = audited.start, audited.training
     rng = np.random.default_rng((audited.seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
-    planted = rng.random(settings.canaries) < 0.5
+    is_planted = rng.random(settings.canaries) < 0.5
     on_progress("training among planted images", 0, 10)
-    trained, parameters = audited.open_copy()
-    everybody = image_loss(trained, _joined(audited.real, canaries), training.loss)
-    away = {canaries.patients[number] for number in np.flatnonzero(~planted)}
+    result, parameters = audited.open_copy()
+    everybody = image_loss(result, _joined(audited.real, canaries), training.loss)
+    away = {canaries.patients[number] for number in np.flatnonzero(~is_planted)}
     key = hashlib.sha256(f"audit {audited.seed}".encode()).digest()
     rehearse(
         parameters,
@@ -69,8 +69,8 @@ def audit_images(
     )
     on_progress("guessing which images were planted", 8, 10)
     return audited.judge(
-        _suspicion(start, trained, canaries, settings, audited.seed),
-        planted,
+        _suspicion(start, result, canaries, settings, audited.seed),
+        is_planted,
         guesses=settings.guesses,
         silent=_silence(
             parameters, replace(everybody, patients=canaries.patients), SecretStream(key, "looks")
@@ -133,7 +133,7 @@ def _silence(
 
 
 def _suspicion(
-    start: Generator, trained: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
+    start: Generator, result: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
 ) -> NDArray[np.float64]:
     """How much of a canary's loss the training took away, as a share of it."""
     before, after = (
@@ -144,7 +144,7 @@ def _suspicion(
             noises=settings.noises,
             seed=seed,
         )
-        for generator in (start, trained)
+        for generator in (start, result)
     )
     share: NDArray[np.float64] = np.log(np.maximum(before, 1e-12) / np.maximum(after, 1e-12))
     share[less_reference(after, before) == 0] = 0.0

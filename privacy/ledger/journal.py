@@ -83,17 +83,17 @@ class Contents:
         """The last whole line."""
         return LedgerHead(len(self.entries) - 1, self.digests[-1])
 
-    def require(self, pinned: LedgerHead | None) -> None:
+    def require(self, head: LedgerHead | None) -> None:
         """Check that a head which was kept elsewhere is part of this history.
 
         Raises:
             LedgerError: If its line is missing or another one.
         """
-        if pinned is None:
+        if head is None:
             return
-        if pinned.sequence >= len(self.digests) or self.digests[pinned.sequence] != pinned.digest:
+        if head.sequence >= len(self.digests) or self.digests[head.sequence] != head.digest:
             raise LedgerError(
-                f"Line {pinned.sequence + 1} is not the one that was pinned: the history was "
+                f"Line {head.sequence + 1} is not the one that was pinned: the history was "
                 "changed or replaced by another.",
                 hint=_RESTORE,
             )
@@ -209,7 +209,7 @@ class Journal:
 
 def _check(raw: bytes, head: LedgerHead | None) -> Contents:
     # Without a head only the first line may be there: the crash was between the two files.
-    known = head.sequence if head else 0
+    last = head.sequence if head else 0
     entries: list[Entry] = []
     digests = [NOTHING]
     offset = 0
@@ -219,7 +219,7 @@ def _check(raw: bytes, head: LedgerHead | None) -> Contents:
         try:
             entry = _check_line(line, len(entries), digests[-1])
         except ValueError as problem:
-            if len(entries) == known + 1 and end == len(raw):
+            if len(entries) == last + 1 and end == len(raw):
                 break
             raise _damaged(len(entries), str(problem)) from None
         entries.append(entry)
@@ -227,21 +227,21 @@ def _check(raw: bytes, head: LedgerHead | None) -> Contents:
         offset = end
     if head is None and len(entries) != 1:
         raise LedgerError(f"{HEAD} is missing beside {len(entries)} lines.", hint=_RESTORE)
-    if len(entries) <= known:
+    if len(entries) <= last:
         raise LedgerError(
-            f"Line {len(entries) + 1} and later ones are missing: {HEAD} knows {known + 1} lines.",
+            f"Line {len(entries) + 1} and later ones are missing: {HEAD} knows {last + 1} lines.",
             hint=_RESTORE,
         )
-    if head and digests[known + 1] != head.digest:
-        raise _damaged(known, f"it is not the line that {HEAD} confirms")
-    if len(entries) > known + 2:
+    if head and digests[last + 1] != head.digest:
+        raise _damaged(last, f"it is not the line that {HEAD} confirms")
+    if len(entries) > last + 2:
         raise LedgerError(
-            f"{HEAD} confirms line {known + 1}, but there are {len(entries)} lines.", hint=_RESTORE
+            f"{HEAD} confirms line {last + 1}, but there are {len(entries)} lines.", hint=_RESTORE
         )
     return Contents(
         entries=tuple(entries),
         digests=tuple(digests[1:]),
-        confirmed=head is not None and len(entries) == known + 1,
+        confirmed=head is not None and len(entries) == last + 1,
         sound_bytes=offset,
         torn_bytes=len(raw) - offset,
     )
