@@ -135,7 +135,7 @@ def _load(root: Path, state: str) -> ExampleCache | None:
     if manifest["state"] != state or not whole:
         return None
     fit = manifest.get("labels")
-    labels = LabelReport(**fit) if fit else None
+    labels = LabelReport.from_plain(fit) if fit else None
     return ExampleCache(root, patients, set_aside, manifest.get("shared_studies", 0), labels)
 
 
