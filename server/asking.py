@@ -36,6 +36,7 @@ class SiteAnswer(Generic[Result]):
         seconds: From asking to hearing.
         received: Bytes of the values in the answer, whatever they are worth.
         result: What was made of the answer; ``None`` unless the code is "ok".
+        ledger: Which ledger paid for the result, and its last line; empty if it did not say.
     """
 
     node: int
@@ -44,6 +45,7 @@ class SiteAnswer(Generic[Result]):
     seconds: float
     received: int
     result: Result | None
+    ledger: str = ""
 
 
 def log_complaint(failure: FedscanError) -> None:
@@ -109,7 +111,7 @@ class Sites:
         return {site: result for site, result in pairs if site not in shared}
 
     def _judge(self, arrival: Arrival, parse: Callable[[RoundReply], Result]) -> SiteAnswer[Result]:
-        code, received, result = arrival.code, 0, None
+        code, received, result, ledger = arrival.code, 0, None, ""
         if arrival.content is not None:
             try:
                 reply = RoundReply.from_records(arrival.content)
@@ -117,6 +119,7 @@ class Sites:
                 self._require_own_name(arrival.node, reply)
                 code = reply.code
                 result = parse(reply) if code == OK else None
+                ledger = reply.ledger
             except FedscanError as failure:
                 self.complain(failure)
                 code = failure.code
@@ -127,6 +130,7 @@ class Sites:
             seconds=arrival.seconds,
             received=received,
             result=result,
+            ledger=ledger,
         )
 
     def _require_own_name(self, node: int, reply: RoundReply) -> None:

@@ -57,7 +57,11 @@ def collect_compositions(
     ):
         if answer.result is not None:
             released.append((answer.site, answer.result))
-        observe(CompositionReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
+        observe(
+            CompositionReceived(
+                site=answer.site, code=answer.code, seconds=answer.seconds, ledger=answer.ledger
+            )
+        )
     found |= sites.refuse_shared_names(released)
     if found:
         stored = {site: asdict(found[site]) for site in sorted(found)}

@@ -15,6 +15,7 @@ from ...errors import AuditError, FedscanError
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
 from ..answers.asked import Asked
 from ..answers.release import Release
+from .counter_signature import with_mark
 from .egress import check_refusal, check_release
 from .reception import Reception
 
@@ -81,7 +82,7 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             request=request.digest(),
         )
     asked = Asked.read(request, reception.admit(request))
-    records = service.handle(asked).to_records()
+    records = with_mark(service.handle(asked), asked).to_records()
     facts = check_release(records, asked, service.release(asked))
     if reception.audit:
         reception.audit.append(
