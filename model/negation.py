@@ -39,14 +39,14 @@ _DENIED_FAR_BEHIND = re.compile(
     r"|not (?:seen|present|visible|found|detected|identified|demonstrated))(?![\w-])"
 )
 _DOUBTED_BEFORE = re.compile(
-    rf"{_WORD}r/o|r\.o\.|ro|rule[ -]?outs?|(?:to|cannot|can't|can not|could not) (?:exclude|rule out)"
+    rf"{_WORD}r/o|r\.o\.|ro|rule[ -]?outs?|(?:to|can ?not|can't|could not) (?:exclude|rule out)"
     r"|exclude|excluding|exclusion of|evaluat(?:e|ion)(?: for| of)?|eval(?: for)?"
     r"|assess(?:ment)?(?: for| of)?|check for|look(?:ing)? for|search(?:ing)? for|query|queries"
     r"|question(?:able)?(?: of)?|susp(?:ected|ect|icion|icious)?(?: of| for)?|concern(?:s|ing)?"
     r"(?: for| of)?|worr(?:y|ied|isome)(?: for| about)?|possibl[ey]|probabl[ey]|likely|unlikely"
-    r"|presum(?:ed|ably|ptive)|maybe|perhaps|may (?:be|represent)|might(?: be)?|could (?:be|represent)"
-    r"|equivocal(?: for)?|indeterminate(?: for)?|consider|differential(?: diagnosis)?(?: of)?|ddx|d/d"
-    r"|vs|versus|either|history(?: of)?|hx(?: of)?|h/o|pmhx?|fhx?|anamnesis|s/p|status[ -]post"
+    r"|presum\w+|maybe|perhaps|may (?:be|represent)|might(?: be)?|could be|could represent"
+    r"|equivocal(?: for)?|indeterminate(?: for)?|consider|differential(?: diagnosis)?(?: of)?|ddx"
+    r"|d/d|vs|versus|either|history(?: of)?|hx(?: of)?|h/o|pmhx?|fhx?|anamnesis|s/p|status[ -]post"
     r"|prior|previous(?:ly)?|former(?:ly)?|past|treated(?: for)?|treatment (?:of|for)"
     r"|recover(?:ed|y|ing) from|recent|follow[ -]?up(?: of| for)?|f/?u(?: of| for)?"
     r"|monitor(?:ing)?(?: of| for)?|surveillance(?: of| for)?|screen(?:ing)?(?: of| for)?"
@@ -56,8 +56,8 @@ _DOUBTED_BEFORE = re.compile(
 )
 _DOUBTED_BEHIND = re.compile(
     r"\s*(?:\(?\?\)?|(?:(?:is|are|was|were|seems|appears|remains)\s+)?(?:suspected|possible|probable"
-    r"|likely|questionable|(?:less |un)likely|in question|(?:can ?not|can't|could not) be (?:excluded"
-    r"|ruled out)|not (?:excluded|ruled out)))"
+    r"|likely|questionable|(?:less |un)likely|in question|(?:can ?not|can't|could not) be"
+    r" (?:excluded|ruled out)|not (?:excluded|ruled out)))"
     r"|[\s-]+(?:protocol|screen(?:ing)?|clinic|cent(?:er|re)|unit|ward|hospital|institute|service"
     r"|department|dept|program(?:me)?|pathway|alert|code|team|survey|work-?up|follow-?up|f/?u"
     r"|surveillance|study|trial|registry|project|conference|board|research|risk|prophylaxis"
