@@ -49,7 +49,7 @@ class TrainableSettings:
 
 #: A word of a caption: no comma, which stands between words there.
 WordText = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$", examples=["bone tumour"])
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$", examples=["fracture"])
 ]
 #: A code with its system: SNOMED CT, RadLex or ICD-10, the last also as a range such as J12-J18.
 CodeText = Annotated[
