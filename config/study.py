@@ -29,6 +29,10 @@ from .overrides import apply_overrides
 
 Section = TypeVar("Section")
 
+#: Settings that there were not at first, and what they then were: with that value a study has the
+#: file and the digest that it had before.
+_LATER = {"data.captions": "words"}
+
 
 def _defaults(section: Callable[..., Section]) -> Section:
     """Make a section with all its defaults; it is frozen, so all studies may share it."""
@@ -103,7 +107,9 @@ def study_to_toml(study: Study) -> str:
 
     def value_of(setting: Setting) -> Any:
         table = values[setting.section] if setting.section else values
-        return table[setting.key]
+        value = table[setting.key]
+        # With its default it is a comment: an earlier release does not know it.
+        return None if _LATER.get(setting.path) == value else value
 
     return write_toml(study_settings(), value_of)
 
@@ -111,9 +117,10 @@ def study_to_toml(study: Study) -> str:
 def study_digest(study: Study) -> str:
     """Return the SHA-256 of a study's values, in hex: equal studies, equal digests."""
     values = _plain(study)
-    # A setting that there was not at first: with its default a study keeps its digest.
-    if values["data"]["captions"] == "words":
-        del values["data"]["captions"]
+    for path, default in _LATER.items():
+        section, _, key = path.partition(".")
+        if values[section][key] == default:
+            del values[section][key]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
