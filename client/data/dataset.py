@@ -150,4 +150,4 @@ class SiteDataset:
         return self._cache.labels
 
     def _held_out(self, patient: CachedPatient) -> bool:
-        return patient.draw < self.settings.holdout_fraction
+        return patient.is_held_out(self.settings.holdout_fraction)

@@ -30,8 +30,6 @@ from .patient_file import PatientFile, write_patient
 _FORMAT = "1"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
-#: Stands for a draw where the site's labels decide.
-_SIDE = {Split.HELD_OUT: -1.0, Split.TRAIN: 2.0}
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ class CachedPatient:
 
     Attributes:
         key: Opaque key of the patient.
-        draw: Uniform number in [0, 1) that decides between training and hold-out; below 0 for
-            patients whom the site's labels hold out, above 1 for those they want trained on.
+        draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
         source: Digest of the patient's scans and the settings.
+        split: The side that the site's labels want the patient on; empty if they leave it open.
     """
 
     key: str
@@ -52,6 +50,15 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    split: str = ""
+
+    def is_held_out(self, fraction: float) -> bool:
+        """Whether the patient is kept from training.
+
+        Args:
+            fraction: Share of patients that are, where the site's labels leave it open.
+        """
+        return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
 @dataclass(frozen=True)
@@ -165,10 +172,11 @@ def _build(
                 patients.append(
                     CachedPatient(
                         key=key,
-                        draw=_draw(scans.patient_id) if scans.split is None else _SIDE[scans.split],
+                        draw=_draw(scans.patient_id),
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
                         source=patient_file.source,
+                        split=scans.split or "",
                     )
                 )
             report("patients", number, len(found))
