@@ -42,6 +42,11 @@ def _path(problem: Mapping[str, Any]) -> str:
 
 
 def _line(path: str, problem: Mapping[str, Any], by_path: Mapping[str, Setting]) -> str:
+    entry = problem["loc"][2:]
+    if len(entry) > 1 and path in by_path:
+        # Within a list of tables, which are counted from 1 as people do.
+        where = f"{path}, entry {int(entry[0]) + 1}, {'.'.join(map(str, entry[1:]))}"
+        return f"{where} = {_shown(problem['input'])}: {problem['msg']}."
     if problem["type"] == "unexpected_keyword_argument":
         return f"{path}: there is no such setting. {_suggestion(path, by_path)}"
     setting = by_path.get(path)

@@ -106,6 +106,8 @@ def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
         return "one of " + ", ".join(str(value) for value in node["enum"])
     if "const" in node:
         return f"only {node['const']}"
+    if "properties" in node:
+        return "tables with " + ", ".join(node["properties"])
     words = {"string": "text", "boolean": "true or false", "integer": "whole number"}
     kind = node.get("type", "text")
     parts = [words.get(kind, kind)]

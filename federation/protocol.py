@@ -55,7 +55,8 @@ CODES = frozenset(
 #: Name and kind of the one entry of a record of tensors, unless it is empty.
 SAFETENSORS = "safetensors"
 
-_MAX_TERM = 65_536
+#: Characters of one section of the terms.
+MAX_TERM = 65_536
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -285,9 +286,9 @@ def _site(config: ConfigRecord) -> str:
 def _texts(config: ConfigRecord, key: str) -> list[str]:
     value = config[key]
     if not isinstance(value, list) or not all(
-        isinstance(text, str) and len(text) <= _MAX_TERM for text in value
+        isinstance(text, str) and len(text) <= MAX_TERM for text in value
     ):
-        raise _wrong(key, f"must be a list of texts of at most {_MAX_TERM} characters")
+        raise _wrong(key, f"must be a list of texts of at most {MAX_TERM} characters")
     return [str(text) for text in value]
 
 

@@ -15,6 +15,8 @@ from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
+from .words.tables import few_words, shipped_words
+from .words.vocabulary import Vocabulary
 
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
@@ -47,6 +49,8 @@ class Generator(nn.Module):
         # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
         self.__dict__["caption_encoder"] = caption_encoder
         self.scheduler = scheduler
+        #: What its captions are made of; prompts are read against it.
+        self.words: Vocabulary = few_words()
 
     @property
     def image_size(self) -> int:
@@ -198,10 +202,12 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
     captions = CaptionEncoder(settings.text_encoder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Generator(
+        generator = Generator(
             build_unet(size, captions.width),
             build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),
         )
+    generator.words = shipped_words()
+    return generator

@@ -100,6 +100,7 @@ def simulate(
         sites,
         study.data,
         study.trainable,
+        study.vocabulary,
         workers=workers,
         done=lambda summary: progress(_indexed(summary)),
     )

@@ -18,6 +18,7 @@ from pydicom.pixels import get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ...model.description import Description
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .codes import MODALITY
 from .describe import DESCRIBED_BY, describe
@@ -94,8 +95,13 @@ class FileHeader:
     is_segmentation: bool = False
 
 
-def read_header(path: Path, settings: DataSettings) -> FileHeader:
+def read_header(path: Path, settings: DataSettings, words: Vocabulary) -> FileHeader:
     """Read one file's header, without its pixels.
+
+    Args:
+        path: The file.
+        settings: What to accept.
+        words: What its fields may select to describe it.
 
     Raises:
         SetAsideError: If the file cannot be trained on, with the reason.
@@ -106,7 +112,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
             raise SetAsideError(Reason.UNREADABLE)
         with path.open("rb") as file:
             ds = _parse(file)
-            return _interpret(ds, settings)
+            return _interpret(ds, settings, words)
     except OSError:
         raise SetAsideError(Reason.UNREADABLE) from None
     except SetAsideError:
@@ -150,7 +156,7 @@ def _least_length(ds: Dataset) -> int:
     return bits * 2 // 24 if integer(ds, "SamplesPerPixel", 1) == 3 else bits // 8
 
 
-def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
+def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHeader:
     modality = first_text(ds, "Modality").upper()
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
@@ -175,7 +181,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         frame_of_reference=first_text(ds, "FrameOfReferenceUID"),
         instance=integer(ds, "InstanceNumber"),
         shape=shape,
-        frames=() if is_segmentation else tuple(_frames(ds)),
+        frames=() if is_segmentation else tuple(_frames(ds, words)),
         compressed=syntax.is_encapsulated,
         scanner=scanner_of(ds, MODALITY.get(modality, modality)),
         synthetic=first_text(ds, "SyntheticData").upper() == "YES",
@@ -192,7 +198,7 @@ def _decodable(transfer_syntax: UID) -> bool:
         return False
 
 
-def _frames(ds: Dataset) -> Iterator[Frame]:
+def _frames(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
     flat = flat_headers(ds)
     if flat is None:
         # Old multi-frame objects repeat one header; frames after the first have no place.
@@ -202,12 +208,12 @@ def _frames(ds: Dataset) -> Iterator[Frame]:
     else:
         placed = True
     for header in flat:
-        yield _frame(header, placed)
+        yield _frame(header, placed, words)
 
 
-def _frame(ds: Dataset, placed: bool) -> Frame:
+def _frame(ds: Dataset, placed: bool, words: Vocabulary) -> Frame:
     plane = plane_of(ds) if placed else None
-    description = describe(ds, plane=plane.name if plane else "")
+    description = describe(ds, plane=plane.name if plane else "", vocabulary=words)
     if description is None:
         raise SetAsideError(Reason.MODALITY)
     if plane is None and first_text(ds, "Modality").upper() in ("CT", "MR"):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ...common.progress import Progress, no_progress
 from ...model.description import Description
+from ...model.words.tables import few_words, shipped_words
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .folder import FileEntry, list_files
 from .geometry import Plane
@@ -106,13 +108,18 @@ class SiteIndex:
 
 
 def index_folder(
-    folder: Path, settings: DataSettings, *, progress: Progress = no_progress
+    folder: Path,
+    settings: DataSettings,
+    *,
+    words: Vocabulary | None = None,
+    progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
 
     Args:
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
+        words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
     Returns:
@@ -126,7 +133,8 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    return index_files(folder, list_files(folder), settings, progress=progress)
+    files = list_files(folder)
+    return index_files(folder, files, settings, words=words or shipped_words(), progress=progress)
 
 
 def index_files(
@@ -134,16 +142,21 @@ def index_files(
     files: Sequence[FileEntry],
     settings: DataSettings,
     *,
+    words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
-    """Index the given files of a folder; see :func:`index_folder`."""
+    """Index the given files of a folder; see :func:`index_folder`.
+
+    Without words, those of the frame are selected: where the files' place and kind is wanted.
+    """
+    words = words or few_words()
     set_aside: Counter[Reason] = Counter()
     seen: set[str] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
             try:
-                header = read_header(folder / entry.path, settings)
+                header = read_header(folder / entry.path, settings, words)
                 if header.sop_uid and header.sop_uid in seen:
                     raise SetAsideError(Reason.DUPLICATE)
             except SetAsideError as error:
