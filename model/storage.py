@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from ..errors import ModelError
+from .words.learnt import Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def load_generator(path: Path | str) -> Generator:
         fedscan = "caption_encoder" in parts
         generator = _load_fedscan(folder) if fedscan else load_stable_diffusion(folder)
         generator.words = read_vocabulary(folder)
+        generator.learnt = _learnt(folder)
         return generator
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
@@ -145,6 +147,11 @@ def generator_digest(path: Path) -> str:
         digest.update(file.relative_to(path).as_posix().encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _learnt(folder: Path) -> Learnt | None:
+    file = folder / _CARD_DATA
+    return Learnt.from_card(json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
 
 def _forget_origin(path: Path) -> None:

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from ..config.study import Study
 from ..errors import ConfigurationError
-from ..federation.protocol import MAX_TERM, RoundRequest
+from ..federation.fields import MAX_TERM
+from ..federation.protocol import RoundRequest
 from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.

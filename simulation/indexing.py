@@ -40,7 +40,7 @@ def index_sites(
     vocabulary: VocabularySettings,
     *,
     workers: int,
-    done: Callable[[SiteSummary], None],
+    on_site: Callable[[SiteSummary], None],
 ) -> list[SiteSummary]:
     """Decode and encode all sites' scans into their caches, where they are not there yet.
 
@@ -53,7 +53,7 @@ def index_sites(
         trainable: Part of what names a site's opened generator.
         vocabulary: Which words describe them.
         workers: Sites that are read at the same time.
-        done: Told about each site.
+        on_site: Told about each site.
 
     Returns:
         A summary for each site, in the order given.
@@ -61,7 +61,7 @@ def index_sites(
     summaries = []
     tasks = [(site, data, trainable, vocabulary) for site in sites]
     for summary in map_processes(_index, tasks, workers=workers):
-        done(summary)
+        on_site(summary)
         summaries.append(summary)
     return summaries
 

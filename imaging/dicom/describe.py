@@ -14,9 +14,10 @@ from pydicom import Dataset
 from pydicom.sr.coding import snomed_mapping
 
 from ...model.description import Description, age_band
+from ...model.negation import Said, how_said
 from ...model.words.tables import few_words
 from ...model.words.vocabulary import NO_FINDING, OTHER_FINDING, Vocabulary, Word
-from .codes import HEDGED, MODALITY, OLDER_CODE, OTHER_LAST
+from .codes import MODALITY, OLDER_CODE, OTHER_LAST
 from .fields import code_values, first_number, first_text, items, texts
 from .mr_weighting import weighting
 
@@ -181,13 +182,15 @@ def _findings(ds: Dataset, words: Vocabulary) -> list[Word]:
 
 
 def _findings_in(text: str, words: Vocabulary) -> list[Word]:
-    found = [word for word, _, _ in words.words_in(text, "finding")]
-    nothing = [word for word in found if word.within == NO_FINDING]
-    if nothing:
+    named = words.words_in(text, "finding")
+    if nothing := [word for word, _, _ in named if word.within == NO_FINDING]:
         return nothing
-    if HEDGED.search(text):
-        return []
-    if not found and OTHER_LAST.search(text):
+    found = [
+        word
+        for word, start, end in named
+        if how_said(text, start, end, far=True, lists=True) is Said.THERE
+    ]
+    if not named and OTHER_LAST.search(text):
         other = words.find(OTHER_FINDING)
         found = [other] if other else []
     return sorted(found, key=words.words.index)[:1] if words.is_few else found

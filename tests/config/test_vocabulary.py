@@ -47,11 +47,11 @@ def test_without_words_of_its_own_a_study_has_the_digest_of_before(tmp_path):
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ('[{word = "a, b"}]', "vocabulary.findings, entry 1, word = 'a, b'"),
-        ('[{word = "a"}, {wort = "b"}]', "vocabulary.findings, entry 2, wort"),
-        ('[{word = "a", within = "chest"}]', "entry 1, within = 'chest'"),
-        ('[{word = "a", codes = ["C41"]}]', "entry 1, codes.0 = 'C41'"),
-        ("3", "vocabulary.findings = 3: allowed is list of tables with word, codes, names"),
+        ('[{word = "a, b"}]', "vocabulary.findings 1: word = 'a, b'"),
+        ('[{word = "a"}, {wort = "b"}]', "vocabulary.findings 2: wort"),
+        ('[{word = "a", within = "chest"}]', "findings 1: within = 'chest'"),
+        ('[{word = "a", codes = ["C41"]}]', "findings 1: codes = 'C41'"),
+        ("3", "vocabulary.findings = 3: allowed is list of tables"),
     ],
 )
 def test_a_wrong_word_is_named_with_its_place(value, problem):
