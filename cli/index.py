@@ -45,25 +45,34 @@ def index(
     labels_by: LabelsByOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
+    to_share: Annotated[
+        bool,
+        typer.Option("--to-share", help="Without small numbers, and rounded: for others to see."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
     Only headers are read, nothing is written, and no name, identifier, date or free text is
-    shown. The counts are exact, so they are for the site itself.
+    shown. The counts are exact, so they are for the site itself; with `--to-share` nothing is
+    told of fewer than 10 patients.
     """
     from ..imaging.dicom.index import index_folder
-    from ..imaging.dicom.summary import shared_sentence, summarise
+    from ..imaging.dicom.summary import shareable, shared_sentence, summarise
     from ..imaging.labels.fit import fit_sentences, require_fitting
     from ..imaging.labels.table import read_table
-    from ..model.words.tables import shipped_words
+    from ..model.words.tables import read_vocabulary, study_words
+    from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
-    table = read_table(labels, shipped_words(), labels_by or "") if labels else None
+    words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
+    table = read_table(labels, words, labels_by or "") if labels else None
     with progress() as report:
-        found = index_folder(folder, study.data, labels=table, progress=report)
+        found = index_folder(folder, study.data, words=words, labels=table, progress=report)
     require_fitting(found.labels)
     summary = summarise(found)
+    if to_share:
+        summary = shareable(summary)
     if as_json:
         print_json(asdict(summary))
         return
@@ -78,9 +87,11 @@ def index(
             console.print(Text(line))
     if summary.captions:
         console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
+    for kind, rows in summary.words.items():
+        console.print(_table((kind.capitalize(), "Patients", "Slices"), rows))
     if summary.set_aside:
-        rows = {reason: (count,) for reason, count in summary.set_aside.items()}
-        console.print(_table(("Set aside because", "Files"), rows))
+        reasons = {reason: (count,) for reason, count in summary.set_aside.items()}
+        console.print(_table(("Set aside because", "Files"), reasons))
 
 
 def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:

@@ -22,15 +22,16 @@ from ..evaluation.settings import (
     MemorySettings,
 )
 from ..imaging.settings import DataSettings
-from ..model.settings import GeneratorSettings, TrainableSettings
+from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
 from .federation import FederationSettings, WarmUpSettings
 from .overrides import apply_overrides
 
 Section = TypeVar("Section")
 
-#: Settings that there were not at first, and what they then were: with that value a study has the
-#: file and the digest that it had before.
+#: A section and settings that there were not at first, and what these then were: with that a study
+#: has the file and the digest that it had before.
+_LATER_SECTION = "vocabulary"
 _LATER = {"data.captions": "words"}
 
 
@@ -55,6 +56,7 @@ class Study:
     )
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
+    vocabulary: VocabularySettings = _defaults(VocabularySettings)
     privacy: PrivacySettings = _defaults(PrivacySettings)
     data: DataSettings = _defaults(DataSettings)
     local: LocalSettings = _defaults(LocalSettings)
@@ -107,11 +109,14 @@ def study_to_toml(study: Study) -> str:
 
     def value_of(setting: Setting) -> Any:
         table = values[setting.section] if setting.section else values
-        value = table[setting.key]
-        # With its default it is a comment: an earlier release does not know it.
-        return None if _LATER.get(setting.path) == value else value
+        return table[setting.key]
 
-    return write_toml(study_settings(), value_of)
+    def is_comment(setting: Setting) -> bool:
+        if setting.section == _LATER_SECTION:
+            return study.vocabulary == VocabularySettings()
+        return setting.path in _LATER and value_of(setting) == _LATER[setting.path]
+
+    return write_toml(study_settings(), value_of, is_comment)
 
 
 def study_digest(study: Study) -> str:
@@ -121,6 +126,8 @@ def study_digest(study: Study) -> str:
         section, _, key = path.partition(".")
         if values[section][key] == default:
             del values[section][key]
+    if study.vocabulary == VocabularySettings():
+        del values[_LATER_SECTION]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

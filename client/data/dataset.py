@@ -14,6 +14,8 @@ from ...imaging.dicom.summary import caption_counts
 from ...imaging.labels.source import LabelReport, LabelSource
 from ...imaging.settings import DataSettings
 from ...model.example import Example
+from ...model.words.tables import few_words
+from ...model.words.vocabulary import Vocabulary
 from .example_cache import CachedPatient, ExampleCache, open_cache
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
@@ -71,6 +73,7 @@ class SiteDataset:
         settings: DataSettings,
         cache_dir: Path,
         *,
+        words: Vocabulary | None = None,
         state_dir: Path | None = None,
         labels: LabelSource | None = None,
         opt_outs: OptOutList = _NOBODY,
@@ -82,6 +85,7 @@ class SiteDataset:
             folder: Any nesting and file names.
             settings: How scans become examples.
             cache_dir: For the cache; can be deleted at any time.
+            words: Words that headers may select; those of the frame by default.
             state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
             labels: What tells findings, splits and reports besides the headers, if anything does.
             opt_outs: Patients who are left out, whatever is asked.
@@ -92,7 +96,14 @@ class SiteDataset:
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
         cache = open_cache(
-            folder, settings, cache_dir, identity, report, labels=labels, opt_outs=opt_outs
+            folder,
+            settings,
+            words or few_words(),
+            cache_dir,
+            identity,
+            report,
+            labels=labels,
+            opt_outs=opt_outs,
         )
         return cls(cache, settings, identity)
 

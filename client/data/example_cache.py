@@ -19,9 +19,10 @@ from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
-from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
@@ -87,6 +88,7 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
@@ -99,7 +101,7 @@ def open_cache(
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
@@ -110,11 +112,11 @@ def open_cache(
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
         return _load(root, state) or _build(
-            folder, files, settings, root, identity, state, report, labels, opt_outs
+            folder, files, settings, words, root, identity, state, report, labels, opt_outs
         )
 
 
-def _settings_digest(settings: DataSettings) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     """Digest of what decides about examples; the hold-out does not.
 
     Settings that came later count where they have another value than before, so that what an
@@ -123,6 +125,8 @@ def _settings_digest(settings: DataSettings) -> str:
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
     if fields["captions"] == "words":
         del fields["captions"]
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -150,6 +154,7 @@ def _build(
     folder: Path,
     files: tuple[FileEntry, ...],
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
@@ -157,7 +162,7 @@ def _build(
     labels: LabelSource | None,
     opt_outs: OptOutList,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, labels=labels, progress=report)
+    index = index_files(folder, files, settings, words=words, labels=labels, progress=report)
     set_aside = Counter(index.set_aside)
     found = [scans for scans in index.patients if not opt_outs.has(scans.patient_id)]
     of_found = sum(len(scans.files) for scans in found)
@@ -166,7 +171,7 @@ def _build(
     with quiet_pydicom():
         for number, scans in enumerate(found, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -194,10 +199,12 @@ def _build(
     return ExampleCache(root, tuple(patients), set_aside, index.shared_studies, index.labels)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
-    source = digest_of(scans.files, _settings_digest(settings), *filter(None, [said]))
+    source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
     try:
         if (patient_file := PatientFile.read(path)).source == source:
             return patient_file

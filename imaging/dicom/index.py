@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...model.words.tables import few_words, shipped_words
+from ...model.words.vocabulary import Vocabulary
 from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
 from .file_labels import file_labels
@@ -86,6 +88,7 @@ def index_folder(
     settings: DataSettings,
     *,
     labels: LabelSource | None = None,
+    words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
@@ -94,6 +97,7 @@ def index_folder(
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
         labels: What tells the findings, splits and reports of images, if anything but headers does.
+        words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
     Returns:
@@ -107,7 +111,9 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    return index_files(folder, list_files(folder), settings, labels=labels, progress=progress)
+    files = list_files(folder)
+    words = words or shipped_words()
+    return index_files(folder, files, settings, words=words, labels=labels, progress=progress)
 
 
 def index_files(
@@ -116,16 +122,21 @@ def index_files(
     settings: DataSettings,
     *,
     labels: LabelSource | None = None,
+    words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
-    """Index the given files of a folder; see :func:`index_folder`."""
+    """Index the given files of a folder; see :func:`index_folder`.
+
+    Without words, those of the frame are selected: where the files' place and kind is wanted.
+    """
+    words = words or few_words()
     set_aside: Counter[Reason] = Counter()
     seen: set[tuple[str, str, str]] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
             try:
-                header = read_header(folder / entry.path, settings)
+                header = read_header(folder / entry.path, settings, words)
                 # A UID that another patient's file has too must not cost anybody an image.
                 image = (header.patient_id, header.series_uid, header.sop_uid)
                 if header.sop_uid and image in seen:

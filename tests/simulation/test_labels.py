@@ -22,10 +22,10 @@ def test_findings_come_from_the_table_and_whoever_opens_the_run_reads_the_same(
     rows = [f"north-{n},{n % 2},{'test' if n < 2 else 'train'}" for n in range(6)]
     rows += [f"south-{n},,train" for n in range(5)]
     table.write_text("\n".join(["patient,fracture,split", *rows]) + "\n")
-    study = make_study("federation.rounds=1", "warm_up.enabled=false")
+    study = make_study("federation.rounds=1", "warm_up.enabled=false", 'vocabulary.start="shipped"')
     result = simulate(study, hospitals, out, workers=1, evaluate=False, labels=table)
     found = {
-        site.name: open_data(site, study.data, study.trainable).dataset.contents()
+        site.name: open_data(site, study.data, study.trainable, study.vocabulary).dataset.contents()
         for site in find_sites(hospitals, out / "sites", base)
     }
     assert found["north"].captions == {

@@ -246,7 +246,9 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
     def opened(lines: list[str]) -> SiteDataset:
         path.write_text("\n".join(["patient,split,mass", *lines]) + "\n")
         table = read_table(path, shipped_words())
-        return SiteDataset.open(scans, SETTINGS, tmp_path / "cache", labels=table)
+        return SiteDataset.open(
+            scans, SETTINGS, tmp_path / "cache", words=shipped_words(), labels=table
+        )
 
     first = opened(rows)
     assert 5 <= len(first.holdout_patients) <= 7
@@ -255,7 +257,11 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
     assert (contents.labels.train, contents.labels.held_out) == (5, 5)
     assert contents.captions["axial CT slice of the chest, mass"] == (4, 12)
     again = SiteDataset.open(
-        scans, SETTINGS, tmp_path / "cache", labels=read_table(path, shipped_words())
+        scans,
+        SETTINGS,
+        tmp_path / "cache",
+        words=shipped_words(),
+        labels=read_table(path, shipped_words()),
     )
     assert again.contents() == contents
     decoded = []

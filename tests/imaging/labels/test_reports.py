@@ -15,7 +15,7 @@ from fedscan.imaging.settings import DataSettings
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.training_rows import conditioned_rows, encode_images
-from fedscan.model.words.tables import shipped_words
+from fedscan.model.words.tables import few_words, shipped_words
 from fedscan.privacy.mechanism import SubsampledGaussian
 
 TEXT = "Displaced fracture of the third metacarpal, seen by Dr Doe."
@@ -35,6 +35,7 @@ def opened(tmp_path: Path, write_image):
             tmp_path / "scans",
             DataSettings(image_size=32, holdout_fraction=0.0, captions=captions),
             tmp_path / "cache",
+            words=shipped_words(),
             labels=read_table(table, shipped_words()),
         )
 
@@ -106,4 +107,4 @@ def test_old_settings_keep_their_caches_and_what_they_paid_for(opened):
     import json
 
     expected = hashlib.sha256(json.dumps(["1", old], sort_keys=True).encode()).hexdigest()
-    assert example_cache._settings_digest(settings) == expected
+    assert example_cache._settings_digest(settings, few_words()) == expected
