@@ -19,6 +19,7 @@ from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
+from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
 from ...model.words.tables import vocabulary_to_toml
