@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .console import output, status
+from .console import output, say, status
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
@@ -231,9 +231,9 @@ def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
         print_json(asdict(view))
         return
     state = "ready" if view.ready else ("starting" if view.running else "not running")
-    _say("Coordinator", f"{view.address}, {state}")
+    say("Coordinator", f"{view.address}, {state}")
     if view.message:
-        _say("", view.message)
+        say("", view.message)
     sites = Table("Site", "Connected", "Certificate until")
     for site in view.sites:
         sites.add_row(Text(site.site), "yes" if site.online else "no", site.expires)
@@ -269,8 +269,4 @@ def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
         print_json(facts)
         return
     for key, value in facts.items():
-        _say(key.replace("_", " ").capitalize(), value)
-
-
-def _say(what: str, value: object) -> None:
-    output().print(Text(f"{what:<12} {value}"))
+        say(key.replace("_", " ").capitalize(), value)

@@ -83,7 +83,7 @@ def pretrain(
     Finished stages are kept in OUT: the same command again continues after them, and one with
     other images or another start is refused.
     """
-    from ..config.validation import validated
+    from ..common.toml_settings import validated
     from ..model.architecture import ARCHITECTURES
     from ..model.pretraining.run import PretrainPlan
     from ..model.pretraining.run import pretrain as make_base

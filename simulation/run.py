@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
+from ..common.toml_settings import validated
 from ..config.study import Study, load_study, study_to_toml
-from ..config.validation import validated
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.report.build import write_report

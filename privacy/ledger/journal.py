@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...common.chain_head import head_from_text, head_to_text
 from ...errors import LedgerError
 from .durable import SHARED, replace_file, write_all
 from .entries import NOTHING, Digest, Entry, Genesis, Record, decode, encode, line_digest
@@ -44,7 +44,7 @@ class LedgerHead:
     digest: str
 
     def __str__(self) -> str:
-        return f"{self.sequence}:{self.digest}"
+        return head_to_text(self.sequence, self.digest)
 
     @classmethod
     def parse(cls, text: str) -> LedgerHead:
@@ -53,12 +53,7 @@ class LedgerHead:
         Raises:
             LedgerError: If the text has another form.
         """
-        match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())
-        if match is None:
-            raise LedgerError(
-                f"{text!r} is not a ledger's head.", hint="Write it as sequence:digest."
-            )
-        return cls(int(match[1]), match[2])
+        return cls(*head_from_text(text, "a ledger", LedgerError))
 
     def to_json(self) -> bytes:
         """Return the one line of ``head.json``."""
