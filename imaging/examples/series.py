@@ -90,9 +90,14 @@ def _segmentations(
     found = []
     for path in series.segmentations:
         try:
-            found.append(segmentation(folder / path))
+            one = segmentation(folder / path)
         except SetAsideError as error:
             set_aside[error.reason] += 1
+            continue
+        if one.unknown_segments:
+            set_aside[Reason.SEGMENT] += one.unknown_segments
+        if one.tells_classes:
+            found.append(one)
     return found
 
 

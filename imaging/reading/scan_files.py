@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from ...errors import DataError
+from ...model.conditions import LABEL
 from ..dicom.decode import decode_slices
 from ..dicom.folder import list_files
 from ..dicom.geometry import stack_affine
@@ -71,11 +72,11 @@ def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Read a DICOM segmentation.
 
     Returns:
-        Labels ``[K, R, C]`` of ``conditions.LABEL``, and the affine ``[4, 4]`` from ``(k, r, c)``
-        to LPS mm.
+        Labels ``[K, R, C]`` of ``conditions.LABEL`` and ``UNKNOWN``, and the affine ``[4, 4]``
+        from ``(k, r, c)`` to LPS mm.
 
     Raises:
-        DataError: If it is none, or does not say where it lies.
+        DataError: If it is none, does not say where it lies, or marks nothing of a known class.
     """
     try:
         segmentation = read_segmentation(path)
@@ -84,6 +85,11 @@ def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
             f"{path} is not a DICOM segmentation.",
             hint="Give a NIfTI file or a DICOM SEG; as the mask of a slice also a PNG.",
         ) from error
+    if not segmentation.tells_classes:
+        raise DataError(
+            f"{path} has no segment of a known class.",
+            hint="Name a segment " + ", ".join(LABEL) + ".",
+        )
     if segmentation.volume is None:
         raise DataError(f"{path} does not say where its segments lie in the patient.")
     labels = segmentation.volume.labels
