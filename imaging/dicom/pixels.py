@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import iter_pixels
@@ -22,6 +22,7 @@ from pydicom.uid import (
 
 from .codes import COLOURS
 from .fields import first_number, first_text, integer
+from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
 from .strict_jpeg import strict_decoder
@@ -84,7 +85,7 @@ def read_frames(path: Path, frames: Sequence[int], values: Values) -> Generator[
 
 def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDArray[np.generic]]:
     """Decode frames, without loading the others of a long file; fill ``header`` on the way."""
-    if path.stat().st_size > _READ_WHOLE_BYTES:
+    if path.stat().st_size > _READ_WHOLE_BYTES and has_preamble(path):
         syntax = UID(str(read_file_meta_info(path).get("TransferSyntaxUID", "")))
         # Compressed as a whole, no frame can be sought in a file.
         if syntax != DeflatedExplicitVRLittleEndian:
@@ -98,7 +99,7 @@ def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDAr
                 decoding_plugin=strict_decoder(syntax),
             )
             return
-    ds = dcmread(path)
+    ds = read_file(path)
     header.update(ds)
     header.file_meta = ds.file_meta
     yield from iter_pixels(
