@@ -77,7 +77,9 @@ def surface_above(
     """
     inside = _large_pieces(volume > level, affine, settings.smallest_ml)
     around = ndimage.binary_dilation(inside, iterations=2)
-    low = min(float(np.nanmin(volume)), level - 1.0)
+    lowest = float(np.nanmin(volume))
+    # Where nothing is darker than the level, it is cut halfway to the voxels beside.
+    low = min(lowest, level - 1.0, 2 * level - lowest)
     filled = np.nan_to_num(np.where(around, volume, low), nan=low)
     field = np.pad(filled, 1, constant_values=low)
     # Stored values are whole numbers, as levels are: a cut exactly at one would be degenerate.

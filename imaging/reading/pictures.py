@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -21,9 +22,11 @@ def open_picture(path: Path) -> Image.Image:
         DataError: If it is missing, is none, is damaged, or is a JPEG of more than 8 bits.
     """
     try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of metadata that nobody looks at
+            with Image.open(path) as picture:
+                picture.load()
+                return picture
     except FileNotFoundError as error:
         raise DataError(f"There is no picture {path}.") from error
     except UnidentifiedImageError as error:
