@@ -82,9 +82,7 @@ def is_hounsfield(ds: Dataset) -> bool:
     if slope is None or intercept is None or not 0 < slope <= _LARGEST_STEP_HU:
         return False
     lowest, highest = _stored_range(ds)
-    return (
-        lowest * slope + intercept <= _AT_MOST_HU and highest * slope + intercept >= _AT_LEAST_HU
-    )
+    return lowest * slope + intercept <= _AT_MOST_HU and highest * slope + intercept >= _AT_LEAST_HU
 
 
 def is_weighted(ds: Dataset) -> bool:

@@ -125,7 +125,8 @@ def _volume_examples(
     if reformat:
         size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
-        size, pixel = fitted_size(shape, spacing, settings.image_size)
+        (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
+        size = rows, columns
     decoded = decode_slices(
         folder,
         _enough(stack.slices, settings.image_size) if reformat else chosen,
@@ -192,12 +193,12 @@ def _examples(
         labels = pad_square(pictures.labels[chosen], image_size, 0)
     for index, position in enumerate(positions[chosen]):
         mask = None if labels is None else labels[index]
-        finding = description.finding
+        shown_here = replace(description, plane=pictures.plane)
         if mask is not None and lesions_declared:
-            finding = _slice_finding(finding, mask)
+            shown_here = shown_here.with_lesion(bool((mask == LABEL["lesion"]).any()))
         yield Example(
             image=images[index],
-            description=replace(description, plane=pictures.plane, finding=finding),
+            description=shown_here,
             position=float(position),
             mask=mask,
         )
@@ -210,13 +211,6 @@ def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None
     if own[0] is None or own[1] is None or own[0].depth - own[1].depth > (high - low) / 2:
         return None
     return (-high, -low) if pictures.plane == "coronal" else (low, high)
-
-
-def _slice_finding(finding: str, mask: NDArray[np.uint8]) -> str:
-    """Say what one slice shows where lesions are marked: a patient's lesion is in few slices."""
-    if not (mask == LABEL["lesion"]).any():
-        return "no finding"
-    return "lesion" if finding in ("", "no finding") else finding
 
 
 def _projection_examples(
