@@ -21,6 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from .... import __version__
 from ....common.files import write_atomically, write_once
+from ....model.words.tables import vocabulary_to_toml
+from ....model.words.vocabulary import Vocabulary
 from ...settings import DataSettings
 from ..folder import FileEntry
 from ..header import FileHeader
@@ -47,16 +49,19 @@ class RememberedHeaders:
     Args:
         folder: Where they are stored; made when they are.
         settings: What files are accepted by: under others nothing is remembered.
+        words: What headers may select: with others nothing is remembered.
         key: Secret of 32 bytes; one is drawn and kept in the folder if none is given.
     """
 
-    def __init__(self, folder: Path, settings: DataSettings, key: bytes | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: DataSettings, words: Vocabulary, key: bytes | None = None
+    ) -> None:
         self._path = folder / _FILE
         if key is None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = _own_key(folder / _KEY)
         self._key = AESGCM(key)
-        self._about = _about(settings)
+        self._about = _about(settings, words)
         self._lines = {line.entry.path: line for line in self._load()}
         self._is_changed = False
 
@@ -99,9 +104,11 @@ def _adapter() -> TypeAdapter[list[_Line]]:
     return TypeAdapter(list[_Line])
 
 
-def _about(settings: DataSettings) -> bytes:
+def _about(settings: DataSettings, words: Vocabulary) -> bytes:
     """Bind what is stored to what it depends on: with other settings it does not decrypt."""
-    fields = json.dumps([_FORMAT, __version__, asdict(settings)], sort_keys=True)
+    fields = json.dumps(
+        [_FORMAT, __version__, asdict(settings), vocabulary_to_toml(words)], sort_keys=True
+    )
     return hashlib.sha256(fields.encode()).digest()
 
 
