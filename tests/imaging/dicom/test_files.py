@@ -123,7 +123,7 @@ def test_a_second_look_reads_only_what_has_changed(
     read: list[str] = []
     original = index_module.read_header
 
-    def noted(path, settings):
+    def noted(path, settings, words):
         read.append(path.name)
         return original(path, settings)
 
