@@ -112,7 +112,7 @@ def _examples(
 ) -> Iterator[tuple[str, Example]]:
     """Yield every site's images with keys that tell its patients from other sites'."""
     for site in sites:
-        dataset = open_data(site, study.data, study.trainable).dataset
+        dataset = open_data(site, study.data, study.trainable, study.vocabulary).dataset
         keys = dataset.holdout_patients if held_out else dataset.train_patients
         for key in keys:
             for example in dataset.examples(key):

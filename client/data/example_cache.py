@@ -13,6 +13,7 @@ from ...common.files import write_atomically
 from ...common.locks import in_turn
 from ...common.progress import Progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
 from ...imaging.dicom.index import PatientScans, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
@@ -20,11 +21,13 @@ from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
 
 
@@ -69,6 +72,7 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
@@ -78,7 +82,7 @@ def open_cache(
     Only patients whose files changed are decoded again. Whenever the process is killed, the
     patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     state = digest_of(files, decides)
@@ -87,12 +91,16 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(folder, files, settings, root, identity, state, report)
+        return _load(root, state) or _build(
+            folder, files, settings, words, root, identity, state, report
+        )
 
 
-def _settings_digest(settings: DataSettings) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     """Digest of what decides about examples; the hold-out does not."""
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -118,18 +126,22 @@ def _build(
     folder: Path,
     files: tuple[FileEntry, ...],
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, progress=report)
+    remembered = RememberedHeaders(root, settings, words, identity.key_of("headers"))
+    index = index_files(
+        folder, files, settings, words=words, remembered=remembered, progress=report
+    )
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -154,9 +166,11 @@ def _build(
     return ExampleCache(root, tuple(patients), set_aside)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    source = digest_of(scans.files, _settings_digest(settings))
+    source = digest_of(scans.files, _settings_digest(settings, words))
     try:
         if (patient_file := PatientFile.read(path)).source == source:
             return patient_file

@@ -130,7 +130,8 @@ def _volume_examples(
     if reformat:
         size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
-        size, pixel = fitted_size(shape, spacing, settings.image_size)
+        (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
+        size = rows, columns
     decoded = decode_slices(
         folder,
         _enough(stack.slices, settings.image_size) if reformat else chosen,
