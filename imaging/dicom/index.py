@@ -143,13 +143,17 @@ def index_files(
 
 
 def _header(
-    folder: Path, entry: FileEntry, settings: DataSettings, remembered: RememberedHeaders | None
+    folder: Path,
+    entry: FileEntry,
+    settings: DataSettings,
+    words: Vocabulary,
+    remembered: RememberedHeaders | None,
 ) -> FileHeader | Reason:
     """Return one file's header, or why it is set aside; from memory where it has not changed."""
     found = remembered.find(entry) if remembered is not None else None
     if found is None:
         try:
-            found = read_header(folder / entry.path, settings)
+            found = read_header(folder / entry.path, settings, words)
         except SetAsideError as error:
             found = error.reason
         if remembered is not None:

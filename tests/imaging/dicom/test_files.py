@@ -15,6 +15,7 @@ from fedscan.imaging.dicom.index import index_files, index_folder
 from fedscan.imaging.dicom.pixels import read_frames
 from fedscan.imaging.dicom.set_aside import Reason
 from fedscan.imaging.settings import DataSettings
+from fedscan.model.words.tables import few_words
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -146,7 +147,7 @@ def test_what_is_remembered_names_nobody_and_may_be_lost(tmp_path, write_volume)
     key = bytes(range(32))
 
     def look(key: bytes):
-        remembered = RememberedHeaders(cache, SETTINGS, key)
+        remembered = RememberedHeaders(cache, SETTINGS, few_words(), key)
         return index_files(scans, files, SETTINGS, remembered=remembered)
 
     first = look(key)
