@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...common.locks import in_turn
-from ...common.progress import Progress
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
-from ...imaging.dicom.index import PatientScans, index_files
+from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
@@ -88,7 +88,33 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(folder, files, settings, root, identity, state, report)
+        return _load(root, state) or _build(
+            folder, files, settings, root, cache_dir, identity, state, report
+        )
+
+
+def site_index(
+    folder: Path,
+    settings: DataSettings,
+    cache_dir: Path,
+    identity: DatasetIdentity,
+    *,
+    files: tuple[FileEntry, ...] | None = None,
+    report: Progress = no_progress,
+) -> SiteIndex:
+    """Index a site's folder; only headers of files that are new or have changed are read.
+
+    Args:
+        folder: The site's folder.
+        settings: What files are accepted.
+        cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
+        identity: The data set's.
+        files: The folder's files, where they are listed already.
+        report: Told how many files are read.
+    """
+    remembered = RememberedHeaders(cache_dir / "headers", settings, identity.key_of("headers"))
+    entries = list_files(folder) if files is None else files
+    return index_files(folder, entries, settings, remembered=remembered, progress=report)
 
 
 def _settings_digest(settings: DataSettings) -> str:
@@ -120,12 +146,12 @@ def _build(
     files: tuple[FileEntry, ...],
     settings: DataSettings,
     root: Path,
+    cache_dir: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    remembered = RememberedHeaders(root, settings, identity.key_of("headers"))
-    index = index_files(folder, files, settings, remembered=remembered, progress=report)
+    index = site_index(folder, settings, cache_dir, identity, files=files, report=report)
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
