@@ -21,6 +21,8 @@ Examples:
 
 - `fedscan index hospitals/hospital-a`
 
+- `fedscan index scans --cache scans-headers`
+
 - `fedscan index scans --set data.burned_in=refuse_unstated --json`
 """
 
@@ -32,6 +34,13 @@ def register(app: typer.Typer) -> None:
 
 def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that remembers headers, encrypted, so that the next run reads only "
+            "files that are new or have changed. Keep it where the scans are.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     to_share: Annotated[
@@ -42,9 +51,9 @@ def index(
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
-    Only headers are read, nothing is written, and no name, identifier, date or free text is
-    shown. The counts are exact, so they are for the site itself; with `--to-share` nothing is
-    told of fewer than 10 patients.
+    Only headers are read, nothing is written but what --cache names, and no name, identifier,
+    date or free text is shown. The counts are exact, so they are for the site itself; with
+    `--to-share` nothing is told of fewer than 10 patients.
     """
     from ..imaging.dicom.index import index_folder
     from ..imaging.dicom.summary import shareable, summarise
@@ -54,7 +63,7 @@ def index(
     study = study_from(config, sets)
     words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
     with progress() as report:
-        found = index_folder(folder, study.data, words=words, progress=report)
+        found = index_folder(folder, study.data, cache=cache, words=words, progress=report)
     summary = summarise(found)
     if to_share:
         summary = shareable(summary)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
+from ..common.toml_settings import validated
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
@@ -21,6 +22,7 @@ from ..evaluation.results import read_examination
 from ..imaging.dicom.summary import SMALLEST_CELL
 from ..model.storage import generator_digest, shipped_base, state_learnt
 from ..model.words.learnt import Combination
+from ..phantoms.settings import PhantomSettings
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP, ServerJob
@@ -30,6 +32,7 @@ from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
 from .measure import measure
+from .phantoms import phantom_hospitals
 from .results import run_results
 from .sites import find_sites, write_policies
 
@@ -54,7 +57,7 @@ class SimulationResult:
 
 def simulate(
     study: Study,
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     resume: bool = False,
@@ -71,7 +74,8 @@ def simulate(
 
     Args:
         study: What to do.
-        data: Folder whose subfolders are the sites' DICOM files.
+        data: Folder whose subfolders are the sites' DICOM files; without one, phantom hospitals
+            are written to ``out`` and learnt from.
         out: Folder for everything that is made.
         resume: Continue a run that was interrupted; a finished one is only evaluated again.
         engine: What carries messages between coordinator and sites.
@@ -91,6 +95,9 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    data = data or phantom_hospitals(
+        out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
+    )
     sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
@@ -183,6 +190,11 @@ class _Runner:
         )
         run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
         return job.generator
+
+
+def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
+    values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
+    return validated(PhantomSettings, values, "The simulation")
 
 
 def _examined(out: Path, generator: Path) -> Path | None:

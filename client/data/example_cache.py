@@ -13,6 +13,7 @@ from ...common.files import write_atomically
 from ...common.locks import in_turn
 from ...common.progress import Progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
 from ...imaging.dicom.index import PatientScans, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
@@ -26,7 +27,7 @@ from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
 
 
@@ -131,7 +132,10 @@ def _build(
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, words=words, progress=report)
+    remembered = RememberedHeaders(root, settings, words, identity.key_of("headers"))
+    index = index_files(
+        folder, files, settings, words=words, remembered=remembered, progress=report
+    )
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():

@@ -11,6 +11,7 @@ from ...common.progress import Progress, no_progress
 from ...model.words.tables import few_words, shipped_words
 from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
+from .files.remembered import RememberedHeaders
 from .folder import FileEntry, list_files
 from .header import FileHeader, read_header
 from .quiet import quiet_pydicom
@@ -72,6 +73,7 @@ def index_folder(
     folder: Path,
     settings: DataSettings,
     *,
+    cache: Path | None = None,
     words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
@@ -80,6 +82,9 @@ def index_folder(
     Args:
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
+        cache: Folder that remembers headers, so that the next run reads only files that are
+            new or have changed. It holds identifiers, encrypted, and the key beside them: keep
+            it where the scans are.
         words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
@@ -94,8 +99,11 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    files = list_files(folder)
-    return index_files(folder, files, settings, words=words or shipped_words(), progress=progress)
+    files, words = list_files(folder), words or shipped_words()
+    remembered = RememberedHeaders(cache, settings, words) if cache is not None else None
+    return index_files(
+        folder, files, settings, words=words, remembered=remembered, progress=progress
+    )
 
 
 def index_files(
@@ -104,6 +112,7 @@ def index_files(
     settings: DataSettings,
     *,
     words: Vocabulary | None = None,
+    remembered: RememberedHeaders | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index the given files of a folder; see :func:`index_folder`.
@@ -116,20 +125,40 @@ def index_files(
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
-            try:
-                header = read_header(folder / entry.path, settings, words)
-                if header.sop_uid and header.sop_uid in seen:
-                    raise SetAsideError(Reason.DUPLICATE)
-            except SetAsideError as error:
-                set_aside[error.reason] += 1
+            found = _header(folder, entry, settings, words, remembered)
+            if isinstance(found, Reason):
+                set_aside[found] += 1
+            elif found.sop_uid and found.sop_uid in seen:
+                set_aside[Reason.DUPLICATE] += 1
             else:
-                seen.add(header.sop_uid)
-                by_patient[header.patient_id].append((entry, header))
+                seen.add(found.sop_uid)
+                by_patient[found.patient_id].append((entry, found))
             progress("files", done, len(files))
+    if remembered is not None:
+        remembered.save(files)
     patients = tuple(_patient(key, found, set_aside) for key, found in sorted(by_patient.items()))
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
     return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+
+
+def _header(
+    folder: Path,
+    entry: FileEntry,
+    settings: DataSettings,
+    words: Vocabulary,
+    remembered: RememberedHeaders | None,
+) -> FileHeader | Reason:
+    """Return one file's header, or why it is set aside; from memory where it has not changed."""
+    found = remembered.find(entry) if remembered is not None else None
+    if found is None:
+        try:
+            found = read_header(folder / entry.path, settings, words)
+        except SetAsideError as error:
+            found = error.reason
+        if remembered is not None:
+            remembered.remember(entry, found)
+    return found
 
 
 def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
@@ -163,11 +192,18 @@ def _patient(
                 segmentations=_segmentations(series_uid, members, segmentations),
             )
         )
+    used = {
+        item.path
+        for series in studies.values()
+        for one in series
+        for stack in one.stacks
+        for item in stack.slices
+    }
     return PatientScans(
         patient_id=patient_id,
         studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
         files=tuple(entry for entry, _ in found),
-        scanners=frozenset(header.scanner for _, header in found if not header.is_segmentation),
+        scanners=frozenset(header.scanner for entry, header in found if entry.path in used),
     )
 
 

@@ -63,8 +63,8 @@ def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
             parts[(_apart_from_plane(frame.description), "projection", *key)].append(member)
         else:
             parts[(_apart_from_plane(frame.description), "slice", shape)].append(member)
-    for key in sorted(parts, key=repr):
-        yield from alike(parts[key]) if key[1] == "slice" else [parts[key]]
+    for kind in sorted(parts, key=repr):
+        yield from alike(parts[kind]) if kind[1] == "slice" else [parts[kind]]
 
 
 def _apart_from_plane(shown: Description) -> Description:
