@@ -29,6 +29,7 @@ Examples:
 - `fedscan index hospitals/hospital-a`
 
 - `fedscan index films --labels labels.csv` says which rows fit, and counts by their findings.
+- `fedscan index scans --cache scans-headers`
 
 - `fedscan index scans --set data.burned_in=refuse_unstated --json`
 """
@@ -43,6 +44,13 @@ def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
     labels: LabelsOption = None,
     labels_by: LabelsByOption = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that remembers headers, encrypted, so that the next run reads only "
+            "files that are new or have changed. Keep it where the scans are.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     to_share: Annotated[
@@ -53,9 +61,9 @@ def index(
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
-    Only headers are read, nothing is written, and no name, identifier, date or free text is
-    shown. The counts are exact, so they are for the site itself; with `--to-share` nothing is
-    told of fewer than 10 patients.
+    Only headers are read, nothing is written but what --cache names, and no name, identifier,
+    date or free text is shown. The counts are exact, so they are for the site itself; with
+    `--to-share` nothing is told of fewer than 10 patients.
     """
     from ..imaging.dicom.index import index_folder
     from ..imaging.dicom.summary import shareable, shared_sentence, summarise
@@ -68,7 +76,9 @@ def index(
     words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
     table = read_table(labels, words, labels_by or "") if labels else None
     with progress() as report:
-        found = index_folder(folder, study.data, words=words, labels=table, progress=report)
+        found = index_folder(
+            folder, study.data, labels=table, cache=cache, words=words, progress=report
+        )
     require_fitting(found.labels)
     summary = summarise(found)
     if to_share:

@@ -83,6 +83,21 @@ def signing_key_from(path: Path | None) -> Ed25519PrivateKey:
     return own_signing_key(path)
 
 
+def run_study_from(model: Path, config: Path | None, sets: list[str] | None) -> Study:
+    """Load the study of a run, unless another one is given.
+
+    Args:
+        model: The run's folder, or that of a generator alone, which has no study.
+        config: TOML file to use instead, if any.
+        sets: The ``--set`` overrides.
+
+    Raises:
+        ConfigurationError: If the study is not valid.
+    """
+    own = model / "study.toml"
+    return study_from(config or (own if own.exists() else None), sets)
+
+
 def study_from(
     config: Path | None, sets: list[str] | None, flags: dict[str, Any] | None = None
 ) -> Study:

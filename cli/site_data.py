@@ -17,6 +17,7 @@ from .site_labels import fit_of, print_fit
 
 if TYPE_CHECKING:
     from ..client.sources.mirror import MirrorReport
+    from ..client.sources.settings import StoreSource
     from ..client.steward.data_sets import DataSet
     from ..client.steward.home import SiteHome
 
@@ -39,7 +40,6 @@ Example, for rounds 7 to 9 of six steps each, which the restored ledger does not
 - `fedscan site charge chest --steps 18 --sample-rate 0.25 --noise 1.1 --purpose "rounds 7 to 9"`
 """
 
-_SECONDS_BETWEEN_LINES = 10.0
 _Name = Annotated[str, typer.Argument(help="Name of the data set.", metavar="NAME")]
 
 
@@ -188,31 +188,27 @@ def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
 
     What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
     """
-    from ..client.sources.receiver import receiver
-    from ..client.sources.refresh import store_source
-    from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..client.steward.receiving import receive as receive_scans
     from ..federation.supervision.service import asked_to_stop
 
-    entry = Registry(SiteHome.open(home)).get(name)
-    if entry.kind != "cstore":
-        raise ConfigurationError(
-            f"The data set {name} is not received by C-STORE.",
-            hint="`fedscan site add-data NAME --receive TITLE@HOST:PORT --sender TITLE` adds one.",
-        )
-    source, counts = store_source(entry), [0]
     console = status()
-    with (
-        asked_to_stop() as stop,
-        receiver(source, Path(entry.folder).parent, lambda count: counts.append(count)) as port,
-    ):
+
+    def on_start(source: StoreSource) -> None:
         senders = ", ".join(source.senders)
-        console.print(Text(f"{source.title} at {source.host}:{port} receives from {senders}."))
-        while not stop.wait(_SECONDS_BETWEEN_LINES):
-            if len(counts) > 1:
-                console.print(Text(f"{counts[-1]} instances received."))
-                del counts[:-1]
-    console.print(Text(f"Stopped; {counts[-1]} instances were received."))
+        console.print(
+            Text(f"{source.title} at {source.host}:{source.port} receives from {senders}.")
+        )
+
+    with asked_to_stop() as stop:
+        count = receive_scans(
+            SiteHome.open(home),
+            name,
+            stop=stop,
+            on_start=on_start,
+            on_count=lambda count: console.print(Text(f"{count} instances received.")),
+        )
+    console.print(Text(f"Stopped; {count} instances were received."))
 
 
 def charge(

@@ -10,6 +10,7 @@ from ..client.workspace.opened import open_data
 from ..imaging.labels.source import LabelReport
 from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings, VocabularySettings
+from ..model.words.learnt import Combination
 from .pool import map_processes
 
 
@@ -26,6 +27,7 @@ class SiteSummary:
         set_aside: Files set aside, by reason.
         shared_studies: Studies that are there under several patient identifiers.
         labels: How the site's table of labels fits, if it has one.
+        combinations: Training patients by what their images show together.
     """
 
     site: str
@@ -34,8 +36,9 @@ class SiteSummary:
     examples: int
     captions: Mapping[str, tuple[int, int]]
     set_aside: Mapping[str, int]
-    shared_studies: int = 0
-    labels: LabelReport | None = None
+    shared_studies: int
+    labels: LabelReport | None
+    combinations: Mapping[Combination, int]
 
 
 def index_sites(
@@ -85,4 +88,5 @@ def _index(
         set_aside=contents.set_aside,
         shared_studies=contents.shared_studies,
         labels=contents.labels,
+        combinations=contents.combinations,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
+from ..common.toml_settings import validated
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
@@ -17,8 +19,10 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
-from ..imaging.labels.fit import require_fitting
-from ..model.storage import generator_digest, shipped_base
+from ..imaging.dicom.summary import SMALLEST_CELL
+from ..model.storage import generator_digest, shipped_base, state_learnt
+from ..model.words.learnt import Combination
+from ..phantoms.settings import PhantomSettings
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP, ServerJob
@@ -28,8 +32,9 @@ from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
 from .measure import measure
+from .phantoms import phantom_hospitals
 from .results import run_results
-from .sites import find_sites, keep_labels, write_policies
+from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
 SINGLE_SITE = "single-site"
@@ -52,7 +57,7 @@ class SimulationResult:
 
 def simulate(
     study: Study,
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     resume: bool = False,
@@ -71,14 +76,14 @@ def simulate(
 
     Args:
         study: What to do.
-        data: Folder whose subfolders are the sites' DICOM files.
+        data: Folder whose subfolders are the sites' DICOM files; without one, phantom hospitals
+            are written to ``out`` and learnt from.
         out: Folder for everything that is made.
         resume: Continue a run that was interrupted; a finished one is only evaluated again.
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time; 0 for one per site and processor.
         evaluate: Whether to measure the generator and compare it.
-        labels: Table that tells findings, splits and reports of the sites' images; see
-            :func:`~fedscan.imaging.labels.table.read_table`. A resumed run keeps its own.
+        labels: Table of labels for all sites; a resumed run keeps its own.
         labels_by: What its rows are matched by.
         progress: Told what happens.
 
@@ -94,9 +99,11 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
-    sites = find_sites(
-        data.resolve(), (out / "sites").resolve(), base, labels=labels, labels_by=labels_by
+    data = data or phantom_hospitals(
+        out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
+    state = (out / "sites").resolve()
+    sites = find_sites(data.resolve(), state, base, labels=labels, labels_by=labels_by)
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
@@ -112,11 +119,12 @@ def simulate(
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
-    sites = _with_fitting_labels(sites, summaries)
-    keep_labels(sites, out / "sites")
+    sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
+    keep_labels(sites, state)
     runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
+    state_learnt(generator, _seen(summaries))
     generators = {"base": base, "fedscan": generator}
     comparisons = out / "comparisons"
     if evaluate and study.evaluation.non_private and study.privacy.enabled:
@@ -191,30 +199,17 @@ class _Runner:
         return job.generator
 
 
+def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
+    values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
+    return validated(PhantomSettings, values, "The simulation")
+
+
 def _examined(out: Path, generator: Path) -> Path | None:
     """Folder of an earlier examination of this very generator, to stay in the report."""
     folder = out / "examination"
     if not (folder / EXAMINATION).is_file():
         return None
     return folder if read_examination(folder).generator == generator_digest(generator) else None
-
-
-def _with_fitting_labels(sites: Sequence[Site], summaries: Sequence[SiteSummary]) -> list[Site]:
-    """Leave a table out where none of its rows is about an image; it must be about some site's.
-
-    Raises:
-        DataError: If it is about no site's images.
-    """
-    fits = {summary.site: summary.labels for summary in summaries}
-    fitting = [fit for fit in fits.values() if fit is not None and fit.matched]
-    if not fitting:
-        for fit in fits.values():
-            require_fitting(fit)
-        return list(sites)
-    return [
-        site if (fit := fits[site.name]) is None or fit.matched else replace(site, labels=None)
-        for site in sites
-    ]
 
 
 def _without_privacy(study: Study) -> Study:
@@ -286,6 +281,14 @@ def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
             f"{out} holds a run of another study.",
             hint=f"Resume it with --config {own_study}, or choose another folder.",
         )
+
+
+def _seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
+    """Return what enough patients of all sites show; in a simulation their data are one's own."""
+    patients: Counter[Combination] = Counter()
+    for summary in summaries:
+        patients.update(summary.combinations)
+    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -75,7 +75,6 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     @contextmanager
     def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
         with connect(*arguments, **options) as parts:
-            (home.run / ACCEPTED).touch()
             own_parts = list(parts)
             own_parts[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
             own_parts[_GET_FAB] = own_fab
@@ -84,6 +83,18 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
             yield tuple(own_parts)
 
     return guarded
+
+
+def announced(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
+    """Wrap Flower's connection so that the daemon sees when the coordinator has taken the node."""
+
+    @contextmanager
+    def connected(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
+        with connect(*arguments, **options) as parts:
+            (home.run / ACCEPTED).touch()
+            yield parts
+
+    return connected
 
 
 def with_patience(claim: Callable[[Any, int], str | None]) -> Callable[[Any, int], str | None]:
@@ -102,8 +113,9 @@ def main() -> None:
     """Run the node; takes the arguments of ``flower-supernode``."""
     from flwr.supernode.cli import flower_supernode
 
+    home = SiteHome.open(Path(os.environ[HOME_VARIABLE]))
     node._init_connection = guard(  # type: ignore[assignment]
-        node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
+        announced(node._init_connection, home), home
     )
     InMemoryNodeState.claim_task = with_patience(  # type: ignore[assignment, method-assign]
         InMemoryNodeState.claim_task

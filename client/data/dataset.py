@@ -14,6 +14,7 @@ from ...imaging.dicom.summary import caption_counts
 from ...imaging.labels.source import LabelReport, LabelSource
 from ...imaging.settings import DataSettings
 from ...model.example import Example
+from ...model.words.learnt import Combination, combinations_of
 from ...model.words.tables import few_words
 from ...model.words.vocabulary import Vocabulary
 from .example_cache import CachedPatient, ExampleCache, open_cache
@@ -36,6 +37,7 @@ class Contents:
         set_aside: Files (or blank slices) not used, by reason.
         shared_studies: Studies that are there under several patient identifiers.
         labels: How the site's labels fit, if it has any.
+        combinations: Patients that are trained on, by what their images show together.
     """
 
     patients: int
@@ -45,6 +47,7 @@ class Contents:
     set_aside: dict[str, int]
     shared_studies: int
     labels: LabelReport | None
+    combinations: dict[Combination, int]
 
 
 class SiteDataset:
@@ -153,6 +156,13 @@ class SiteDataset:
             set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common() if n},
             shared_studies=self._cache.shared_studies,
             labels=self._cache.labels,
+            combinations=dict(
+                Counter(
+                    combination
+                    for key in self.train_patients
+                    for combination in combinations_of(self.patient(key).descriptions)
+                )
+            ),
         )
 
     @property

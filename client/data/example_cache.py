@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...common.locks import in_turn
-from ...common.progress import Progress
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
-from ...imaging.dicom.index import PatientScans, index_files
+from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
@@ -22,14 +23,14 @@ from ...imaging.examples.series import series_examples
 from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
-from ...model.words.tables import vocabulary_to_toml
+from ...model.words.tables import few_words, vocabulary_to_toml
 from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
 
@@ -112,9 +113,62 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(
-            folder, files, settings, words, root, identity, state, report, labels, opt_outs
+        if (cache := _load(root, state)) is not None:
+            return cache
+        index = site_index(
+            folder,
+            settings,
+            cache_dir,
+            identity,
+            words=words,
+            files=files,
+            labels=labels,
+            opt_outs=opt_outs,
+            report=report,
         )
+        return _build(folder, index, settings, words, root, identity, state, report)
+
+
+def site_index(
+    folder: Path,
+    settings: DataSettings,
+    cache_dir: Path,
+    identity: DatasetIdentity,
+    *,
+    words: Vocabulary | None = None,
+    files: tuple[FileEntry, ...] | None = None,
+    labels: LabelSource | None = None,
+    opt_outs: OptOutList = _NOBODY,
+    report: Progress = no_progress,
+) -> SiteIndex:
+    """Index a site's folder; only headers of files that are new or have changed are read.
+
+    Args:
+        folder: The site's folder.
+        settings: What files are accepted.
+        cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
+        identity: The data set's.
+        words: Words that headers may select; those of the frame by default.
+        files: The folder's files, where they are listed already.
+        labels: What tells findings, splits and reports besides the headers, if anything does.
+        opt_outs: Patients who are left out; nothing of their headers is remembered.
+        report: Told how many files are read.
+    """
+    words = words or few_words()
+    key = identity.key_of("headers")
+    place = cache_dir / opt_outs.headers_folder
+    remembered = RememberedHeaders(place, settings, words, key)
+    entries = list_files(folder) if files is None else files
+    return index_files(
+        folder,
+        entries,
+        settings,
+        words=words,
+        remembered=remembered,
+        labels=labels,
+        opted_out=opt_outs.has,
+        progress=report,
+    )
 
 
 def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
@@ -153,24 +207,18 @@ def _load(root: Path, state: str) -> ExampleCache | None:
 
 def _build(
     folder: Path,
-    files: tuple[FileEntry, ...],
+    index: SiteIndex,
     settings: DataSettings,
     words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
-    labels: LabelSource | None,
-    opt_outs: OptOutList,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, words=words, labels=labels, progress=report)
     set_aside = Counter(index.set_aside)
-    found = [scans for scans in index.patients if not opt_outs.has(scans.patient_id)]
-    of_found = sum(len(scans.files) for scans in found)
-    set_aside[Reason.OPTED_OUT] = sum(len(scans.files) for scans in index.patients) - of_found
     patients = []
     with quiet_pydicom():
-        for number, scans in enumerate(found, start=1):
+        for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
             patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
@@ -185,9 +233,9 @@ def _build(
                         split=scans.split or "",
                     )
                 )
-            report("patients", number, len(found))
+            report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
-    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in found})
+    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
     set_aside = +set_aside
     manifest = {
         "state": state,

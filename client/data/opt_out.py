@@ -112,6 +112,11 @@ class OptOutList:
             return ""
         return hashlib.sha256("".join(sorted(self._digests)).encode()).hexdigest()
 
+    @property
+    def headers_folder(self) -> str:
+        """Folder of a cache for headers that were read under this very list."""
+        return f"headers-{self.state[:16]}" if self.patients else "headers"
+
     @cached_property
     def _digests(self) -> frozenset[str]:
         return frozenset(one.digest for one in self.patients)

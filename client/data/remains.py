@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import mmap
 import re
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,20 @@ def remove_patients(state: Path, keys: Collection[str]) -> int:
         elif path.suffix == ".json" and names_any(path, keys):
             changed += _remove_lines(path, keys)
     return changed
+
+
+def forget_headers(state: Path, current: str = "") -> int:
+    """Remove what is remembered of headers, which are read anew; return how many files that was.
+
+    Args:
+        state: The data set's folder.
+        current: Name of a folder that stays, if any: what was read under today's opt-out list.
+    """
+    folders = [path for path in (state / "cache").glob("headers*") if path.name != current]
+    files = [path for folder in folders for path in folder.iterdir()]
+    for folder in folders:
+        shutil.rmtree(folder)
+    return len(files)
 
 
 def _remove_lines(path: Path, keys: Collection[str]) -> bool:
@@ -87,7 +102,9 @@ def remove_absent(state: Path, folder: Path, report: Progress = no_progress) -> 
     identity = DatasetIdentity.load_or_create(state)
     present = {identity.patient_key(patient) for patient in patients_in(folder, report)}
     gone = stored - present
-    return len(gone), remove_patients(state, gone) if gone else 0
+    if not gone:
+        return 0, 0
+    return len(gone), remove_patients(state, gone) + forget_headers(state)
 
 
 def patients_in(folder: Path, report: Progress = no_progress) -> dict[str, int]:

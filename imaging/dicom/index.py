@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ...model.words.vocabulary import Vocabulary
 from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
 from .file_labels import file_labels
+from .files.remembered import RememberedHeaders
 from .folder import FileEntry, list_files
 from .header import FileHeader, read_header
 from .quiet import quiet_pydicom
@@ -88,6 +89,7 @@ def index_folder(
     settings: DataSettings,
     *,
     labels: LabelSource | None = None,
+    cache: Path | None = None,
     words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
@@ -97,6 +99,9 @@ def index_folder(
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
         labels: What tells the findings, splits and reports of images, if anything but headers does.
+        cache: Folder that remembers headers, so that the next run reads only files that are
+            new or have changed. It holds identifiers, encrypted, and the key beside them: keep
+            it where the scans are.
         words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
@@ -111,9 +116,17 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    files = list_files(folder)
-    words = words or shipped_words()
-    return index_files(folder, files, settings, words=words, labels=labels, progress=progress)
+    files, words = list_files(folder), words or shipped_words()
+    remembered = RememberedHeaders(cache, settings, words) if cache is not None else None
+    return index_files(
+        folder,
+        files,
+        settings,
+        labels=labels,
+        words=words,
+        remembered=remembered,
+        progress=progress,
+    )
 
 
 def index_files(
@@ -123,9 +136,13 @@ def index_files(
     *,
     labels: LabelSource | None = None,
     words: Vocabulary | None = None,
+    remembered: RememberedHeaders | None = None,
+    opted_out: Callable[[str], bool] = lambda _: False,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index the given files of a folder; see :func:`index_folder`.
+
+    Of patients who opted out nothing is listed, nor remembered.
 
     Without words, those of the frame are selected: where the files' place and kind is wanted.
     """
@@ -135,18 +152,18 @@ def index_files(
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
-            try:
-                header = read_header(folder / entry.path, settings, words)
-                # A UID that another patient's file has too must not cost anybody an image.
-                image = (header.patient_id, header.series_uid, header.sop_uid)
-                if header.sop_uid and image in seen:
-                    raise SetAsideError(Reason.DUPLICATE)
-            except SetAsideError as error:
-                set_aside[error.reason] += 1
+            found = _header(folder, entry, settings, words, remembered, opted_out)
+            if isinstance(found, Reason):
+                set_aside[found] += 1
+            # A UID that another patient's file has too must not cost anybody an image.
+            elif found.sop_uid and _image(found) in seen:
+                set_aside[Reason.DUPLICATE] += 1
             else:
-                seen.add(image)
-                by_patient[header.patient_id].append((entry, header))
+                seen.add(_image(found))
+                by_patient[found.patient_id].append((entry, found))
             progress("files", done, len(files))
+    if remembered is not None:
+        remembered.save(files)
     patients = [_patient(key, found, set_aside) for key, found in sorted(by_patient.items())]
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
@@ -160,9 +177,35 @@ def index_files(
     return SiteIndex(tuple(patients), set_aside, _shared_studies(patients), report)
 
 
+def _image(header: FileHeader) -> tuple[str, str, str]:
+    return header.patient_id, header.series_uid, header.sop_uid
+
+
 def _shared_studies(patients: Iterable[PatientScans]) -> int:
     owners = Counter(study.uid for patient in patients for study in patient.studies if study.uid)
     return sum(count > 1 for count in owners.values())
+
+
+def _header(
+    folder: Path,
+    entry: FileEntry,
+    settings: DataSettings,
+    words: Vocabulary,
+    remembered: RememberedHeaders | None,
+    opted_out: Callable[[str], bool],
+) -> FileHeader | Reason:
+    """Return one file's header, or why it is set aside; from memory where it has not changed."""
+    found = remembered.find(entry) if remembered is not None else None
+    if found is None:
+        try:
+            found = read_header(folder / entry.path, settings, words)
+        except SetAsideError as error:
+            found = error.reason
+        if isinstance(found, FileHeader) and opted_out(found.patient_id):
+            found = Reason.OPTED_OUT
+        if remembered is not None:
+            remembered.remember(entry, found)
+    return found
 
 
 def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
@@ -196,11 +239,18 @@ def _patient(
                 segmentations=_segmentations(series_uid, members, segmentations),
             )
         )
+    used = {
+        item.path
+        for series in studies.values()
+        for one in series
+        for stack in one.stacks
+        for item in stack.slices
+    }
     return PatientScans(
         patient_id=patient_id,
         studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
         files=tuple(entry for entry, _ in found),
-        scanners=frozenset(header.scanner for _, header in found if not header.is_segmentation),
+        scanners=frozenset(header.scanner for entry, header in found if entry.path in used),
     )
 
 

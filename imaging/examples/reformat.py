@@ -126,13 +126,12 @@ def reformatted_pictures(
             nearest = grid.sample(decoded.labels, lie, shape, order=0, outside=0.0)
             labels = nearest.astype(np.uint8)
     oriented, _ = to_canonical(volume, affine)
-    if labels is not None:
-        labels, _ = to_canonical(labels, affine)
+    masks = None if labels is None else to_canonical(labels, affine)[0]
     return [
         Pictures(
             plane=plane,
             images=_cut(oriented, plane),
-            labels=None if labels is None else _cut(labels, plane),
+            labels=None if masks is None else _cut(masks, plane),
             heights=np.arange(oriented.shape[axis], dtype=np.float64)
             * (-pixel if plane == "coronal" else pixel),
             step=pixel,

@@ -22,7 +22,7 @@ from fedscan.model.storage import generator_digest, load_generator
 from fedscan.privacy.descent import DescentSettings
 from fedscan.server.job import WARM_UP
 from fedscan.server.terms import site_terms
-from fedscan.simulation.examining import site_training, start_of
+from fedscan.simulation.trained_study import site_training, start_of
 from safetensors.numpy import save_file
 from tiny_hospitals import write_hospitals
 

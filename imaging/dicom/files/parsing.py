@@ -23,7 +23,7 @@ from pydicom.uid import (
 from ..fields import integer
 from ..set_aside import Reason, SetAsideError
 
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
+_PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))  # float, double, integer pixels
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 #: Where the prefix "DICM" stands in a file that follows PS3.10.
 _PREFIX_AT = 128

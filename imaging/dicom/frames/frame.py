@@ -10,9 +10,10 @@ from pydicom import Dataset
 from ....model.description import Description
 from ....model.words.vocabulary import Vocabulary
 from ..describe import DESCRIBED_BY, describe
-from ..fields import first_number, first_text, integer, texts
+from ..fields import first_number, first_text, integer
 from ..functional_groups import flat_headers
 from ..geometry import PLACED_BY, Plane, picture_spacing, pixel_spacing, plane_of
+from ..hanging import HUNG_BY, hanging_orientation
 from ..quantity import MEASURED_BY, is_hounsfield
 from ..quantity import PRIVATE_TAGS as MEASURED_BY_TAGS
 from ..set_aside import Reason, SetAsideError
@@ -21,8 +22,8 @@ from .mosaic import TOLD_MOSAIC_BY, TOLD_MOSAIC_BY_TAGS, is_mosaic
 
 #: Header keywords that frames are read from.
 FRAMES_TOLD_BY = (
-    *DESCRIBED_BY, *MEASURED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
-    "Columns", "NumberOfFrames", "PatientOrientation", "PerFrameFunctionalGroupsSequence", "Rows",
+    *DESCRIBED_BY, *HUNG_BY, *MEASURED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
+    "Columns", "NumberOfFrames", "PerFrameFunctionalGroupsSequence", "Rows",
     "SharedFunctionalGroupsSequence", "SliceLocation", "WindowCenter", "WindowWidth",
 )  # fmt: skip
 
@@ -42,7 +43,8 @@ class Frame:
         description: What it shows.
         plane: Where it lies; ``None`` for projections and cine frames.
         patient_orientation: Directions of rows and columns of a projection, such as
-            ``("L", "F")`` (PS3.3 C.7.6.1.1.1); empty if not given.
+            ``("L", "F")`` (PS3.3 C.7.6.1.1.1), a breast's told by :mod:`..hanging`; empty if not
+            given.
         spacing: Distance between rows and between columns, mm.
         moment: When and how it was taken.
         location: Slice location, mm, if the header has one.
@@ -103,7 +105,7 @@ def _frame(ds: Dataset, words: Vocabulary, *, placed: bool, enhanced: bool) -> F
     return Frame(
         description=description,
         plane=plane,
-        patient_orientation=tuple(texts(ds, "PatientOrientation")),
+        patient_orientation=hanging_orientation(ds),
         spacing=plane.spacing if plane else picture_spacing(ds),
         moment=moment_of(ds),
         location=first_number(ds, "SliceLocation"),

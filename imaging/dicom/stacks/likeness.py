@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import Plane
+from ..geometry import Plane, Vector
 from .stack import Member
 
 Floats = NDArray[np.float64]
@@ -48,8 +48,8 @@ def alike(members: Sequence[Member]) -> Iterator[list[Member]]:
 
 def common_plane(members: Sequence[Member]) -> Plane:
     """Return the plane whose directions and pixel size most of some like frames have."""
-    counts: dict[tuple[object, ...], int] = defaultdict(int)
-    planes = {}
+    counts: dict[tuple[Vector, Vector, tuple[float, float]], int] = defaultdict(int)
+    planes: dict[tuple[Vector, Vector, tuple[float, float]], Plane] = {}
     for plane in map(_plane, members):
         key = (plane.along_row, plane.along_column, plane.spacing)
         counts[key] += 1

@@ -8,7 +8,7 @@ two frames of a volume at one depth, with the fewest volumes, is taken at its wo
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -43,11 +43,7 @@ def kinds(members: Sequence[Member]) -> Iterator[list[Member]]:
     """Part frames by what never belongs to one volume: far echoes and diffusion weights."""
     parts = [list(members)]
     for mark, (least, share) in _APART.items():
-        parts = [
-            inner
-            for part in parts
-            for inner in _by_value(part, mark, lambda low: max(least, share * abs(low)))
-        ]
+        parts = [inner for part in parts for inner in _by_value(part, mark, least, share)]
     yield from parts
 
 
@@ -136,11 +132,11 @@ def _is_full(part: list[Placed]) -> bool:
 
 
 def _joined(parts: list[list[Placed]]) -> list[list[Placed]]:
-    """Join parts of one scan: those that lie beside each other, or overlap by less than half."""
+    """Join parts of one scan: those that lie beside each other, or overlap by no more than half."""
     result: list[list[Placed]] = []
     for part in parts:
         for known in result[-_LOOK_BACK:]:
-            if _clash(known, part) < 0.5:
+            if _clash(known, part) <= 0.5:
                 known += part
                 break
         else:
@@ -231,15 +227,21 @@ def _by_mark(placed: list[Placed], mark: str, tolerance: float) -> list[list[Pla
     by_member = {id(one[0]): one for one in placed}
     members = [one[0] for one in placed]
     return [
-        [by_member[id(member)] for member in part]
-        for part in _by_value(members, mark, lambda _low: tolerance)
+        [by_member[id(member)] for member in part] for part in _by_value(members, mark, tolerance)
     ]
 
 
 def _by_value(
-    members: Sequence[Member], mark: str, tolerance: Callable[[float], float]
+    members: Sequence[Member], mark: str, least: float, share: float = 0.0
 ) -> list[list[Member]]:
-    """Part frames where a number rises by more than a tolerance; without it they come first."""
+    """Part frames where a number rises by more than a tolerance; without it they come first.
+
+    Args:
+        members: The frames.
+        mark: Field of :class:`Moment`.
+        least: The tolerance.
+        share: The tolerance as a share of the number, where that is more.
+    """
     unknown = [member for member in members if _value(member, mark) is None]
     known = [member for member in members if _value(member, mark) is not None]
     known.sort(key=lambda member: float(_value(member, mark) or 0.0))
@@ -247,7 +249,7 @@ def _by_value(
     last = None
     for member in known:
         value = float(_value(member, mark) or 0.0)
-        if last is None or value - last > tolerance(last):
+        if last is None or value - last > max(least, share * abs(last)):
             parts.append([])
         parts[-1].append(member)
         last = value

@@ -106,5 +106,7 @@ def test_old_settings_keep_their_caches_and_what_they_paid_for(opened):
     import hashlib
     import json
 
-    expected = hashlib.sha256(json.dumps(["1", old], sort_keys=True).encode()).hexdigest()
+    expected = hashlib.sha256(
+        json.dumps([example_cache._FORMAT, old], sort_keys=True).encode()
+    ).hexdigest()
     assert example_cache._settings_digest(settings, few_words()) == expected
