@@ -34,7 +34,7 @@ from .indexing import SiteSummary, index_sites
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
-from .sites import find_sites, write_policies
+from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
 SINGLE_SITE = "single-site"
@@ -64,6 +64,8 @@ def simulate(
     engine: Engine = "in-process",
     workers: int = 0,
     evaluate: bool = True,
+    labels: Path | None = None,
+    labels_by: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -81,6 +83,8 @@ def simulate(
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time; 0 for one per site and processor.
         evaluate: Whether to measure the generator and compare it.
+        labels: Table of labels for all sites; a resumed run keeps its own.
+        labels_by: What its rows are matched by.
         progress: Told what happens.
 
     Raises:
@@ -98,7 +102,8 @@ def simulate(
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
-    sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
+    state = (out / "sites").resolve()
+    sites = find_sites(data.resolve(), state, base, labels=labels, labels_by=labels_by)
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
@@ -114,6 +119,8 @@ def simulate(
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
+    sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
+    keep_labels(sites, state)
     runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
@@ -226,7 +233,8 @@ def _site_alone(study: Study, site: Site, folder: Path) -> Site:
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
     """Make one site of all sites' data: patients are held out by their identifier alone."""
-    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
+    one = next((site for site in sites if site.labels), sites[0])
+    site = replace(one, name="pooled", data=data, state=(folder / "site").resolve())
     write_policies([site], study)
     return site
 
