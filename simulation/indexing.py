@@ -9,6 +9,7 @@ from ..client.site import Site
 from ..client.workspace.opened import open_data
 from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings, VocabularySettings
+from ..model.words.learnt import Combination
 from .pool import map_processes
 
 
@@ -23,6 +24,7 @@ class SiteSummary:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files set aside, by reason.
+        combinations: Training patients by what their images show together.
     """
 
     site: str
@@ -31,6 +33,7 @@ class SiteSummary:
     examples: int
     captions: Mapping[str, tuple[int, int]]
     set_aside: Mapping[str, int]
+    combinations: Mapping[Combination, int]
 
 
 def index_sites(
@@ -78,4 +81,5 @@ def _index(
         examples=contents.examples,
         captions=contents.captions,
         set_aside=contents.set_aside,
+        combinations=contents.combinations,
     )

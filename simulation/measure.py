@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..client.data.example_cache import site_index
 from ..client.data.identity import DatasetIdentity
 from ..client.data.scanners import modality_of, patient_scanners
 from ..client.site import Site
@@ -19,7 +20,6 @@ from ..config.study import Study
 from ..evaluation.measures.image_sets import ImageSet, RealSets
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.measures.run import Sampler, evaluate
-from ..imaging.dicom.index import index_folder
 from ..imaging.settings import DataSettings
 from ..model.example import Example
 from ..model.generator import Generator
@@ -101,8 +101,9 @@ def _scanners(sites: Sequence[Site], data: DataSettings) -> dict[tuple[str, str]
     return {
         (f"{site.name}/{key}", modality): f"{site.name}: {scanner}"
         for site in sites
+        for identity in [DatasetIdentity.load_or_create(site.state)]
         for (key, modality), scanner in patient_scanners(
-            index_folder(site.data, data), DatasetIdentity.load_or_create(site.state)
+            site_index(site.data, data, site.cache, identity), identity
         ).items()
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,9 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
-from ..model.storage import generator_digest, shipped_base
+from ..imaging.dicom.summary import SMALLEST_CELL
+from ..model.storage import generator_digest, shipped_base, state_learnt
+from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
 from ..server.events import Observer, log_event
 from ..server.history import History
@@ -112,6 +115,7 @@ def simulate(
     runner = Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
+    state_learnt(generator, _seen(summaries))
     generators = {"base": base, "fedscan": generator}
     if evaluate:
         generators |= train_comparisons(
@@ -196,6 +200,14 @@ def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
             f"{out} holds a run of another study.",
             hint=f"Resume it with --config {own_study}, or choose another folder.",
         )
+
+
+def _seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
+    """Return what enough patients of all sites show; in a simulation their data are one's own."""
+    patients: Counter[Combination] = Counter()
+    for summary in summaries:
+        patients.update(summary.combinations)
+    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -13,6 +13,7 @@ from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
 from ...imaging.settings import DataSettings
 from ...model.example import Example
+from ...model.words.learnt import Combination, combinations_of
 from ...model.words.tables import few_words
 from ...model.words.vocabulary import Vocabulary
 from .example_cache import CachedPatient, ExampleCache, open_cache
@@ -30,6 +31,7 @@ class Contents:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files (or blank slices) not used, by reason.
+        combinations: Patients that are trained on, by what their images show together.
     """
 
     patients: int
@@ -37,6 +39,7 @@ class Contents:
     examples: int
     captions: dict[str, tuple[int, int]]
     set_aside: dict[str, int]
+    combinations: dict[Combination, int]
 
 
 class SiteDataset:
@@ -130,6 +133,13 @@ class SiteDataset:
             examples=sum(patient.examples for patient in self._cache.patients),
             captions=caption_counts(self.patient(key).descriptions for key in self.patients),
             set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common()},
+            combinations=dict(
+                Counter(
+                    combination
+                    for key in self.train_patients
+                    for combination in combinations_of(self.patient(key).descriptions)
+                )
+            ),
         )
 
     def _held_out(self, patient: CachedPatient) -> bool:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...common.locks import in_turn
-from ...common.progress import Progress
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
-from ...imaging.dicom.index import PatientScans, index_files
+from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
 from ...imaging.settings import DataSettings
-from ...model.words.tables import vocabulary_to_toml
+from ...model.words.tables import few_words, vocabulary_to_toml
 from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
@@ -92,8 +92,38 @@ def open_cache(
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
         return _load(root, state) or _build(
-            folder, files, settings, words, root, identity, state, report
+            folder, files, settings, words, root, cache_dir, identity, state, report
         )
+
+
+def site_index(
+    folder: Path,
+    settings: DataSettings,
+    cache_dir: Path,
+    identity: DatasetIdentity,
+    *,
+    words: Vocabulary | None = None,
+    files: tuple[FileEntry, ...] | None = None,
+    report: Progress = no_progress,
+) -> SiteIndex:
+    """Index a site's folder; only headers of files that are new or have changed are read.
+
+    Args:
+        folder: The site's folder.
+        settings: What files are accepted.
+        cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
+        identity: The data set's.
+        words: Words that headers may select; those of the frame by default.
+        files: The folder's files, where they are listed already.
+        report: Told how many files are read.
+    """
+    words = words or few_words()
+    key = identity.key_of("headers")
+    remembered = RememberedHeaders(cache_dir / "headers", settings, words, key)
+    entries = list_files(folder) if files is None else files
+    return index_files(
+        folder, entries, settings, words=words, remembered=remembered, progress=report
+    )
 
 
 def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
@@ -128,13 +158,13 @@ def _build(
     settings: DataSettings,
     words: Vocabulary,
     root: Path,
+    cache_dir: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    remembered = RememberedHeaders(root, settings, words, identity.key_of("headers"))
-    index = index_files(
-        folder, files, settings, words=words, remembered=remembered, progress=report
+    index = site_index(
+        folder, settings, cache_dir, identity, words=words, files=files, report=report
     )
     set_aside = Counter(index.set_aside)
     patients = []
