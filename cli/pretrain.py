@@ -83,15 +83,15 @@ def pretrain(
     Finished stages are kept in OUT: the same command again continues after them, and one with
     other images or another start is refused.
     """
-    from ..config.validation import validated
+    from ..common.toml_settings import validated
     from ..model.architecture import ARCHITECTURES
     from ..model.pretraining.run import PretrainPlan
     from ..model.pretraining.run import pretrain as make_base
     from ..model.settings import GeneratorSettings
     from ..phantoms.parametric import sample_examples
 
-    chosen = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
-    settings = validated(GeneratorSettings, chosen, "The command")
+    choices = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
+    settings = validated(GeneratorSettings, choices, "The command")
     image_size = ARCHITECTURES[settings.size].image_size
     plan = PretrainPlan(
         examples=examples,

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ..common.audit import verify
 from ..errors import ConfigurationError, DataError
 from ..federation.bundle import bundle_hash
+from ..federation.diagnosis.audit_log import check_audit_log
 from ..federation.diagnosis.certificates import check_certificate, check_secret
-from ..federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ..federation.diagnosis.finding import (
+    DoubtError,
+    Finding,
+    NotApplicableError,
+    examine,
+    examine_in_turn,
+)
 from ..federation.diagnosis.machine import (
     VERSIONS_PATH,
     check_room,
@@ -60,7 +66,7 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
-    yield examine("audit log", lambda: _audit(home))
+    yield examine("audit log", lambda: check_audit_log(home.audit))
     yield from _data(home)
     yield examine("counter-signature", lambda: _counter_signature(home, reached))
 
@@ -92,9 +98,9 @@ def _certificates(home: SiteHome) -> Iterator[Finding]:
 
 def _connection(home: SiteHome) -> Iterator[Finding]:
     """Each step only where the one before it succeeded: the first that fails is the cause."""
-    found = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
-    if found.state == "problem":
-        yield found
+    syntax = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
+    if syntax.state == "problem":
+        yield syntax
         return
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
@@ -109,19 +115,17 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
         check_connection(home)
         return "The coordinator accepts this site's certificate and node key."
 
-    for check, look in (
-        ("name", lambda: resolve(host, port)),
-        ("port", lambda: reach(host, port)),
-        ("TLS", trusted),
-        ("clock", lambda: compare_clocks(answers[0])),
-        ("versions", lambda: _versions(answers[0])),
-        ("membership", accepted),
-    ):
-        finding = examine(check, look)
-        yield finding
-        # Another version does not keep the connection from being looked at further.
-        if finding.state == "problem" and check != "versions":
-            return
+    yield from examine_in_turn(
+        (
+            ("name", lambda: resolve(host, port)),
+            ("port", lambda: reach(host, port)),
+            ("TLS", trusted),
+            ("clock", lambda: compare_clocks(answers[0])),
+            ("versions", lambda: _versions(answers[0])),
+            ("membership", accepted),
+        ),
+        regardless="versions",
+    )
 
 
 def _versions(answer: Answer) -> str:
@@ -138,14 +142,14 @@ def _versions(answer: Answer) -> str:
 def _base(home: SiteHome) -> str:
     from ..model.storage import shipped_base  # slow to import, and not needed by the rest
 
-    named = home.settings().base
-    folder = Path(named) if named else shipped_base()
+    setting = home.settings().base
+    folder = Path(setting) if setting else shipped_base()
     if not (folder / "model_index.json").is_file():
         raise ConfigurationError(
             f"There is no generator in {folder}, which site.toml names as base.",
             hint="Copy the study's base there, or leave the setting empty.",
         )
-    return f"The base is {folder if named else 'the one that ships with fedscan'}."
+    return f"The base is {folder if setting else 'the one that ships with fedscan'}."
 
 
 def _policy(home: SiteHome) -> str:
@@ -160,16 +164,10 @@ def _policy(home: SiteHome) -> str:
     return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
 
 
-def _audit(home: SiteHome) -> str:
-    if not home.audit.exists():
-        raise NotApplicableError("Nothing was put on record yet.")
-    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
-
-
 def _data(home: SiteHome) -> Iterator[Finding]:
-    listed = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
-    if listed.state == "problem":
-        yield listed
+    finding = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
+    if finding.state == "problem":
+        yield finding
         return
     entries = Registry(home).data_sets()
     if not entries:
@@ -229,14 +227,14 @@ def _ledger(home: SiteHome, name: str) -> str:
     view = known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
     if view is None:
         raise NotApplicableError("Nothing was spent yet.")
-    spent = epsilon(view.book.mechanisms(), policy.delta)
-    said = f"epsilon {spent:.3g} of {policy.epsilon_ceiling:g} is spent"
-    if spent >= 0.9 * policy.epsilon_ceiling:
+    total = epsilon(view.book.mechanisms(), policy.delta)
+    balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
+    if total >= 0.9 * policy.epsilon_ceiling:
         raise DoubtError(
-            f"The ledger is intact; {said}.",
+            f"The ledger is intact; {balance}.",
             hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",
         )
-    return f"The ledger is intact; {said}. Head {view.head}."
+    return f"The ledger is intact; {balance}. Head {view.head}."
 
 
 def _counter_signature(home: SiteHome, reached: bool) -> str:

@@ -81,12 +81,12 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             rounds=request.rounds,
             request=request.digest(),
         )
-    asked = Asked.read(request, reception.admit(request))
-    records = with_mark(service.handle(asked), asked).to_records()
-    facts = check_release(records, asked, service.release(asked))
+    question = Asked.read(request, reception.admit(request))
+    records = with_mark(service.handle(question), question).to_records()
+    facts = check_release(records, question, service.release(question))
     if reception.audit:
         reception.audit.append(
-            "answered", request=request.digest(), data=asked.site.state.name, **facts
+            "answered", request=request.digest(), data=question.site.state.name, **facts
         )
     return records
 

@@ -134,7 +134,7 @@ class _Daemon:
         )
         try:
             spec = node_spec(home, policy, self._forwarder)
-            self._started = time.monotonic()
+            self._start_time = time.monotonic()
             self._supervisor = Supervisor([spec], self._ended)
         except BaseException:
             self._forwarder.close()
@@ -176,9 +176,9 @@ class _Daemon:
 
     def _ended(self, child: str, code: int) -> None:
         """Ask why the node ended: what waiting does not solve ends the daemon too."""
-        steady = time.monotonic() - self._started > _STEADY_S
+        steady = time.monotonic() - self._start_time > _STEADY_S
         self._quick_ends = 0 if steady else self._quick_ends + 1
-        self._started = time.monotonic()
+        self._start_time = time.monotonic()
         self._status.restarted()
         self._restarting = True
         self._accepted.unlink(missing_ok=True)
@@ -192,8 +192,8 @@ class _Daemon:
             self._say(failure.message)
         except FederationError as failure:
             self._status.connection(*_told(failure))
-            self._refused_since = self._refused_since or self._started
-            if self._started - self._refused_since > _REFUSED_S:
+            self._refused_since = self._refused_since or self._start_time
+            if self._start_time - self._refused_since > _REFUSED_S:
                 self._failure = failure
                 return
             self._say(failure.message)

@@ -112,14 +112,14 @@ def _require_same(generator: Path, record: Mapping[str, Any]) -> None:
         raise SignatureError(f"The generator in {generator} is not the one of the record.")
     if not covers_every_file(record):
         return
-    expected, present = record["files"], _digests(generator)
+    files, present = record["files"], _digests(generator)
     differences = [
-        *(f"{name} is missing" for name in sorted(expected.keys() - present.keys())),
-        *(f"{name} was added" for name in sorted(present.keys() - expected.keys())),
+        *(f"{name} is missing" for name in sorted(files.keys() - present.keys())),
+        *(f"{name} was added" for name in sorted(present.keys() - files.keys())),
         *(
             f"{name} was changed"
-            for name in sorted(expected.keys() & present.keys())
-            if expected[name] != present[name]
+            for name in sorted(files.keys() & present.keys())
+            if files[name] != present[name]
         ),
     ]
     if differences:
