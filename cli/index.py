@@ -43,20 +43,30 @@ def index(
     ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
+    to_share: Annotated[
+        bool,
+        typer.Option("--to-share", help="Without small numbers, and rounded: for others to see."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
     Only headers are read, nothing is written but what --cache names, and no name, identifier,
-    date or free text is shown. The counts are exact, so they are for the site itself.
+    date or free text is shown. The counts are exact, so they are for the site itself; with
+    `--to-share` nothing is told of fewer than 10 patients.
     """
     from ..imaging.dicom.index import index_folder
-    from ..imaging.dicom.summary import summarise
+    from ..imaging.dicom.summary import shareable, summarise
+    from ..model.words.tables import read_vocabulary, study_words
+    from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
+    words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
     with progress() as report:
-        found = index_folder(folder, study.data, cache=cache, progress=report)
+        found = index_folder(folder, study.data, cache=cache, words=words, progress=report)
     summary = summarise(found)
+    if to_share:
+        summary = shareable(summary)
     if as_json:
         print_json(asdict(summary))
         return
@@ -66,9 +76,11 @@ def index(
     console.print(Text(totals))
     if summary.captions:
         console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
+    for kind, rows in summary.words.items():
+        console.print(_table((kind.capitalize(), "Patients", "Slices"), rows))
     if summary.set_aside:
-        rows = {reason: (count,) for reason, count in summary.set_aside.items()}
-        console.print(_table(("Set aside because", "Files"), rows))
+        reasons = {reason: (count,) for reason, count in summary.set_aside.items()}
+        console.print(_table(("Set aside because", "Files"), reasons))
 
 
 def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:

@@ -44,6 +44,13 @@ SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
 SITE_HOME = Path("site")
+AnywayOption = Annotated[
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Draw also what cannot be read or was never learnt: the images show something else.",
+    ),
+]
 
 
 def signing_key_from(path: Path | None) -> Ed25519PrivateKey:

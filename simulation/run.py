@@ -107,6 +107,7 @@ def simulate(
         sites,
         study.data,
         study.trainable,
+        study.vocabulary,
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...imaging.dicom.index import SiteIndex
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
 from ...imaging.settings import DataSettings
 from ...model.example import Example
-from .example_cache import CachedPatient, ExampleCache, open_cache
+from ...model.words.tables import few_words
+from ...model.words.vocabulary import Vocabulary
+from .example_cache import CachedPatient, ExampleCache, open_cache, site_index
 from .identity import DatasetIdentity
 from .patient_file import PatientFile
+from .scanners import patient_scanners
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,15 @@ class SiteDataset:
     """
 
     def __init__(
-        self, cache: ExampleCache, settings: DataSettings, identity: DatasetIdentity
+        self,
+        cache: ExampleCache,
+        settings: DataSettings,
+        identity: DatasetIdentity,
+        index: Callable[[], SiteIndex],
     ) -> None:
         self._cache = cache
+        self._identity = identity
+        self._index = index
         self._by_key = {patient.key: patient for patient in cache.patients}
         self._open_patient = lru_cache(maxsize=4096)(cache.patient)
         self.settings = settings
@@ -63,6 +73,7 @@ class SiteDataset:
         settings: DataSettings,
         cache_dir: Path,
         *,
+        words: Vocabulary | None = None,
         state_dir: Path | None = None,
         report: Progress = no_progress,
     ) -> SiteDataset:
@@ -72,6 +83,7 @@ class SiteDataset:
             folder: Any nesting and file names.
             settings: How scans become examples.
             cache_dir: For the cache; can be deleted at any time.
+            words: Words that headers may select; those of the frame by default.
             state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
             report: Told about progress: what is counted, how many are done, how many there are.
 
@@ -79,7 +91,10 @@ class SiteDataset:
             DataError: If the folder does not exist or the identity file is damaged.
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
-        return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
+        words = words or few_words()
+        cache = open_cache(folder, settings, words, cache_dir, identity, report)
+        index = partial(site_index, folder, settings, words, cache_dir, identity)
+        return cls(cache, settings, identity, index)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -95,6 +110,13 @@ class SiteDataset:
     def train_patients(self) -> tuple[str, ...]:
         """Patients to train on."""
         return tuple(p.key for p in self._cache.patients if not self._held_out(p))
+
+    def scanners(self) -> dict[tuple[str, str], str]:
+        """Tell which scanner each patient's images come from; see :func:`patient_scanners`.
+
+        The headers are remembered, so only files that are new or have changed are read.
+        """
+        return patient_scanners(self._index(), self._identity)
 
     @property
     def set_aside(self) -> Counter[Reason]:

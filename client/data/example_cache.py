@@ -21,6 +21,8 @@ from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
 
@@ -70,6 +72,7 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
@@ -79,7 +82,7 @@ def open_cache(
     Only patients whose files changed are decoded again. Whenever the process is killed, the
     patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     state = digest_of(files, decides)
@@ -89,13 +92,14 @@ def open_cache(
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
         return _load(root, state) or _build(
-            folder, files, settings, root, cache_dir, identity, state, report
+            folder, files, settings, words, root, cache_dir, identity, state, report
         )
 
 
 def site_index(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     *,
@@ -107,19 +111,25 @@ def site_index(
     Args:
         folder: The site's folder.
         settings: What files are accepted.
+        words: Words that headers may select.
         cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
         identity: The data set's.
         files: The folder's files, where they are listed already.
         report: Told how many files are read.
     """
-    remembered = RememberedHeaders(cache_dir / "headers", settings, identity.key_of("headers"))
+    key = identity.key_of("headers")
+    remembered = RememberedHeaders(cache_dir / "headers", settings, words, key)
     entries = list_files(folder) if files is None else files
-    return index_files(folder, entries, settings, remembered=remembered, progress=report)
+    return index_files(
+        folder, entries, settings, words=words, remembered=remembered, progress=report
+    )
 
 
-def _settings_digest(settings: DataSettings) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     """Digest of what decides about examples; the hold-out does not."""
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -145,19 +155,20 @@ def _build(
     folder: Path,
     files: tuple[FileEntry, ...],
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     cache_dir: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    index = site_index(folder, settings, cache_dir, identity, files=files, report=report)
+    index = site_index(folder, settings, words, cache_dir, identity, files=files, report=report)
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -182,9 +193,11 @@ def _build(
     return ExampleCache(root, tuple(patients), set_aside)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    source = digest_of(scans.files, _settings_digest(settings))
+    source = digest_of(scans.files, _settings_digest(settings, words))
     try:
         if (patient_file := PatientFile.read(path)).source == source:
             return patient_file

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -127,3 +128,8 @@ def write_patient(
     # short by a power failure is found damaged, and made again.
     with replacing(path) as temporary:
         save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
+
+
+def _description(stored: dict[str, Any]) -> Description:
+    """Make a description of what was stored; JSON has lists only."""
+    return Description(**stored | {"findings": tuple(stored.get("findings", ()))})

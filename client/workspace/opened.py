@@ -17,9 +17,10 @@ from ...errors import ModelError
 from ...federation.protocol import Tensors
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
+from ...model.settings import TrainableSettings, VocabularySettings
 from ...model.storage import generator_digest, load_generator
 from ...model.trainable import replace_tensors, select_trainable
+from ...model.words.tables import study_words
 from ..data.dataset import SiteDataset
 from ..site import Site
 from .latents import LatentCache
@@ -88,10 +89,16 @@ def open_generator(
 
 
 @lru_cache(maxsize=8)
-def open_data(site: Site, settings: DataSettings, trainable: TrainableSettings) -> OpenData:
+def open_data(
+    site: Site,
+    settings: DataSettings,
+    trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
+) -> OpenData:
     """Open a site's scans and encode what is new; once per process."""
-    dataset = SiteDataset.open(site.data, settings, site.cache, state_dir=site.state)
     generator = open_generator(site.base, trainable, site.device).generator
+    words = study_words(vocabulary, generator.words)
+    dataset = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
     latents = LatentCache.open(dataset, generator, site.cache)
     # Not the data set's identity, which stays the same when scans are added.
     content = [[key, dataset.source(key)] for key in dataset.train_patients]

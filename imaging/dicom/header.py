@@ -13,6 +13,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .codes import MODALITY
 from .fields import first_text, integer, items
@@ -66,8 +67,13 @@ class FileHeader:
     is_segmentation: bool = False
 
 
-def read_header(path: Path, settings: DataSettings) -> FileHeader:
+def read_header(path: Path, settings: DataSettings, words: Vocabulary) -> FileHeader:
     """Read one file's header, without its pixels.
+
+    Args:
+        path: The file.
+        settings: What to accept.
+        words: What its fields may select to describe it.
 
     Raises:
         SetAsideError: If the file cannot be trained on, with the reason.
@@ -77,7 +83,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         if not stat.S_ISREG(path.stat().st_mode):
             raise SetAsideError(Reason.UNREADABLE)
         with path.open("rb") as file:
-            return _interpret(parse_header(file, _TAGS), settings)
+            return _interpret(parse_header(file, _TAGS), settings, words)
     except OSError:
         raise SetAsideError(Reason.UNREADABLE) from None
     except SetAsideError:
@@ -90,7 +96,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         raise SetAsideError(Reason.BROKEN) from None
 
 
-def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
+def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHeader:
     modality = first_text(ds, "Modality").upper()
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
@@ -117,7 +123,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         frame_of_reference=first_text(ds, "FrameOfReferenceUID"),
         instance=integer(ds, "InstanceNumber"),
         shape=shape,
-        frames=() if is_segmentation else tuple(read_frames_of(ds)),
+        frames=() if is_segmentation else tuple(read_frames_of(ds, words)),
         compressed=syntax.is_encapsulated,
         scanner=scanner_of(ds, MODALITY.get(modality, modality)),
         name=name_of(ds),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...model.words.tables import few_words, shipped_words
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .files.remembered import RememberedHeaders
 from .folder import FileEntry, list_files
@@ -72,6 +74,7 @@ def index_folder(
     settings: DataSettings,
     *,
     cache: Path | None = None,
+    words: Vocabulary | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
@@ -82,6 +85,7 @@ def index_folder(
         cache: Folder that remembers headers, so that the next run reads only files that are
             new or have changed. It holds identifiers, encrypted, and the key beside them: keep
             it where the scans are.
+        words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
     Returns:
@@ -95,9 +99,11 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    remembered = RememberedHeaders(cache, settings) if cache is not None else None
-    files = list_files(folder)
-    return index_files(folder, files, settings, remembered=remembered, progress=progress)
+    files, words = list_files(folder), words or shipped_words()
+    remembered = RememberedHeaders(cache, settings, words) if cache is not None else None
+    return index_files(
+        folder, files, settings, words=words, remembered=remembered, progress=progress
+    )
 
 
 def index_files(
@@ -105,16 +111,21 @@ def index_files(
     files: Sequence[FileEntry],
     settings: DataSettings,
     *,
+    words: Vocabulary | None = None,
     remembered: RememberedHeaders | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
-    """Index the given files of a folder; see :func:`index_folder`."""
+    """Index the given files of a folder; see :func:`index_folder`.
+
+    Without words, those of the frame are selected: where the files' place and kind is wanted.
+    """
+    words = words or few_words()
     set_aside: Counter[Reason] = Counter()
     seen: set[str] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
-            found = _header(folder, entry, settings, remembered)
+            found = _header(folder, entry, settings, words, remembered)
             if isinstance(found, Reason):
                 set_aside[found] += 1
             elif found.sop_uid and found.sop_uid in seen:
@@ -132,13 +143,17 @@ def index_files(
 
 
 def _header(
-    folder: Path, entry: FileEntry, settings: DataSettings, remembered: RememberedHeaders | None
+    folder: Path,
+    entry: FileEntry,
+    settings: DataSettings,
+    words: Vocabulary,
+    remembered: RememberedHeaders | None,
 ) -> FileHeader | Reason:
     """Return one file's header, or why it is set aside; from memory where it has not changed."""
     found = remembered.find(entry) if remembered is not None else None
     if found is None:
         try:
-            found = read_header(folder / entry.path, settings)
+            found = read_header(folder / entry.path, settings, words)
         except SetAsideError as error:
             found = error.reason
         if remembered is not None:

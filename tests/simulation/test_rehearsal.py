@@ -97,7 +97,7 @@ def test_a_rehearsed_round_is_the_sites_own(
     monkeypatch.setattr(site_round, "SecretStream", opened)
     reply = site_round.run_round(Asked.read(request, site))
 
-    dataset = workspace.open_data(site, study.data, study.trainable).dataset
+    dataset = workspace.open_data(site, study.data, study.trainable, study.vocabulary).dataset
     images = ImageSet.of(
         (key, example) for key in dataset.train_patients for example in dataset.examples(key)
     )
@@ -135,7 +135,7 @@ def test_an_audit_goes_round_by_round(
 ) -> None:
     study = make_study("privacy.enabled=false", "local.steps=2", "local.ema_decay=0.5")
     training = site_training(study)
-    dataset = workspace.open_data(site, study.data, study.trainable).dataset
+    dataset = workspace.open_data(site, study.data, study.trainable, study.vocabulary).dataset
     images = ImageSet.of(
         (key, example) for key in dataset.train_patients for example in dataset.examples(key)
     )

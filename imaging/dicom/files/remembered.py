@@ -21,6 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from .... import __version__
 from ....common.files import write_atomically, write_once
+from ....model.words.tables import vocabulary_to_toml
+from ....model.words.vocabulary import Vocabulary
 from ...settings import DataSettings
 from ..folder import FileEntry
 from ..header import FileHeader
@@ -47,11 +49,14 @@ class RememberedHeaders:
     Args:
         folder: Where they are stored; made when they are.
         settings: What files are accepted by: under others nothing is remembered.
+        words: What headers may select: with others nothing is remembered.
         key: Secret of 32 bytes; one is drawn and kept in the folder if none is given.
     """
 
-    def __init__(self, folder: Path, settings: DataSettings, key: bytes | None = None) -> None:
-        about = _about(settings)
+    def __init__(
+        self, folder: Path, settings: DataSettings, words: Vocabulary, key: bytes | None = None
+    ) -> None:
+        about = _about(settings, words)
         self._path = folder / f"headers-{about.hex()[:8]}"
         if key is None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -100,10 +105,10 @@ def _adapter() -> TypeAdapter[list[_Line]]:
     return TypeAdapter(list[_Line])
 
 
-def _about(settings: DataSettings) -> bytes:
+def _about(settings: DataSettings, words: Vocabulary) -> bytes:
     """Digest of what decides which files are accepted, and how they are read."""
-    fields = [_FORMAT, __version__, settings.burned_in, settings.colour]
-    return hashlib.sha256(json.dumps(fields).encode()).digest()
+    fields = [_FORMAT, __version__, settings.burned_in, settings.colour, vocabulary_to_toml(words)]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
 
 
 def _own_key(path: Path) -> bytes:

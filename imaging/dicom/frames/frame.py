@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from ....model.description import Description
+from ....model.words.vocabulary import Vocabulary
 from ..describe import DESCRIBED_BY, describe
 from ..fields import first_number, first_text, integer
 from ..functional_groups import flat_headers
@@ -59,8 +60,12 @@ class Frame:
     window: tuple[float, float] | None
 
 
-def read_frames_of(ds: Dataset) -> Iterator[Frame]:
+def read_frames_of(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
     """Read all frames of a header with the fields of :data:`FRAMES_TOLD_BY`.
+
+    Args:
+        ds: The header.
+        words: What its fields may select to describe a frame.
 
     Raises:
         SetAsideError: If one of them cannot be used.
@@ -69,22 +74,22 @@ def read_frames_of(ds: Dataset) -> Iterator[Frame]:
     flat = flat_headers(ds)
     if flat is None:
         # Old multi-frame objects repeat one header; their frames have no place.
-        frame = _frame(ds, placed=count == 1, enhanced=False)
+        frame = _frame(ds, words, placed=count == 1, enhanced=False)
         for _ in range(count):
             yield frame
         return
     described = 0
     for header in flat:
         described += 1
-        yield _frame(header, placed=True, enhanced=True)
+        yield _frame(header, words, placed=True, enhanced=True)
     if described != count:
         raise SetAsideError(Reason.BROKEN)
 
 
-def _frame(ds: Dataset, *, placed: bool, enhanced: bool) -> Frame:
+def _frame(ds: Dataset, words: Vocabulary, *, placed: bool, enhanced: bool) -> Frame:
     modality = first_text(ds, "Modality").upper()
     plane = plane_of(ds) if placed and modality in _SLICES else None
-    description = describe(ds, plane=plane.name if plane else "")
+    description = describe(ds, plane=plane.name if plane else "", vocabulary=words)
     if description is None:
         raise SetAsideError(Reason.MODALITY)
     spacing = plane.spacing if plane else pixel_spacing(ds)

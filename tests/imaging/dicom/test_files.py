@@ -15,6 +15,7 @@ from fedscan.imaging.dicom.index import index_files, index_folder
 from fedscan.imaging.dicom.pixels import read_frames
 from fedscan.imaging.dicom.set_aside import Reason
 from fedscan.imaging.settings import DataSettings
+from fedscan.model.words.tables import few_words
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -122,9 +123,9 @@ def test_a_second_look_reads_only_what_has_changed(
     read: list[str] = []
     original = index_module.read_header
 
-    def noted(path, settings):
+    def noted(path, settings, words):
         read.append(path.name)
-        return original(path, settings)
+        return original(path, settings, words)
 
     monkeypatch.setattr(index_module, "read_header", noted)
     assert index_folder(scans, SETTINGS, cache=cache) == first
@@ -146,7 +147,7 @@ def test_what_is_remembered_names_nobody_and_may_be_lost(tmp_path, write_volume)
     key = bytes(range(32))
 
     def look(key: bytes):
-        remembered = RememberedHeaders(cache, SETTINGS, key)
+        remembered = RememberedHeaders(cache, SETTINGS, few_words(), key)
         return index_files(scans, files, SETTINGS, remembered=remembered)
 
     first = look(key)
