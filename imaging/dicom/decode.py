@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .codecs import safe_frames
+from .decoding.codecs import safe_frames
 from .pixels import Values
 from .segmentation import Labels, Segmentation, merge_labels
 from .set_aside import Reason, SetAsideError

@@ -21,11 +21,11 @@ from pydicom.uid import (
 )
 
 from .codes import COLOURS
+from .decoding.strict_jpeg import strict_decoder
 from .fields import first_number, first_text, integer
 from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
-from .strict_jpeg import strict_decoder
 
 Image = NDArray[np.float32]
 #: What pixels stand for: the stored integers, physical values, or what a display would show.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ...model.conditions import LABEL, UNKNOWN
-from .codecs import safe_frames
+from .decoding.codecs import safe_frames
 from .fields import first_number, first_text, integer, items
 from .files.parsing import read_file
 from .functional_groups import flat_headers

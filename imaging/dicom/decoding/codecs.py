@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..pixels import Image, Values, read_frames
+from ..set_aside import Reason, SetAsideError
 from .codec_worker import SIZES
-from .pixels import Image, Values, read_frames
-from .set_aside import Reason, SetAsideError
 
 #: Seconds of processor time that one frame may take.
 FRAME_LIMIT_S = 60.0
