@@ -200,9 +200,9 @@ def _change(ds: Dataset, draw: random.Random) -> str:
     elif kind < 0.35 and keyword in _IDENTITY:
         other = draw.randrange(20)
         value = f"patient {other}" if keyword == "PatientID" else f"1.2.{other}"
-        setattr(holder, keyword, value)
+        holder.add_new(tag, vr, value)
     elif vr == "SQ" and kind < 0.7:
-        setattr(holder, keyword, Sequence([Dataset()] * draw.randrange(3)))
+        holder.add_new(tag, vr, Sequence([Dataset()] * draw.randrange(3)))
     else:
         content = draw.choice(_ODD)
         content += b" " * (len(content) % 2)

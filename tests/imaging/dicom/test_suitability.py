@@ -59,7 +59,7 @@ def test_captures_count_as_likely_unless_they_state_otherwise(tmp_path, write_im
         {"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED"]},
         {"ImageType": ["DERIVED", "SECONDARY", "AXIAL", "MPR"]},
         {"ImageType": ["DERIVED", "SECONDARY", "CURVED MPR", "ANGIOGRAPHY"]},
-        {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL", "LOW DOSE SCREENING"]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LOW DOSE", "SCREENING"]},
         {"SeriesDescription": "Low dose chest protocol"},
         {"SeriesDescription": "Trauma protocol 2.0 B30f"},
         {"ConversionType": "SYN"},
