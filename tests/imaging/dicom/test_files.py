@@ -123,9 +123,9 @@ def test_a_second_look_reads_only_what_has_changed(
     read: list[str] = []
     original = index_module.read_header
 
-    def noted(path, settings):
+    def noted(path, settings, words):
         read.append(path.name)
-        return original(path, settings)
+        return original(path, settings, words)
 
     monkeypatch.setattr(index_module, "read_header", noted)
     assert index_folder(scans, SETTINGS, cache=cache) == first
