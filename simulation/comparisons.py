@@ -125,6 +125,7 @@ def _site_alone(study: Study, site: Site, folder: Path) -> Site:
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
     """Make one site of all sites' data: patients are held out by their identifier alone."""
-    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
+    one = next((site for site in sites if site.labels), sites[0])
+    site = replace(one, name="pooled", data=data, state=(folder / "site").resolve())
     write_policies([site], study)
     return site

@@ -35,7 +35,7 @@ from .indexing import SiteSummary, index_sites
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
-from .sites import find_sites, write_policies
+from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +62,8 @@ def simulate(
     engine: Engine = "in-process",
     workers: int = 0,
     evaluate: bool = True,
+    labels: Path | None = None,
+    labels_by: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -79,6 +81,8 @@ def simulate(
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time; 0 for one per site and processor.
         evaluate: Whether to measure the generator and compare it.
+        labels: Table of labels for all sites; a resumed run keeps its own.
+        labels_by: What its rows are matched by.
         progress: Told what happens.
 
     Raises:
@@ -96,7 +100,8 @@ def simulate(
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
-    sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
+    state = (out / "sites").resolve()
+    sites = find_sites(data.resolve(), state, base, labels=labels, labels_by=labels_by)
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
@@ -112,6 +117,8 @@ def simulate(
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
+    sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
+    keep_labels(sites, state)
     runner = Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
