@@ -7,12 +7,9 @@ from pathlib import Path
 
 from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
-from ...imaging.dicom.index import index_folder
-from ...imaging.labels.fit import require_fitting
+from ...imaging.labels.index_with_table import IndexRequest, index_with_table
 from ...imaging.labels.source import LabelReport
-from ...imaging.labels.table import read_table
 from ...imaging.settings import DataSettings
-from ...model.words.tables import shipped_words
 from .data_sets import DataSet, Registry
 from .home import SiteHome
 
@@ -25,10 +22,13 @@ def labels_fit(data_set: DataSet, *, report: Progress = no_progress) -> LabelRep
     """
     if not data_set.labels:
         return None
-    table = read_table(Path(data_set.labels), shipped_words(), data_set.labels_by)
-    index = index_folder(Path(data_set.folder), DataSettings(), labels=table, progress=report)
-    require_fitting(index.labels)
-    return index.labels
+    request = IndexRequest(
+        folder=Path(data_set.folder),
+        settings=DataSettings(),
+        labels=Path(data_set.labels),
+        labels_by=data_set.labels_by,
+    )
+    return index_with_table(request, progress=report).labels
 
 
 def change_labels(
