@@ -38,7 +38,7 @@ def table(folder: Path, *patients: str) -> Path:
 
 
 def events(home: SiteHome) -> list[str]:
-    return [json.loads(line)["event"] for line in home.audit.open()]
+    return [json.loads(line)["event"] for line in home.audit.read_text().splitlines()]
 
 
 def test_a_folder_is_added_with_its_table(home: SiteHome, scans: Path, tmp_path: Path) -> None:
