@@ -74,8 +74,9 @@ def _apart_from_plane(shown: Description) -> Description:
     """What must be equal in a stack. Near 45 degrees the plane's name hangs on a last digit, and
     so does an MR weighting near its thresholds: most slices of a stack decide on those.
     """
-    modality = "MR" if shown.modality.endswith("MR") else shown.modality
-    return replace(shown, plane="", modality=modality)
+    if shown.modality.endswith("MR"):
+        shown = replace(shown, modality="MR", sequence="")
+    return replace(shown, plane="")
 
 
 def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
@@ -142,9 +143,9 @@ def _stack(members: list[Member], common: Plane | None, reach: tuple[float, floa
     frames = [member.frame for member in members]
     shown = frames[0].description
     if common is not None:
-        words = Counter(frame.description.modality for frame in frames)
-        modality = max(words, key=lambda word: (words[word], word))
-        shown = replace(shown, plane=common.name, modality=modality)
+        words = Counter((f.description.modality, f.description.sequence) for f in frames)
+        modality, sequence = max(words, key=lambda pair: (words[pair], pair))
+        shown = replace(shown, plane=common.name, modality=modality, sequence=sequence)
     windows = {frame.window for frame in frames}
     return Stack(
         description=shown,
