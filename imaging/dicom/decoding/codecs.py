@@ -38,7 +38,7 @@ class CodecProcess:
     ) -> Generator[Image, None, None]:
         """As :func:`fedscan.imaging.dicom.pixels.read_frames`, in the worker process."""
         process = self._started()
-        finished = False
+        is_whole = False
         try:
             request = {
                 "path": str(path.resolve()),
@@ -52,14 +52,14 @@ class CodecProcess:
             for _ in frames:
                 answer = _receive(process)
                 if isinstance(answer, Reason):
-                    finished = True
+                    is_whole = True
                     raise SetAsideError(answer)
                 yield answer
-            finished = True
+            is_whole = True
         except (OSError, ValueError, struct.error):
             raise SetAsideError(Reason.BROKEN) from None  # it died, or ran out of time
         finally:
-            if not finished:
+            if not is_whole:
                 self.stop()
 
     def stop(self) -> None:
