@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...imaging.dicom.index import SiteIndex
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
 from ...imaging.labels.source import LabelReport, LabelSource
@@ -17,10 +18,11 @@ from ...model.example import Example
 from ...model.words.learnt import Combination, combinations_of
 from ...model.words.tables import few_words
 from ...model.words.vocabulary import Vocabulary
-from .example_cache import CachedPatient, ExampleCache, open_cache
+from .example_cache import CachedPatient, ExampleCache, open_cache, site_index
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile
+from .scanners import patient_scanners
 
 _NOBODY = OptOutList()
 
@@ -61,9 +63,15 @@ class SiteDataset:
     """
 
     def __init__(
-        self, cache: ExampleCache, settings: DataSettings, identity: DatasetIdentity
+        self,
+        cache: ExampleCache,
+        settings: DataSettings,
+        identity: DatasetIdentity,
+        index: Callable[[], SiteIndex],
     ) -> None:
         self._cache = cache
+        self._identity = identity
+        self._index = index
         self._by_key = {patient.key: patient for patient in cache.patients}
         self._open_patient = lru_cache(maxsize=4096)(cache.patient)
         self.settings = settings
@@ -98,17 +106,28 @@ class SiteDataset:
             DataError: If the folder does not exist or the identity file is damaged.
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
+        words = words or few_words()
         cache = open_cache(
             folder,
             settings,
-            words or few_words(),
+            words,
             cache_dir,
             identity,
             report,
             labels=labels,
             opt_outs=opt_outs,
         )
-        return cls(cache, settings, identity)
+        index = partial(
+            site_index,
+            folder,
+            settings,
+            words,
+            cache_dir,
+            identity,
+            labels=labels,
+            opt_outs=opt_outs,
+        )
+        return cls(cache, settings, identity, index)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -124,6 +143,13 @@ class SiteDataset:
     def train_patients(self) -> tuple[str, ...]:
         """Patients to train on."""
         return tuple(p.key for p in self._cache.patients if not self._held_out(p))
+
+    def scanners(self) -> dict[tuple[str, str], str]:
+        """Tell which scanner each patient's images come from; see :func:`patient_scanners`.
+
+        The headers are remembered, so only files that are new or have changed are read.
+        """
+        return patient_scanners(self._index(), self._identity)
 
     @property
     def set_aside(self) -> Counter[Reason]:

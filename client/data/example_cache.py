@@ -23,7 +23,7 @@ from ...imaging.examples.series import series_examples
 from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
-from ...model.words.tables import few_words, vocabulary_to_toml
+from ...model.words.tables import vocabulary_to_toml
 from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
@@ -118,9 +118,9 @@ def open_cache(
         index = site_index(
             folder,
             settings,
+            words,
             cache_dir,
             identity,
-            words=words,
             files=files,
             labels=labels,
             opt_outs=opt_outs,
@@ -132,10 +132,10 @@ def open_cache(
 def site_index(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     *,
-    words: Vocabulary | None = None,
     files: tuple[FileEntry, ...] | None = None,
     labels: LabelSource | None = None,
     opt_outs: OptOutList = _NOBODY,
@@ -146,15 +146,14 @@ def site_index(
     Args:
         folder: The site's folder.
         settings: What files are accepted.
+        words: Words that headers may select.
         cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
         identity: The data set's.
-        words: Words that headers may select; those of the frame by default.
         files: The folder's files, where they are listed already.
         labels: What tells findings, splits and reports besides the headers, if anything does.
         opt_outs: Patients who are left out; nothing of their headers is remembered.
         report: Told how many files are read.
     """
-    words = words or few_words()
     key = identity.key_of("headers")
     place = cache_dir / opt_outs.headers_folder
     remembered = RememberedHeaders(place, settings, words, key)
