@@ -89,6 +89,19 @@ class Site:
         return self.state / "cache"
 
     @property
+    def studies(self) -> Path:
+        """Folder of what must last of each study: its patients, and noised counts of them."""
+        return self.state / "studies"
+
+    def study_cache(self, study: str) -> Path:
+        """Folder of a study's images and latents as they were when it began."""
+        return self.cache / "studies" / study
+
+    def answers(self, study: str) -> Path:
+        """Folder of what has left for a study, to be sent again at no cost."""
+        return self.state / "answers" / study
+
+    @property
     def log(self) -> Path:
         """File with the full text of errors."""
         return self.state / "site.log" if self.home is None else self.home / "logs" / "site.log"

@@ -89,5 +89,5 @@ def in_words(measure: Measure) -> str:
 
 def _stated(folder: Path) -> dict[str, Any]:
     file = folder / _FACTS
-    stated: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    stated: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return stated

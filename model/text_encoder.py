@@ -107,8 +107,9 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
             tokenizer.save_pretrained(folder / "tokenizer")
             encoder.save_pretrained(folder / "text_encoder")
             file = folder / self.config_name
-            content = json.loads(file.read_text()) | {"name": _BESIDE}
-            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+            content = json.loads(file.read_text(encoding="utf-8")) | {"name": _BESIDE}
+            text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+            file.write_text(text, encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **_: Any) -> CaptionEncoder:
@@ -141,7 +142,9 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         try:
             return (
                 AutoTokenizer.from_pretrained(source, subfolder="tokenizer" if apart else ""),
-                AutoModel.from_pretrained(source, subfolder="text_encoder" if apart else ""),
+                AutoModel.from_pretrained(
+                    source, subfolder="text_encoder" if apart else "", use_safetensors=True
+                ),
             )
         except (OSError, ValueError) as error:
             raise ModelError(

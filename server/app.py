@@ -14,8 +14,9 @@ from ..config.study import Study, load_study
 from ..errors import CheckpointError, ConfigurationError, DataError, FedscanError
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
-from ..model.storage import generator_digest, load_generator, save_generator
+from ..model.storage import load_generator, save_generator
 from ..model.trainable import merge_lora, replace_tensors, select_trainable
+from .begun import begun
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .composition import collect_compositions
@@ -34,7 +35,7 @@ from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .public_loss import PublicLoss
 from .rounds import Rounds
-from .terms import site_terms, training_digest
+from .terms import site_terms
 from .warm_up import warm_start
 
 _log = logging.getLogger(__name__)
@@ -84,12 +85,14 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
 
 
 def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
-    study, base = load_study(job.study), generator_digest(job.base)
+    study = load_study(job.study)
+    names = begun(job.run, study, job.base)
+    base = names.base
     generator = load_generator(job.base)
     require_fitting(study, generator)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
-        study=training_digest(study, base),
+        study=names.training,
         kept=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)

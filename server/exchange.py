@@ -63,7 +63,8 @@ def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> l
         raise RoundFailedError(
             f"{len(nodes)} of the {needed} sites a round needs are connected "
             f"after {limit_s:g} seconds.",
-            hint="Start more sites, or lower federation.min_results.",
+            hint="Start more sites, then go on: `fedscan simulate --resume` or "
+            "`fedscan coordinator resume`; with --set federation.min_results fewer are enough.",
         )
     return nodes
 

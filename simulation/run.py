@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
+from ..common.locks import holding
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
@@ -18,10 +19,11 @@ from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
 from ..model.storage import generator_digest, shipped_base
+from ..server.begun import begun, keep_names
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP, ServerJob
-from ..server.terms import training_digest
+from ..server.terms import other_settings, patience_settings
 from ..server.warm_up import groups_used
 from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
@@ -90,6 +92,30 @@ def simulate(
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
     sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
     _require_enough(study, sites)
+    out.mkdir(parents=True, exist_ok=True)
+    with holding(out / ".lock", 0, lambda holder: _busy(out, holder)):
+        return _simulate(study, data, sites, out, base, resume, engine, workers, evaluate, progress)
+
+
+def _busy(out: Path, holder: str) -> CheckpointError:
+    return CheckpointError(
+        f"Another process works on the run in {out}.",
+        hint=f"It is process {holder}. Wait for its end, or choose another folder.",
+    )
+
+
+def _simulate(
+    study: Study,
+    data: Path,
+    sites: list[Site],
+    out: Path,
+    base: Path,
+    resume: bool,
+    engine: Engine,
+    workers: int,
+    evaluate: bool,
+    progress: Observer,
+) -> SimulationResult:
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
@@ -140,6 +166,7 @@ def simulate(
         summaries,
         history,
         evaluation,
+        base=begun(out / "run", study, base).base,
         warm_up_groups=groups_used(out / "run" / WARM_UP),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
@@ -250,12 +277,14 @@ def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
             f"{out} holds a run already.",
             hint="Continue it with --resume, or choose another folder.",
         )
-    digest = generator_digest(base)
-    if training_digest(load_study(written), digest) != training_digest(study, digest):
+    before = load_study(written)
+    if other := other_settings(study, before):
         raise CheckpointError(
-            f"{out} holds a run of another study.",
-            hint=f"Resume it with --config {written}, or choose another folder.",
+            f"{out} holds a run of another study: {other}.",
+            hint=f"Resume it with --config {written}, or choose another folder. "
+            f"These may change: {', '.join(patience_settings())}.",
         )
+    keep_names(out / "run", before, begun(out / "run", before, base).base)
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

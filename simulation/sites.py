@@ -10,7 +10,7 @@ from ..client.policy import SitePolicy, write_policy
 from ..client.site import Site
 from ..common.names import require_name
 from ..config.study import Study
-from ..errors import DataError
+from ..errors import ConfigurationError, DataError
 
 
 def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
@@ -25,8 +25,14 @@ def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
         The sites, sorted by name.
 
     Raises:
+        ConfigurationError: If the state would lie among the sites' files.
         DataError: If there is no folder, or a name cannot be a site's.
     """
+    if state.is_relative_to(data):
+        raise ConfigurationError(
+            f"{state} lies in the hospitals' folder {data}, where each folder is a hospital.",
+            hint="Choose another --out, beside that folder.",
+        )
     folders = sorted(path for path in data.glob("*") if path.is_dir() and path.name[0] != ".")
     if not folders:
         raise DataError(

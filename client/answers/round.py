@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from ...errors import ModelError, ProtocolError
-from ...federation.protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from ...federation.protocol import RoundReply, RoundRequest, Tensors
 from ...federation.wire import encode, outline
 from ...model.patient_loss import DiffusionLoss
 from ...privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
-from ...privacy.ledger import Ledger
+from ...privacy.ledger import Ledger, Reservation
 from ...privacy.ledger.entries import Complete
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
@@ -26,6 +27,7 @@ from .asked import Asked
 from .composition import keep_composition
 from .error_feedback import ErrorFeedback
 from .patient_count import expected_patients
+from .payment import Price, answer_once
 from .release import Release
 from .start_store import keep_start
 
@@ -50,7 +52,7 @@ def run_round(asked: Asked) -> RoundReply:
     _require_fitting(request, terms, opened)
     keep_start(asked.start, site.starts)
     part = Participation.open(request, terms, site)
-    work = _Round(request=request, part=part, opened=opened)
+    work = _Round(asked=asked, part=part, opened=opened)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
     tensors, patients = train()
     return RoundReply(
@@ -73,9 +75,14 @@ def round_release(asked: Asked) -> Release:
 class _Round:
     """A request that was understood, and everything it needs."""
 
-    request: RoundRequest
+    asked: Asked
     part: Participation
     opened: OpenGenerator
+
+    @property
+    def request(self) -> RoundRequest:
+        """What was asked."""
+        return self.asked.request
 
     def train_privately(self) -> tuple[Tensors, float]:
         """Pay for the round, train, and release only what the ledger has on record.
@@ -91,6 +98,8 @@ class _Round:
         with part.ledger() as ledger:
             expected = expected_patients(ledger, part)
             keep_composition(ledger, part)
+
+        def price(ledger: Ledger) -> Price:
             planned = ledger.plan(
                 part.study,
                 epsilon=privacy.epsilon,
@@ -99,28 +108,31 @@ class _Round:
                 steps=self.request.rounds * local.steps,
                 min_noise_multiplier=least,
             )
-            mechanism = replace(planned, steps=local.steps)
-            asked = part.asked(self.request.digest())
-            check_allowance(ledger, part.study, asked, kind="round", most=self.request.rounds)
-            reservation = ledger.reserve(
-                asked, [mechanism], purpose=f"round {self.request.round}", study=part.study
+            return Price(
+                mechanism=replace(planned, steps=local.steps),
+                purpose=f"round {self.request.round}",
+                allow=lambda digest: check_allowance(
+                    ledger, part.study, digest, kind="round", most=self.request.rounds
+                ),
             )
-        # The ledger is not held while training: whoever reads it need not wait.
-        self._take_up_tensors()
-        result = run_private_steps(
-            self.opened.parameters,
-            self._loss(),
-            population=len(part.patients),
-            expected_patients=expected,
-            mechanism=mechanism,
-            clip_norm=privacy.clip_norm,
-            descent=descent_settings(local),
-            stream=SecretStream(reservation.secret, "training"),
+
+        def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
+            self._take_up_tensors()
+            result = run_private_steps(
+                self.opened.parameters,
+                self._loss(),
+                population=len(part.patients),
+                expected_patients=expected,
+                mechanism=mechanism,
+                clip_norm=privacy.clip_norm,
+                descent=descent_settings(local),
+                stream=SecretStream(reservation.secret, "training"),
+            )
+            return self._outgoing(result)
+
+        tensors = answer_once(
+            self.asked, part, price=price, compute=compute, settled=_erase_old_secrets
         )
-        tensors = self._outgoing(result)
-        with part.ledger() as ledger:
-            ledger.complete(reservation, tensors_digest(tensors))
-            _erase_old_secrets(ledger)
         return tensors, expected
 
     def train_openly(self) -> tuple[Tensors, float]:
@@ -175,7 +187,7 @@ class _Round:
 def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:
     if request.round < 1:
         raise ProtocolError("Rounds of training are counted from 1.")
-    if request.base != opened.digest:
+    if not opened.is_base(request.base):
         raise ModelError(
             f"The study starts from base {request.base[:12]}, this site has {opened.digest[:12]}.",
             hint="Copy the study's base to the site and name its folder in the node configuration.",
@@ -185,6 +197,8 @@ def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGener
     expected = {name: tuple(value.shape) for name, value in opened.parameters.items()}
     if {name: value.shape for name, value in request.tensors.items()} != expected:
         raise ProtocolError("The tensors are not the base's trainable ones.")
+    if not all(np.isfinite(value).all() for value in request.tensors.values()):
+        raise ProtocolError("The tensors hold values that are not finite.")
 
 
 def _erase_old_secrets(ledger: Ledger) -> None:

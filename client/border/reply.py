@@ -80,7 +80,12 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             rounds=request.rounds,
             request=request.digest(),
         )
-    asked = Asked.read(request, reception.admit(request))
+    site = reception.admit(request)
+    asked = (
+        Asked.read(request, site, reception.audit.append)
+        if reception.audit
+        else Asked.read(request, site)
+    )
     records = service.handle(asked).to_records()
     facts = check_release(records, asked, service.release(asked))
     if reception.audit:
@@ -122,7 +127,9 @@ def _record(path: Path | None, failure: Exception) -> None:
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=3)
+            handler = RotatingFileHandler(
+                path, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8"
+            )
         except OSError:
             handler.setLevel(logging.ERROR)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -51,6 +51,7 @@ class SiteDataset:
         self, cache: ExampleCache, settings: DataSettings, identity: DatasetIdentity
     ) -> None:
         self._cache = cache
+        self._identity = identity
         self._by_key = {patient.key: patient for patient in cache.patients}
         self._open_patient = lru_cache(maxsize=4096)(cache.patient)
         self.settings = settings
@@ -81,6 +82,15 @@ class SiteDataset:
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
         return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
 
+    def of(self, cache: ExampleCache) -> SiteDataset:
+        """Return the same data set with other examples."""
+        return SiteDataset(cache, self.settings, self._identity)
+
+    @property
+    def cached(self) -> tuple[CachedPatient, ...]:
+        """All patients with examples as the cache lists them."""
+        return self._cache.patients
+
     @property
     def patients(self) -> tuple[str, ...]:
         """Opaque keys of all patients with examples, in a lasting order."""
@@ -110,8 +120,12 @@ class SiteDataset:
         return self._by_key[key].examples
 
     def source(self, key: str) -> str:
-        """Digest of the scans and settings that a patient's examples were made from."""
+        """Digest of the names, sizes and times of a patient's scans, and of the settings."""
         return self._by_key[key].source
+
+    def content(self, key: str) -> str:
+        """Digest of a patient's examples; of their source where an earlier release stored them."""
+        return self._by_key[key].content or self._by_key[key].source
 
     def examples(self, key: str, indices: Sequence[int] | None = None) -> list[Example]:
         """Read a patient's examples, all or the given ones, from the memory-mapped cache."""

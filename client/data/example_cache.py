@@ -13,7 +13,7 @@ from ...common.files import write_atomically
 from ...common.locks import in_turn
 from ...common.progress import Progress
 from ...errors import DataError
-from ...imaging.dicom.folder import FileEntry, digest_of, list_files
+from ...imaging.dicom.folder import FileEntry, digest_of, list_files, touches_of
 from ...imaging.dicom.index import PatientScans, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
@@ -37,7 +37,8 @@ class CachedPatient:
         draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
-        source: Digest of the patient's scans and the settings.
+        source: Digest of the names, sizes and times of the patient's scans, and of the settings.
+        content: Digest of the examples themselves; empty where an earlier release stored them.
     """
 
     key: str
@@ -45,6 +46,7 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class ExampleCache:
 
     def patient(self, key: str) -> PatientFile:
         """Open one patient's file."""
-        return PatientFile.read(_path(self.root, key))
+        return PatientFile.read(patient_path(self.root, key))
 
 
 def open_cache(
@@ -81,8 +83,10 @@ def open_cache(
     decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
-    state = digest_of(files, decides)
-    if (cache := _load(root, state)) is not None:
+    listing = digest_of(files, decides)
+    state = f"{listing} {touches_of(files)}"
+    # Earlier releases kept the listing alone.
+    if (cache := _load(root, state) or _load(root, listing)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
@@ -96,17 +100,18 @@ def _settings_digest(settings: DataSettings) -> str:
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
-def _path(root: Path, key: str) -> Path:
+def patient_path(root: Path, key: str) -> Path:
+    """Return where a folder of examples has those of a patient."""
     return root / f"{key}.safetensors"
 
 
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        stored = json.loads((root / _MANIFEST).read_text())
+        stored = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
         patients = tuple(CachedPatient(**line) for line in stored["patients"])
         set_aside = Counter({Reason(k): int(v) for k, v in stored["set_aside"].items()})
-        whole = all(_path(root, p.key).stat().st_size == p.size for p in patients)
+        whole = all(patient_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if stored["state"] != state or not whole:
@@ -129,7 +134,7 @@ def _build(
     with quiet_pydicom():
         for done, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            stored = _store(folder, scans, settings, _path(root, key))
+            stored = _store(folder, scans, settings, patient_path(root, key))
             set_aside.update(stored.set_aside)
             if len(stored):
                 patients.append(
@@ -139,11 +144,14 @@ def _build(
                         examples=len(stored),
                         size=stored.path.stat().st_size,
                         source=stored.source,
+                        content=stored.content,
                     )
                 )
             report("patients", done, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
-    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
+    _remove_others(
+        root, {patient_path(root, identity.patient_key(p.patient_id)) for p in index.patients}
+    )
     set_aside = +set_aside
     manifest = {
         "state": state,
@@ -157,8 +165,10 @@ def _build(
 def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
     source = digest_of(scans.files, _settings_digest(settings))
+    touches = touches_of(scans.files)
     try:
-        if (stored := PatientFile.read(path)).source == source:
+        stored = PatientFile.read(path)
+        if stored.source == source and stored.touches in (touches, ""):
             return stored
     except DataError:
         pass  # none yet, or one that a crash cut short
@@ -170,7 +180,14 @@ def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path
             result = series_examples(folder, series, settings, segmentation)
             examples += result.examples
             set_aside.update(result.set_aside)
-    write_patient(path, examples, source=source, set_aside=set_aside, side=settings.image_size)
+    write_patient(
+        path,
+        examples,
+        source=source,
+        touches=touches,
+        set_aside=set_aside,
+        side=settings.image_size,
+    )
     return PatientFile.read(path)
 
 

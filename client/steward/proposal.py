@@ -77,7 +77,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     policy.check_data_set(data_set.name)
     _check(policy, terms)
     opened = open_generator(site.base, terms.trainable, "cpu")
-    if opened.digest != invitation.base:
+    if not opened.is_base(invitation.base):
         raise ModelError(
             f"The study starts from base {invitation.base[:12]}, this one is {opened.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",

@@ -86,6 +86,19 @@ def _told(attack: str, found: Guessing) -> list[Measure]:
             " Below it those held out look more like members: no sign of memory by this attack, "
             "whose direction is fixed beforehand, but the two groups differ, or it is chance."
         )
+    caught = _measure(
+        f"{attack}_tpr_at_1_fpr",
+        f"Membership inference by {attack}, members caught at 1 % false positives",
+        found.caught,
+        better="lower",
+        note=f"{note}; on the rest {found.false_positives:.1%} are false positives.",
+    )
+    if not found.has_threshold:
+        note = (
+            f"Cannot be measured with {found.others} patients held out: a threshold chosen on "
+            f"{found.threshold_patients} of them says nothing of 1 % false positives."
+        )
+        caught = replace(caught, value=None, low=None, high=None, inconclusive=True, note=note)
     return [
         _measure(
             f"{attack}_auc",
@@ -94,13 +107,7 @@ def _told(attack: str, found: Guessing) -> list[Measure]:
             better="lower",
             note=guess,
         ),
-        _measure(
-            f"{attack}_tpr_at_1_fpr",
-            f"Membership inference by {attack}, members caught at 1 % false positives",
-            found.caught,
-            better="lower",
-            note=f"{note}; on the rest {found.false_positives:.1%} are false positives.",
-        ),
+        caught,
     ]
 
 
@@ -138,9 +145,12 @@ def _guess_table(guessed: dict[str, Guessing]) -> Grid:
         title="Membership inference",
         columns=("attack", "AUC", "caught at 1 % FPR", "FPR on the other half"),
         rows=tuple(
-            (attack, None, None, None)
-            if found.silent
-            else (attack, _shown(found.auc), _shown(found.caught), f"{found.false_positives:.3f}")
+            (
+                attack,
+                None if found.silent else _shown(found.auc),
+                None if found.silent or not found.has_threshold else _shown(found.caught),
+                None if found.silent or not found.has_threshold else f"{found.false_positives:.3f}",
+            )
             for attack, found in guessed.items()
         ),
     )

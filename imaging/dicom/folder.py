@@ -13,11 +13,19 @@ from ...errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file as the disk knows it: path relative to the folder, size and change time."""
+    """A file as the disk knows it: path relative to the folder, size and two times.
+
+    Attributes:
+        path: Relative to the folder.
+        size: In bytes.
+        changed_ns: When its content was changed, as programs may set it (``mtime``).
+        touched_ns: When the disk last changed anything of it, which no program can set (``ctime``).
+    """
 
     path: str
     size: int
     changed_ns: int
+    touched_ns: int = 0
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
@@ -35,9 +43,10 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
             try:
                 status = os.stat(path)
                 size, changed = status.st_size, status.st_mtime_ns
+                touched = status.st_ctime_ns
             except OSError:  # a dangling link is still listed, and set aside by reason later
-                size, changed = 0, 0
-            entries.append(FileEntry(os.path.relpath(path, folder), size, changed))
+                size, changed, touched = 0, 0, 0
+            entries.append(FileEntry(os.path.relpath(path, folder), size, changed, touched))
     return tuple(sorted(entries, key=lambda entry: entry.path))
 
 
@@ -48,4 +57,12 @@ def digest_of(entries: Iterable[FileEntry], *salts: str) -> str:
         digest.update(salt.encode() + b"\0")
     for entry in entries:
         digest.update(f"{entry.path}\0{entry.size}\0{entry.changed_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def touches_of(entries: Iterable[FileEntry]) -> str:
+    """Hash when the disk last changed each file: other pixels of equal size and time show here."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        digest.update(f"{entry.path}\0{entry.touched_ns}\n".encode(errors="replace"))
     return digest.hexdigest()

@@ -19,7 +19,8 @@ def load_nifti(path: Path) -> nibabel.Nifti1Image:
         mm). A fourth axis of length one is dropped; NaN stays.
 
     Raises:
-        DataError: If it is missing, is no NIfTI file or has not three dimensions.
+        DataError: If it is missing, is no NIfTI file, has not three dimensions or is infinite
+            somewhere.
     """
     try:
         image = nibabel.load(path)
@@ -36,6 +37,10 @@ def load_nifti(path: Path) -> nibabel.Nifti1Image:
         EOFError,
     ) as error:
         raise DataError(f"{path} is not a NIfTI file.") from error
+    if np.isinf(values).any() or not np.isfinite(image.affine).all():
+        raise DataError(
+            f"{path} has infinite values.", hint="What is not known may be NaN, but not infinite."
+        )
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     if values.ndim != 3:

@@ -97,6 +97,8 @@ def _read_picture(path: Path) -> Scan:
             values = np.asarray(picture if wide else picture.convert("L"), np.float32)
     except (UnidentifiedImageError, OSError) as error:
         raise DataError(f"{path} is not a picture.") from error
+    if not np.isfinite(values).all():
+        raise DataError(f"{path} has values that are not finite.")
     # A picture's own range is what it is shown in.
     limits = limits_of(values) if wide else (0.0, 255.0)
     return Scan(values=values[None], to_lps=None, description=None, form="png", limits=limits)

@@ -138,7 +138,7 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
     if not path.exists():
         write_atomically(path, (json.dumps(asked, indent=2) + "\n").encode())
         return
-    begun = json.loads(path.read_text())
+    begun = json.loads(path.read_text(encoding="utf-8"))
     if changed := [name for name, value in asked.items() if begun.get(name) != value]:
         raise ConfigurationError(
             f"{path.parent} was begun with another value of {', '.join(changed)}.",

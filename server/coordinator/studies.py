@@ -245,20 +245,6 @@ def abort(home: Home, name: str) -> None:
     AuditLog(home.audit).append("study-abort-ordered", study=name)
 
 
-def resume(home: Home, name: str) -> None:
-    """Continue a study from its last checkpoint.
-
-    Raises:
-        ConfigurationError: If there is no such study.
-        FederationError: If it runs or has finished.
-    """
-    folder = find_study(home, name)
-    if folder.phase not in ("failed", "aborted"):
-        raise FederationError(f"The study {name!r} is {folder.phase}.")
-    folder.write(Order(number=folder.order.number + 1, action="run"))
-    AuditLog(home.audit).append("study-resume-ordered", study=name)
-
-
 def base_of(study: Study) -> Path:
     """Return the folder of the generator that a study starts from."""
     return Path(study.generator.base) if study.generator.base else shipped_base()

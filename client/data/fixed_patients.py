@@ -1,0 +1,114 @@
+"""A study's patients and their images, fixed when the study begins at a site.
+
+What is new, or has other pixels, waits for the next study. A patient whose scans are gone leaves
+every study at once: that is what a withdrawn consent looks like from here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ...common.files import link_or_copy, write_once
+from ...errors import DataError
+from .dataset import SiteDataset
+from .example_cache import CachedPatient, ExampleCache, patient_path
+from .patient_file import PatientFile, content_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FixedPatient:
+    """A training patient of a study.
+
+    Attributes:
+        key: Opaque key of the patient.
+        draw: Uniform number in [0, 1); patients are ordered by it.
+        content: Digest of the patient's examples when the study began.
+    """
+
+    key: str
+    draw: float
+    content: str
+
+
+def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDataset:
+    """Return a data set with just the training patients that a study began with.
+
+    Args:
+        dataset: The site's scans as they are today.
+        roster: The study's list of patients, which is made now if the study begins; must last.
+        folder: For the patients' examples as they were. It belongs to a cache: without it the
+            patients whose scans have been changed since leave the study.
+
+    Raises:
+        DataError: If the list is damaged.
+    """
+    if not roster.exists():
+        trained_on = set(dataset.train_patients)
+        began = [
+            FixedPatient(
+                one.key, one.draw, one.content or content_of(dataset.patient(one.key).path)
+            )
+            for one in dataset.cached
+            if one.key in trained_on
+        ]
+        write_once(roster, json.dumps([asdict(one) for one in began]).encode())
+    fixed, today = _read(roster), {one.key: one for one in dataset.cached}
+    found = [_taken_up(one, dataset, folder, today[one.key]) for one in fixed if one.key in today]
+    patients = tuple(one for one in found if one is not None)
+    if left := len(fixed) - len(patients):
+        _log.warning("%d patients of the study's beginning are not in it any more.", left)
+    _remove_others(folder, {one.key for one in patients})
+    return dataset.of(ExampleCache(folder, patients, dataset.set_aside))
+
+
+def _read(roster: Path) -> list[FixedPatient]:
+    try:
+        fixed = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
+        if all(one.key and len(one.content) == 64 and 0 <= one.draw < 1 for one in fixed):
+            return fixed
+    except (ValueError, TypeError):
+        pass
+    raise DataError(
+        f"The study's list of patients {roster.name} is damaged.",
+        hint="Restore it from a backup, or remove it: the study then goes on with the patients "
+        "and images of today.",
+    )
+
+
+def _taken_up(
+    fixed: FixedPatient, dataset: SiteDataset, folder: Path, today: CachedPatient
+) -> CachedPatient | None:
+    """Return a patient as the study began with it; ``None`` if those images are gone."""
+    path = patient_path(folder, fixed.key)
+    if _content(path) != fixed.content:
+        current = dataset.patient(fixed.key).path
+        if (today.content or content_of(current)) != fixed.content:
+            return None
+        link_or_copy(current, path)
+    stored = PatientFile.read(path)
+    return replace(
+        today,
+        examples=len(stored),
+        size=path.stat().st_size,
+        source=stored.source,
+        content=fixed.content,
+    )
+
+
+def _content(path: Path) -> str:
+    try:
+        return content_of(path)
+    except DataError:
+        return ""
+
+
+def _remove_others(folder: Path, keys: set[str]) -> None:
+    """Remove the examples of patients who have left."""
+    for path in folder.glob("*.safetensors"):
+        if path.stem not in keys:
+            path.unlink(missing_ok=True)
