@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from ..errors import ModelError
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_ENCODER = "minilm"
 #: Stands in a saved configuration for the folder that the configuration is in.
@@ -74,6 +77,13 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
         if missing:
             tokenizer, encoder = self._parts()
+            for text in missing:
+                if len(tokenizer(text, verbose=False)["input_ids"]) > self.length:
+                    _log.warning(
+                        "%r is longer than %d tokens and is cut: its end is not seen.",
+                        text,
+                        self.length,
+                    )
             tokens = tokenizer(
                 missing,
                 padding="max_length",

@@ -41,8 +41,9 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     Args:
         dataset: The site's scans as they are today.
         roster: The study's list of patients, which is made now if the study begins; must last.
-        folder: For the patients' examples as they were. It belongs to a cache: without it the
-            patients whose scans have been changed since leave the study.
+        folder: For what is made of the patients' images as they were; their examples are in
+            ``examples``. It belongs to a cache: without it the patients whose scans have been
+            changed since leave the study.
 
     Raises:
         DataError: If the list is damaged.
@@ -58,12 +59,13 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
     fixed, today = _read(roster), {one.key: one for one in dataset.cached}
-    found = [_taken_up(one, dataset, folder, today[one.key]) for one in fixed if one.key in today]
+    examples = folder / "examples"
+    found = [_taken_up(one, dataset, examples, today[one.key]) for one in fixed if one.key in today]
     patients = tuple(one for one in found if one is not None)
     if left := len(fixed) - len(patients):
         _log.warning("%d patients of the study's beginning are not in it any more.", left)
     _remove_others(folder, {one.key for one in patients})
-    return dataset.of(ExampleCache(folder, patients, dataset.set_aside))
+    return dataset.of(ExampleCache(examples, patients, dataset.set_aside))
 
 
 def _read(roster: Path) -> list[FixedPatient]:
@@ -108,7 +110,7 @@ def _content(path: Path) -> str:
 
 
 def _remove_others(folder: Path, keys: set[str]) -> None:
-    """Remove the examples of patients who have left."""
-    for path in folder.glob("*.safetensors"):
+    """Remove what was made of the images of patients who have left."""
+    for path in folder.rglob("*.safetensors"):
         if path.stem not in keys:
             path.unlink(missing_ok=True)

@@ -130,7 +130,7 @@ def open_study_data(
     """
     today = SiteDataset.open(site.data, settings, site.cache, state_dir=site.state)
     own = site.study_cache(study)
-    dataset = fix_patients(today, site.studies / f"{study}.patients.json", own / "examples")
+    dataset = fix_patients(today, site.studies / f"{study}.patients.json", own)
     generator = open_generator(site.base, trainable, site.device).generator
     latents = LatentCache.open(dataset, generator, own, shared=site.cache)
     _make_room(own)
