@@ -11,7 +11,13 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from ..config.study import Study, load_study
-from ..errors import CheckpointError, ConfigurationError, DataError, FedscanError
+from ..errors import (
+    CheckpointError,
+    ConfigurationError,
+    DataError,
+    FedscanError,
+    ModelError,
+)
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
 from ..model.storage import load_generator, save_generator
@@ -216,7 +222,7 @@ def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
     def measure(number: int) -> None:
         try:
             observe(LossMeasured(round=number, loss=loss.measure()))
-        except DataError as failure:
+        except (DataError, ModelError) as failure:
             # Nothing that only people look at may end a training that is paid for.
             _log.warning("The loss of round %d is not known: %s", number, failure)
 
