@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .console import output, status
+from .console import output, say, status
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
@@ -78,10 +78,10 @@ def init(
     addresses = Addresses(
         name=name, host=host, port=port, listen=listen, superlink_port=superlink_port
     )
-    made = create_home(home, addresses)
-    authority = fingerprint(made.authority.certificate_file.read_bytes())
-    facts = {"folder": made.root, "address": addresses.public, "authority": authority}
-    _tell(as_json, {**facts, "study_file": made.study})
+    coordinator = create_home(home, addresses)
+    authority = fingerprint(coordinator.authority.certificate_file.read_bytes())
+    facts = {"folder": coordinator.root, "address": addresses.public, "authority": authority}
+    _tell(as_json, {**facts, "study_file": coordinator.study})
 
 
 @group.command()
@@ -102,11 +102,11 @@ def enrol(
     from ..common.files import write_atomically
     from ..server.coordinator.members import enrol as enrol_site
 
-    opened = _open(home)
-    path, accepted = enrol_site(opened, site, request.read_bytes())
+    coordinator = _open(home)
+    path, member = enrol_site(coordinator, site, request.read_bytes())
     target = out or Path(f"welcome-{site}.json")
     write_atomically(target, path.read_bytes())
-    _tell(as_json, {"fingerprint": accepted.fingerprint, "welcome": target})
+    _tell(as_json, {"fingerprint": member.fingerprint, "welcome": target})
 
 
 @group.command()
@@ -135,10 +135,10 @@ def start(home: HomeOption = _HOME) -> None:
     from ..server.coordinator.service import serve
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    opened = _open(home)
-    address = opened.addresses.public
+    coordinator = _open(home)
+    address = coordinator.addresses.public
     status().print(Text("Starting."))
-    serve(opened, lambda: status().print(Text(f"Ready for sites at {address}.")))
+    serve(coordinator, lambda: status().print(Text(f"Ready for sites at {address}.")))
     status().print(Text("Stopped."))
 
 
@@ -164,12 +164,12 @@ def submit(
     seconds, and the study waits until enough sites are connected.
     """
     from ..federation.supervision.service import is_running
-    from ..server.coordinator.studies import submit as submit_study
+    from ..server.coordinator.orders import submit as submit_study
 
-    opened = _open(home)
-    folder = submit_study(opened, study_from(config or opened.study, sets))
+    coordinator = _open(home)
+    folder = submit_study(coordinator, study_from(config or coordinator.study, sets))
     _tell(as_json, {"study": folder.name, "invitation": folder.invitation})
-    if not is_running(opened.run):
+    if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
 
@@ -189,10 +189,11 @@ def invite(
     """
     from ..common.files import write_atomically
     from ..model.storage import generator_digest
-    from ..server.coordinator.studies import base_of, invitation_of
+    from ..server.coordinator.orders import invitation_of
+    from ..server.coordinator.studies import base_of
 
-    opened = _open(home)
-    study = study_from(config or opened.study, sets)
+    coordinator = _open(home)
+    study = study_from(config or coordinator.study, sets)
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
@@ -202,7 +203,7 @@ def invite(
 @group.command()
 def abort(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Stop a study; it can be resumed from its last checkpoint."""
-    from ..server.coordinator.studies import abort as abort_study
+    from ..server.coordinator.orders import abort as abort_study
 
     abort_study(_open(home), study)
     _tell(as_json, {"aborted": study})
@@ -221,7 +222,7 @@ def resume(
     With `--set` it can be told to wait for longer, or for fewer sites, from now on, such as
     `--set federation.round_timeout_s=7200` or `--set federation.min_results=2`.
     """
-    from ..server.coordinator.resuming import resume as resume_study
+    from ..server.coordinator.orders import resume as resume_study
 
     resume_study(_open(home), study, sets or ())
     _tell(as_json, {"resumed": study})
@@ -237,9 +238,9 @@ def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
         print_json(asdict(view))
         return
     state = "ready" if view.ready else ("starting" if view.running else "not running")
-    _say("Coordinator", f"{view.address}, {state}")
+    say("Coordinator", f"{view.address}, {state}")
     if view.message:
-        _say("", view.message)
+        say("", view.message)
     sites = Table("Site", "Connected", "Certificate until")
     for site in view.sites:
         sites.add_row(Text(site.site), "yes" if site.online else "no", site.expires)
@@ -264,9 +265,9 @@ def _open(home: Path):  # type: ignore[no-untyped-def]
     """Return the folder, or end with an error if it is not a coordinator's."""
     from ..server.coordinator.home import Home
 
-    opened = Home(home.resolve())
-    _ = opened.addresses
-    return opened
+    coordinator = Home(home.resolve())
+    _ = coordinator.addresses
+    return coordinator
 
 
 def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
@@ -275,8 +276,4 @@ def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
         print_json(facts)
         return
     for key, value in facts.items():
-        _say(key.replace("_", " ").capitalize(), value)
-
-
-def _say(what: str, value: object) -> None:
-    output().print(Text(f"{what:<12} {value}"))
+        say(key.replace("_", " ").capitalize(), value)

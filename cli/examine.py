@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, show_error, status
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import ConfigOption, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def examine(
         model=model,
         generator=find_generator(model),
         data=data,
-        study=study_from(config or _present(model / "study.toml"), sets),
+        study=run_study_from(model, config, sets),
         out=out or model / "examination",
         against={name: find_generator(path) for name, path in map(_named, against or ())},
         comparisons=comparisons,
@@ -114,24 +114,24 @@ def examine(
         readers=readers,
     )
     with progress() as report:
-        found = examine_run(
+        result = examine_run(
             request, progress=report, say=lambda sentence: status().print(Text(sentence))
         )
-    examination, judged = found.examination, found.examination.gate
+    examination, verdict = result.examination, result.examination.gate
     if as_json:
-        print_json({"page": found.page, "examination": examination.to_dict()})
+        print_json({"page": result.page, "examination": examination.to_dict()})
     else:
         for section in examination.sections:
             output().print(section_table(section))
-        output().print(Text(f"All measures, tables and figures are in {found.page}"))
-        if judged is not None:
-            output().print(_gate_table(judged))
-    if judged is None or judged.passed:
+        output().print(Text(f"All measures, tables and figures are in {result.page}"))
+        if verdict is not None:
+            output().print(_gate_table(verdict))
+    if verdict is None or verdict.passed:
         return
-    failed = ", ".join(line.measure for line in judged.failures)
+    failures = ", ".join(line.measure for line in verdict.failures)
     error = GateError(
-        f"The generator does not pass {judged.name}: {failed}.",
-        hint=f"{found.page} says what was found and what each line stands for.",
+        f"The generator does not pass {verdict.name}: {failures}.",
+        hint=f"{result.page} says what was found and what each line stands for.",
     )
     if not as_json:
         raise error
@@ -147,10 +147,6 @@ def _named(text: str) -> tuple[str, Path]:
             f"{text!r} is not of the form NAME=GENERATOR.", param_hint="--against"
         )
     return name, Path(path)
-
-
-def _present(path: Path) -> Path | None:
-    return path if path.exists() else None
 
 
 def section_table(section: Section) -> Table:

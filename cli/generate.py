@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, status
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import AnywayOption, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -106,6 +106,7 @@ def generate(
             metavar="EXAMINATION",
         ),
     ] = None,
+    anyway: AnywayOption = False,
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -136,34 +137,35 @@ def generate(
         steps=steps,
         batch=batch,
         form=form.value,
+        anyway=anyway,
         reject_implausible=reject_implausible,
     )
     generator = load_generator(model)
-    notes = request.notes(generator.image_size)
+    notes = request.notes(generator)
     for line in notes:
         status().print(Text(line))
     with progress() as report:
-        drawn = draw(generator, request, progress=report)
-    if drawn.rejected is not None:
-        status().print(Text(f"{drawn.rejected} implausible images were drawn again"))
-    written = drawn.write(out, signing_key=signing_key)
+        images = draw(generator, request, progress=report)
+    if images.rejected is not None:
+        status().print(Text(f"{images.rejected} implausible images were drawn again"))
+    folder = images.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "files": written.files,
-                "signer": written.signer,
-                "generator": drawn.generator,
+                "files": folder.files,
+                "signer": folder.signer,
+                "generator": images.generator,
                 "seed": seed,
-                "captions": request.captions(),
+                "captions": request.captions(generator),
                 "notes": notes,
-                "rejected": drawn.rejected,
+                "rejected": images.rejected,
             }
         )
         return
     output().print(
         Text(
-            f"{len(written.files)} images and a contact sheet in {out}, "
-            f"signed by {written.signer[:16]}"
+            f"{len(folder.files)} images and a contact sheet in {out}, "
+            f"signed by {folder.signer[:16]}"
         )
     )

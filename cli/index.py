@@ -21,6 +21,8 @@ Examples:
 
 - `fedscan index hospitals/hospital-a`
 
+- `fedscan index scans --cache scans-headers`
+
 - `fedscan index scans --set data.burned_in=refuse_unstated --json`
 """
 
@@ -32,22 +34,39 @@ def register(app: typer.Typer) -> None:
 
 def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that remembers headers, encrypted, so that the next run reads only "
+            "files that are new or have changed. Keep it where the scans are.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
+    to_share: Annotated[
+        bool,
+        typer.Option("--to-share", help="Without small numbers, and rounded: for others to see."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
-    Only headers are read, nothing is written, and no name, identifier, date or free text is
-    shown. The counts are exact, so they are for the site itself.
+    Only headers are read, nothing is written but what --cache names, and no name, identifier,
+    date or free text is shown. The counts are exact, so they are for the site itself; with
+    `--to-share` nothing is told of fewer than 10 patients.
     """
     from ..imaging.dicom.index import index_folder
-    from ..imaging.dicom.summary import summarise
+    from ..imaging.dicom.summary import shareable, summarise
+    from ..model.words.tables import read_vocabulary, study_words
+    from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
+    words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
     with progress() as report:
-        found = index_folder(folder, study.data, progress=report)
+        found = index_folder(folder, study.data, cache=cache, words=words, progress=report)
     summary = summarise(found)
+    if to_share:
+        summary = shareable(summary)
     if as_json:
         print_json(asdict(summary))
         return
@@ -57,9 +76,11 @@ def index(
     console.print(Text(totals))
     if summary.captions:
         console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
+    for kind, rows in summary.words.items():
+        console.print(_table((kind.capitalize(), "Patients", "Slices"), rows))
     if summary.set_aside:
-        rows = {reason: (count,) for reason, count in summary.set_aside.items()}
-        console.print(_table(("Set aside because", "Files"), rows))
+        reasons = {reason: (count,) for reason, count in summary.set_aside.items()}
+        console.print(_table(("Set aside because", "Files"), reasons))
 
 
 def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:

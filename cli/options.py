@@ -44,13 +44,35 @@ SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
 SITE_HOME = Path("site")
+AnywayOption = Annotated[
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Draw also what cannot be read or was never learnt: the images show something else.",
+    ),
+]
 
 
-def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
+def signing_key_from(path: Path | None) -> Ed25519PrivateKey:
     """Open the key that signs what is generated: the one given, or the user's own."""
     from ..applications.signing import own_signing_key
 
-    return own_signing_key(given)
+    return own_signing_key(path)
+
+
+def run_study_from(model: Path, config: Path | None, sets: list[str] | None) -> Study:
+    """Load the study of a run, unless another one is given.
+
+    Args:
+        model: The run's folder, or that of a generator alone, which has no study.
+        config: TOML file to use instead, if any.
+        sets: The ``--set`` overrides.
+
+    Raises:
+        ConfigurationError: If the study is not valid.
+    """
+    own = model / "study.toml"
+    return study_from(config or (own if own.exists() else None), sets)
 
 
 def study_from(
@@ -69,5 +91,5 @@ def study_from(
     """
     from ..config.study import load_study
 
-    given = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
-    return load_study(config, [*(sets or ()), *given])
+    assignments = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
+    return load_study(config, [*(sets or ()), *assignments])

@@ -16,6 +16,7 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from ..client.sources.mirror import MirrorReport
+    from ..client.sources.settings import StoreSource
     from ..client.steward.data_sets import DataSet
     from ..client.steward.home import SiteHome
 
@@ -36,7 +37,6 @@ Example, for rounds 7 to 9 of six steps each, which the restored ledger does not
 - `fedscan site charge chest --steps 18 --sample-rate 0.25 --noise 1.1 --purpose "rounds 7 to 9"`
 """
 
-_SECONDS_BETWEEN_LINES = 10.0
 _Name = Annotated[str, typer.Argument(help="Name of the data set.", metavar="NAME")]
 
 
@@ -150,13 +150,13 @@ def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption =
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
-    mirrored = _refresh(site, Registry(site).get(name))
+    mirror = _refresh(site, Registry(site).get(name))
     if as_json:
-        print_json({"data": name, "mirror": mirrored})
-    elif mirrored is None:
+        print_json({"data": name, "mirror": mirror})
+    elif mirror is None:
         output().print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
     else:
-        output().print(Text(_sentence(mirrored)))
+        output().print(Text(_sentence(mirror)))
 
 
 def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
@@ -164,31 +164,27 @@ def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
 
     What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
     """
-    from ..client.sources.receiver import receiver
-    from ..client.sources.refresh import store_source
-    from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..client.steward.receiving import receive as receive_scans
     from ..federation.supervision.service import asked_to_stop
 
-    entry = Registry(SiteHome.open(home)).get(name)
-    if entry.kind != "cstore":
-        raise ConfigurationError(
-            f"The data set {name} is not received by C-STORE.",
-            hint="`fedscan site add-data NAME --receive TITLE@HOST:PORT --sender TITLE` adds one.",
-        )
-    source, counts = store_source(entry), [0]
     console = status()
-    with (
-        asked_to_stop() as stop,
-        receiver(source, Path(entry.folder).parent, lambda count: counts.append(count)) as port,
-    ):
+
+    def on_start(source: StoreSource) -> None:
         senders = ", ".join(source.senders)
-        console.print(Text(f"{source.title} at {source.host}:{port} receives from {senders}."))
-        while not stop.wait(_SECONDS_BETWEEN_LINES):
-            if len(counts) > 1:
-                console.print(Text(f"{counts[-1]} instances received."))
-                del counts[:-1]
-    console.print(Text(f"Stopped; {counts[-1]} instances were received."))
+        console.print(
+            Text(f"{source.title} at {source.host}:{source.port} receives from {senders}.")
+        )
+
+    with asked_to_stop() as stop:
+        count = receive_scans(
+            SiteHome.open(home),
+            name,
+            stop=stop,
+            on_start=on_start,
+            on_count=lambda count: console.print(Text(f"{count} instances received.")),
+        )
+    console.print(Text(f"Stopped; {count} instances were received."))
 
 
 def charge(
@@ -211,12 +207,12 @@ def charge(
     from ..client.steward.home import SiteHome
     from ..privacy.mechanism import SubsampledGaussian
 
-    lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
-    spent = enter(SiteHome.open(home), name, lost, purpose)
+    mechanism = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
+    total = enter(SiteHome.open(home), name, mechanism, purpose)
     if as_json:
-        print_json({"data": name, "epsilon": spent})
+        print_json({"data": name, "epsilon": total})
         return
-    output().print(Text(f"Entered. In all epsilon {spent:.4g} is spent."))
+    output().print(Text(f"Entered. In all epsilon {total:.4g} is spent."))
 
 
 def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
@@ -232,12 +228,12 @@ def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
     return done
 
 
-def _sentence(done: MirrorReport) -> str:
+def _sentence(mirror: MirrorReport) -> str:
     text = (
-        f"{done.instances} instances of {done.studies} studies: {done.fetched} new or changed, "
-        f"{done.removed} removed"
+        f"{mirror.instances} instances of {mirror.studies} studies: "
+        f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
-    return f"{text}, {done.failed} could not be fetched." if done.failed else f"{text}."
+    return f"{text}, {mirror.failed} could not be fetched." if mirror.failed else f"{text}."
 
 
 def _condition(text: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, status
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import AnywayOption, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -70,6 +70,7 @@ def volume(
     ] = 8,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
+    anyway: AnywayOption = False,
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,28 +97,29 @@ def volume(
         steps=steps,
         seed=seed,
         form=form.value,
+        anyway=anyway,
     )
     generator = load_generator(model)
     request = replace(request, given=read_given(given or [], generator.image_size))
-    notes = request.notes(generator.image_size)
+    notes = request.notes(generator)
     for line in notes:
         status().print(Text(line))
     with progress() as report:
-        drawn = draw(generator, request, progress=report)
-    written = drawn.write(out, signing_key=signing_key)
+        result = draw(generator, request, progress=report)
+    folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "file": written.files[0],
-                "signer": written.signer,
+                "file": folder.files[0],
+                "signer": folder.signer,
                 "generator": generator.digest,
                 "seed": seed,
-                "slices": len(drawn.values),
-                "affine": drawn.affine.tolist(),
+                "slices": len(result.values),
+                "affine": result.affine.tolist(),
                 "notes": notes,
             }
         )
         return
-    count = len(drawn.values)
-    output().print(Text(f"{count} slices in {written.files[0]}, views in {out / VIEWS}"))
+    count = len(result.values)
+    output().print(Text(f"{count} slices in {folder.files[0]}, views in {out / VIEWS}"))

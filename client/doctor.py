@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ..common.audit import verify
 from ..errors import ConfigurationError, DataError
 from ..federation.bundle import bundle_hash
+from ..federation.diagnosis.audit_log import check_audit_log
 from ..federation.diagnosis.certificates import check_certificate, check_secret
-from ..federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ..federation.diagnosis.finding import (
+    DoubtError,
+    Finding,
+    NotApplicableError,
+    examine,
+    examine_in_turn,
+)
 from ..federation.diagnosis.machine import (
     VERSIONS_PATH,
     check_room,
@@ -24,13 +30,16 @@ from ..imaging.dicom.folder import list_files
 from ..imaging.dicom.index import index_files
 from ..imaging.settings import DataSettings
 from ..privacy.accounting import epsilon
-from ..privacy.ledger.view import LedgerView
 from .border.connection import Address, check_connection, client_context
+from .border.counter_signature import check_counter_signature
+from .counter_signed import noted_before, require_lines
 from .policy import load_policy
 from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
+from .spending import known_spending
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
+from .steward.status import StatusFile
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."
@@ -48,13 +57,18 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     """
     home = SiteHome.open(folder)
     yield examine("settings", lambda: _settings(home))
+    yield examine("daemon", lambda: _daemon(home))
     yield from _certificates(home)
-    yield from _connection(home)
+    reached = False
+    for finding in _connection(home):
+        reached = finding.check == "membership" and finding.state == "ok"
+        yield finding
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
-    yield examine("audit log", lambda: _audit(home))
+    yield examine("audit log", lambda: check_audit_log(home.audit))
     yield from _data(home)
+    yield examine("counter-signature", lambda: _counter_signature(home, reached))
 
 
 def _settings(home: SiteHome) -> str:
@@ -62,6 +76,17 @@ def _settings(home: SiteHome) -> str:
     if not settings.coordinator:
         raise ConfigurationError("The site has no coordinator yet.", hint=_JOIN)
     return f"Site {settings.name} belongs to {settings.coordinator}."
+
+
+def _daemon(home: SiteHome) -> str:
+    now = StatusFile(home).read()
+    if now.running and now.connected:
+        return f"The site runs and is connected since {now.since}."
+    if now.running:
+        raise DoubtError(f"The site runs and is not connected: {now.problem}", hint=now.hint)
+    if now.problem:
+        raise DoubtError(f"The site ended at {now.since}: {now.problem}", hint=now.hint)
+    raise NotApplicableError("The site does not run; `fedscan site start` starts it.")
 
 
 def _certificates(home: SiteHome) -> Iterator[Finding]:
@@ -73,9 +98,9 @@ def _certificates(home: SiteHome) -> Iterator[Finding]:
 
 def _connection(home: SiteHome) -> Iterator[Finding]:
     """Each step only where the one before it succeeded: the first that fails is the cause."""
-    found = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
-    if found.state == "problem":
-        yield found
+    syntax = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
+    if syntax.state == "problem":
+        yield syntax
         return
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
@@ -90,19 +115,17 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
         check_connection(home)
         return "The coordinator accepts this site's certificate and node key."
 
-    for check, look in (
-        ("name", lambda: resolve(host, port)),
-        ("port", lambda: reach(host, port)),
-        ("TLS", trusted),
-        ("clock", lambda: compare_clocks(answers[0])),
-        ("versions", lambda: _versions(answers[0])),
-        ("membership", accepted),
-    ):
-        finding = examine(check, look)
-        yield finding
-        # Another version does not keep the connection from being looked at further.
-        if finding.state == "problem" and check != "versions":
-            return
+    yield from examine_in_turn(
+        (
+            ("name", lambda: resolve(host, port)),
+            ("port", lambda: reach(host, port)),
+            ("TLS", trusted),
+            ("clock", lambda: compare_clocks(answers[0])),
+            ("versions", lambda: _versions(answers[0])),
+            ("membership", accepted),
+        ),
+        regardless="versions",
+    )
 
 
 def _versions(answer: Answer) -> str:
@@ -119,14 +142,14 @@ def _versions(answer: Answer) -> str:
 def _base(home: SiteHome) -> str:
     from ..model.storage import shipped_base  # slow to import, and not needed by the rest
 
-    named = home.settings().base
-    folder = Path(named) if named else shipped_base()
+    setting = home.settings().base
+    folder = Path(setting) if setting else shipped_base()
     if not (folder / "model_index.json").is_file():
         raise ConfigurationError(
             f"There is no generator in {folder}, which site.toml names as base.",
             hint="Copy the study's base there, or leave the setting empty.",
         )
-    return f"The base is {folder if named else 'the one that ships with fedscan'}."
+    return f"The base is {folder if setting else 'the one that ships with fedscan'}."
 
 
 def _policy(home: SiteHome) -> str:
@@ -141,16 +164,10 @@ def _policy(home: SiteHome) -> str:
     return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
 
 
-def _audit(home: SiteHome) -> str:
-    if not home.audit.exists():
-        raise NotApplicableError("Nothing was put on record yet.")
-    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
-
-
 def _data(home: SiteHome) -> Iterator[Finding]:
-    listed = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
-    if listed.state == "problem":
-        yield listed
+    finding = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
+    if finding.state == "problem":
+        yield finding
         return
     entries = Registry(home).data_sets()
     if not entries:
@@ -206,15 +223,24 @@ def _scans(entry: DataSet) -> str:
 
 
 def _ledger(home: SiteHome, name: str) -> str:
-    folder = home.state(name) / "ledger"
-    if not folder.is_dir():
+    policy = load_policy(home.policy_of(name))
+    view = known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
+    if view is None:
         raise NotApplicableError("Nothing was spent yet.")
-    view, policy = LedgerView.read(folder), load_policy(home.policy_of(name))
-    spent = epsilon(view.book.mechanisms(), policy.delta)
-    said = f"epsilon {spent:.3g} of {policy.epsilon_ceiling:g} is spent"
-    if spent >= 0.9 * policy.epsilon_ceiling:
+    total = epsilon(view.book.mechanisms(), policy.delta)
+    balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
+    if total >= 0.9 * policy.epsilon_ceiling:
         raise DoubtError(
-            f"The ledger is intact; {said}.",
+            f"The ledger is intact; {balance}.",
             hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",
         )
-    return f"The ledger is intact; {said}. Head {view.head}."
+    return f"The ledger is intact; {balance}. Head {view.head}."
+
+
+def _counter_signature(home: SiteHome, reached: bool) -> str:
+    """Compare with what the coordinator signs now, or signed when it was last asked."""
+    noted = check_counter_signature(home) if reached else noted_before(home)
+    if noted is None or not noted.lines:
+        raise NotApplicableError("The coordinator has not counter-signed a ledger of this site.")
+    require_lines(home, noted)
+    return f"This home has every ledger line that the coordinator signed, last on {noted.time}."

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ..client.settings import LocalSettings
+from ..common.toml_settings import Setting, read_toml, settings, validated, write_toml
 from ..evaluation.measures.settings import EvaluationSettings
 from ..evaluation.settings import (
     CanarySettings,
@@ -21,15 +22,16 @@ from ..evaluation.settings import (
     MemorySettings,
 )
 from ..imaging.settings import DataSettings
-from ..model.settings import GeneratorSettings, TrainableSettings
+from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
 from .federation import FederationSettings, WarmUpSettings
 from .overrides import apply_overrides
-from .schema import Setting, settings
-from .toml_io import read_toml, write_toml
-from .validation import validated
 
 Section = TypeVar("Section")
+
+#: A section that there was not at first: with its defaults a study has the file and the digest that
+#: it had before.
+_LATER = "vocabulary"
 
 
 def _defaults(section: Callable[..., Section]) -> Section:
@@ -53,6 +55,7 @@ class Study:
     )
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
+    vocabulary: VocabularySettings = _defaults(VocabularySettings)
     privacy: PrivacySettings = _defaults(PrivacySettings)
     data: DataSettings = _defaults(DataSettings)
     local: LocalSettings = _defaults(LocalSettings)
@@ -87,10 +90,16 @@ def load_study(path: Path | None = None, overrides: Sequence[str] = ()) -> Study
     >>> fedscan.load_study(None, ["privacy.epsilon=4", "federation.rounds=3"]).privacy.epsilon
     4.0
     """
-    values = read_toml(path) if path is not None else {}
+    values = {}
+    if path is not None:
+        hint = "`fedscan config > study.toml` writes one with all defaults."
+        values = read_toml(path, "The configuration", hint)
     texts = (setting.path for setting in study_settings() if setting.kind == "string")
     values = apply_overrides(values, overrides, texts)
-    return validated(Study, values, str(path) if path is not None else "The configuration")
+    source = str(path) if path is not None else "The configuration"
+    return validated(
+        Study, values, source, hint="`fedscan config --markdown` explains every setting."
+    )
 
 
 def study_to_toml(study: Study) -> str:
@@ -101,12 +110,18 @@ def study_to_toml(study: Study) -> str:
         table = values[setting.section] if setting.section else values
         return table[setting.key]
 
-    return write_toml(study_settings(), value_of)
+    def is_comment(setting: Setting) -> bool:
+        return setting.section == _LATER and study.vocabulary == VocabularySettings()
+
+    return write_toml(study_settings(), value_of, is_comment)
 
 
 def study_digest(study: Study) -> str:
     """Return the SHA-256 of a study's values, in hex: equal studies, equal digests."""
-    text = json.dumps(_plain(study), sort_keys=True, separators=(",", ":"))
+    values = _plain(study)
+    if study.vocabulary == VocabularySettings():
+        del values[_LATER]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

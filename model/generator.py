@@ -15,9 +15,15 @@ from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
+from .words.learnt import Learnt
+from .words.tables import few_words, shipped_words
+from .words.vocabulary import Vocabulary
 
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
+#: Tokens of a caption that a newly built generator hears: a part, a sequence, five findings, sex
+#: and age. Those built before there were so many words hear 24.
+CAPTION_TOKENS = 40
 
 
 class Generator(nn.Module):
@@ -47,6 +53,10 @@ class Generator(nn.Module):
         # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
         self.__dict__["caption_encoder"] = caption_encoder
         self.scheduler = scheduler
+        #: What its captions are made of; prompts are read against it.
+        self.words: Vocabulary = few_words()
+        #: What its card says that it has learnt; ``None`` if nothing is on record.
+        self.learnt: Learnt | None = None
 
     @property
     def image_size(self) -> int:
@@ -80,10 +90,10 @@ class Generator(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
-        unpacked = functional.pixel_shuffle(latents, self.packing)
-        stored = (unpacked * scale + shift).to(self.autoencoder.dtype)
-        decoded = self.autoencoder.decode(stored).sample.float()
-        return unpack_pixels(self.autoencoder, decoded).clamp(-1.0, 1.0)
+        unpacked_latents = functional.pixel_shuffle(latents, self.packing)
+        stored = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
+        pixels = self.autoencoder.decode(stored).sample.float()
+        return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
         self,
@@ -130,17 +140,17 @@ class Generator(nn.Module):
         """Adapter features per scale; rows without any condition get zeros, at no cost."""
         if spatial is None:
             return None
-        given = spatial.flatten(1).abs().sum(1) > 0
-        if not bool(given.any()):
+        has_condition = spatial.flatten(1).abs().sum(1) > 0
+        if not bool(has_condition.any()):
             return None
         features = []
-        shown = spatial[given].to(self.adapter.dtype)
+        shown = spatial[has_condition].to(self.adapter.dtype)
         for block, feature in zip(self.unet.down_blocks, self.adapter(shown), strict=True):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
                 feature = functional.avg_pool2d(feature, 2)
-            full = feature.new_zeros((len(given), *feature.shape[1:]))
-            features.append(full.index_copy(0, given.nonzero()[:, 0], feature))
+            full = feature.new_zeros((len(has_condition), *feature.shape[1:]))
+            features.append(full.index_copy(0, has_condition.nonzero()[:, 0], feature))
         return features
 
     @property
@@ -172,12 +182,12 @@ def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
-def unpack_pixels(autoencoder: AutoencoderKL, decoded: Tensor) -> Tensor:
+def unpack_pixels(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:
-        return decoded.mean(1, keepdim=True)
-    return functional.pixel_shuffle(decoded, math.isqrt(channels))
+        return pixels.mean(1, keepdim=True)
+    return functional.pixel_shuffle(pixels, math.isqrt(channels))
 
 
 def noise_schedule(prediction: str) -> DDPMScheduler:
@@ -199,13 +209,15 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
         seed: Seed of the initial weights.
     """
     size = ARCHITECTURES[settings.size]
-    captions = CaptionEncoder(settings.text_encoder)
+    captions = CaptionEncoder(settings.text_encoder, CAPTION_TOKENS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Generator(
+        generator = Generator(
             build_unet(size, captions.width),
             build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),
         )
+    generator.words = shipped_words()
+    return generator

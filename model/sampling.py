@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from diffusers import SchedulerMixin, UniPCMultistepScheduler
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from ..common.progress import Progress, no_progress
@@ -70,10 +70,7 @@ def sample(
         stop = min(start + batch_size, len(captions))
         latents = solve(
             generator,
-            solver
-            or UniPCMultistepScheduler.from_config(
-                generator.scheduler.config, timestep_spacing="trailing"
-            ),
+            solver or _solver(generator),
             _initial_noise(generator, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
@@ -102,6 +99,24 @@ def require_steps(generator: Generator, steps: int) -> None:
             f"{steps} steps are more than the noise schedule has.",
             hint=f"Ask for {most} at most; 10 to 50 are usual.",
         )
+
+
+def _solver(generator: Generator) -> UniPCMultistepScheduler:
+    solver = UniPCMultistepScheduler.from_config(
+        generator.scheduler.config, timestep_spacing="trailing"
+    )
+    # diffusers makes an array of what it computes from these.
+    solver.alphas_cumprod = solver.alphas_cumprod.as_subclass(_ArrayLike)
+    return solver
+
+
+class _ArrayLike(Tensor):
+    """A tensor that knows the keyword by which NumPy 2 asks for an array, and so does not warn."""
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
 
 def _initial_noise(generator: Generator, seed: int, indices: range) -> Tensor:
@@ -143,8 +158,8 @@ def solve(
     latents = latents * solver.init_noise_sigma
     for timestep in solver.timesteps:
         scaled = solver.scale_model_input(latents, timestep)
-        predicted = guided_prediction(
+        prediction = guided_prediction(
             generator, scaled, int(timestep), captions, positions, spatial, guidance_scale
         )
-        latents = solver.step(predicted, timestep, latents).prev_sample
+        latents = solver.step(prediction, timestep, latents).prev_sample
     return latents

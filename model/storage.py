@@ -13,6 +13,8 @@ from safetensors import SafetensorError
 from ..common.files import filling
 from ..errors import ModelError
 from .integrity.digest import generator_digest, weights_digest
+from .words.learnt import Learnt
+from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 __all__ = [
     "find_generator",
@@ -84,6 +86,10 @@ def save_generator(
             FedscanPipeline.of(generator).save_pretrained(folder, safe_serialization=True)
             _name_our_code(folder)
             _forget_origin(folder)
+            if generator.words != few_words():
+                # One without the file has these: so had all before there were vocabularies.
+                words = vocabulary_to_toml(generator.words)
+                (folder / VOCABULARY).write_text(words, encoding="utf-8", newline="\n")
             for name, text in (
                 (_PIPELINE_MODULE, _PIPELINE_SOURCE),
                 (_CARD_DATA, json.dumps(facts, indent=2, sort_keys=True) + "\n"),
@@ -128,8 +134,10 @@ def load_generator(path: Path | str) -> Generator:
     try:
         require_readable(folder)
         parts = json.loads(index.read_text(encoding="utf-8"))
-        ours = "caption_encoder" in parts
-        generator = _load_fedscan(folder) if ours else load_stable_diffusion(folder)
+        fedscan = "caption_encoder" in parts
+        generator = _load_fedscan(folder) if fedscan else load_stable_diffusion(folder)
+        generator.words = read_vocabulary(folder)
+        generator.learnt = _learnt(folder)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The generator in {folder} cannot be opened: {error}",
@@ -179,6 +187,11 @@ def _name_our_code(path: Path) -> None:
     content = json.loads(file.read_text(encoding="utf-8"))
     content["_class_name"] = [Path(_PIPELINE_MODULE).stem, content["_class_name"]]
     file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _learnt(folder: Path) -> Learnt | None:
+    file = folder / _CARD_DATA
+    return Learnt.from_card(json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
 
 def _forget_origin(path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..client.site import Site
 from ..client.workspace.opened import open_data
 from ..imaging.settings import DataSettings
-from ..model.settings import TrainableSettings
+from ..model.settings import TrainableSettings, VocabularySettings
 from .pool import map_processes
 
 
@@ -37,9 +37,10 @@ def index_sites(
     sites: Sequence[Site],
     data: DataSettings,
     trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
     *,
     workers: int,
-    done: Callable[[SiteSummary], None],
+    on_site: Callable[[SiteSummary], None],
 ) -> list[SiteSummary]:
     """Decode and encode all sites' scans into their caches, where they are not there yet.
 
@@ -50,23 +51,26 @@ def index_sites(
         sites: The sites.
         data: How scans become images.
         trainable: Part of what names a site's opened generator.
+        vocabulary: Which words describe them.
         workers: Sites that are read at the same time.
-        done: Told about each site.
+        on_site: Told about each site.
 
     Returns:
         A summary for each site, in the order given.
     """
     summaries = []
-    tasks = [(site, data, trainable) for site in sites]
+    tasks = [(site, data, trainable, vocabulary) for site in sites]
     for summary in map_processes(_index, tasks, workers=workers):
-        done(summary)
+        on_site(summary)
         summaries.append(summary)
     return summaries
 
 
-def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
-    site, data, trainable = task
-    contents = open_data(site, data, trainable).dataset.contents()
+def _index(
+    task: tuple[Site, DataSettings, TrainableSettings, VocabularySettings],
+) -> SiteSummary:
+    site, data, trainable, vocabulary = task
+    contents = open_data(site, data, trainable, vocabulary).dataset.contents()
     return SiteSummary(
         site=site.name,
         patients=contents.patients,

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..client.site import Site
 from ..common.files import write_atomically
 from ..common.locks import holding
+from ..common.toml_settings import validated
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
@@ -19,6 +20,7 @@ from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
 from ..model.storage import generator_digest, shipped_base
+from ..phantoms.settings import PhantomSettings
 from ..server.begun import begun, keep_names
 from ..server.events import Observer, log_event
 from ..server.history import History
@@ -29,6 +31,7 @@ from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
 from .measure import measure
+from .phantoms import phantom_hospitals
 from .results import run_results
 from .sites import find_sites, write_policies
 
@@ -53,7 +56,7 @@ class SimulationResult:
 
 def simulate(
     study: Study,
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     resume: bool = False,
@@ -70,7 +73,8 @@ def simulate(
 
     Args:
         study: What to do.
-        data: Folder whose subfolders are the sites' DICOM files.
+        data: Folder whose subfolders are the sites' DICOM files; without one, phantom hospitals
+            are written to ``out`` and learnt from.
         out: Folder for everything that is made.
         resume: Continue a run that was interrupted; a finished one is only evaluated again.
         engine: What carries messages between coordinator and sites.
@@ -90,6 +94,9 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    data = data or phantom_hospitals(
+        out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
+    )
     sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
     _require_enough(study, sites)
     out.mkdir(parents=True, exist_ok=True)
@@ -126,8 +133,9 @@ def _simulate(
         sites,
         study.data,
         study.trainable,
+        study.vocabulary,
         workers=workers,
-        done=lambda summary: progress(_indexed(summary)),
+        on_site=lambda summary: progress(_indexed(summary)),
     )
     runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
@@ -150,9 +158,9 @@ def _simulate(
         )
     if evaluate and study.evaluation.pooled:
         progress(StageStarted(stage="Training on pooled data", comparison=True))
-        pooled = _pooled(study, sites, data.resolve(), comparisons / "pooled")
+        pooled_site = _pooled(study, sites, data.resolve(), comparisons / "pooled")
         generators["pooled"] = runner.run(
-            _of_one_site(_without_privacy(study)), [pooled], comparisons / "pooled"
+            _of_one_site(_without_privacy(study)), [pooled_site], comparisons / "pooled"
         )
 
     evaluation = None
@@ -207,6 +215,11 @@ class _Runner:
         return job.generator
 
 
+def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
+    values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
+    return validated(PhantomSettings, values, "The simulation")
+
+
 def _examined(out: Path, generator: Path) -> Path | None:
     """Folder of an earlier examination of this very generator, to stay in the report."""
     folder = out / "examination"
@@ -236,9 +249,9 @@ def _site_alone(study: Study, site: Site, folder: Path) -> Site:
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
     """Make one site of all sites' data: patients are held out by their identifier alone."""
-    pooled = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
-    write_policies([pooled], study)
-    return pooled
+    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
+    write_policies([site], study)
+    return site
 
 
 def _evaluate(
@@ -260,28 +273,28 @@ def _evaluate(
 
 def _require_enough(study: Study, sites: Sequence[Site]) -> None:
     if len(sites) < study.federation.min_results:
-        found = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
+        count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
         raise ConfigurationError(
-            f"There {found}, and federation.min_results is {study.federation.min_results}.",
+            f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
 
 
 def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
     """Refuse a folder of another run before anything in it is changed."""
-    written = out / "study.toml"
-    if not (out / "run" / "checkpoints").exists() or not written.exists():
+    own_study = out / "study.toml"
+    if not (out / "run" / "checkpoints").exists() or not own_study.exists():
         return
     if not resume:
         raise CheckpointError(
             f"{out} holds a run already.",
             hint="Continue it with --resume, or choose another folder.",
         )
-    before = load_study(written)
+    before = load_study(own_study)
     if other := other_settings(study, before):
         raise CheckpointError(
             f"{out} holds a run of another study: {other}.",
-            hint=f"Resume it with --config {written}, or choose another folder. "
+            hint=f"Resume it with --config {own_study}, or choose another folder. "
             f"These may change: {', '.join(patience_settings())}.",
         )
     keep_names(out / "run", before, begun(out / "run", before, base).base)

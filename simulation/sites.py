@@ -47,6 +47,22 @@ def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
     ]
 
 
+def state_folder(model: Path, out: Path) -> Path:
+    """Return where sites keep what they made of their scans.
+
+    Args:
+        model: A run's folder: then what its sites kept is used, and their split of the patients.
+            For the folder of a generator alone it is made anew.
+        out: Folder for what is made anew.
+    """
+    return model / "sites" if is_run(model) else out / "sites"
+
+
+def is_run(model: Path) -> bool:
+    """Return whether a folder is that of a run, with its sites' own split of the patients."""
+    return (model / "sites").is_dir()
+
+
 def write_policies(sites: list[Site], study: Study) -> None:
     """Give every simulated site a policy that allows just what the study asks.
 

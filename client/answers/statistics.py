@@ -22,7 +22,7 @@ from .payment import Price, answer_once
 from .release import Release
 
 
-def run_statistics(asked: Asked) -> RoundReply:
+def run_statistics(question: Asked) -> RoundReply:
     """Sum the training patients' vectors, with noise that is paid for first.
 
     Raises:
@@ -32,8 +32,8 @@ def run_statistics(asked: Asked) -> RoundReply:
         PrivacyError: If the study or the site's policy has no room for statistics.
         ProtocolError: If the request is malformed.
     """
-    request, site = asked.request, asked.site
-    part = Participation.open(request, asked.terms, site)
+    request, site = question.request, question.site
+    part = Participation.open(request, question.terms, site)
     mechanism = statistics_mechanism(part.terms.privacy)
     part.check(mechanism, clip_norm=1.0)
 
@@ -57,7 +57,7 @@ def run_statistics(asked: Asked) -> RoundReply:
             DEVIATION: np.array([mechanism.noise_multiplier * CLIP_NORM], np.float32),
         }
 
-    tensors = answer_once(asked, part, price=price, compute=compute)
+    tensors = answer_once(question, part, price=price, compute=compute)
     return RoundReply(
         site=site.name,
         request=request.digest(),
@@ -66,7 +66,7 @@ def run_statistics(asked: Asked) -> RoundReply:
     )
 
 
-def statistics_release(asked: Asked) -> Release:
+def statistics_release(question: Asked) -> Release:
     """Return what the answer with statistics may hold."""
     sums = ("float32", (vector_size(all_groups()),))
     return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)

@@ -15,6 +15,7 @@ import numpy as np
 from flwr.app import RecordDict
 
 from ...errors import EgressError, ProtocolError
+from ...federation.counter_signed import LedgerMark
 from ...federation.distance import distance
 from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
@@ -25,12 +26,12 @@ from ..policy import SitePolicy, load_policy
 from ..site import Site
 
 
-def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[str, Any]:
+def check_release(records: RecordDict, question: Asked, release: Release) -> dict[str, Any]:
     """Check an answer that holds tensors.
 
     Args:
         records: The message's content, as it would leave.
-        asked: What it answers.
+        question: What it answers.
         release: What the answer may hold.
 
     Returns:
@@ -39,14 +40,14 @@ def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[s
     Raises:
         EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
     """
-    request, terms, site = asked.request, asked.terms, asked.site
+    request, terms, site = question.request, question.terms, question.site
     reply, policy = _read(records), load_policy(site.policy)
     problems = []
     if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
         problems.append("it does not answer this request in this site's name")
     problems += _weight_problems(reply, policy)
-    found = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
-    if found != dict(release.outline):
+    outline = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
+    if outline != dict(release.outline):
         problems.append("its tensors are not those of the study")
         stands_for: Tensors = {}
     else:
@@ -60,14 +61,25 @@ def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[s
         norm = distance(request.tensors, stands_for)
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
-    if terms.privacy.enabled and not _paid(site, request, reply):
+    view = _ledger(site) if terms.privacy.enabled else None
+    if terms.privacy.enabled and not _paid(view, request, reply):
         problems.append("no step of the ledger has it for its result")
+    if reply.ledger and not _in_ledger(view, reply.ledger):
+        problems.append("it names a line that is not in the ledger")
     if problems:
         raise EgressError(
             f"An answer may not leave: {'; '.join(problems)}.",
             hint="Nothing was sent. If the study is meant to ask for this, the policy decides.",
         )
-    facts = {"code": OK, "weight": reply.weight, "tensors": _listed(reply.tensors)}
+    facts = {
+        "code": OK,
+        "weight": reply.weight,
+        "tensors": _listed(reply.tensors),
+        # How far the ledger had come: a ledger that lacks it later is not the one that paid.
+        "ledger": str(view.head) if view else "",
+    }
+    if reply.ledger:
+        facts["mark"] = reply.ledger
     return facts if norm is None else {**facts, "norm": norm}
 
 
@@ -78,7 +90,9 @@ def check_refusal(records: RecordDict, site: str) -> None:
         EgressError: If it holds anything else.
     """
     reply = _read(records)
-    if reply.code == OK or (reply.site, reply.request, reply.weight) != (site, "", 1.0):
+    if reply.code == OK or (reply.site, reply.request, reply.weight, reply.ledger) != (
+        *(site, "", 1.0, ""),
+    ):
         raise EgressError("A refusal may not leave: it holds more than a code.")
 
 
@@ -90,18 +104,29 @@ def _read(records: RecordDict) -> RoundReply:
 
 
 def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
-    declared = policy.weight
-    if reply.weight == declared if declared else reply.weight >= 1.0:
+    weight = policy.weight
+    if reply.weight == weight if weight else reply.weight >= 1.0:
         return []
     return ["its weight is not the one that the site declares"]
 
 
-def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:
-    if not site.ledger.exists():
+def _ledger(site: Site) -> LedgerView | None:
+    return LedgerView.read(site.ledger) if site.ledger.exists() else None
+
+
+def _paid(view: LedgerView | None, request: RoundRequest, reply: RoundReply) -> bool:
+    if view is None:
         return False
     study, result = request.study(), tensors_digest(reply.tensors)
-    reservations = LedgerView.read(site.ledger).book.reservations.values()
-    return any(one.record.study == study and one.result == result for one in reservations)
+    return any(
+        one.record.study == study and one.result == result
+        for one in view.book.reservations.values()
+    )
+
+
+def _in_ledger(view: LedgerView | None, text: str) -> bool:
+    mark = LedgerMark.parse(text)
+    return view is not None and view.name == mark.ledger and mark.line in view.digests
 
 
 def _listed(tensors: Tensors) -> list[list[Any]]:

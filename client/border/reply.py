@@ -15,6 +15,7 @@ from ...errors import AuditError, FedscanError
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
 from ..answers.asked import Asked
 from ..answers.release import Release
+from .counter_signature import with_mark
 from .egress import check_refusal, check_release
 from .reception import Reception
 
@@ -81,16 +82,16 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             request=request.digest(),
         )
     site = reception.admit(request)
-    asked = (
+    question = (
         Asked.read(request, site, reception.audit.append)
         if reception.audit
         else Asked.read(request, site)
     )
-    records = service.handle(asked).to_records()
-    facts = check_release(records, asked, service.release(asked))
+    records = with_mark(service.handle(question), question).to_records()
+    facts = check_release(records, question, service.release(question))
     if reception.audit:
         reception.audit.append(
-            "answered", request=request.digest(), data=asked.site.state.name, **facts
+            "answered", request=request.digest(), data=question.site.state.name, **facts
         )
     return records
 

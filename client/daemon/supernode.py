@@ -34,7 +34,7 @@ from ... import __version__
 from ...federation.bundle import build_bundle, bundle_hash
 from ..steward.home import SiteHome
 from . import transfers
-from .marks import HOME_VARIABLE, OWN, REFUSED
+from .marks import ACCEPTED, HOME_VARIABLE, OWN, REFUSED
 
 #: How long an app's process may take to start.
 _START = timedelta(minutes=5)
@@ -50,13 +50,13 @@ def guarded_run(run: Run, home: SiteHome) -> Run:
         run: What the coordinator says of the run.
         home: The site's home; a refusal is put on record there.
     """
-    accepted = run.fab_hash == bundle_hash()
-    if not accepted:
+    is_own_bundle = run.fab_hash == bundle_hash()
+    if not is_own_bundle:
         hash_text = run.fab_hash if len(run.fab_hash) <= 64 and run.fab_hash.isalnum() else ""
         home.log.append("bundle-refused", run=run.run_id, hash=hash_text)
     return replace(
         run,
-        fab_id=OWN if accepted else REFUSED,
+        fab_id=OWN if is_own_bundle else REFUSED,
         fab_version=__version__,
         fab_hash=bundle_hash(),
         override_config={},
@@ -75,14 +75,26 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     @contextmanager
     def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
         with connect(*arguments, **options) as parts:
-            changed = list(parts)
-            changed[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
-            changed[_GET_FAB] = own_fab
+            own_parts = list(parts)
+            own_parts[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
+            own_parts[_GET_FAB] = own_fab
             for part in (_PULL_OBJECT, _CONFIRM):
-                changed[part] = transfers.given_up(parts[part])
-            yield tuple(changed)
+                own_parts[part] = transfers.given_up(parts[part])
+            yield tuple(own_parts)
 
     return guarded
+
+
+def announced(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
+    """Wrap Flower's connection so that the daemon sees when the coordinator has taken the node."""
+
+    @contextmanager
+    def connected(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
+        with connect(*arguments, **options) as parts:
+            (home.run / ACCEPTED).touch()
+            yield parts
+
+    return connected
 
 
 def with_patience(claim: Callable[[Any, int], str | None]) -> Callable[[Any, int], str | None]:
@@ -101,8 +113,9 @@ def main() -> None:
     """Run the node; takes the arguments of ``flower-supernode``."""
     from flwr.supernode.cli import flower_supernode
 
+    home = SiteHome.open(Path(os.environ[HOME_VARIABLE]))
     node._init_connection = guard(  # type: ignore[assignment]
-        node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
+        announced(node._init_connection, home), home
     )
     InMemoryNodeState.claim_task = with_patience(  # type: ignore[assignment, method-assign]
         InMemoryNodeState.claim_task

@@ -13,6 +13,8 @@ from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
 from ...imaging.settings import DataSettings
 from ...model.example import Example
+from ...model.words.tables import few_words
+from ...model.words.vocabulary import Vocabulary
 from .example_cache import CachedPatient, ExampleCache, open_cache
 from .identity import DatasetIdentity
 from .patient_file import PatientFile
@@ -64,6 +66,7 @@ class SiteDataset:
         settings: DataSettings,
         cache_dir: Path,
         *,
+        words: Vocabulary | None = None,
         state_dir: Path | None = None,
         report: Progress = no_progress,
     ) -> SiteDataset:
@@ -73,6 +76,7 @@ class SiteDataset:
             folder: Any nesting and file names.
             settings: How scans become examples.
             cache_dir: For the cache; can be deleted at any time.
+            words: Words that headers may select; those of the frame by default.
             state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
             report: Told about progress: what is counted, how many are done, how many there are.
 
@@ -80,7 +84,8 @@ class SiteDataset:
             DataError: If the folder does not exist or the identity file is damaged.
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
-        return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
+        cache = open_cache(folder, settings, words or few_words(), cache_dir, identity, report)
+        return cls(cache, settings, identity)
 
     def of(self, cache: ExampleCache) -> SiteDataset:
         """Return the same data set with other examples."""

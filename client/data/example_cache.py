@@ -13,6 +13,7 @@ from ...common.files import write_atomically
 from ...common.locks import in_turn
 from ...common.progress import Progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files, touches_of
 from ...imaging.dicom.index import PatientScans, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
@@ -20,11 +21,13 @@ from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
 
 
@@ -71,6 +74,7 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
@@ -80,7 +84,7 @@ def open_cache(
     Only patients whose files changed are decoded again. Whenever the process is killed, the
     patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     listing = digest_of(files, decides)
@@ -91,12 +95,16 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(folder, files, settings, root, identity, state, report)
+        return _load(root, state) or _build(
+            folder, files, settings, words, root, identity, state, report
+        )
 
 
-def _settings_digest(settings: DataSettings) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     """Digest of what decides about examples; the hold-out does not."""
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -108,13 +116,13 @@ def patient_path(root: Path, key: str) -> Path:
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        stored = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
-        patients = tuple(CachedPatient(**line) for line in stored["patients"])
-        set_aside = Counter({Reason(k): int(v) for k, v in stored["set_aside"].items()})
+        manifest = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
+        patients = tuple(CachedPatient(**line) for line in manifest["patients"])
+        set_aside = Counter({Reason(k): int(v) for k, v in manifest["set_aside"].items()})
         whole = all(patient_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if stored["state"] != state or not whole:
+    if manifest["state"] != state or not whole:
         return None
     return ExampleCache(root, patients, set_aside)
 
@@ -123,31 +131,35 @@ def _build(
     folder: Path,
     files: tuple[FileEntry, ...],
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, progress=report)
+    remembered = RememberedHeaders(root, settings, words, identity.key_of("headers"))
+    index = index_files(
+        folder, files, settings, words=words, remembered=remembered, progress=report
+    )
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
-        for done, scans in enumerate(index.patients, start=1):
+        for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            stored = _store(folder, scans, settings, patient_path(root, key))
-            set_aside.update(stored.set_aside)
-            if len(stored):
+            patient_file = _store(folder, scans, settings, words, patient_path(root, key))
+            set_aside.update(patient_file.set_aside)
+            if len(patient_file):
                 patients.append(
                     CachedPatient(
                         key=key,
                         draw=_draw(scans.patient_id),
-                        examples=len(stored),
-                        size=stored.path.stat().st_size,
-                        source=stored.source,
-                        content=stored.content,
+                        examples=len(patient_file),
+                        size=patient_file.path.stat().st_size,
+                        source=patient_file.source,
+                        content=patient_file.content,
                     )
                 )
-            report("patients", done, len(index.patients))
+            report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
     _remove_others(
         root, {patient_path(root, identity.patient_key(p.patient_id)) for p in index.patients}
@@ -162,14 +174,16 @@ def _build(
     return ExampleCache(root, tuple(patients), set_aside)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    source = digest_of(scans.files, _settings_digest(settings))
+    source = digest_of(scans.files, _settings_digest(settings, words))
     touches = touches_of(scans.files)
     try:
-        stored = PatientFile.read(path)
-        if stored.source == source and stored.touches in (touches, ""):
-            return stored
+        patient_file = PatientFile.read(path)
+        if patient_file.source == source and patient_file.touches in (touches, ""):
+            return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
     examples, set_aside = [], Counter[Reason]()

@@ -44,8 +44,8 @@ class DatasetIdentity:
             content = {"name": secrets.token_hex(16), "salt": secrets.token_hex(32)}
             write_once(path, json.dumps(content).encode())
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            identity = cls(name=str(stored["name"]), salt=bytes.fromhex(stored["salt"]))
+            values = json.loads(path.read_text(encoding="utf-8"))
+            identity = cls(name=str(values["name"]), salt=bytes.fromhex(values["salt"]))
         except (ValueError, KeyError, TypeError):
             identity = cls(name="", salt=b"")
         if len(identity.name) != 32 or len(identity.salt) != 32:
@@ -58,3 +58,7 @@ class DatasetIdentity:
     def patient_key(self, patient_id: str) -> str:
         """Name a patient by a key that nobody without the salt can link to the identifier."""
         return hashlib.blake2b(patient_id.encode(), key=self.salt, digest_size=16).hexdigest()
+
+    def key_of(self, purpose: str) -> bytes:
+        """Derive a secret of 32 bytes for what is kept of this data set alone."""
+        return hashlib.blake2b(purpose.encode(), key=self.salt, person=b"fedscan-key").digest()[:32]

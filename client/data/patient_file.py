@@ -62,10 +62,10 @@ class PatientFile:
         """
         try:
             with safe_open(path, framework="np") as file:
-                stored = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(stored["descriptions"])]
+                metadata = file.metadata()
+                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
-                set_aside = json.loads(stored["set_aside"])
+                set_aside = json.loads(metadata["set_aside"])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "A cached patient file is missing or damaged.",
@@ -73,9 +73,9 @@ class PatientFile:
             ) from error
         return cls(
             path=path,
-            source=stored["source"],
-            touches=stored.get("touches", ""),
-            content=stored.get("content", ""),
+            source=metadata["source"],
+            touches=metadata.get("touches", ""),
+            content=metadata.get("content", ""),
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
         )
@@ -86,7 +86,7 @@ class PatientFile:
         Args:
             indices: Which ones, in this order; all of them by default.
         """
-        wanted = range(len(self)) if indices is None else indices
+        rows = range(len(self)) if indices is None else indices
         with safe_open(self.path, framework="np") as file:
             images, masks = file.get_slice("images"), file.get_slice("masks")
             positions, mask_of = file.get_tensor("position"), file.get_tensor("mask_of")
@@ -97,7 +97,7 @@ class PatientFile:
                     position=float(positions[i]),
                     mask=masks[m : m + 1][0] if (m := int(mask_of[i])) != _NO_MASK else None,
                 )
-                for i in map(int, wanted)
+                for i in map(int, rows)
             ]
 
 
@@ -173,3 +173,8 @@ def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def _description(stored: dict[str, Any]) -> Description:
+    """Make a description of what was stored; JSON has lists only."""
+    return Description(**stored | {"findings": tuple(stored.get("findings", ()))})

@@ -11,6 +11,7 @@ from ...model.storage import shipped_base
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
+from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from .cost import Cost, study_cost
@@ -60,35 +61,38 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         base: Folder of its base; the site's own if empty.
 
     Raises:
+        LedgerError: If the data set's ledger is damaged, or the home proves that it is not whole.
         ModelError: If the base is not the study's.
         PrivacyError: If the policy does not allow the study whatever is approved.
         ProtocolError: If its terms are malformed.
     """
     terms = StudyTerms.from_texts(invitation.terms)
-    chosen = base or home.settings().base
+    folder = base or home.settings().base
     site = Site(
         name=home.settings().name,
         data=Path(data_set.folder),
         state=home.state(data_set.name),
-        base=Path(chosen) if chosen else shipped_base(),
+        base=Path(folder) if folder else shipped_base(),
         home=home.folder,
     )
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
     _check(policy, terms)
-    opened = open_generator(site.base, terms.trainable, "cpu")
-    if not opened.is_base(invitation.base):
+    base_model = open_generator(site.base, terms.trainable, "cpu")
+    if not base_model.is_base(invitation.base):
         raise ModelError(
-            f"The study starts from base {invitation.base[:12]}, this one is {opened.digest[:12]}.",
+            f"The study starts from base {invitation.base[:12]}, "
+            f"this one is {base_model.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",
         )
     cost = None
     if terms.privacy.enabled:
+        known_spending(home.folder, site.state, allow_non_private=policy.allow_non_private)
         cost = study_cost(site.ledger, policy, terms, invitation.digest, invitation.rounds)
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
         ("Trained", _trained(terms)),
-        ("Leaves", _leaving(terms, opened, policy)),
+        ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
         ("Privacy", _privacy(terms)),
         ("Cost", _cost(cost, data_set)),
@@ -119,9 +123,9 @@ def _trained(terms: StudyTerms) -> str:
     )
 
 
-def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> str:
-    count = sum(value.numel() for value in opened.parameters.values())
-    names = sorted(opened.parameters)
+def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
+    count = sum(value.numel() for value in base_model.parameters.values())
+    names = sorted(base_model.parameters)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
         f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "

@@ -19,9 +19,10 @@ from ...errors import ModelError
 from ...federation.protocol import Tensors
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
+from ...model.settings import TrainableSettings, VocabularySettings
 from ...model.storage import generator_digest, load_generator, weights_digest
 from ...model.trainable import replace_tensors, select_trainable
+from ...model.words.tables import study_words
 from ..data.dataset import SiteDataset
 from ..data.fixed_patients import fix_patients
 from ..site import Site
@@ -105,17 +106,27 @@ def open_generator(
 
 
 @lru_cache(maxsize=8)
-def open_data(site: Site, settings: DataSettings, trainable: TrainableSettings) -> OpenData:
+def open_data(
+    site: Site,
+    settings: DataSettings,
+    trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
+) -> OpenData:
     """Open a site's scans as they are today and encode what is new; once per process."""
-    dataset = SiteDataset.open(site.data, settings, site.cache, state_dir=site.state)
     generator = open_generator(site.base, trainable, site.device).generator
+    words = study_words(vocabulary, generator.words)
+    dataset = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
     latents = LatentCache.open(dataset, generator, site.cache)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(dataset))
 
 
 @lru_cache(maxsize=8)
 def open_study_data(
-    site: Site, study: str, settings: DataSettings, trainable: TrainableSettings
+    site: Site,
+    study: str,
+    settings: DataSettings,
+    trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
 ) -> OpenData:
     """Open a site's scans as they were when a study began; once per process.
 
@@ -124,14 +135,16 @@ def open_study_data(
         study: Digest of the study.
         settings: How its scans become examples.
         trainable: Part of what names the site's opened generator.
+        vocabulary: Which words its examples are described in.
 
     Raises:
         DataError: If the scans or the study's list of patients cannot be used.
     """
-    today = SiteDataset.open(site.data, settings, site.cache, state_dir=site.state)
+    generator = open_generator(site.base, trainable, site.device).generator
+    words = study_words(vocabulary, generator.words)
+    today = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
     own = site.study_cache(study)
     dataset = fix_patients(today, site.studies / f"{study}.patients.json", own)
-    generator = open_generator(site.base, trainable, site.device).generator
     latents = LatentCache.open(dataset, generator, own, shared=site.cache)
     _make_room(own)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(today))

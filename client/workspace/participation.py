@@ -9,6 +9,7 @@ from ...privacy.ledger import Ledger, release_digest, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
+from ..spending import known_spending
 from ..terms import StudyTerms
 from .opened import OpenData, open_study_data, software
 
@@ -45,7 +46,7 @@ class Participation:
             study=study,
             terms=terms,
             policy=load_policy(site.policy),
-            data=open_study_data(site, study, terms.data, terms.trainable),
+            data=open_study_data(site, study, terms.data, terms.trainable, terms.vocabulary),
         )
 
     @property
@@ -72,7 +73,18 @@ class Participation:
         )
 
     def ledger(self) -> Ledger:
-        """Open the data set's ledger under the policy's ceiling; to be closed after use."""
+        """Open the data set's ledger under the policy's ceiling; to be closed after use.
+
+        Raises:
+            AuditError: If a line of the audit log was changed.
+            LedgerError: If the ledger cannot be used, or the home proves that it is not whole.
+        """
+        if self.site.home is not None:
+            known_spending(
+                self.site.home,
+                self.site.state,
+                allow_non_private=self.policy.allow_non_private,
+            )
         return Ledger.open(
             self.site.ledger,
             self.data.dataset.identity,

@@ -6,22 +6,30 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def raw(ds: Dataset, keyword: str) -> Any:
     """Return a field's value, or ``None`` if it is absent or cannot be decoded."""
-    tag = tag_for_keyword(keyword)
+    tag = _tag(keyword)
+    if tag not in ds.keys():  # noqa: SIM118 -- asked of the data set itself, it is slow
+        return None
     # pydicom decodes lazily: a damaged value raises only here, and with any type of error.
-    with contextlib.suppress(Exception):
-        if tag is not None and tag in ds:  # asked first: a miss by keyword is slow
-            return ds[tag].value
-    return None
+    try:
+        return ds[tag].value
+    except Exception:
+        return None
 
 
 def values(ds: Dataset, keyword: str) -> list[Any]:
@@ -45,7 +53,7 @@ def first_text(ds: Dataset, keyword: str) -> str:
 def numbers(ds: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return exactly ``count`` finite numbers, or ``None``."""
     try:
-        result = tuple(float(value) for value in values(ds, keyword))
+        result = tuple(_decimal(value) for value in values(ds, keyword))
     except (TypeError, ValueError):
         return None
     return result if len(result) == count and all(map(math.isfinite, result)) else None
@@ -56,9 +64,16 @@ def first_number(ds: Dataset, *keywords: str) -> float | None:
     for keyword in keywords:
         for value in values(ds, keyword)[:1]:
             with contextlib.suppress(TypeError, ValueError):
-                if math.isfinite(number := float(value)):
+                if math.isfinite(number := _decimal(value)):
                     return number
     return None
+
+
+def _decimal(value: Any) -> float:
+    """Return a number; some writers put the decimal comma of their country."""
+    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        value = value.replace(",", ".")
+    return float(value)
 
 
 def integer(ds: Dataset, keyword: str, default: int = 0) -> int:

@@ -10,23 +10,32 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.conditions import LABEL
+from ...model.conditions import LABEL, UNKNOWN
 from ...model.description import Description
 from ...model.example import Example
 from ...model.intensity import percentile_to_model
 from ..dicom.decode import Image, decode_slices
 from ..dicom.geometry import slice_step
-from ..dicom.index import Series, Slice, Stack
+from ..dicom.index import Series
 from ..dicom.segmentation import Segmentation, read_segmentation
 from ..dicom.set_aside import Reason, SetAsideError
+from ..dicom.stacks.stack import Slice, Stack
 from ..settings import DataSettings
 from .position import region_positions
-from .reformat import Pictures, can_reformat, native_pictures, reformatted_pictures
+from .reformat import (
+    Pictures,
+    can_reformat,
+    native_pictures,
+    reformatted_pictures,
+    reformatted_size,
+)
 from .resample import fitted_size, pad_square, resize_images, resize_labels
 from .upright import upright
 
 #: A picture shows something if at least this share of it is brighter than this model value.
 _MIN_SHOWN, _SHOWN_ABOVE = 0.01, -0.8
+#: Slices that are read for each pixel of a volume's side at most.
+_SLICES_PER_PIXEL = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +90,11 @@ def _spread(stacks: Sequence[Stack], limit: int) -> Iterator[tuple[Stack, list[S
             yield stack, slices
 
 
+def _enough(slices: Sequence[Slice], image_size: int) -> list[Slice]:
+    """Choose as many slices as a volume of this size can show: a series may be of any length."""
+    return [slices[index] for index in evenly(len(slices), _SLICES_PER_PIXEL * image_size)]
+
+
 def _segmentations(
     folder: Path,
     series: Series,
@@ -90,9 +104,14 @@ def _segmentations(
     found = []
     for path in series.segmentations:
         try:
-            found.append(segmentation(folder / path))
+            one = segmentation(folder / path)
         except SetAsideError as error:
             set_aside[error.reason] += 1
+            continue
+        if one.unknown_segments:
+            set_aside[Reason.SEGMENT] += one.unknown_segments
+        if one.tells_classes:
+            found.append(one)
     return found
 
 
@@ -109,14 +128,13 @@ def _volume_examples(
     reformat = settings.planes == "all" and can_reformat(planes)
     shape, spacing = stack.shape, stack.spacing
     if reformat:
-        extent = (planes[-1].depth - planes[0].depth) / step + 1
-        sizes, pixel = fitted_size((round(extent), *shape), (step, *spacing), settings.image_size)
-        size = sizes[1:]
+        size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
-        size, pixel = fitted_size(shape, spacing, settings.image_size)
+        (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
+        size = rows, columns
     decoded = decode_slices(
         folder,
-        stack.slices if reformat else chosen,
+        _enough(stack.slices, settings.image_size) if reformat else chosen,
         shape,
         segmentations,
         values="displayed" if stack.window is not None else "physical",
@@ -130,7 +148,8 @@ def _volume_examples(
         every = reformatted_pictures(
             decoded,
             hounsfield=hounsfield,
-            spacing=(pixel, pixel),
+            shape=shape,
+            pixel=pixel,
             image_size=settings.image_size,
         )
     else:
@@ -141,7 +160,13 @@ def _volume_examples(
     blank = Counter[Reason]() if reformat else set_aside
     for pictures in every:
         yield from _examples(
-            pictures, stack.description, lesions, len(chosen), settings.image_size, blank
+            pictures,
+            stack.description,
+            lesions,
+            len(chosen),
+            settings.image_size,
+            blank,
+            None if reformat else _longer_scan(stack, pictures),
         )
 
 
@@ -152,11 +177,13 @@ def _examples(
     limit: int,
     image_size: int,
     blank: Counter[Reason],
+    ends: tuple[float, float] | None,
 ) -> Iterator[Example]:
     shown = np.array([_shows(image) for image in pictures.images])
     positions = region_positions(
         pictures.heights,
         shown,
+        ends=ends,
         plane=pictures.plane,
         body_part=description.body_part,
         margin=pictures.step / 2,
@@ -171,22 +198,27 @@ def _examples(
         labels = pad_square(pictures.labels[chosen], image_size, 0)
     for index, position in enumerate(positions[chosen]):
         mask = None if labels is None else labels[index]
-        finding = description.finding
+        shown_here = replace(description, plane=pictures.plane)
         if mask is not None and lesions_declared:
-            finding = _slice_finding(finding, mask)
+            lesion = bool((mask == LABEL["lesion"]).any())
+            # What is of no known class may be a lesion: then nothing is said.
+            if lesion or not (mask == UNKNOWN).any():
+                shown_here = shown_here.with_lesion(lesion)
         yield Example(
             image=images[index],
-            description=replace(description, plane=pictures.plane, finding=finding),
+            description=shown_here,
             position=float(position),
             mask=mask,
         )
 
 
-def _slice_finding(finding: str, mask: NDArray[np.uint8]) -> str:
-    """Say what one slice shows where lesions are marked: a patient's lesion is in few slices."""
-    if not (mask == LABEL["lesion"]).any():
-        return "no finding"
-    return "lesion" if finding in ("", "no finding") else finding
+def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None:
+    """Heights that the scan spans of which a stack is a part (a phase of the liver alone)."""
+    low, high = stack.reach
+    own = stack.slices[-1].plane, stack.slices[0].plane
+    if own[0] is None or own[1] is None or own[0].depth - own[1].depth > (high - low) / 2:
+        return None
+    return (-high, -low) if pictures.plane == "coronal" else (low, high)
 
 
 def _projection_examples(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ...errors import ConfigurationError, DataError
 from ...model.conditions import EDGES, LABEL, MASK_PRESENT, PARTIAL, spatial_conditions
 from ...model.description import Description
 from ...model.intensity import hounsfield_to_model, percentile_to_model
+from .pictures import open_picture
 from .scan_files import read_nifti, read_scan, read_segments
 from .slicing import PlacedVolume, pixel_centres, slice_affine
 
@@ -155,7 +156,7 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
         if is_nifti:
             values, to_lps = read_nifti(path)
         else:
-            scan = read_scan(path)
+            scan = read_scan(path, gaps="keep")
             if scan.to_lps is None:
                 raise DataError(f"{path} does not say where it lies in the patient.")
             values, to_lps = scan.values, scan.to_lps
@@ -219,24 +220,15 @@ def read_given(slices: Sequence[str], size: int) -> dict[float, NDArray[np.float
                 f"{text!r} does not say where the slice lies.",
                 hint="Write FILE@POSITION, such as slice.png@0.4; 0 is the lower end, 1 the upper.",
             )
-        picture = _open(Path(name)).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+        picture = (
+            open_picture(Path(name)).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+        )
         known[position] = np.asarray(picture, np.float32) / np.float32(127.5) - np.float32(1)
     return known
 
 
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError as error:
-        raise DataError(f"There is no picture {path}.") from error
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path} is not a picture.", hint="Use a PNG file.") from error
-
-
 def _read_mask(path: Path, size: int) -> NDArray[np.uint8]:
-    picture = _open(path)
+    picture = open_picture(path)
     if picture.mode not in ("L", "P", "1"):
         raise DataError(
             f"The mask {path} has mode {picture.mode}; its pixels must be label numbers.",
@@ -252,13 +244,13 @@ def _legend() -> str:
 
 
 def _read_edges(path: Path, size: int) -> NDArray[np.float32]:
-    picture = _open(path).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+    picture = open_picture(path).convert("L").resize((size, size), Image.Resampling.BILINEAR)
     edges: NDArray[np.float32] = np.asarray(picture, np.float32) / np.float32(255)
     return edges
 
 
 def _read_partial(path: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    picture = _open(path).convert("LA").resize((size, size), Image.Resampling.BILINEAR)
+    picture = open_picture(path).convert("LA").resize((size, size), Image.Resampling.BILINEAR)
     grey, alpha = (np.asarray(band) for band in picture.split())
     known = alpha >= 128
     _require_free(known, path)

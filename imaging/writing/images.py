@@ -97,7 +97,7 @@ def _write_all(
     generator: str,
     key: Ed25519PrivateKey,
 ) -> list[str]:
-    written: list[tuple[Path, Mapping[str, Any]]] = []
+    entries: list[tuple[Path, Mapping[str, Any]]] = []
     strips, index, study_uid = [], 0, generate_uid()
     for row, group in enumerate(prompts):
         for column, image in enumerate(group.images):
@@ -110,14 +110,14 @@ def _write_all(
             )
             stem = folder / f"{row:02}-{column:03}"
             file = _write_one(stem, image, form, group, provenance, study_uid, index)
-            written.append((file, provenance.facts()))
+            entries.append((file, provenance.facts()))
             index += 1
         strips.append((group.prompt, strip(group.images, label=f"seed {seed}", synthetic=True)))
     facts = {"Seed": str(seed), "Generator": generator}
     stack(strips).save(folder / SHEET, pnginfo=png_text(facts, synthetic=True))
-    files = [file for file, _ in written]
-    written.append((folder / SHEET, {"synthetic": True, "generator": generator}))
-    write_manifest(folder, written, generator=generator, key=key)
+    files = [file for file, _ in entries]
+    entries.append((folder / SHEET, {"synthetic": True, "generator": generator}))
+    write_manifest(folder, entries, generator=generator, key=key)
     return [file.name for file in files]
 
 

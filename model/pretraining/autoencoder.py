@@ -62,13 +62,13 @@ def train_autoencoder(
             rebuilt = unpack_pixels(autoencoder, autoencoder.decode(posterior.sample()).sample)
             loss = reconstruction_loss(rebuilt, images)
             total = loss + _KL_WEIGHT * posterior.kl().mean()
-            if pace.done >= _CRITIC_FROM:
+            if pace.share >= _CRITIC_FROM:
                 total = total + _CRITIC_WEIGHT * critic.doubt(rebuilt)
             optimizer.zero_grad()
             total.backward()
             torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), 1.0)
             optimizer.step()
-            if pace.done >= _CRITIC_FROM:
+            if pace.share >= _CRITIC_FROM:
                 critic.learn(images, rebuilt.detach())
             if on_step:
                 on_step(step, loss.item())
@@ -105,11 +105,11 @@ def _store_latent_statistics(
     generator: Generator, bank: ExampleBank, rng: np.random.Generator
 ) -> None:
     """Mean and deviation per latent channel: the U-Net sees latents of unit variance."""
-    chosen = rng.choice(len(bank), min(512, len(bank)), replace=False)
-    images = torch.from_numpy(bank.images[np.sort(chosen)].astype(np.float32))[:, None]
+    rows = rng.choice(len(bank), min(512, len(bank)), replace=False)
+    images = torch.from_numpy(bank.images[np.sort(rows)].astype(np.float32))[:, None]
     with torch.no_grad():
-        packed = pack_pixels(generator.autoencoder, images.to(generator.device))
-        latents = generator.autoencoder.encode(packed).latent_dist.mean
+        pixels = pack_pixels(generator.autoencoder, images.to(generator.device))
+        latents = generator.autoencoder.encode(pixels).latent_dist.mean
     generator.autoencoder.register_to_config(
         latents_mean=latents.mean((0, 2, 3)).tolist(),
         latents_std=latents.std((0, 2, 3)).clamp_min(1e-3).tolist(),

@@ -69,17 +69,17 @@ def train_denoiser(
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=1e-4)
     average = EMAModel(parameters, decay=_EMA_DECAY, use_ema_warmup=True, power=0.75)
     latents = _encode_all(generator, bank)
-    touched = _touched_by_lesion(bank.masks, latents.shape[-1])
-    weights = torch.where(torch.from_numpy(touched)[:, None], _LESION_WEIGHT, 1.0)
-    small = touched.any((1, 2)) & (touched.mean((1, 2)) <= _SMALL_LESION_SHARE)
+    lesion_cells = _touched_by_lesion(bank.masks, latents.shape[-1])
+    weights = torch.where(torch.from_numpy(lesion_cells)[:, None], _LESION_WEIGHT, 1.0)
+    small = lesion_cells.any((1, 2)) & (lesion_cells.mean((1, 2)) <= _SMALL_LESION_SHARE)
     chances = np.where(small, _SMALL_LESION_CHANCE, 1.0)
     chances /= chances.sum()
     rng = np.random.default_rng((seed, team.rank))
     torch_rng = torch.Generator().manual_seed(seed * team.size + team.rank)
     for step, rate in Pace(seconds, learning_rate, warm_up_steps=200, clock=team.clock):
         optimizer.param_groups[0]["lr"] = rate
-        chosen = rng.choice(len(bank), size=_BATCH, p=chances)
-        rows = _rows(generator, bank, latents, chosen, small[chosen], rng)
+        indices = rng.choice(len(bank), size=_BATCH, p=chances)
+        rows = _rows(generator, bank, latents, indices, small[indices], rng)
         timesteps = torch.randint(num_train_timesteps(generator), (len(rows),), generator=torch_rng)
         noise = torch.randn(rows.latents.shape, generator=torch_rng)
         with mixed_precision(generator):
@@ -88,7 +88,7 @@ def train_denoiser(
                 rows.to(generator.device),
                 timesteps.to(generator.device),
                 noise.to(generator.device),
-                weights[torch.from_numpy(chosen)].to(generator.device),
+                weights[torch.from_numpy(indices)].to(generator.device),
             ).mean()
         optimizer.zero_grad()
         loss.backward()
@@ -126,12 +126,12 @@ def _rows(
     generator: Generator,
     bank: ExampleBank,
     latents: Tensor,
-    chosen: NDArray[np.int64],
+    indices: NDArray[np.int64],
     small: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> LatentRows:
     captions = [
-        "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in chosen
+        "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in indices
     ]
     spatial = [
         random_spatial_conditions(
@@ -140,11 +140,11 @@ def _rows(
             bank.masks[index] if bank.masks[index].any() else None,
             share=_SMALL_LESION_SPATIAL_SHARE if lesion else SPATIAL_SHARE,
         )
-        for index, lesion in zip(chosen, small, strict=True)
+        for index, lesion in zip(indices, small, strict=True)
     ]
     return LatentRows(
-        latents=latents[torch.from_numpy(chosen)],
+        latents=latents[torch.from_numpy(indices)],
         text=generator.embed(captions),
-        position=torch.from_numpy(bank.positions[chosen]),
+        position=torch.from_numpy(bank.positions[indices]),
         spatial=torch.from_numpy(np.stack(spatial)),
     )

@@ -37,7 +37,7 @@ class ExampleBank:
     def save(self, path: Path) -> None:
         """Write the bank to one ``.npz`` file, whole or not at all."""
         # To an open file: a path that does not end in .npz would be given that ending.
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
+        with replacing(path) as draft, draft.open("wb") as file:
             np.savez(
                 file,
                 images=self.images,
@@ -54,9 +54,9 @@ class ExampleBank:
             DataError: If the file is missing or is not a bank.
         """
         try:
-            with np.load(path) as stored:
+            with np.load(path) as arrays:
                 return cls(
-                    stored["images"], stored["masks"], stored["captions"], stored["positions"]
+                    arrays["images"], arrays["masks"], arrays["captions"], arrays["positions"]
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
@@ -81,15 +81,15 @@ def fill_bank(
         on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
-    kept: list[Example] = []
-    while len(kept) < count:
-        kept += draw(rng)
-        on_progress("examples", min(len(kept), count), count)
-    kept = kept[:count]
-    empty = np.zeros(kept[0].image.shape, np.uint8)
+    examples: list[Example] = []
+    while len(examples) < count:
+        examples += draw(rng)
+        on_progress("examples", min(len(examples), count), count)
+    examples = examples[:count]
+    empty = np.zeros(examples[0].image.shape, np.uint8)
     return ExampleBank(
-        np.stack([example.image for example in kept]).astype(np.float16),
-        np.stack([empty if example.mask is None else example.mask for example in kept]),
-        np.array([example.description.caption() for example in kept]),
-        np.array([example.position for example in kept], np.float32),
+        np.stack([example.image for example in examples]).astype(np.float16),
+        np.stack([empty if example.mask is None else example.mask for example in examples]),
+        np.array([example.description.caption() for example in examples]),
+        np.array([example.position for example in examples], np.float32),
     )

@@ -29,16 +29,16 @@ class Pace:
         self.warm_up_steps = warm_up_steps
         self.clock = clock
         #: Share of the time that had passed when the last step began.
-        self.done = 0.0
+        self.share = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         start = self.clock()
         step = 0
         while True:
-            self.done = (self.clock() - start) / self.seconds
-            if self.done >= 1.0 and step > 0:
+            self.share = (self.clock() - start) / self.seconds
+            if self.share >= 1.0 and step > 0:
                 return
-            decay = 0.5 * (1.0 + math.cos(math.pi * min(self.done, 1.0)))
+            decay = 0.5 * (1.0 + math.cos(math.pi * min(self.share, 1.0)))
             rise = min(1.0, (step + 1) / self.warm_up_steps)
             yield step, self.highest * rise * max(decay, 0.01)
             step += 1

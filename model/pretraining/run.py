@@ -128,7 +128,7 @@ def pretrain(
 
 def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> None:
     """Record what decides about the stages that are kept; refuse to go on with another plan."""
-    asked = {
+    values = {
         "size": settings.size,
         "examples": plan.examples,
         "seed": plan.seed,
@@ -136,12 +136,12 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
         "autoencoder_minutes": plan.autoencoder_seconds / 60,
     }
     if not path.exists():
-        write_atomically(path, (json.dumps(asked, indent=2) + "\n").encode())
+        write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
-    if changed := [name for name, value in asked.items() if begun.get(name) != value]:
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if differences := [name for name, value in values.items() if earlier.get(name) != value]:
         raise ConfigurationError(
-            f"{path.parent} was begun with another value of {', '.join(changed)}.",
+            f"{path.parent} was begun with another value of {', '.join(differences)}.",
             hint="Give the same values to go on, or another folder to begin anew.",
         )
 
@@ -158,7 +158,7 @@ def take_up(generator: Generator, earlier: Generator) -> bool:
     Returns:
         Whether the autoencoder is now the earlier one's.
     """
-    fitted = []
+    fits = []
     finer = len(generator.unet.down_blocks) - len(earlier.unet.down_blocks)
     for new, old in (
         (generator.unet, earlier.unet),
@@ -167,7 +167,7 @@ def take_up(generator: Generator, earlier: Generator) -> bool:
     ):
         own = new.state_dict()
         theirs = {
-            _LEVEL.sub(lambda found: f"{found[1]}{int(found[2]) + finer}", name): value
+            _LEVEL.sub(lambda match: f"{match[1]}{int(match[2]) + finer}", name): value
             for name, value in old.state_dict().items()
         }
         fitting = {
@@ -176,13 +176,13 @@ def take_up(generator: Generator, earlier: Generator) -> bool:
             if name in own and own[name].shape == value.shape
         }
         new.load_state_dict(fitting, strict=False)
-        fitted.append(len(fitting) == len(own) == len(theirs))
-    if fitted[-1]:
+        fits.append(len(fitting) == len(own) == len(theirs))
+    if fits[-1]:
         generator.autoencoder.register_to_config(
             latents_mean=earlier.autoencoder.config.latents_mean,
             latents_std=earlier.autoencoder.config.latents_std,
         )
-    return fitted[-1]
+    return fits[-1]
 
 
 def _stage_examples(
@@ -206,8 +206,8 @@ def _stage_autoencoder(
     report: Callable[[str, int, float], None],
 ) -> None:
     if (path / "config.json").exists():
-        stored = AutoencoderKL.from_pretrained(path).to(plan.device)
-        generator.autoencoder = stored.eval().requires_grad_(False)
+        autoencoder = AutoencoderKL.from_pretrained(path).to(plan.device)
+        generator.autoencoder = autoencoder.eval().requires_grad_(False)
         return
     train_autoencoder(
         generator,
@@ -216,5 +216,5 @@ def _stage_autoencoder(
         seed=plan.seed,
         on_step=lambda step, loss: report("autoencoder", step, loss),
     )
-    with replacing(path) as unfinished:
-        generator.autoencoder.save_pretrained(unfinished)
+    with replacing(path) as draft:
+        generator.autoencoder.save_pretrained(draft)

@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ...common.audit.log import verify
 from ...config.study import load_study
 from ...errors import ConfigurationError, FederationError
+from ...federation.diagnosis.audit_log import check_audit_log
 from ...federation.diagnosis.certificates import check_certificate, check_revocations, check_secret
-from ...federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ...federation.diagnosis.finding import (
+    DoubtError,
+    Finding,
+    NotApplicableError,
+    examine,
+    examine_in_turn,
+)
 from ...federation.diagnosis.machine import check_room, installed_versions
 from ...federation.diagnosis.network import ask, reach, resolve
 from ...federation.diagnosis.route import describe_route
@@ -60,8 +66,8 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         home.record_key,
     ):
         yield examine(path.name, partial(check_secret, path))
-    yield from _sites(home, authority)
-    yield examine("audit log", lambda: _audit(home))
+    yield from _sites(home)
+    yield examine("audit log", lambda: check_audit_log(home.audit))
     yield examine("SuperLink's state", lambda: _state(home))
     for path in sorted(home.studies.glob("*/study.toml")):
         yield examine(f"study {path.parent.name}", partial(_study, path))
@@ -69,16 +75,25 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     yield from _service(home, host, port)
 
 
-def _sites(home: Home, authority: Path) -> Iterator[Finding]:
+def _sites(home: Home) -> Iterator[Finding]:
     listed = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
     yield listed
     if listed.state == "ok":
-        for name in sorted({one.site for one in home.authority.issued() if not one.revoked}):
-            path = home.sites / name / "client.crt"
-            yield examine(
-                f"site {name}",
-                partial(check_certificate, path, authority, renew=_RENEW_SITE),
-            )
+        issued = home.authority.issued()
+        valid = {one.site for one in issued if not one.revoked}
+        for name in sorted({one.site for one in issued}):
+            yield examine(f"site {name}", partial(_site, home, name, revoked=name not in valid))
+
+
+def _site(home: Home, name: str, *, revoked: bool) -> str:
+    if revoked:
+        raise NotApplicableError(
+            "It is revoked and cannot connect.",
+            hint="To come back, it runs `fedscan site new-keys` and is enrolled with its new "
+            "request.",
+        )
+    certificate = home.sites / name / "client.crt"
+    return check_certificate(certificate, home.authority.certificate_file, renew=_RENEW_SITE)
 
 
 def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
@@ -95,17 +110,17 @@ def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
             )
         return f"{host}:{port} has the right certificate and turns strangers away."
 
-    for check, look in (
-        ("name", lambda: resolve(host, port)),
-        ("service", lambda: _running(home)),
-        ("registrations", lambda: _refused(home)),
-        ("port", lambda: reach(host, port)),
-        ("TLS", encrypted),
-    ):
-        finding = examine(check, look)
-        yield finding
-        if finding.state in ("warning", "problem") and check != "registrations":
-            return
+    yield from examine_in_turn(
+        (
+            ("name", lambda: resolve(host, port)),
+            ("service", lambda: _running(home)),
+            ("registrations", lambda: _refused(home)),
+            ("port", lambda: reach(host, port)),
+            ("TLS", encrypted),
+        ),
+        ends=("warning", "problem"),
+        regardless="registrations",
+    )
 
 
 def _program(name: str) -> str:
@@ -121,18 +136,14 @@ def _running(home: Home) -> str:
 
 
 def _refused(home: Home) -> str:
-    refused = read_status(home).get("refused", {})
-    if refused:
+    refusals = read_status(home).get("refused", {})
+    if refusals:
         raise FederationError(
-            "; ".join(f"{what}: {message}" for what, message in sorted(refused.items())),
+            "; ".join(f"{what}: {message}" for what, message in sorted(refusals.items())),
             hint="Everything else goes on. A site whose keys are refused runs "
             "`fedscan site new-keys` and enrols again.",
         )
     return "The SuperLink has taken every site and every study."
-
-
-def _audit(home: Home) -> str:
-    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
 
 
 def _state(home: Home) -> str:
@@ -162,10 +173,10 @@ def _study(path: Path) -> str:
 
 
 def _versions() -> str:
-    found = installed_versions()
-    missing = [name for name, value in found.items() if value == "missing"]
+    versions = installed_versions()
+    missing = [name for name, value in versions.items() if value == "missing"]
     if missing:
         raise ConfigurationError(
             f"{', '.join(missing)} is not installed.", hint="Install fedscan again."
         )
-    return f"{', '.join(f'{name} {value}' for name, value in found.items())}."
+    return f"{', '.join(f'{name} {value}' for name, value in versions.items())}."

@@ -1,39 +1,16 @@
-"""Going on with a study that failed or was aborted, with another patience if need be."""
+"""What a study keeps of its beginning, and what may change when it goes on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
 from ...config.study import load_study, study_to_toml
-from ...errors import ConfigurationError, FederationError
+from ...errors import ConfigurationError
 from ...federation.invitation import Invitation
 from ..begun import CHECKPOINTS, begun, keep_names
 from ..terms import other_settings, patience_settings
-from .home import Home
-from .studies import Order, StudyFolder, find_study
-
-
-def resume(home: Home, name: str, patience: Sequence[str] = ()) -> None:
-    """Continue a study from its last checkpoint.
-
-    Args:
-        home: The coordinator's folder.
-        name: The study's name.
-        patience: ``"section.key=value"`` texts: how long to wait for whom from now on.
-
-    Raises:
-        ConfigurationError: If there is no such study, or a setting is more than patience.
-        FederationError: If it runs or has finished.
-    """
-    folder = find_study(home, name)
-    if folder.phase not in ("failed", "aborted"):
-        raise FederationError(f"The study {name!r} is {folder.phase}.")
-    if patience:
-        _change_patience(folder, patience)
-    folder.write(Order(number=folder.order.number + 1, action="run"))
-    AuditLog(home.audit).append("study-resume-ordered", study=name)
+from .studies import StudyFolder
 
 
 def keep_approved_base(folder: StudyFolder) -> None:
@@ -44,7 +21,16 @@ def keep_approved_base(folder: StudyFolder) -> None:
         keep_names(job.run, folder.study, invited.base)
 
 
-def _change_patience(folder: StudyFolder, patience: Sequence[str]) -> None:
+def change_patience(folder: StudyFolder, patience: Sequence[str]) -> None:
+    """Let a study wait for longer, or for fewer sites, from now on.
+
+    Args:
+        folder: The study.
+        patience: ``"section.key=value"`` texts.
+
+    Raises:
+        ConfigurationError: If a setting is more than patience.
+    """
     study = folder.study
     changed = load_study(folder.root / "study.toml", patience)
     if other := other_settings(changed, study):
