@@ -12,7 +12,7 @@ from toy_federation import Federation
 @pytest.mark.parametrize(
     "settings",
     [
-        {"strategy": "fedavgm", "server_learning_rate": 1e38},
+        {"strategy": "fedavgm", "server_learning_rate": 1e39},
         {"strategy": "fedadam", "server_learning_rate": 1e39, "server_tau": 1e-9},
     ],
     ids=["fedavgm", "fedadam"],

@@ -22,12 +22,13 @@ from fedscan.server.begun import begun
 from fedscan.server.coordinator import setup
 from fedscan.server.coordinator.home import Home
 from fedscan.server.coordinator.members import members
+from fedscan.server.coordinator.orders import invitation_of
 from fedscan.server.coordinator.overview import overview
 from fedscan.server.coordinator.processes import processes
 from fedscan.server.coordinator.proxy import proxy_configuration
 from fedscan.server.coordinator.resuming import keep_approved_base
 from fedscan.server.coordinator.setup import make_secret, renew_certificates
-from fedscan.server.coordinator.studies import Outcome, State, find_study, invitation_of
+from fedscan.server.coordinator.studies import Outcome, State, find_study
 from fedscan.server.terms import study_at_site
 from typer.testing import CliRunner
 
