@@ -90,8 +90,13 @@ class Site:
 
     @property
     def studies(self) -> Path:
-        """Folder of what must last of each study: its patients, and noised counts of them."""
+        """Folder of the noised counts of patients that each study has paid for."""
         return self.state / "studies"
+
+    @property
+    def patients(self) -> Path:
+        """Folder of the lists of patients that studies began with; must last as they do."""
+        return self.state / "patients"
 
     def study_cache(self, study: str) -> Path:
         """Folder of a study's images and latents as they were when it began."""

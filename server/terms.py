@@ -17,6 +17,8 @@ from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")
+#: Sections that the trained tensors depend on.
+_TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
 
 def site_terms(study: Study) -> dict[str, str]:
@@ -73,7 +75,7 @@ def earlier_training_digest(study: Study, base: str) -> str:
 
 def training_settings(study: Study) -> dict[str, Any]:
     """Return the settings that the trained tensors depend on, by path."""
-    sections = {name: _plain(getattr(study, name)) for name in (*_TERMS, "federation", "warm_up")}
+    sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
     found = {
         f"{section}.{key}": value
         for section, values in sections.items()

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
-from ..common.locks import holding
 from ..common.toml_settings import validated
-from ..config.study import Study, load_study, study_to_toml
-from ..errors import CheckpointError, ConfigurationError, DataError
+from ..config.study import Study, study_to_toml
+from ..errors import ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
@@ -21,11 +20,10 @@ from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
 from ..model.storage import generator_digest, shipped_base
 from ..phantoms.settings import PhantomSettings
-from ..server.begun import begun, keep_names
+from ..server.begun import begun
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP, ServerJob
-from ..server.terms import other_settings, patience_settings
 from ..server.warm_up import groups_used
 from .engine import Engine, run_federation
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
@@ -33,6 +31,7 @@ from .indexing import SiteSummary, index_sites
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
+from .run_folder import only_process, require_own
 from .sites import find_sites, write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
@@ -99,16 +98,8 @@ def simulate(
     )
     sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
     _require_enough(study, sites)
-    out.mkdir(parents=True, exist_ok=True)
-    with holding(out / ".lock", 0, lambda holder: _busy(out, holder)):
+    with only_process(out):
         return _simulate(study, data, sites, out, base, resume, engine, workers, evaluate, progress)
-
-
-def _busy(out: Path, holder: str) -> CheckpointError:
-    return CheckpointError(
-        f"Another process works on the run in {out}.",
-        hint=f"It is process {holder}. Wait for its end, or choose another folder.",
-    )
 
 
 def _simulate(
@@ -123,7 +114,7 @@ def _simulate(
     evaluate: bool,
     progress: Observer,
 ) -> SimulationResult:
-    _require_own(study, base, out, resume)
+    require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
     workers = workers or min(len(sites), os.cpu_count() or 1)
@@ -278,26 +269,6 @@ def _require_enough(study: Study, sites: Sequence[Site]) -> None:
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
-
-
-def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
-    """Refuse a folder of another run before anything in it is changed."""
-    own_study = out / "study.toml"
-    if not (out / "run" / "checkpoints").exists() or not own_study.exists():
-        return
-    if not resume:
-        raise CheckpointError(
-            f"{out} holds a run already.",
-            hint="Continue it with --resume, or choose another folder.",
-        )
-    before = load_study(own_study)
-    if other := other_settings(study, before):
-        raise CheckpointError(
-            f"{out} holds a run of another study: {other}.",
-            hint=f"Resume it with --config {own_study}, or choose another folder. "
-            f"These may change: {', '.join(patience_settings())}.",
-        )
-    keep_names(out / "run", before, begun(out / "run", before, base).base)
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -144,7 +144,7 @@ def open_study_data(
     words = study_words(vocabulary, generator.words)
     today = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
     own = site.study_cache(study)
-    dataset = fix_patients(today, site.studies / f"{study}.patients.json", own)
+    dataset = fix_patients(today, site.patients / f"{study}.json", own)
     latents = LatentCache.open(dataset, generator, own, shared=site.cache)
     _make_room(own)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(today))

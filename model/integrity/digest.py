@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: Files of a generator's folder that say something about it, and change no image.
-_ABOUT = frozenset({"README.md", "fedscan.json", "pipeline.py"})
+#: Ends of names of weights, configurations and vocabularies; tokenizers keep some in other files.
+_DECIDES = (".safetensors", ".json", ".toml")
+_TOKENIZERS = (".txt", ".model")
+#: A configuration that only says something about the generator.
+_ABOUT = "fedscan.json"
 #: Keys of configurations that tell where and with what they were written.
 _ORIGIN = ("_name_or_path", "_diffusers_version", "transformers_version")
 
@@ -16,13 +19,18 @@ _ORIGIN = ("_name_or_path", "_diffusers_version", "transformers_version")
 def generator_digest(path: Path) -> str:
     """SHA-256 over all weights of a generator folder, and all configurations that change results.
 
-    What is said about the generator (its cards) and the code that opens it are not part of it, nor
-    is the layout of a configuration's JSON.
+    What is said about the generator (its cards), the code that opens it and whatever else lies
+    there are not part of it, nor is the layout of a configuration's JSON.
     """
     digest = hashlib.sha256(b"fedscan generator 2\n")
     for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if name in _ABOUT or not file.is_file() or any(part[0] == "." for part in Path(name).parts):
+        place = file.relative_to(path)
+        name, kinds = (
+            place.as_posix(),
+            _DECIDES if len(place.parts) == 1 else _DECIDES + _TOKENIZERS,
+        )
+        hidden = any(part.startswith(".") for part in place.parts)
+        if name == _ABOUT or hidden or file.suffix not in kinds or not file.is_file():
             continue
         content = file.read_bytes()
         if file.suffix == ".json":

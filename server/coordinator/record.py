@@ -109,11 +109,14 @@ def covers_every_file(record: Mapping[str, Any]) -> bool:
 
 
 def _require_same(generator: Path, record: Mapping[str, Any]) -> None:
+    if covers_every_file(record):
+        _require_same_files(generator, record)
     digest = weights_digest if record.get("version") == 1 else generator_digest
     if digest(generator) != record.get("generator"):
         raise SignatureError(f"The generator in {generator} is not the one of the record.")
-    if not covers_every_file(record):
-        return
+
+
+def _require_same_files(generator: Path, record: Mapping[str, Any]) -> None:
     files, present = record["files"], _digests(generator)
     differences = [
         *(f"{name} is missing" for name in sorted(files.keys() - present.keys())),

@@ -68,6 +68,8 @@ def test_cards_versions_and_layout_do_not_make_another_generator(folder: Path) -
     before = generator_digest(folder)
     (folder / "README.md").write_text("another card")
     (folder / "fedscan.json").write_text("{}")
+    (folder / "notes.txt").write_text("mine")
+    (folder / "unet" / "extra.py").write_text("")
     for file in folder.rglob("*config.json"):
         change(file, "_diffusers_version", "0.1")
     assert generator_digest(folder) == before

@@ -183,7 +183,7 @@ def test_a_damaged_list_of_patients_is_an_error_that_its_hint_ends(
     home: SiteHome, approved: Make, ask: Ask
 ) -> None:
     ask(approved())
-    roster = home.state("chest") / "studies" / f"{approved().study()}.patients.json"
+    roster = home.state("chest") / "patients" / f"{approved().study()}.json"
     roster.write_text("[{}]")
     begin_anew()
     assert ask(approved(number=2)).code == "data"
