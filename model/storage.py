@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from ..common.files import filling
 from ..errors import ModelError
 from .integrity.digest import generator_digest, weights_digest
-from .words.learnt import Learnt
+from .words.learnt import KEY as LEARNT
+from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 __all__ = [
@@ -103,6 +104,25 @@ def save_generator(
         ) from error
     finally:
         generator.to(before)
+
+
+def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
+    """Add to a generator's card what its study saw together.
+
+    Args:
+        path: The generator's folder.
+        seen: What it saw; public from now on.
+    """
+    from .model_card import render_model_card
+
+    generator = load_generator(path)
+    facts = json.loads((path / _CARD_DATA).read_text("utf-8"))
+    learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=seen)
+    facts[LEARNT] = learnt.to_card()
+    (path / _CARD_DATA).write_text(
+        json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    (path / _CARD).write_text(render_model_card(generator, facts), encoding="utf-8")
 
 
 def load_generator(path: Path | str) -> Generator:

@@ -17,6 +17,9 @@ from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")
+#: Settings that came after studies had begun, with what they were before: such a study keeps its
+#: name at the sites, whose ledgers know it by the digest of its terms.
+_LATER = {"captions": "words"}
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
@@ -107,4 +110,4 @@ def _as_json(section: Any) -> str:
 def _plain(section: Any) -> dict[str, Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(type(section))
     values: dict[str, Any] = adapter.dump_python(section, mode="json")
-    return values
+    return {key: value for key, value in values.items() if _LATER.get(key) != value}

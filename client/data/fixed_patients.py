@@ -6,6 +6,7 @@ every study at once: that is what a withdrawn consent looks like from here.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from ...common.files import link_or_copy, write_once
 from ...errors import DataError
 from .dataset import SiteDataset
-from .example_cache import CachedPatient, ExampleCache, patient_path
+from .example_cache import CachedPatient, patient_path
 from .patient_file import PatientFile, content_of
 
 _log = logging.getLogger(__name__)
@@ -25,13 +26,12 @@ class FixedPatient:
     """A training patient of a study.
 
     Attributes:
-        key: Opaque key of the patient.
-        draw: Uniform number in [0, 1); patients are ordered by it.
+        patient: Digest of the patient's opaque key: when a patient is forgotten, nothing is left
+            that holds the key.
         content: Digest of the patient's examples when the study began.
     """
 
-    key: str
-    draw: float
+    patient: str
     content: str
 
 
@@ -51,27 +51,37 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     if not roster.exists():
         trained_on = set(dataset.train_patients)
         began = [
-            FixedPatient(
-                one.key, one.draw, one.content or content_of(dataset.patient(one.key).path)
-            )
+            FixedPatient(_digest(one.key), _content_of(one, dataset))
             for one in dataset.cached
             if one.key in trained_on
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
-    fixed, today = _read(roster), {one.key: one for one in dataset.cached}
+    began_with = {one.patient: one.content for one in _read(roster)}
     examples = folder / "examples"
-    found = [_taken_up(one, dataset, examples, today[one.key]) for one in fixed if one.key in today]
+    found = [
+        _taken_up(one, began_with[_digest(one.key)], dataset, examples)
+        for one in dataset.cached
+        if _digest(one.key) in began_with
+    ]
     patients = tuple(one for one in found if one is not None)
-    if left := len(fixed) - len(patients):
+    if left := len(began_with) - len(patients):
         _log.warning("%d patients of the study's beginning are not in it any more.", left)
     _remove_others(folder, {one.key for one in patients})
-    return dataset.of(ExampleCache(examples, patients, dataset.set_aside))
+    return dataset.of(examples, patients)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _content_of(patient: CachedPatient, dataset: SiteDataset) -> str:
+    return patient.content or content_of(dataset.patient(patient.key).path)
 
 
 def _read(roster: Path) -> list[FixedPatient]:
     try:
         fixed = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
-        if all(one.key and len(one.content) == 64 and 0 <= one.draw < 1 for one in fixed):
+        if all(len(one.patient) == len(one.content) == 64 for one in fixed):
             return fixed
     except (ValueError, TypeError):
         pass
@@ -83,22 +93,21 @@ def _read(roster: Path) -> list[FixedPatient]:
 
 
 def _taken_up(
-    fixed: FixedPatient, dataset: SiteDataset, folder: Path, today: CachedPatient
+    today: CachedPatient, content: str, dataset: SiteDataset, folder: Path
 ) -> CachedPatient | None:
     """Return a patient as the study began with it; ``None`` if those images are gone."""
-    path = patient_path(folder, fixed.key)
-    if _content(path) != fixed.content:
-        current = dataset.patient(fixed.key).path
-        if (today.content or content_of(current)) != fixed.content:
+    path = patient_path(folder, today.key)
+    if _content(path) != content:
+        if _content_of(today, dataset) != content:
             return None
-        link_or_copy(current, path)
+        link_or_copy(dataset.patient(today.key).path, path)
     stored = PatientFile.read(path)
     return replace(
         today,
         examples=len(stored),
         size=path.stat().st_size,
         source=stored.source,
-        content=fixed.content,
+        content=content,
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class PatientFile:
         content: Digest of the examples themselves; empty in files of earlier releases.
         descriptions: One per example.
         set_aside: Files (or blank slices) of this patient that could not be used.
+        reports: Free text, one per example; none at all where no example has any.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class PatientFile:
     content: str
     descriptions: tuple[Description, ...]
     set_aside: Counter[Reason]
+    reports: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -63,9 +65,10 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
+                kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
+                reports = tuple(json.loads(metadata.get("reports", "[]")))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "A cached patient file is missing or damaged.",
@@ -78,6 +81,7 @@ class PatientFile:
             content=metadata.get("content", ""),
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
+            reports=reports,
         )
 
     def examples(self, indices: Sequence[int] | None = None) -> list[Example]:
@@ -96,6 +100,7 @@ class PatientFile:
                     description=self.descriptions[i],
                     position=float(positions[i]),
                     mask=masks[m : m + 1][0] if (m := int(mask_of[i])) != _NO_MASK else None,
+                    report=self.reports[i] if self.reports else "",
                 )
                 for i in map(int, rows)
             ]
@@ -136,13 +141,18 @@ def write_patient(
         "description": np.array([number[e.description] for e in examples], np.int32),
     }
     descriptions = json.dumps([asdict(kind) for kind in kinds])
+    reports = json.dumps([example.report for example in examples])
+    if not any(example.report for example in examples):
+        reports = ""
     metadata = {
         "source": source,
         "touches": touches,
-        "content": _digest(tensors, descriptions),
+        "content": _digest(tensors, descriptions, reports),
         "descriptions": descriptions,
         "set_aside": json.dumps({reason.value: count for reason, count in set_aside.items()}),
     }
+    if reports:
+        metadata["reports"] = reports
     # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
     # short by a power failure is found damaged, and made again.
     with replacing(path) as temporary:
@@ -163,11 +173,12 @@ def content_of(path: Path) -> str:
         return stored.content
     with safe_open(path, framework="np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _digest(tensors, file.metadata()["descriptions"])
+        metadata = file.metadata()
+        return _digest(tensors, metadata["descriptions"], metadata.get("reports", ""))
 
 
-def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str) -> str:
-    digest = hashlib.sha256(descriptions.encode())
+def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str, reports: str) -> str:
+    digest = hashlib.sha256(f"{descriptions}\n{reports}\n".encode())
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

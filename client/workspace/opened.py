@@ -17,14 +17,17 @@ from torch import nn
 from ... import __version__
 from ...errors import ModelError
 from ...federation.protocol import Tensors
+from ...imaging.labels.table import LabelTable, read_table
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
 from ...model.settings import TrainableSettings, VocabularySettings
 from ...model.storage import generator_digest, load_generator, weights_digest
 from ...model.trainable import replace_tensors, select_trainable
 from ...model.words.tables import study_words
+from ...model.words.vocabulary import Vocabulary
 from ..data.dataset import SiteDataset
 from ..data.fixed_patients import fix_patients
+from ..data.opt_out import OptOutList
 from ..site import Site
 from .latents import LatentCache
 
@@ -112,10 +115,14 @@ def open_data(
     trainable: TrainableSettings,
     vocabulary: VocabularySettings,
 ) -> OpenData:
-    """Open a site's scans as they are today and encode what is new; once per process."""
+    """Open a site's scans as they are today and encode what is new; once per process.
+
+    Raises:
+        DataError: If the scans, the table of labels or the opt-out list cannot be used.
+    """
     generator = open_generator(site.base, trainable, site.device).generator
     words = study_words(vocabulary, generator.words)
-    dataset = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
+    dataset = _today(site, settings, words)
     latents = LatentCache.open(dataset, generator, site.cache)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(dataset))
 
@@ -138,16 +145,29 @@ def open_study_data(
         vocabulary: Which words its examples are described in.
 
     Raises:
-        DataError: If the scans or the study's list of patients cannot be used.
+        DataError: If the scans, the table of labels, the opt-out list or the study's list of
+            patients cannot be used.
     """
     generator = open_generator(site.base, trainable, site.device).generator
     words = study_words(vocabulary, generator.words)
-    today = SiteDataset.open(site.data, settings, site.cache, words=words, state_dir=site.state)
+    today = _today(site, settings, words)
     own = site.study_cache(study)
     dataset = fix_patients(today, site.patients / f"{study}.json", own)
     latents = LatentCache.open(dataset, generator, own, shared=site.cache)
     _make_room(own)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(today))
+
+
+def _today(site: Site, settings: DataSettings, words: Vocabulary) -> SiteDataset:
+    return SiteDataset.open(
+        site.data,
+        settings,
+        site.cache,
+        words=words,
+        state_dir=site.state,
+        labels=site_labels(site, words),
+        opt_outs=OptOutList.read(site.opt_outs),
+    )
 
 
 def _listing(dataset: SiteDataset) -> str:
@@ -161,6 +181,19 @@ def _make_room(newest: Path) -> None:
     folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
     for old in folders[:-_STUDIES_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def site_labels(site: Site, words: Vocabulary) -> LabelTable | None:
+    """Read a site's table of labels, if it has one.
+
+    Args:
+        site: The site.
+        words: The study's vocabulary, whose words the table may name.
+
+    Raises:
+        DataError: If it cannot be read or is no such table.
+    """
+    return read_table(site.labels, words, site.labels_by) if site.labels is not None else None
 
 
 def software(site: Site) -> str:

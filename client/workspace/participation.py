@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...federation.protocol import RoundRequest
+from ...imaging.labels.fit import require_fitting
 from ...privacy.ledger import Ledger, release_digest, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
@@ -38,16 +39,18 @@ class Participation:
 
         Raises:
             ConfigurationError: If the policy cannot be read.
-            DataError: If the scans cannot be used.
+            DataError: If the scans cannot be used, or the site's labels fit none of them.
         """
         study = request.study()
-        return cls(
+        part = cls(
             site=site,
             study=study,
             terms=terms,
             policy=load_policy(site.policy),
             data=open_study_data(site, study, terms.data, terms.trainable, terms.vocabulary),
         )
+        require_fitting(part.data.dataset.labels)
+        return part
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -68,6 +71,7 @@ class Participation:
                 clip_norm=clip_norm,
                 patients=len(self.patients),
                 burned_in=self.terms.data.burned_in,
+                captions=self.terms.data.captions,
                 subset=subset,
             )
         )
