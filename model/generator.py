@@ -81,9 +81,8 @@ class Generator(nn.Module):
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
-        means = self.autoencoder.encode(
-            pack_pixels(self.autoencoder, images.to(self.device))
-        ).latent_dist.mean
+        pixels = pack_pixels(self.autoencoder, images.to(self.device))
+        means = self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mean.float()
         shift, scale = self._latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
@@ -92,7 +91,8 @@ class Generator(nn.Module):
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
         unpacked_latents = functional.pixel_shuffle(latents, self.packing)
-        pixels = self.autoencoder.decode(unpacked_latents * scale + shift).sample
+        stored = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
+        pixels = self.autoencoder.decode(stored).sample.float()
         return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
@@ -115,14 +115,17 @@ class Generator(nn.Module):
         Returns:
             ``[B, C, h, w]``.
         """
-        positions = position_features(position) if self.unet.class_embedding is not None else None
-        return self.unet(
-            noisy,
+        kind, positions = self.unet.dtype, None
+        if self.unet.class_embedding is not None:
+            positions = position_features(position).to(kind)
+        predicted = self.unet(
+            noisy.to(kind),
             timesteps,
-            text,
+            text.to(kind),
             class_labels=positions,
             down_intrablock_additional_residuals=self._spatial_features(spatial),
         ).sample
+        return predicted.to(noisy.dtype)
 
     def latents_digest(self) -> str:
         """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
@@ -141,9 +144,8 @@ class Generator(nn.Module):
         if not bool(has_condition.any()):
             return None
         features = []
-        for block, feature in zip(
-            self.unet.down_blocks, self.adapter(spatial[has_condition]), strict=True
-        ):
+        shown = spatial[has_condition].to(self.adapter.dtype)
+        for block, feature in zip(self.unet.down_blocks, self.adapter(shown), strict=True):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
                 feature = functional.avg_pool2d(feature, 2)

@@ -14,7 +14,7 @@ from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ...imaging.dicom.files.remembered import RememberedHeaders
-from ...imaging.dicom.folder import FileEntry, digest_of, list_files
+from ...imaging.dicom.folder import FileEntry, digest_of, list_files, touches_of
 from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
@@ -44,8 +44,9 @@ class CachedPatient:
         draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
-        source: Digest of the patient's scans and the settings.
+        source: Digest of the names, sizes and times of the patient's scans, and of the settings.
         split: The side that the site's labels want the patient on; empty if they leave it open.
+        content: Digest of the examples themselves; empty where an earlier release stored them.
     """
 
     key: str
@@ -54,6 +55,7 @@ class CachedPatient:
     size: int
     source: str
     split: str = ""
+    content: str = ""
 
     def is_held_out(self, fraction: float) -> bool:
         """Whether the patient is kept from training.
@@ -84,7 +86,7 @@ class ExampleCache:
 
     def patient(self, key: str) -> PatientFile:
         """Open one patient's file."""
-        return PatientFile.read(_path(self.root, key))
+        return PatientFile.read(patient_path(self.root, key))
 
 
 def open_cache(
@@ -107,8 +109,10 @@ def open_cache(
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
-    state = digest_of(files, decides, *filter(None, beside))
-    if (cache := _load(root, state)) is not None:
+    listing = digest_of(files, decides, *filter(None, beside))
+    state = f"{listing} {touches_of(files)}"
+    # Earlier releases kept the listing alone.
+    if (cache := _load(root, state) or _load(root, listing)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
@@ -184,17 +188,18 @@ def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
-def _path(root: Path, key: str) -> Path:
+def patient_path(root: Path, key: str) -> Path:
+    """Return where a folder of examples has those of a patient."""
     return root / f"{key}.safetensors"
 
 
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        manifest = json.loads((root / _MANIFEST).read_text())
+        manifest = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
         patients = tuple(CachedPatient(**line) for line in manifest["patients"])
         set_aside = Counter({Reason(k): int(v) for k, v in manifest["set_aside"].items()})
-        whole = all(_path(root, p.key).stat().st_size == p.size for p in patients)
+        whole = all(patient_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if manifest["state"] != state or not whole:
@@ -219,7 +224,7 @@ def _build(
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, words, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, patient_path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -229,12 +234,15 @@ def _build(
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
                         source=patient_file.source,
+                        content=patient_file.content,
                         split=scans.split or "",
                     )
                 )
             report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
-    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
+    _remove_others(
+        root, {patient_path(root, identity.patient_key(p.patient_id)) for p in index.patients}
+    )
     set_aside = +set_aside
     manifest = {
         "state": state,
@@ -253,8 +261,10 @@ def _store(
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
     source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
+    touches = touches_of(scans.files)
     try:
-        if (patient_file := PatientFile.read(path)).source == source:
+        patient_file = PatientFile.read(path)
+        if patient_file.source == source and patient_file.touches in (touches, ""):
             return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
@@ -266,7 +276,14 @@ def _store(
             result = series_examples(folder, series, settings, segmentation, scans.labels)
             examples += result.examples
             set_aside.update(result.set_aside)
-    write_patient(path, examples, source=source, set_aside=set_aside, side=settings.image_size)
+    write_patient(
+        path,
+        examples,
+        source=source,
+        touches=touches,
+        set_aside=set_aside,
+        side=settings.image_size,
+    )
     return PatientFile.read(path)
 
 

@@ -149,7 +149,7 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
     if not path.exists():
         write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
         return
-    earlier = json.loads(path.read_text())
+    earlier = json.loads(path.read_text(encoding="utf-8"))
     if differences := [name for name, value in values.items() if earlier.get(name) != value]:
         raise ConfigurationError(
             f"{path.parent} was begun with another value of {', '.join(differences)}.",
