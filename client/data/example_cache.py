@@ -58,11 +58,7 @@ class CachedPatient:
     content: str = ""
 
     def is_held_out(self, fraction: float) -> bool:
-        """Whether the patient is kept from training.
-
-        Args:
-            fraction: Share of patients that are, where the site's labels leave it open.
-        """
+        """Whether the patient is kept from training, with this share where labels leave it open."""
         return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
@@ -100,7 +96,7 @@ def open_cache(
     labels: LabelSource | None = None,
     opt_outs: OptOutList = _NOBODY,
 ) -> ExampleCache:
-    """Open the cache of a folder, and bring it up to date with the files and what decides on them.
+    """Open the cache of a folder, and bring it up to date with the files, labels and opt-outs.
 
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
