@@ -150,12 +150,11 @@ def site_index(
         cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
         identity: The data set's.
         files: The folder's files, where they are listed already.
-        labels: What tells findings, splits and reports besides the headers, if anything does.
+        labels: What tells more than the headers, if anything does.
         opt_outs: Patients who are left out; nothing of their headers is remembered.
         report: Told how many files are read.
     """
-    key = identity.key_of("headers")
-    place = cache_dir / opt_outs.headers_folder
+    place, key = cache_dir / opt_outs.headers_folder, identity.key_of("headers")
     remembered = RememberedHeaders(place, settings, words, key)
     entries = list_files(folder) if files is None else files
     return index_files(
