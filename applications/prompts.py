@@ -81,11 +81,15 @@ def _refused(generator: LoadedGenerator, prompt: str) -> Iterator[str]:
         strange = ", ".join(reading.unknown)
         yield f"{prompt!r} is not understood but for its modality: {strange}."
         return
-    modality = reading.description.modality
-    for said in _verdict(generator, reading).never:
-        yield f"{prompt!r} asks for what the generator never learnt: {said}."
-        if places := generator.learnt and generator.learnt.places(modality):
-            yield f"Of {modality} it learnt: {', '.join(places)}."
+    never, learnt = _verdict(generator, reading).never, generator.learnt
+    if not never or learnt is None:
+        return
+    yield f"{prompt!r} asks for what the generator never learnt: {'; '.join(never)}."
+    modality, place = reading.description.modality, reading.description.place
+    if known := learnt.findings(modality, place):
+        yield f"Of {modality}, {place} it learnt: {', '.join(known)}."
+    elif known := learnt.places(modality):
+        yield f"Of {modality} it learnt: {', '.join(known)}."
 
 
 def _verdict(generator: LoadedGenerator, reading: PromptReading) -> Verdict:

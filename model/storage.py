@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from ..errors import ModelError
-from .words.learnt import Learnt
+from .words.learnt import KEY as LEARNT
+from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 if TYPE_CHECKING:
@@ -69,6 +70,23 @@ def save_generator(
         text = vocabulary_to_toml(generator.words)
         (path / VOCABULARY).write_text(text, encoding="utf-8", newline="\n")
     facts = dict(card or {})
+    (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    (path / _CARD).write_text(render_model_card(generator, facts))
+
+
+def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
+    """Add to a generator's card what its study saw together.
+
+    Args:
+        path: The generator's folder.
+        seen: What it saw; public from now on.
+    """
+    from .model_card import render_model_card
+
+    generator = load_generator(path)
+    facts = json.loads((path / _CARD_DATA).read_text("utf-8"))
+    learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=seen)
+    facts[LEARNT] = learnt.to_card()
     (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
     (path / _CARD).write_text(render_model_card(generator, facts))
 

@@ -78,3 +78,6 @@ def _merge(flat: Dataset, group: Dataset) -> None:
         for item in items(group, macro):
             flat.update(item)
             break
+    # Its items are told apart by their units, and are no fields of the frame.
+    if "RealWorldValueMappingSequence" in group:
+        flat["RealWorldValueMappingSequence"] = group["RealWorldValueMappingSequence"]

@@ -46,12 +46,19 @@ class Learnt:
     Attributes:
         combinations: Of base and study, in the words of captions.
         regions: Of the study, only as finely as regions and kinds of finding.
-        complete: Whether that is all, or more was seen that nobody may know.
+        complete: Whether that is all. It is of a base; what a study saw is never all on record.
     """
 
     combinations: frozenset[Combination] = frozenset()
     regions: frozenset[Combination] = frozenset()
     complete: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("combinations", "regions"):
+            seen = getattr(self, name)
+            # Who saw a finding at a place saw the place.
+            places = {(modality, place, "") for modality, place, _ in seen}
+            object.__setattr__(self, name, seen | places)
 
     def judge(self, shown: Description, *, places_named: bool) -> Verdict:
         """Say what of a description was never learnt.
@@ -60,51 +67,47 @@ class Learnt:
             shown: What is asked for.
             places_named: Whether a part of the body is asked for; any will do if not.
         """
-        modalities = {one for one, _, _ in self.combinations | self.regions}
         asked = _modality(shown)
         of_modality = {one for one in self.combinations if _is_of(asked, one[0])}
-        missing: list[tuple[str, Combination]] = []
-        coarse = (shown.modality, shown.body_part, shown.finding)
-        if not any(_is_of(asked, one) for one in modalities):
-            missing.append((f"{asked} at all", (shown.modality, shown.body_part, "")))
-        elif places_named and shown.place not in {place for _, place, _ in of_modality}:
-            said = f"{asked} of the {shown.place}"
-            missing.append((said, (shown.modality, shown.body_part, "")))
-        else:
-            here = {
-                finding
-                for _, place, finding in of_modality
-                if not places_named or place == shown.place
-            }
-            where = f" of the {shown.place}" if places_named else ""
-            missing += [
-                (f"{asked}{where} with {word}", coarse) for word in shown.found if word not in here
-            ]
-        never: list[str] = []
-        doubtful: list[str] = []
-        for said, combination in missing:
-            known = not self.complete or self._in_regions(combination)
-            (doubtful if known else never).append(said)
-        return Verdict(never=tuple(never), doubtful=tuple(doubtful))
+        where = f" of the {shown.place}" if places_named else ""
+        if not of_modality:
+            return self._strange(f"{asked}{where}", shown)
+        if places_named and shown.place not in {place for _, place, _ in of_modality}:
+            return self._strange(f"{asked}{where}", shown)
+        here = {
+            finding for _, place, finding in of_modality if not places_named or place == shown.place
+        }
+        missing = tuple(f"{asked}{where} with {w}" for w in shown.found if w not in here)
+        # Of a place that a study saw, nobody may know each of the findings.
+        return Verdict(never=missing) if self.complete else Verdict(doubtful=missing)
+
+    def _strange(self, said: str, shown: Description) -> Verdict:
+        """Judge a place that no record names: statistics show every larger group of a study."""
+        in_regions = any(
+            _is_of(shown.modality, one) and place == shown.body_part
+            for one, place, _ in self.regions
+        )
+        if in_regions or not (self.complete or self.regions):
+            return Verdict(doubtful=(said,))
+        return Verdict(never=(said,))
 
     def places(self, modality: str) -> tuple[str, ...]:
         """Return the places of which images of a modality were seen."""
         seen = self.combinations | self.regions
         return tuple(sorted({place for one, place, _ in seen if _is_of(modality, one)}))
 
-    def with_study(
-        self,
-        *,
-        exact: Iterable[Combination] = (),
-        regions: Iterable[Combination] = (),
-        complete: bool,
-    ) -> Learnt:
-        """Return what the base and a study learnt."""
-        return Learnt(
-            self.combinations | set(exact),
-            self.regions | set(regions),
-            self.complete and complete,
+    def findings(self, modality: str, place: str) -> tuple[str, ...]:
+        """Return the findings of which images of a modality and place were seen."""
+        seen = self.combinations | self.regions
+        return tuple(
+            sorted({f for one, where, f in seen if f and where == place and _is_of(modality, one)})
         )
+
+    def with_study(
+        self, *, exact: Iterable[Combination] = (), regions: Iterable[Combination] = ()
+    ) -> Learnt:
+        """Return what the base and a study learnt, as far as it may be known of the study."""
+        return Learnt(self.combinations | set(exact), self.regions | set(regions), False)
 
     def to_card(self) -> dict[str, Any]:
         """Return it as a card states it."""
@@ -132,13 +135,6 @@ class Learnt:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("The card does not say what was learnt in a known form.") from error
-
-    def _in_regions(self, combination: Combination) -> bool:
-        modality, region, finding = combination
-        return any(
-            _is_of(modality, one) and place == region and finding in ("", found)
-            for one, place, found in self.regions
-        )
 
 
 def combinations_of(descriptions: Iterable[Description]) -> set[Combination]:

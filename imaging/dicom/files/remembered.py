@@ -29,7 +29,7 @@ from ..header import FileHeader
 from ..set_aside import Reason
 
 #: Raised whenever the same bytes would be read differently.
-_FORMAT = 1
+_FORMAT = 2
 _KEY = "headers.key"
 _NONCE_BYTES, _KEY_BYTES = 12, 32
 
