@@ -84,7 +84,7 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
     return is_localizer(
         [member.header.name for group in placed for member in group],
         [[frame.plane for frame in group if frame.plane] for group in frames],
-        derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
+        is_derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
     )
 
 
