@@ -11,12 +11,12 @@ from ....model.description import Description
 from ....model.words.vocabulary import Vocabulary
 from ..describe import DESCRIBED_BY, describe
 from ..fields import first_number, first_text, integer
-from ..functional_groups import flat_headers
 from ..geometry import PLACED_BY, Plane, picture_spacing, pixel_spacing, plane_of
 from ..hanging import HUNG_BY, hanging_orientation
 from ..quantity import MEASURED_BY, is_hounsfield
 from ..quantity import PRIVATE_TAGS as MEASURED_BY_TAGS
 from ..set_aside import Reason, SetAsideError
+from .functional_groups import flat_headers
 from .moment import TOLD_MOMENT_BY, Moment, moment_of
 from .mosaic import TOLD_MOSAIC_BY, TOLD_MOSAIC_BY_TAGS, is_mosaic
 
