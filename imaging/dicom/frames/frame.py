@@ -30,6 +30,9 @@ FRAMES_TOLD_BY = (
 #: The same, of private elements.
 PRIVATE_TAGS = (*MEASURED_BY_TAGS, *TOLD_MOSAIC_BY_TAGS)
 
+#: A header may promise any number of frames of a compressed stream.
+_MOST_FRAMES = 65_536
+
 #: Modalities whose pictures are slices. A place in a film's header means nothing: the picture
 #: is a projection through the whole patient.
 _SLICES = ("CT", "MR")
@@ -71,6 +74,8 @@ def read_frames_of(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
         SetAsideError: If one of them cannot be used.
     """
     count = max(1, integer(ds, "NumberOfFrames", 1))
+    if count > _MOST_FRAMES:
+        raise SetAsideError(Reason.TOO_MANY)
     flat = flat_headers(ds)
     if flat is None:
         # Old multi-frame objects repeat one header; their frames have no place.
