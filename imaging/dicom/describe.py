@@ -183,13 +183,13 @@ def _findings(ds: Dataset, words: Vocabulary) -> list[Word]:
 
 def _findings_in(text: str, words: Vocabulary) -> list[Word]:
     named = words.words_in(text, "finding")
-    if nothing := [word for word, _, _ in named if word.within == NO_FINDING]:
-        return nothing
     found = [
         word
         for word, start, end in named
         if how_said(text, start, end, far=True, lists=True) is Said.THERE
     ]
+    if any(word.within != NO_FINDING for word in found):
+        found = [word for word in found if word.within != NO_FINDING]
     if not named and OTHER_LAST.search(text):
         other = words.find(OTHER_FINDING)
         found = [other] if other else []

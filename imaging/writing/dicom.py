@@ -170,7 +170,9 @@ def _add_plane(image: Dataset, grid: SliceGrid, index: int, frame_uid: str) -> N
     image.FrameOfReferenceUID = frame_uid
     image.PositionReferenceIndicator = ""
     image.PatientPosition = "HFS"
-    image.ImageOrientationPatient = [*map(float, grid.row), *map(float, grid.column)]
+    # A decimal string has 16 bytes at most.
+    cosines = [round(float(value), 10) + 0.0 for value in (*grid.row, *grid.column)]
+    image.ImageOrientationPatient = cosines
     image.ImagePositionPatient = [round(float(value), 4) for value in grid.corner(index)]
     image.SliceThickness = round(grid.slice_mm, 4)
     image.PixelSpacing = [round(step, 4) for step in grid.spacing_mm]

@@ -11,7 +11,7 @@ import json
 import secrets
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +29,8 @@ from ..header import FileHeader
 from ..set_aside import Reason
 
 #: Raised whenever the same bytes would be read differently.
-_FORMAT = 1
-_FILE, _KEY = "headers", "headers.key"
+_FORMAT = 2
+_KEY = "headers.key"
 _NONCE_BYTES, _KEY_BYTES = 12, 32
 
 
@@ -56,12 +56,13 @@ class RememberedHeaders:
     def __init__(
         self, folder: Path, settings: DataSettings, words: Vocabulary, key: bytes | None = None
     ) -> None:
-        self._path = folder / _FILE
+        about = _about(settings, words)
+        self._path = folder / f"headers-{about.hex()[:8]}"
         if key is None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = _own_key(folder / _KEY)
         self._key = AESGCM(key)
-        self._about = _about(settings, words)
+        self._about = about
         self._lines = {line.entry.path: line for line in self._load()}
         self._is_changed = False
 
@@ -105,11 +106,9 @@ def _adapter() -> TypeAdapter[list[_Line]]:
 
 
 def _about(settings: DataSettings, words: Vocabulary) -> bytes:
-    """Bind what is stored to what it depends on: with other settings it does not decrypt."""
-    fields = json.dumps(
-        [_FORMAT, __version__, asdict(settings), vocabulary_to_toml(words)], sort_keys=True
-    )
-    return hashlib.sha256(fields.encode()).digest()
+    """Digest of what decides which files are accepted, and how they are read."""
+    fields = [_FORMAT, __version__, settings.burned_in, settings.colour, vocabulary_to_toml(words)]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
 
 
 def _own_key(path: Path) -> bytes:

@@ -14,8 +14,13 @@ from pydicom.uid import (
     CTImageStorage,
     DigitalMammographyXRayImageStorageForPresentation,
     EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    EnhancedUSVolumeStorage,
+    EnhancedXAImageStorage,
+    EnhancedXRFImageStorage,
     NuclearMedicineImageStorage,
     PositronEmissionTomographyImageStorage,
+    XRay3DAngiographicImageStorage,
 )
 
 PIXELS = np.arange(256, dtype=np.int16).reshape(16, 16)
@@ -167,6 +172,24 @@ def test_converted_objects_keep_what_has_no_macro(tmp_path, make_image, save_dic
     ]
 
 
+@pytest.mark.parametrize(
+    ("modality", "storage"),
+    [
+        ("XA", EnhancedXAImageStorage),
+        ("US", EnhancedUSVolumeStorage),
+        ("RF", EnhancedXRFImageStorage),
+    ],
+)
+def test_other_enhanced_objects_are_projections(
+    tmp_path, make_image, save_dicom, modality, storage
+):
+    ds = enhanced_mr(make_image, np.zeros((4, 16, 16), np.int16), BurnedInAnnotation="NO")
+    ds.Modality, ds.SOPClassUID = modality, storage
+    save_dicom(ds, tmp_path / "a")
+    (series,) = index_folder(tmp_path, DataSettings()).patients[0].studies[0].series
+    assert [item.plane for stack in series.stacks for item in stack.slices] == [None] * 4
+
+
 def test_frames_that_are_not_all_described_are_broken(tmp_path, make_image, save_dicom):
     ds = enhanced_mr(make_image, np.zeros((8, 16, 16), np.int16))
     del ds.PerFrameFunctionalGroupsSequence[3:]
@@ -179,6 +202,8 @@ def test_frames_that_are_not_all_described_are_broken(tmp_path, make_image, save
     [
         ({"Modality": "PT", "SOPClassUID": PositronEmissionTomographyImageStorage}, "MODALITY"),
         ({"SOPClassUID": PositronEmissionTomographyImageStorage}, "MODALITY"),
+        ({"Modality": "PT", "SOPClassUID": EnhancedPETImageStorage}, "MODALITY"),
+        ({"Modality": "XA", "SOPClassUID": XRay3DAngiographicImageStorage}, "TOMOSYNTHESIS"),
         ({"Modality": "NM", "SOPClassUID": NuclearMedicineImageStorage}, "MODALITY"),
         ({"Modality": "MG", "SOPClassUID": BreastTomosynthesisImageStorage}, "TOMOSYNTHESIS"),
         ({"Modality": "MG", "SOPClassUID": CTImageStorage}, "TOMOSYNTHESIS"),

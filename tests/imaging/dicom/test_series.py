@@ -35,6 +35,20 @@ def test_slices_told_apart_by_their_number_alone_have_no_place(tmp_path, write_i
     assert index_folder(tmp_path, DataSettings()).set_aside == {Reason.GEOMETRY: 6}
 
 
+def test_two_slices_for_each_place_contradict_their_locations(tmp_path, write_image):
+    for number in range(8):
+        fields = {"ImagePositionPatient": [0, 0, 10.0 * (number // 2)], "SliceLocation": 5 * number}
+        write_image(tmp_path / str(number), PIXELS, InstanceNumber=number, **fields)
+    assert index_folder(tmp_path, DataSettings()).set_aside == {Reason.GEOMETRY: 8}
+
+
+def test_a_time_of_its_own_gives_no_slice_a_place_at_the_origin(tmp_path, write_image):
+    for number in range(6):
+        fields = {"AcquisitionTime": f"10{number:02d}00", "InstanceNumber": number}
+        write_image(tmp_path / str(number), PIXELS, **fields)
+    assert index_folder(tmp_path, DataSettings()).set_aside == {Reason.GEOMETRY: 6}
+
+
 def test_one_slice_over_time_has_a_place(tmp_path, write_image):
     for number in range(6):
         fields = {"InstanceNumber": number, "TriggerTime": 40.0 * number, "SliceLocation": 3}

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedscan.cli.main import app
 from fedscan.errors import DataError
 from fedscan.imaging.reading.conditions import SliceAsked, load_conditions
 from fedscan.imaging.reading.scan_files import read_scan
+from fedscan.imaging.writing.provenance import Provenance
+from fedscan.imaging.writing.space import SliceGrid
+from fedscan.imaging.writing.volumes import write_volume
 from fedscan.model.conditions import PARTIAL_KNOWN
 from fedscan.model.description import Description
 from fedscan.model.planes import AXES
@@ -138,3 +142,31 @@ def test_a_folder_with_one_file_asked_for_reads_that_file(tmp_path: Path):
     scan = read_scan(tmp_path / "001.dcm")
     assert scan.values.shape == (1, 60, 60)
     assert scan.to_lps[2, 3] == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize("form", ["dicom", "nifti"])
+@pytest.mark.parametrize(("heights", "tilt"), [(THICK_AND_THIN, 0), (np.arange(-80, 81, 5.0), 20)])
+def test_what_is_written_of_a_scan_lies_where_the_scan_lies(tmp_path, heights, tilt, form):
+    write_head(tmp_path / "scan", heights, tilt=tilt)
+    scan = read_scan(tmp_path / "scan")
+    # As enhance and translate do it: values that were computed, on the scan's own grid.
+    volume = write_volume(
+        tmp_path / "out",
+        scan.to_model(True),
+        form,
+        scan.description,
+        Provenance(prompt="", caption="", seed=0, index=0, generator="ab" * 32),
+        slice_mm=3.0,
+        grid=SliceGrid(to_lps=scan.to_lps),
+        key=Ed25519PrivateKey.generate(),
+    )
+    written = read_scan(volume)
+    ball = (written.values < -500) & (np.linalg.norm(places(written), axis=-1) < 75)
+    np.testing.assert_allclose(places(written)[ball].mean(0), BALL, atol=1.5)
+    corners = np.array([[0, 0, 0], np.array(scan.values.shape) - 1])
+    first, last = corners @ scan.to_lps[:3, :3].T + scan.to_lps[:3, 3]
+    ends = np.array([0, 0, 0]), np.array(written.values.shape) - 1
+    found = np.array([written.to_lps[:3, :3] @ end + written.to_lps[:3, 3] for end in ends])
+    assert {tuple(np.round(p, 1)) for p in np.sort([first, last], axis=0)} == {
+        tuple(np.round(p, 1)) for p in np.sort(found, axis=0)
+    }
