@@ -20,12 +20,12 @@ from pydicom.uid import (
     JPEGLSTransferSyntaxes,
 )
 
+from .code_streams.strict_decoder import strict_decoder
 from .codes import COLOURS
 from .fields import first_number, first_text, integer
 from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
-from .strict_jpeg import strict_decoder
 
 Image = NDArray[np.float32]
 #: What pixels stand for: the stored integers, physical values, or what a display would show.

@@ -1,0 +1,1 @@
+"""JPEG code streams: whether they are whole before they are decoded."""
