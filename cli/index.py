@@ -65,22 +65,23 @@ def index(
     date or free text is shown. The counts are exact, so they are for the site itself; with
     `--to-share` nothing is told of fewer than 10 patients.
     """
-    from ..imaging.dicom.index import index_folder
     from ..imaging.dicom.summary import shareable, shared_sentence, summarise
-    from ..imaging.labels.fit import fit_sentences, require_fitting
-    from ..imaging.labels.table import read_table
+    from ..imaging.labels.fit import fit_sentences
+    from ..imaging.labels.index_with_table import IndexRequest, index_with_table
     from ..model.words.tables import read_vocabulary, study_words
     from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
-    words = study_words(study.vocabulary, read_vocabulary(base_of(study)))
-    table = read_table(labels, words, labels_by or "") if labels else None
+    request = IndexRequest(
+        folder=folder,
+        settings=study.data,
+        labels=labels,
+        labels_by=labels_by or "",
+        words=study_words(study.vocabulary, read_vocabulary(base_of(study))),
+        cache=cache,
+    )
     with progress() as report:
-        found = index_folder(
-            folder, study.data, labels=table, cache=cache, words=words, progress=report
-        )
-    require_fitting(found.labels)
-    summary = summarise(found)
+        summary = summarise(index_with_table(request, progress=report))
     if to_share:
         summary = shareable(summary)
     if as_json:

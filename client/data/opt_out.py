@@ -1,7 +1,7 @@
 """Patients who want no part in any study: a list at the site that every opening of data obeys.
 
 The list has keyed digests in place of identifiers, so that reading it tells nobody who is on it.
-Identifiers are compared as headers are (:func:`~...imaging.dicom.patient.normal_identifier`).
+Identifiers are compared as headers are (:func:`~...imaging.dicom.files.patient.normal_identifier`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...errors import DataError
-from ...imaging.dicom.patient import normal_identifier
+from ...imaging.dicom.files.patient import normal_identifier
 
 _HINT = "Restore it from a backup: without it, patients who opted out would be trained on again."
 

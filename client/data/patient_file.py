@@ -58,7 +58,7 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
+                kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
                 reports = tuple(json.loads(metadata.get("reports", "[]")))

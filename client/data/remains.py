@@ -16,8 +16,8 @@ from typing import Any
 
 from ...common.files import write_atomically
 from ...common.progress import Progress, no_progress
+from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.folder import list_files
-from ...imaging.dicom.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .identity import FILE_NAME, DatasetIdentity
 

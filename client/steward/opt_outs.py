@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
-from ...imaging.dicom.patient import normal_identifier
+from ...imaging.dicom.files.patient import normal_identifier
 from ...imaging.dicom.quiet import quiet_pydicom
 from ..data.identity import FILE_NAME, DatasetIdentity
 from ..data.opt_out import OptOutList

@@ -18,9 +18,9 @@ from ..settings import DataSettings
 from .codes import MODALITY
 from .fields import first_text, integer, items
 from .files.parsing import parse_header
+from .files.patient import normal_identifier
 from .frames.frame import FRAMES_TOLD_BY, PRIVATE_TAGS, Frame, read_frames_of
 from .frames.kinds import TOLD_KIND_BY, foreign_kind
-from .patient import normal_identifier
 from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
 from .stacks.localizer import NameOfLocalizer, name_of

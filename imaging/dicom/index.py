@@ -12,7 +12,7 @@ from ...model.words.tables import few_words, shipped_words
 from ...model.words.vocabulary import Vocabulary
 from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
-from .file_labels import file_labels
+from .files.labels import file_labels
 from .files.remembered import RememberedHeaders
 from .folder import FileEntry, list_files
 from .header import FileHeader, read_header

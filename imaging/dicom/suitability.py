@@ -71,8 +71,8 @@ def _shows_a_screen(ds: Dataset) -> bool:
     Scanners save screens and dose reports under the SOP class of their images.
     """
     types = [text.lower().replace("_", " ") for text in texts(ds, "ImageType")]
-    said = " ".join(texts(ds, "SeriesDescription")).lower().replace("_", " ").replace("-", " ")
-    return any(_SCREEN_TYPE.search(text) for text in types) or bool(_SCREEN_WORDS.search(said))
+    words = " ".join(texts(ds, "SeriesDescription")).lower().replace("_", " ").replace("-", " ")
+    return any(_SCREEN_TYPE.search(text) for text in types) or bool(_SCREEN_WORDS.search(words))
 
 
 def _is_captured(ds: Dataset) -> bool:

@@ -29,7 +29,7 @@ class ImageKeys:
         series: Series Instance UID.
         study: Study Instance UID.
         accession: Accession number.
-        patient: Patient identifier, as :func:`~..dicom.patient.normal_identifier` writes it.
+        patient: Patient identifier, as :func:`~..dicom.files.patient.normal_identifier` writes it.
     """
 
     path: str

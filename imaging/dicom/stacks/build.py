@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -85,7 +84,7 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
     return is_localizer(
         [member.header.name for group in placed for member in group],
         [[frame.plane for frame in group if frame.plane] for group in frames],
-        derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
+        is_derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
     )
 
 
@@ -117,12 +116,10 @@ def _is_unplaced(members: list[Member], depths: Floats) -> bool:
     # Images of one slice over time differ in a moment. The time alone is no proof of one at the
     # origin, which many writers put where they know no place.
     nowhere = all(not any(m.frame.plane.position) for m in members if m.frame.plane)
-    kinds_of_time: dict[str, Any] = (
-        {"stored_s": None, "taken_s": None} if nowhere else {"stored_s": None}
-    )
-    return len(members) > 1 and (
-        len({m.frame.moment._replace(**kinds_of_time) for m in members}) == 1
-    )
+    moments = [m.frame.moment._replace(stored_s=None) for m in members]
+    if nowhere:
+        moments = [moment._replace(taken_s=None) for moment in moments]
+    return len(members) > 1 and len(set(moments)) == 1
 
 
 def _bounded(members: list[Member], common: Plane, refused: dict[str, Reason]) -> list[Member]:

@@ -10,7 +10,7 @@ from fedscan.client.sources.instance import instance_of, place
 from fedscan.client.sources.mirror import Mirror
 from fedscan.client.sources.receiver import publish
 from fedscan.common.progress import no_progress
-from fedscan.imaging.dicom.patient import patient_of
+from fedscan.imaging.dicom.files.patient import patient_of
 
 PIXELS = np.zeros((16, 16), np.uint8)
 

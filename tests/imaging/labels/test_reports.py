@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fedscan.client.data import example_cache
 from fedscan.client.data.dataset import SiteDataset
 from fedscan.client.policy import ProposedStep, SitePolicy
 from fedscan.errors import PrivacyError
@@ -99,14 +102,8 @@ def test_the_policy_allows_texts_only_when_it_says_so():
 
 def test_old_settings_keep_their_caches_and_what_they_paid_for(opened):
     # The digest of a patient's source does not know of a setting that it never had.
-    from fedscan.client.data import example_cache
-
     settings = DataSettings(image_size=32)
     old = {k: v for k, v in vars(settings).items() if k not in ("holdout_fraction", "captions")}
-    import hashlib
-    import json
-
-    expected = hashlib.sha256(
-        json.dumps([example_cache._FORMAT, old], sort_keys=True).encode()
-    ).hexdigest()
+    text = json.dumps([example_cache._FORMAT, old], sort_keys=True)
+    expected = hashlib.sha256(text.encode()).hexdigest()
     assert example_cache._settings_digest(settings, few_words()) == expected

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import struct
 
-from .jpeg import DamagedStreamError
+from .jpeg_stream import DamagedStreamError
 
 _START, _SIZE, _TILE, _DATA, _END = b"\xff\x4f", b"\xff\x51", b"\xff\x90", b"\xff\x93", b"\xff\xd9"
 #: What no coded data contains; the markers of packets may stand in it.

@@ -20,8 +20,8 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
-from .jpeg import require_end, require_whole
-from .jpeg2000 import require_whole_jpeg2000
+from .jpeg2000_stream import require_whole_jpeg2000
+from .jpeg_stream import require_end, require_whole
 
 _JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1)
 _JPEG_LS = (JPEGLSLossless, JPEGLSNearLossless)

@@ -1,1 +1,0 @@
-"""JPEG code streams: whether they are whole before they are decoded."""
