@@ -29,9 +29,10 @@ from .overrides import apply_overrides
 
 Section = TypeVar("Section")
 
-#: A section that there was not at first: with its defaults a study has the file and the digest that
-#: it had before.
-_LATER = "vocabulary"
+#: A section and settings that there were not at first, and what these then were: with that a study
+#: has the file and the digest that it had before.
+_LATER_SECTION = "vocabulary"
+_LATER = {"data.captions": "words"}
 
 
 def _defaults(section: Callable[..., Section]) -> Section:
@@ -111,7 +112,9 @@ def study_to_toml(study: Study) -> str:
         return table[setting.key]
 
     def is_comment(setting: Setting) -> bool:
-        return setting.section == _LATER and study.vocabulary == VocabularySettings()
+        if setting.section == _LATER_SECTION:
+            return study.vocabulary == VocabularySettings()
+        return setting.path in _LATER and value_of(setting) == _LATER[setting.path]
 
     return write_toml(study_settings(), value_of, is_comment)
 
@@ -119,8 +122,12 @@ def study_to_toml(study: Study) -> str:
 def study_digest(study: Study) -> str:
     """Return the SHA-256 of a study's values, in hex: equal studies, equal digests."""
     values = _plain(study)
+    for path, default in _LATER.items():
+        section, _, key = path.partition(".")
+        if values[section][key] == default:
+            del values[section][key]
     if study.vocabulary == VocabularySettings():
-        del values[_LATER]
+        del values[_LATER_SECTION]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

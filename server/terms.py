@@ -64,7 +64,13 @@ def training_digest(study: Study, base: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+#: Settings that came after studies had begun, with what they were before: such a study keeps its
+#: name at the sites, whose ledgers know it by the digest of its terms.
+_LATER = {"captions": "words"}
+
+
 def _as_json(section: Any) -> str:
     adapter: TypeAdapter[Any] = TypeAdapter(type(section))
     values = adapter.dump_python(section, mode="json")
+    values = {key: value for key, value in values.items() if _LATER.get(key) != value}
     return json.dumps(values, sort_keys=True, separators=(",", ":"))

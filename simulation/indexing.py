@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..client.site import Site
 from ..client.workspace.opened import open_data
+from ..imaging.labels.source import LabelReport
 from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings, VocabularySettings
 from ..model.words.learnt import Combination
@@ -24,6 +25,8 @@ class SiteSummary:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files set aside, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's table of labels fits, if it has one.
         combinations: Training patients by what their images show together.
     """
 
@@ -33,6 +36,8 @@ class SiteSummary:
     examples: int
     captions: Mapping[str, tuple[int, int]]
     set_aside: Mapping[str, int]
+    shared_studies: int
+    labels: LabelReport | None
     combinations: Mapping[Combination, int]
 
 
@@ -81,5 +86,7 @@ def _index(
         examples=contents.examples,
         captions=contents.captions,
         set_aside=contents.set_aside,
+        shared_studies=contents.shared_studies,
+        labels=contents.labels,
         combinations=contents.combinations,
     )

@@ -17,6 +17,7 @@ start.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from flwr.supercore.date import now
+from flwr.supercore.exit import ExitCode, flwr_exit
 from flwr.supercore.fab import Fab
 from flwr.supercore.run import Run
 from flwr.supernode import start_client_internal as node
@@ -121,7 +123,13 @@ def main() -> None:
         InMemoryNodeState.claim_task
     )
     transfers.install()
-    flower_supernode()
+    try:
+        flower_supernode()
+    except Exception:
+        traceback.print_exc()
+    # Flower returns when the coordinator refuses the node, and its server for apps, which is a
+    # thread, would keep the process: the daemon would take a node that is deaf for a living one.
+    flwr_exit(ExitCode.SUPERNODE_CONNECTION_ERROR, "The node has ended.")
 
 
 if __name__ == "__main__":

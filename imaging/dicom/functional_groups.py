@@ -58,8 +58,8 @@ def flat_headers(ds: Dataset) -> Iterator[Dataset] | None:
     for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         if keyword in common:
             delattr(common, keyword)
-    for shared in items(ds, "SharedFunctionalGroupsSequence"):
-        _merge(common, shared)
+    for common_item in items(ds, "SharedFunctionalGroupsSequence"):
+        _merge(common, common_item)
     for tag in list(common.keys()):
         with contextlib.suppress(Exception):  # one that is malformed stays undecoded
             common[tag]  # decoded here once, not again in every frame

@@ -18,6 +18,7 @@ from ..settings import DataSettings
 from .codes import MODALITY
 from .fields import first_text, integer, items
 from .files.parsing import parse_header
+from .files.patient import normal_identifier
 from .frames.frame import FRAMES_TOLD_BY, PRIVATE_TAGS, Frame, read_frames_of
 from .frames.kinds import TOLD_KIND_BY, foreign_kind
 from .scanner import TOLD_BY, Scanner, scanner_of
@@ -28,7 +29,7 @@ from .suitability import REFUSED_BY, refuse_unsuitable
 #: All that is read of a header, in one pass.
 _READ = frozenset({
     *FRAMES_TOLD_BY, *REFUSED_BY, *TOLD_BY, *TOLD_KIND_BY,
-    "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
+    "AccessionNumber", "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
     "ReferencedSeriesSequence", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
     "StudyInstanceUID", "SyntheticData",
 })  # fmt: skip
@@ -65,6 +66,7 @@ class FileHeader:
     synthetic: bool = False
     segments: tuple[str, ...] = ()
     is_segmentation: bool = False
+    accession: str = field(default="", repr=False)
 
 
 def read_header(path: Path, settings: DataSettings, words: Vocabulary) -> FileHeader:
@@ -101,7 +103,7 @@ def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHe
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
         raise SetAsideError(Reason.MODALITY)
-    patient = first_text(ds, "PatientID").casefold()
+    patient = normal_identifier(first_text(ds, "PatientID"))
     if not patient:
         raise SetAsideError(Reason.NO_PATIENT)
     syntax = UID(str(ds.file_meta.get("TransferSyntaxUID", "")))
@@ -130,6 +132,7 @@ def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHe
         synthetic=first_text(ds, "SyntheticData").upper() == "YES",
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
+        accession=first_text(ds, "AccessionNumber"),
     )
 
 

@@ -166,5 +166,5 @@ def _meaning(code: str) -> str:
 def _meanings() -> dict[str, str]:
     """Meanings by code of segmented properties: all, anatomy, lesions."""
     groups = (codes.cid7151, codes.cid7192, codes.cid7194)
-    listed = (getattr(group, name) for group in groups for name in group.dir())
-    return {code.value: _plain(code.meaning) for code in listed}
+    names_of_codes = (getattr(group, name) for group in groups for name in group.dir())
+    return {code.value: _plain(code.meaning) for code in names_of_codes}

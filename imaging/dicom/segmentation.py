@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from ...model.conditions import LABEL, UNKNOWN
-from .codecs import safe_frames
+from .decoding.codecs import safe_frames
 from .fields import first_number, first_text, integer, items
 from .files.parsing import read_file
 from .functional_groups import flat_headers
@@ -84,8 +84,8 @@ class Segmentation:
         """Label map ``[rows, columns]`` of one image slice; zero where nothing is segmented."""
         if self.volume is not None and plane is not None:
             return self.volume.on(plane, shape)
-        found = self.by_instance.get(sop_uid)
-        return found if found is not None and found.shape == shape else np.zeros(shape, np.uint8)
+        labels = self.by_instance.get(sop_uid)
+        return labels if labels is not None and labels.shape == shape else np.zeros(shape, np.uint8)
 
 
 def read_segmentation(path: Path) -> Segmentation:
@@ -108,33 +108,33 @@ def _read(path: Path, ds: Dataset) -> Segmentation:
         integer(item, "SegmentNumber"): class_of_segment(item)
         for item in items(ds, "SegmentSequence")
     }
-    described = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
-    if described not in (0, integer(ds, "NumberOfFrames") or 1):
+    header_count = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
+    if header_count not in (0, integer(ds, "NumberOfFrames") or 1):
         raise SetAsideError(Reason.BROKEN)
     is_label_map = first_text(ds, "SegmentationType").upper() == "LABELMAP"
     threshold = 1.0
     if first_text(ds, "SegmentationType").upper() == "FRACTIONAL":
         threshold = (first_number(ds, "MaximumFractionalValue") or 255.0) / 2
-    placed: list[tuple[Plane, Labels]] = []
+    planes: list[tuple[Plane, Labels]] = []
     by_instance: dict[str, Labels] = {}
     headers = list(flat_headers(ds) or [ds])
-    compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
-    frames = safe_frames(path, range(len(headers)), "stored", compressed=compressed)
-    for header, stored in zip(headers, frames, strict=True):
+    is_compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
+    frames = safe_frames(path, range(len(headers)), "stored", compressed=is_compressed)
+    for header, raw in zip(headers, frames, strict=True):
         if is_label_map:
-            labels = np.where(stored > 0, np.uint8(UNKNOWN), np.uint8(BACKGROUND))
+            labels = np.where(raw > 0, np.uint8(UNKNOWN), np.uint8(BACKGROUND))
             for number, value in classes.items():
-                labels[stored == number] = value
+                labels[raw == number] = value
         else:
             value = classes.setdefault(integer(header, "ReferencedSegmentNumber"), UNKNOWN)
-            labels = np.where(stored >= threshold, value, 0).astype(np.uint8)
+            labels = np.where(raw >= threshold, value, 0).astype(np.uint8)
         plane = plane_of(header)
         if plane is not None:
-            placed.append((plane, labels))
+            planes.append((plane, labels))
         for uid in _source_instances(header):
             merge_labels(by_instance.setdefault(uid, np.zeros_like(labels)), labels)
     return Segmentation(
-        volume=_volume(placed) if placed else None,
+        volume=_volume(planes) if planes else None,
         by_instance=by_instance,
         classes=tuple(classes.values()),
     )
@@ -145,9 +145,9 @@ def merge_labels(onto: Labels, labels: Labels) -> None:
 
     A known class wins over an unknown one, and that over background.
     """
-    known = np.maximum(np.where(onto == UNKNOWN, 0, onto), np.where(labels == UNKNOWN, 0, labels))
-    unknown = (known == 0) & ((onto == UNKNOWN) | (labels == UNKNOWN))
-    onto[...] = np.where(unknown, UNKNOWN, known)
+    classes = np.maximum(np.where(onto == UNKNOWN, 0, onto), np.where(labels == UNKNOWN, 0, labels))
+    unknown = (classes == 0) & ((onto == UNKNOWN) | (labels == UNKNOWN))
+    onto[...] = np.where(unknown, UNKNOWN, classes)
 
 
 def _source_instances(header: Dataset) -> list[str]:
@@ -158,10 +158,10 @@ def _source_instances(header: Dataset) -> list[str]:
     ]
 
 
-def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
+def _volume(planes: list[tuple[Plane, Labels]]) -> LabelVolume:
     """Stack frames by depth. Frames left out because they are empty stay zero."""
     by_depth: dict[float, list[tuple[Plane, Labels]]] = defaultdict(list)
-    for plane, labels in placed:
+    for plane, labels in planes:
         by_depth[round(plane.depth, 2)].append((plane, labels))
     depths = sorted(by_depth)
     first = by_depth[depths[0]][0][0]
@@ -169,7 +169,7 @@ def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
     step = min((b - a for a, b in pairwise(depths)), default=0.0)
     step = step or slice_step([first])
     count = round((depths[-1] - depths[0]) / step) + 1
-    volume = np.zeros((count, *placed[0][1].shape), np.uint8)
+    volume = np.zeros((count, *planes[0][1].shape), np.uint8)
     for depth in depths:
         for _, labels in by_depth[depth]:
             merge_labels(volume[round((depth - depths[0]) / step)], labels)

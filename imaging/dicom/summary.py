@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ...model.description import Description
-from .index import SiteIndex
+from ..labels.apply import described
+from ..labels.source import LabelReport
+from .index import PatientScans, SiteIndex
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class IndexSummary:
         words: Patients and slices by word of the vocabulary, for each kind of word: what a
             generator would learn from.
         set_aside: Files by the reason for which they are not used, most first.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the table of labels fits, if there is one.
     """
 
     patients: int
@@ -36,15 +40,14 @@ class IndexSummary:
     captions: dict[str, tuple[int, int]]
     words: dict[str, dict[str, tuple[int, int]]]
     set_aside: dict[str, int]
+    shared_studies: int
+    labels: LabelReport | None
 
 
 def summarise(index: SiteIndex) -> IndexSummary:
     """Summarise a site's index."""
     series = [[s for study in p.studies for s in study.series] for p in index.patients]
-    shown = [
-        [k.description for one in of_patient for k in one.stacks for _ in k.slices]
-        for of_patient in series
-    ]
+    shown = [list(_descriptions(patient)) for patient in index.patients]
     return IndexSummary(
         patients=len(index.patients),
         studies=sum(len(patient.studies) for patient in index.patients),
@@ -53,7 +56,26 @@ def summarise(index: SiteIndex) -> IndexSummary:
         captions=caption_counts(shown),
         words=word_counts(shown),
         set_aside={reason.value: count for reason, count in index.set_aside.most_common()},
+        shared_studies=index.shared_studies,
+        labels=index.labels,
     )
+
+
+def shared_sentence(studies: int) -> str:
+    """Say that some studies are there under several patient identifiers."""
+    return (
+        f"Warning: {studies} studies are there under several patient identifiers. If that is one "
+        "person with two, each identifier is protected as if it were a person, and the person half "
+        "as well. Give the person one identifier before a study begins."
+    )
+
+
+def _descriptions(patient: PatientScans) -> Iterator[Description]:
+    for study in patient.studies:
+        for series in study.series:
+            for stack in series.stacks:
+                for one in stack.slices:
+                    yield described(stack.description, patient.labels.get(one.path))
 
 
 #: Fewer patients than this are not told in numbers that others see.
@@ -93,6 +115,8 @@ def shareable(summary: IndexSummary) -> IndexSummary:
             for reason, count in summary.set_aside.items()
             if count >= SMALLEST_CELL
         },
+        shared_studies=rounded(summary.shared_studies),
+        labels=None,
     )
 
 

@@ -31,7 +31,7 @@ def load_nifti(path: Path) -> nibabel.Nifti1Image:
         if not isinstance(image, nibabel.Nifti1Pair):
             raise ValueError("another format")
         kind = image.get_data_dtype()
-        stored = None if kind.names or kind.kind == "c" else np.asanyarray(image.dataobj)
+        voxels = None if kind.names or kind.kind == "c" else np.asanyarray(image.dataobj)
         affine = np.asarray(image.affine, np.float64)
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.") from error
@@ -49,15 +49,15 @@ def load_nifti(path: Path) -> nibabel.Nifti1Image:
         zlib.error,
     ) as error:
         raise DataError(f"{path} is not a NIfTI file, or is damaged.") from error
-    if stored is None:
+    if voxels is None:
         what = "colours" if kind.names else "complex numbers"
         raise DataError(f"{path} holds {what}; a scan has one number for each voxel.")
-    if stored.ndim == 4 and stored.shape[3] == 1:
-        stored = stored[..., 0]
-    if stored.ndim != 3:
-        raise DataError(f"{path} has {stored.ndim} dimensions; a volume has three.")
+    if voxels.ndim == 4 and voxels.shape[3] == 1:
+        voxels = voxels[..., 0]
+    if voxels.ndim != 3:
+        raise DataError(f"{path} has {voxels.ndim} dimensions; a volume has three.")
     with np.errstate(over="ignore", invalid="ignore"):
-        values = stored.astype(np.float32)
+        values = voxels.astype(np.float32)
     values = np.where(np.isfinite(values), values, np.float32(np.nan))
     if not np.isfinite(values).any():
         raise DataError(f"{path} holds no number: every voxel is empty or NaN.")
@@ -69,8 +69,8 @@ def _require_place(affine: NDArray[np.float64], path: Path) -> None:
     axes = affine[:3, :3]
     with np.errstate(over="ignore", invalid="ignore"):
         box = float(np.prod(np.linalg.norm(axes, axis=0)))
-        filled = abs(float(np.linalg.det(axes))) if np.isfinite(axes).all() else 0.0
-    if np.isfinite([*affine.ravel(), box]).all() and filled > _LEAST_SHARE * box > 0:
+        volume = abs(float(np.linalg.det(axes))) if np.isfinite(axes).all() else 0.0
+    if np.isfinite([*affine.ravel(), box]).all() and volume > _LEAST_SHARE * box > 0:
         return
     raise DataError(
         f"{path} does not say where its voxels lie: its affine is not finite or has no volume.",

@@ -134,31 +134,31 @@ def _read_dicom(folder: Path, name: str | None, gaps: str) -> Scan:
             hint="Give a PNG, a NIfTI file, or DICOM of one series.",
         )
     stack = max(stacks, key=lambda one: len(one.slices))
-    shown = stack.description
-    decoded = decode_slices(
+    description = stack.description
+    pixels = decode_slices(
         folder,
         stack.slices,
         stack.shape,
         (),
-        values="displayed" if shown.modality == "X-ray" else "physical",
+        values="displayed" if description.modality == "X-ray" else "physical",
         reduce=lambda image: image,
     )
-    if not decoded.images:
+    if not pixels.images:
         raise DataError(f"No slice of {folder} can be decoded.")
-    planes = [item.plane for item in decoded.slices if item.plane is not None]
-    if len(planes) == len(decoded.images):
+    planes = [item.plane for item in pixels.slices if item.plane is not None]
+    if len(planes) == len(pixels.images):
         if gaps == "refuse":
             _require_whole(Lie.of(planes), folder)
-        values, to_lps = even_volume(decoded.images, planes)
+        values, to_lps = even_volume(pixels.images, planes)
         if gaps == "refuse":
-            low = HU_RANGE[0] if shown.modality == "CT" else float(np.nanmin(values))
+            low = HU_RANGE[0] if description.modality == "CT" else float(np.nanmin(values))
             values = np.nan_to_num(values, nan=low)
     else:
-        values, to_lps = np.stack(decoded.images).astype(np.float32), None
+        values, to_lps = np.stack(pixels.images).astype(np.float32), None
     return Scan(
         values=values,
         to_lps=to_lps,
-        description=shown,
+        description=description,
         form="dicom",
         limits=limits_of(values),
         synthetic=stack.synthetic,

@@ -30,6 +30,11 @@ _FRAME: tuple[tuple[str, str, str], ...] = (
     (r"pelvis|pelvic|hips?", "body part", "pelvis"),
     (r"spine|spinal|vertebrae?|lumbar", "body part", "spine"),
     (r"limbs?|arms?|legs?|hands?|f(?:oo|ee)t|knees?", "body part", "limb"),
+    (
+        r"(?:the|whole) body|(?<=left )body|(?<=right )body|(?<!foreign )body(?= x-?ray)",
+        "body part",
+        "body",
+    ),
     (r"no findings?|normal|healthy|unremarkable", "finding", "no finding"),
     (r"other findings?", "finding", "other finding"),
     (r"lesions?|tumou?rs?|mass(?:es)?", "finding", "lesion"),

@@ -55,9 +55,9 @@ def parse_header(file: BinaryIO, tags: Sequence[int]) -> Dataset:
         raise SetAsideError(Reason.NO_PIXELS)
     # Deflated files are parsed from memory, so there is no place in the file to compare.
     syntax = ds.file_meta.get("TransferSyntaxUID")
-    sized = lengths[0] != _UNDEFINED_LENGTH and syntax != DeflatedExplicitVRLittleEndian
+    has_length = lengths[0] != _UNDEFINED_LENGTH and syntax != DeflatedExplicitVRLittleEndian
     # The parser stops in front of the pixel element, whose own header has 8 bytes or more.
-    if sized and (
+    if has_length and (
         file.tell() + 8 + lengths[0] > os.fstat(file.fileno()).st_size
         or lengths[0] < _least_length(ds)
     ):

@@ -29,7 +29,7 @@ from ..header import FileHeader
 from ..set_aside import Reason
 
 #: Raised whenever the same bytes would be read differently.
-_FORMAT = 1
+_FORMAT = 2
 _KEY = "headers.key"
 _NONCE_BYTES, _KEY_BYTES = 12, 32
 
@@ -107,9 +107,8 @@ def _adapter() -> TypeAdapter[list[_Line]]:
 
 def _about(settings: DataSettings, words: Vocabulary) -> bytes:
     """Digest of what decides which files are accepted, and how they are read."""
-    words_text = vocabulary_to_toml(words)
-    fields = [_FORMAT, __version__, settings.burned_in, settings.colour, words_text]
-    return hashlib.sha256(json.dumps(fields).encode()).digest()
+    fields = [_FORMAT, __version__, settings.burned_in, settings.colour, vocabulary_to_toml(words)]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
 
 
 def _own_key(path: Path) -> bytes:

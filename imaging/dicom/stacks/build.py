@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -74,8 +73,9 @@ def _apart_from_plane(shown: Description) -> Description:
     """What must be equal in a stack. Near 45 degrees the plane's name hangs on a last digit, and
     so does an MR weighting near its thresholds: most slices of a stack decide on those.
     """
-    modality = "MR" if shown.modality.endswith("MR") else shown.modality
-    return replace(shown, plane="", modality=modality)
+    if shown.modality.endswith("MR"):
+        shown = replace(shown, modality="MR", sequence="")
+    return replace(shown, plane="")
 
 
 def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
@@ -84,7 +84,7 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
     return is_localizer(
         [member.header.name for group in placed for member in group],
         [[frame.plane for frame in group if frame.plane] for group in frames],
-        derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
+        is_derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
     )
 
 
@@ -116,12 +116,10 @@ def _is_unplaced(members: list[Member], depths: Floats) -> bool:
     # Images of one slice over time differ in a moment. The time alone is no proof of one at the
     # origin, which many writers put where they know no place.
     nowhere = all(not any(m.frame.plane.position) for m in members if m.frame.plane)
-    kinds_of_time: dict[str, Any] = (
-        {"stored_s": None, "taken_s": None} if nowhere else {"stored_s": None}
-    )
-    return len(members) > 1 and (
-        len({m.frame.moment._replace(**kinds_of_time) for m in members}) == 1
-    )
+    moments = [m.frame.moment._replace(stored_s=None) for m in members]
+    if nowhere:
+        moments = [moment._replace(taken_s=None) for moment in moments]
+    return len(members) > 1 and len(set(moments)) == 1
 
 
 def _bounded(members: list[Member], common: Plane, refused: dict[str, Reason]) -> list[Member]:
@@ -142,9 +140,9 @@ def _stack(members: list[Member], common: Plane | None, reach: tuple[float, floa
     frames = [member.frame for member in members]
     shown = frames[0].description
     if common is not None:
-        words = Counter(frame.description.modality for frame in frames)
-        modality = max(words, key=lambda word: (words[word], word))
-        shown = replace(shown, plane=common.name, modality=modality)
+        words = Counter((f.description.modality, f.description.sequence) for f in frames)
+        modality, sequence = max(words, key=lambda pair: (words[pair], pair))
+        shown = replace(shown, plane=common.name, modality=modality, sequence=sequence)
     windows = {frame.window for frame in frames}
     return Stack(
         description=shown,

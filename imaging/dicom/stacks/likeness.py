@@ -92,9 +92,9 @@ def _slopes(common: Plane, depths: Floats, inside: Floats) -> Iterator[Floats]:
     shift = axis / normal[common.across] - normal
     yield np.array([shift @ common.along_row, shift @ common.along_column])
     steps = np.diff(depths)
-    moved = np.abs(steps) > 0.05
-    if moved.any():
-        slope = np.median(np.diff(inside, axis=0)[moved] / steps[moved, None], axis=0)
+    has_moved = np.abs(steps) > 0.05
+    if has_moved.any():
+        slope = np.median(np.diff(inside, axis=0)[has_moved] / steps[has_moved, None], axis=0)
         if np.abs(slope).max() < 2:
             yield slope
 

@@ -42,14 +42,14 @@ def name_of(ds: Dataset) -> NameOfLocalizer:
 
 
 def is_localizer(
-    names: Sequence[NameOfLocalizer], planes: Sequence[Sequence[Plane]], *, derived: bool
+    names: Sequence[NameOfLocalizer], planes: Sequence[Sequence[Plane]], *, is_derived: bool
 ) -> bool:
     """Tell whether a series is a localizer.
 
     Args:
         names: What the names of its files say.
         planes: The planes of its slices, those that lie alike together.
-        derived: Whether its images were computed, as reformatted planes of a volume are.
+        is_derived: Whether its images were computed, as reformatted planes of a volume are.
     """
     if not planes:
         return False
@@ -60,7 +60,7 @@ def is_localizer(
     if "perhaps" in names:
         return crossing >= 2 and longest <= _FEW
     few = longest <= _VERY_FEW and len(planes) <= _FEW_DIRECTIONS
-    return crossing >= 3 and few and not derived
+    return crossing >= 3 and few and not is_derived
 
 
 def _crossing(planes: Sequence[Sequence[Plane]]) -> int:
