@@ -77,11 +77,13 @@ def approve(
     proposal = propose(site, invitation, entry, folder)
     if as_json:
         if yes:
+            proposal.require_payable()
             approvals.approve(invitation, entry.name, folder)
         names = {"study": proposal.study, "name": invitation.name, "data": entry.name}
         print_json({**names, "facts": dict(proposal.facts), "approved": yes})
         return
     _show(proposal)
+    proposal.require_payable()
     if not yes and not typer.confirm("Approve this study for this data set?"):
         output().print(Text("Not approved. Nothing was changed."))
         return

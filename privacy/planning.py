@@ -79,9 +79,18 @@ def plan_mechanism(
         return mechanism
     total = spent_epsilon(everything, ceiling_delta)
     if total >= epsilon_ceiling:
+        # What the study pays for besides its training may not be spent yet: it is no part of what
+        # the data set has spent.
+        before = spent_epsilon(earlier, ceiling_delta)
+        besides = (
+            "nothing is left for a study"
+            if before >= epsilon_ceiling
+            else f"what this study pays for besides its training comes to {total:.4g} with it, and "
+            "nothing is left to train"
+        )
         raise BudgetExceededError(
-            f"The data set has spent epsilon {total:.4g} of its ceiling {epsilon_ceiling:g} at "
-            f"delta {ceiling_delta:g}: nothing is left for a study.",
+            f"The data set has spent epsilon {before:.4g} of its ceiling {epsilon_ceiling:g} at "
+            f"delta {ceiling_delta:g}{' in other studies' if in_study else ''}: {besides}.",
             hint="Only the site can raise its ceiling, and its patients bear the cost.",
         )
     noise = noise_multiplier_for(

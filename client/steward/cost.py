@@ -17,6 +17,9 @@ from ...privacy.study_costs import once_mechanisms
 from ..policy import SitePolicy
 from ..terms import StudyTerms
 
+#: The same steps composed in another order differ by less than this.
+_ROUNDING = 1 + 1e-9
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
@@ -56,15 +59,24 @@ def study_cost(
     """
     book = LedgerView.read(ledger).book if (ledger / "ledger.jsonl").exists() else Book()
     before = spent_epsilon(book.mechanisms(), policy.delta)
+    after: float | None = None
     try:
-        after = max(
+        total = max(
             _spent_in_the_end(book, policy, terms, study, rounds, once)
             for once in _possible_once(book, terms.privacy, study)
         )
     except BudgetExceededError as error:
-        after, problem = None, error.message
+        problem = error.message
     else:
-        problem = ""
+        # A planned study cannot choose more noise any more, and a site may lower its ceiling.
+        if total > policy.epsilon_ceiling * _ROUNDING and total > before * _ROUNDING:
+            problem = (
+                f"The study would bring what it has spent from epsilon {before:.4g} to "
+                f"{total:.4g}, above its ceiling {policy.epsilon_ceiling:g} at delta "
+                f"{policy.delta:g}."
+            )
+        else:
+            after, problem = total, ""
     return Cost(
         before=before,
         after=after,

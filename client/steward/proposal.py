@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ModelError
+from ...errors import BudgetExceededError, ModelError
 from ...federation.invitation import Invitation
 from ...model.description import FINDINGS
 from ...model.storage import shipped_base
@@ -51,6 +51,19 @@ class Proposal:
     study: str
     facts: tuple[tuple[str, str], ...]
     cost: Cost | None
+
+    def require_payable(self) -> None:
+        """Refuse a study that the data set cannot pay for: every round of it would be refused.
+
+        Raises:
+            BudgetExceededError: If it cannot.
+        """
+        if self.cost is not None and self.cost.after is None:
+            raise BudgetExceededError(
+                f"The study cannot be approved for this data set. {self.cost.problem}",
+                hint="Nothing was changed. The study can ask for less, or be approved for another "
+                "data set.",
+            )
 
 
 def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str = "") -> Proposal:

@@ -11,6 +11,9 @@ from fedscan.federation.invitation import Invitation
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import generator_digest, save_generator
+from fedscan.privacy.accounting import noise_multiplier_for
+from fedscan.privacy.ledger import Ledger
+from fedscan.privacy.mechanism import SubsampledGaussian
 from fedscan.server.terms import site_terms
 from typer.testing import CliRunner
 
@@ -162,3 +165,19 @@ def test_where_there_is_no_site_that_is_said(tmp_path: Path, command: str) -> No
     result = CliRunner().invoke(app, ["site", command, "--home", str(tmp_path)])
     assert result.exit_code == 2
     assert "fedscan site init" in result.output
+
+
+def test_a_study_that_cannot_be_paid_for_is_not_approved_and_nothing_unspent_is_called_spent(
+    steward: Steward,
+) -> None:
+    folder = steward.home / "data" / "chest" / "ledger"
+    with Ledger.open(folder, "0" * 32, epsilon_ceiling=100.0, delta=1e-5) as ledger:
+        noise = noise_multiplier_for(epsilon=8.0, delta=1e-5, sample_rate=1.0, steps=1)
+        ledger.reserve("1" * 64, [SubsampledGaussian(1.0, noise, 1)], purpose="before")
+        spent = ledger.spent().epsilon
+    for arguments in (("--yes",), ("--yes", "--json"), ()):
+        status, text = steward.tries("approve", steward.invitation(), *arguments, answer="y\n")
+        assert status == 4
+        assert f"has spent epsilon {spent:.4g} of its ceiling 8" in " ".join(text.split())
+    assert "cannot be approved" in " ".join(text.split())
+    assert "No study is approved" in steward.does("status")

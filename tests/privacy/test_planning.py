@@ -51,3 +51,13 @@ def test_nothing_left_is_said_with_the_numbers():
     spent = epsilon([earlier], DELTA)
     with pytest.raises(BudgetExceededError, match=f"spent epsilon {spent:.4g} of its ceiling 3"):
         plan_mechanism(**STUDY, earlier=[earlier], epsilon_ceiling=3.0)
+
+
+def test_what_the_study_has_yet_to_pay_is_not_said_to_be_spent():
+    earlier, once = SubsampledGaussian(1.0, 1.0, 1), SubsampledGaussian(1.0, 5.0, 1)
+    spent = epsilon([earlier], DELTA)
+    ceiling = spent + 1e-6
+    with pytest.raises(BudgetExceededError) as refusal:
+        plan_mechanism(**STUDY, earlier=[earlier], in_study=[once], epsilon_ceiling=ceiling)
+    assert f"has spent epsilon {spent:.4g} of its ceiling" in refusal.value.message
+    assert f"comes to {epsilon([earlier, once], DELTA):.4g} with it" in refusal.value.message
