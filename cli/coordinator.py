@@ -156,18 +156,24 @@ def submit(
     home: HomeOption = _HOME,
     config: ConfigOption = None,
     sets: SetOption = None,
+    repeat: Annotated[
+        bool,
+        typer.Option("--repeat", help="Repeat a study of the same terms that is here already."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Submit a study and write the invitation that its sites approve.
 
     Without `--config` it is the folder's `study.toml`. A running coordinator starts it within
-    seconds, and the study waits until enough sites are connected.
+    seconds, and the study waits until enough sites are connected. Sites know a study by its terms:
+    a second one with the same terms would be refused by them, and is refused here.
     """
     from ..federation.supervision.service import is_running
     from ..server.coordinator.orders import submit as submit_study
 
     coordinator = _open(home)
-    folder = submit_study(coordinator, study_from(config or coordinator.study, sets))
+    study = study_from(config or coordinator.study, sets)
+    folder = submit_study(coordinator, study, repeat=repeat)
     _tell(as_json, {"study": folder.name, "invitation": folder.invitation})
     if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))

@@ -15,15 +15,20 @@ from ...model.storage import generator_digest
 from ..terms import site_terms
 from .home import Home
 from .resuming import change_patience
-from .studies import Order, StudyFolder, base_of, find_study
+from .studies import Order, StudyFolder, base_of, find_study, studies
 
 
-def submit(home: Home, study: Study) -> StudyFolder:
+def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
     """Take a study in; a running coordinator starts it within seconds.
 
+    Args:
+        home: The coordinator's folder.
+        study: The study.
+        repeat: Take it in even if another study has the same terms, as a repetition of that one.
+
     Raises:
-        ConfigurationError: If its name cannot be a folder's, or is taken, or it does not fit its
-            base.
+        ConfigurationError: If its name cannot be a folder's, or is taken, it does not fit its
+            base, or the sites could not tell it from another study.
         ModelError: If its base cannot be loaded.
     """
     # torch takes seconds to import, and the coordinator itself never opens a generator.
@@ -40,6 +45,8 @@ def submit(home: Home, study: Study) -> StudyFolder:
     base = base_of(study).resolve()
     require_fitting(study, load_generator(base))
     invitation = invitation_of(study, generator_digest(base))
+    if not repeat:
+        _require_other_terms(home, invitation)
     if study.generator.base:  # the folder that the command was run in is not known later
         study = replace(study, generator=replace(study.generator, base=str(base)))
     folder.root.mkdir(parents=True, exist_ok=True)
@@ -50,6 +57,26 @@ def submit(home: Home, study: Study) -> StudyFolder:
         "study-submitted", study=study.name, approved=invitation.digest, base=invitation.base
     )
     return folder
+
+
+def _require_other_terms(home: Home, invitation: Invitation) -> None:
+    """Refuse a study that is another one to its sites: they have paid for that one's rounds only.
+
+    Raises:
+        ConfigurationError: If there is a study with the same terms.
+    """
+    for other in studies(home):
+        if (
+            other.invitation.exists()
+            and Invitation.from_json(other.invitation.read_bytes()).digest == invitation.digest
+        ):
+            raise ConfigurationError(
+                f"The study {other.name!r} has the same terms as {invitation.name!r}: sites know a "
+                "study by its terms, and pay for its rounds once.",
+                hint=f"Go on with it by `fedscan coordinator resume {other.name}`. For a new study "
+                "change a term, such as federation.rounds. To see whether the same comes out "
+                "again, at no cost while the sites keep their answers, add --repeat.",
+            )
 
 
 def abort(home: Home, name: str) -> None:

@@ -137,10 +137,13 @@ class Federation:
     def submit(
         self, name: str, *changes: str, approved_by: Iterable[str] = tuple(SITES)
     ) -> StudyFolder:
-        """Submit a study that takes seconds, and approve it at sites; at all by default."""
+        """Submit a study that takes seconds, and approve it at sites; at all by default.
+
+        One that has the terms of an earlier one repeats it.
+        """
         sets = [f"name={name}", f"generator.base={self.base}", *_STUDY, *changes]
         options = [option for one in sets for option in ("--set", one)]
-        fedscan("coordinator", "submit", "--home", self.home.root, *options)
+        fedscan("coordinator", "submit", "--repeat", "--home", self.home.root, *options)
         folder = find_study(self.home, name)
         for site in approved_by:
             self.approve(folder, site)

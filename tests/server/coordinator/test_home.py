@@ -260,3 +260,16 @@ def test_what_a_backup_may_leave_out_is_made_again(home: Home) -> None:
     missing = [path.name for path in named if not path.exists()]
     assert missing == ["state.db"]
     assert home.authority.certificate_file.read_bytes() == authority
+
+
+def test_a_second_study_of_equal_terms_is_refused_with_the_first_ones_name(home: Home) -> None:
+    assert submit(home, "name=lungs").exit_code == 0
+    # Neither the name nor the seed is a term: sites could not tell the two apart.
+    again = submit(home, "name=lungs-again", "seed=7")
+    assert again.exit_code == 2
+    assert "'lungs' has the same terms" in " ".join(again.stderr.split())
+    assert [study.study for study in overview(home).studies] == ["lungs"]
+    # Both ways out that the hint names.
+    assert submit(home, "name=longer", "federation.rounds=21").exit_code == 0
+    words = ("--repeat", "--set", "name=lungs-repeated")
+    assert run(home, "submit", *words).exit_code == 0
