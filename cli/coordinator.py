@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from . import coordinator_members
 from .console import output, say, status
+from .coordinator_home import HOME, HomeOption, open_home, tell
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
@@ -30,11 +31,6 @@ Examples:
 - `fedscan coordinator submit --config study.toml`
 """
 
-HomeOption = Annotated[
-    Path,
-    typer.Option("--home", help="The coordinator's folder.", envvar="FEDSCAN_COORDINATOR_HOME"),
-]
-_HOME = Path("coordinator")
 _StudyArgument = Annotated[str, typer.Argument(help="Name of the study.", metavar="STUDY")]
 
 group = typer.Typer(
@@ -58,7 +54,7 @@ def register(app: typer.Typer) -> None:
 @group.command()
 def init(
     host: Annotated[str, typer.Option(help="Host name or address that sites connect to.")],
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port for the sites.")] = 8443,
     name: Annotated[str, typer.Option(help="Name of the federation.")] = "federation",
     listen: Annotated[str, typer.Option(help="Local address to bind to.")] = "0.0.0.0",
@@ -81,49 +77,16 @@ def init(
     coordinator = create_home(home, addresses)
     authority = fingerprint(coordinator.authority.certificate_file.read_bytes())
     facts = {"folder": coordinator.root, "address": addresses.public, "authority": authority}
-    _tell(as_json, {**facts, "study_file": coordinator.study})
+    tell(as_json, {**facts, "study_file": coordinator.study})
+    if not as_json:
+        output().print(Text("Next: `fedscan coordinator enrol SITE --request request.json`."))
+
+
+coordinator_members.register(group)
 
 
 @group.command()
-def enrol(
-    site: Annotated[str, typer.Argument(help="Name of the site.", metavar="SITE")],
-    request: Annotated[Path, typer.Option(help="The site's request.json.")],
-    home: HomeOption = _HOME,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Where to write the welcome.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a site a member, and write the welcome that goes back to it.
-
-    Compare the fingerprint with the site's steward by telephone first: it says that the request
-    is the one that the site made. A site that enrols again gets new keys for its old ones.
-    """
-    from ..common.files import write_atomically
-    from ..server.coordinator.members import enrol as enrol_site
-
-    coordinator = _open(home)
-    path, member = enrol_site(coordinator, site, request.read_bytes())
-    target = out or Path(f"welcome-{site}.json")
-    write_atomically(target, path.read_bytes())
-    _tell(as_json, {"fingerprint": member.fingerprint, "welcome": target})
-
-
-@group.command()
-def revoke(
-    site: Annotated[str, typer.Argument(help="Name of the site.", metavar="SITE")],
-    home: HomeOption = _HOME,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a site's membership: it is refused within seconds, and in every study."""
-    from ..server.coordinator.members import revoke as revoke_site
-
-    revoke_site(_open(home), site)
-    _tell(as_json, {"revoked": site})
-
-
-@group.command()
-def start(home: HomeOption = _HOME) -> None:
+def start(home: HomeOption = HOME) -> None:
     """Run the coordinator until it gets SIGTERM or Ctrl-C.
 
     Starts Flower's SuperLink and SuperExec and the proxy nginx, starts again what dies, and
@@ -135,7 +98,7 @@ def start(home: HomeOption = _HOME) -> None:
     from ..server.coordinator.service import serve
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    coordinator = _open(home)
+    coordinator = open_home(home)
     address = coordinator.addresses.public
     status().print(Text("Starting."))
     serve(coordinator, lambda: status().print(Text(f"Ready for sites at {address}.")))
@@ -143,17 +106,17 @@ def start(home: HomeOption = _HOME) -> None:
 
 
 @group.command()
-def stop(home: HomeOption = _HOME) -> None:
+def stop(home: HomeOption = HOME) -> None:
     """Stop the running coordinator and wait until it has stopped."""
     from ..federation.supervision.service import stop_service
     from ..server.coordinator.service import WHAT
 
-    stop_service(_open(home).run, WHAT)
+    stop_service(open_home(home).run, WHAT)
 
 
 @group.command()
 def submit(
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     config: ConfigOption = None,
     sets: SetOption = None,
     repeat: Annotated[
@@ -171,17 +134,17 @@ def submit(
     from ..federation.supervision.service import is_running
     from ..server.coordinator.orders import submit as submit_study
 
-    coordinator = _open(home)
+    coordinator = open_home(home)
     study = study_from(config or coordinator.study, sets)
     folder = submit_study(coordinator, study, repeat=repeat)
-    _tell(as_json, {"study": folder.name, "invitation": folder.invitation})
+    tell(as_json, {"study": folder.name, "invitation": folder.invitation})
     if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
 
 @group.command()
 def invite(
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     config: ConfigOption = None,
     sets: SetOption = None,
     out: Annotated[
@@ -198,27 +161,27 @@ def invite(
     from ..server.coordinator.orders import invitation_of
     from ..server.coordinator.studies import base_of
 
-    coordinator = _open(home)
+    coordinator = open_home(home)
     study = study_from(config or coordinator.study, sets)
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
-    _tell(as_json, {"invitation": target, "approval": invitation.digest})
+    tell(as_json, {"invitation": target, "approval": invitation.digest})
 
 
 @group.command()
-def abort(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
+def abort(study: _StudyArgument, home: HomeOption = HOME, as_json: JsonOption = False) -> None:
     """Stop a study; it can be resumed from its last checkpoint."""
     from ..server.coordinator.orders import abort as abort_study
 
-    abort_study(_open(home), study)
-    _tell(as_json, {"aborted": study})
+    abort_study(open_home(home), study)
+    tell(as_json, {"aborted": study})
 
 
 @group.command()
 def resume(
     study: _StudyArgument,
-    home: HomeOption = _HOME,
+    home: HomeOption = HOME,
     sets: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -230,16 +193,16 @@ def resume(
     """
     from ..server.coordinator.orders import resume as resume_study
 
-    resume_study(_open(home), study, sets or ())
-    _tell(as_json, {"resumed": study})
+    resume_study(open_home(home), study, sets or ())
+    tell(as_json, {"resumed": study})
 
 
 @group.command("status")
-def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
+def show_status(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
     """Show the processes, the sites and the studies."""
     from ..server.coordinator.overview import overview
 
-    view = overview(_open(home))
+    view = overview(open_home(home))
     if as_json:
         print_json(asdict(view))
         return
@@ -259,27 +222,9 @@ def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
 
 
 @group.command()
-def audit(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
+def audit(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
     """Check the audit log: every line since the beginning, in order and unchanged."""
     from ..common.audit.log import verify
 
-    head = verify(_open(home).audit)
-    _tell(as_json, {"entries": head.length, "head": head.hash})
-
-
-def _open(home: Path):  # type: ignore[no-untyped-def]
-    """Return the folder, or end with an error if it is not a coordinator's."""
-    from ..server.coordinator.home import Home
-
-    coordinator = Home(home.resolve())
-    _ = coordinator.addresses
-    return coordinator
-
-
-def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
-    """Print facts as one JSON document, or each on a line."""
-    if as_json:
-        print_json(facts)
-        return
-    for key, value in facts.items():
-        say(key.replace("_", " ").capitalize(), value)
+    head = verify(open_home(home).audit)
+    tell(as_json, {"entries": head.length, "head": head.hash})

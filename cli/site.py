@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from . import site_approval, site_data, site_labels, site_opt_out, site_records
+from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
 from .console import output, status
 from .group import FedscanGroup
 from .json_output import print_json
@@ -86,6 +87,7 @@ def init(
     console.print(Text(f"Send to the coordinator: {site.request}"))
     console.print(Text(f"Its fingerprint:         {request.fingerprint}"))
     console.print(Text(f"Look through the policy: {site.policy}"))
+    console.print(Text(f"Next, when its answer is here: `fedscan site join welcome-{name}.json`."))
 
 
 @app.command("new-keys")
@@ -112,19 +114,39 @@ def new_keys(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> N
 def join(
     welcome: Annotated[Path, typer.Argument(help="The file that came back from the coordinator.")],
     home: SiteHomeOption = SITE_HOME,
+    fingerprint: FingerprintOption = "",
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take in the coordinator's welcome: its address, its authority and this site's certificate."""
+    """Take in the coordinator's welcome: its address, its authority and this site's certificate.
+
+    Whoever has the authority can speak for the coordinator: compare its fingerprint with the
+    coordinator on the telephone. With `--json` nobody is asked: without `--fingerprint` or `--yes`
+    it is only shown.
+    """
     from ..client.steward.enrolment import join as take_in
     from ..client.steward.home import SiteHome
     from ..federation.pki.enrolment import Welcome
 
-    content = Welcome.from_json(welcome.read_bytes())
-    take_in(SiteHome.open(home), content)
+    content, site = Welcome.from_json(welcome.read_bytes()), SiteHome.open(home)
+    authority = content.authority_fingerprint
+    agreed = yes or is_same_fingerprint(authority, fingerprint, whose="the authority")
     if as_json:
-        print_json({"coordinator": content.coordinator})
+        if agreed:
+            take_in(site, content)
+        facts = {"coordinator": content.coordinator, "authority": authority, "joined": agreed}
+        print_json(facts)
         return
-    output().print(Text(f"The site connects to {content.coordinator}."))
+    console = output()
+    console.print(Text(f"Coordinator: {content.coordinator}"))
+    console.print(Text(f"Its authority's fingerprint: {authority}"))
+    question = "Did the coordinator read out the same fingerprint?"
+    if not confirmed(question, yes=agreed, option="--fingerprint or --yes"):
+        console.print(Text("Not joined. Nothing was changed."))
+        return
+    take_in(site, content)
+    console.print(Text(f"The site connects to {content.coordinator}."))
+    console.print(Text("Next: `fedscan site add-data NAME --folder FOLDER`."))
 
 
 @app.command()

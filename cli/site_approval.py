@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import ConfigurationError, NotApprovedError, ProtocolError
+from .asking import confirmed
 from .console import output
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -84,7 +85,7 @@ def approve(
         return
     _show(proposal)
     proposal.require_payable()
-    if not yes and not typer.confirm("Approve this study for this data set?"):
+    if not confirmed("Approve this study for this data set?", yes=yes):
         output().print(Text("Not approved. Nothing was changed."))
         return
     approvals.approve(invitation, entry.name, folder)

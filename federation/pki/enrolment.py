@@ -130,6 +130,11 @@ class Welcome:
     certificate: str
     record_key: str
 
+    @property
+    def authority_fingerprint(self) -> str:
+        """What the coordinator's ``init`` printed: both sides compare it over a second channel."""
+        return fingerprint(self.authority.encode())
+
     def to_json(self) -> bytes:
         """Return the file's content."""
         return _to_json(self)

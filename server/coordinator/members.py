@@ -32,6 +32,25 @@ class Member:
     node_key: bytes
 
 
+def read_request(site: str, content: bytes) -> EnrolmentRequest:
+    """Read a site's request, so that its fingerprint can be compared before anything is issued.
+
+    Args:
+        site: The name that the coordinator expects.
+        content: The site's request.
+
+    Raises:
+        FederationError: If it is not the site's own and whole.
+    """
+    request = EnrolmentRequest.from_json(content)
+    if request.site != site:
+        raise FederationError(
+            f"The request is of site {request.site!r}, not of {site!r}.",
+            hint="Check with the site whose file this is.",
+        )
+    return request
+
+
 def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest]:
     """Make a site a member; a member that enrols again gets new keys in place of its old ones.
 
@@ -47,12 +66,7 @@ def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest
         FederationError: If the request is not the site's own and whole, or holds keys that were
             revoked.
     """
-    request = EnrolmentRequest.from_json(content)
-    if request.site != site:
-        raise FederationError(
-            f"The request is of site {request.site!r}, not of {site!r}.",
-            hint="Check with the site whose file this is.",
-        )
+    request = read_request(site, content)
     authority = home.authority
     certificate = authority.issue_site(site, request.public_key(), request.node_key)
     folder = home.sites / site

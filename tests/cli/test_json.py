@@ -117,7 +117,7 @@ def test_keys_of_a_coordinator_are_as_documented(tmp_path: Path):
     agrees("coordinator init", document("coordinator", "init", "--host", "fl.example.org", *home))
     document("site", "init", "north", "--home", tmp_path / "site")
     request, out = tmp_path / "site" / "request.json", tmp_path / "welcome.json"
-    words = ("enrol", "north", "--request", request, "--out", out)
+    words = ("enrol", "north", "--request", request, "--out", out, "--yes")
     agrees("coordinator enrol", document("coordinator", *words, *home))
     status = document("coordinator", "status", *home)
     agrees("coordinator status", status)

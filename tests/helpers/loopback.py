@@ -130,9 +130,9 @@ class Federation:
         home, welcome = self.site(name), self.root / f"welcome-{name}.json"
         fedscan(
             *("coordinator", "enrol", name, "--request", home / "request.json"),
-            *("--home", self.home.root, "--out", welcome),
+            *("--home", self.home.root, "--out", welcome, "--yes"),
         )
-        fedscan("site", "join", welcome, "--home", home)
+        fedscan("site", "join", welcome, "--yes", "--home", home)
 
     def submit(
         self, name: str, *changes: str, approved_by: Iterable[str] = tuple(SITES)

@@ -29,6 +29,9 @@ from fedscan.server.coordinator.proxy import proxy_configuration
 from fedscan.server.coordinator.resuming import keep_approved_base
 from fedscan.server.coordinator.setup import make_secret, renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
+from fedscan.server.event_log import EventLog
+from fedscan.server.events import RoundStarted, SiteFinished
+from fedscan.server.job import EVENTS
 from fedscan.server.terms import study_at_site
 from typer.testing import CliRunner
 
@@ -55,7 +58,7 @@ def enrol(home: Home, tmp_path: Path, name: str, expected: str | None = None) ->
     request = tmp_path / "request.json"
     request.write_bytes(EnrolmentRequest.make(name, new_key(), new_key()).to_json())
     welcome = tmp_path / f"welcome-{name}.json"
-    return run(home, "enrol", expected or name, "--request", request, "--out", welcome)
+    return run(home, "enrol", expected or name, "--request", request, "--out", welcome, "--yes")
 
 
 def test_nobody_else_can_read_the_folder(home: Home) -> None:
@@ -273,3 +276,17 @@ def test_a_second_study_of_equal_terms_is_refused_with_the_first_ones_name(home:
     assert submit(home, "name=longer", "federation.rounds=21").exit_code == 0
     words = ("--repeat", "--set", "name=lungs-repeated")
     assert run(home, "submit", *words).exit_code == 0
+
+
+def test_status_names_who_refused_and_why_and_what_to_do(home: Home) -> None:
+    submit(home, "name=lungs", "federation.min_results=1")
+    folder = find_study(home, "lungs")
+    folder.write(State(order=1, phase="running"))
+    log = EventLog(folder.job.run / EVENTS)
+    log(RoundStarted(round=1, rounds=2, sites=2, request="0" * 64))
+    log(SiteFinished(round=1, site="north", code="ok", seconds=1.0))
+    log(SiteFinished(round=1, site="south", code="privacy", seconds=1.0))
+    (study,) = overview(home).studies
+    assert study.message.startswith("Round 1 goes without south: privacy (its policy")
+    assert "`fedscan site approve` there" in study.message
+    assert "north" not in study.message

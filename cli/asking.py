@@ -1,0 +1,70 @@
+"""Questions that a person answers on the terminal, and what stands for an answer in scripts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import click
+import typer
+
+from ..errors import ConfigurationError, SignatureError
+
+YesOption = Annotated[bool, typer.Option("--yes", help="Go on without being asked.")]
+FingerprintOption = Annotated[
+    str,
+    typer.Option(
+        help="The fingerprint that you were told: go on if it is this one, without being asked."
+    ),
+]
+
+
+def confirmed(question: str, *, yes: bool, option: str = "--yes") -> bool:
+    """Return a person's answer to a question; what was given as an option stands for it.
+
+    Args:
+        question: The question, without its question mark's choices.
+        yes: Whether the option was given.
+        option: What a script gives instead of an answer.
+
+    Raises:
+        ConfigurationError: If nobody answered.
+    """
+    if yes:
+        return True
+    try:
+        return typer.confirm(question)
+    except click.Abort:
+        raise ConfigurationError(
+            f"Nobody answered: {question}",
+            hint=f"Nothing was changed. Where nobody can be asked, give {option}.",
+        ) from None
+
+
+def is_same_fingerprint(found: str, told: str, *, whose: str) -> bool:
+    """Compare a fingerprint with what a person was told, whatever it is grouped by.
+
+    Args:
+        found: What the file has.
+        told: What a person was told; empty if nothing.
+        whose: What it is the fingerprint of.
+
+    Returns:
+        Whether there was anything to compare it with.
+
+    Raises:
+        SignatureError: If they differ.
+    """
+    if not told:
+        return False
+    if _digits(found) != _digits(told):
+        raise SignatureError(
+            f"The fingerprint of {whose} is {found}, not {told.strip()}.",
+            hint="Nothing was changed. Somebody may have changed the file on its way: ask for it "
+            "once more, and compare by telephone.",
+        )
+    return True
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[\s:-]", "", text).lower()
