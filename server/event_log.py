@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..federation.protocol import OK
 from .events import (
     Event,
     Observer,
@@ -92,6 +93,27 @@ def awaited(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, str
         else:
             sites.pop(event["site"], None)
     return (entries[begin]["round"], sites) if sites else None
+
+
+def refusals(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, str]] | None:
+    """Return which sites gave no result when they were last asked, whatever the others gave.
+
+    Returns:
+        The round (0 for the warm-up), and by site the code of its answer; ``None`` if all gave one
+        or were not asked yet. Sites that the round waits for (:func:`awaited`) are not among them.
+    """
+    number, codes = 0, dict[str, str]()
+    for event in entries:
+        kind = event["event"]
+        if kind in (RoundStarted.__name__, StatisticsAsked.__name__):
+            begun = event.get("round", 0)
+            # A round that asks again keeps what the other sites answered before.
+            codes = codes if begun == number else {}
+            number = begun
+        elif kind in (SiteFinished.__name__, StatisticsReceived.__name__):
+            codes[event["site"]] = event["code"]
+    refused = {site: code for site, code in codes.items() if code != OK and code not in AWAITED}
+    return (number, refused) if refused else None
 
 
 def both(first: Observer, second: Observer) -> Observer:

@@ -18,6 +18,7 @@ from .collect import Collector
 from .events import RoundFinished, SitesConnected
 from .exchange import wait_for_sites
 from .history import History, HistoryEntry
+from .meanings import advice, described
 from .patience import RESUME_HINT, Patience
 from .updates import Update, cosine
 
@@ -147,8 +148,9 @@ def _with_cosines(
 def _too_few(
     number: int, usable: int, minimum: int, entries: Sequence[HistoryEntry]
 ) -> RoundFailedError:
-    codes = ", ".join(f"{entry.site}: {entry.code}" for entry in entries)
+    codes = {entry.site: entry.code for entry in entries}
     return RoundFailedError(
-        f"Round {number} ended with {usable} usable results of the {minimum} it needs ({codes}).",
-        hint=RESUME_HINT,
+        f"Round {number} ended with {usable} usable results of the {minimum} it needs "
+        f"({described(codes)}).",
+        hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
     )

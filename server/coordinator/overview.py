@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...federation.supervision.service import is_running
-from ..event_log import EventLog, awaited
+from ..event_log import EventLog, awaited, refusals
 from ..job import EVENTS
+from ..meanings import advice, described
 from .home import Home
 from .members import members
 from .service import read_status
@@ -87,20 +88,25 @@ def overview(home: Home) -> Overview:
                 phase=folder.phase,
                 round=folder.finished_round,
                 rounds=folder.study.federation.rounds,
-                message=folder.state.message or _awaited(folder),
+                message=folder.state.message or _waits_and_refusals(folder),
             )
             for folder in studies(home)
         ],
     )
 
 
-def _awaited(folder: StudyFolder) -> str:
-    """Say for whom the study's round waits; nothing if it does not."""
+def _waits_and_refusals(folder: StudyFolder) -> str:
+    """Say for whom the study's round waits, and who gave nothing and why; nothing if nobody."""
     if folder.phase != "running":
         return ""
-    waiting = awaited(EventLog(folder.job.run / EVENTS).entries())
-    if waiting is None:
-        return ""
-    number, codes = waiting
-    sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
-    return f"Round {number} waits for {sites}."
+    events = EventLog(folder.job.run / EVENTS).entries()
+    sentences = []
+    if waiting := awaited(events):
+        number, codes = waiting
+        sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
+        sentences.append(f"Round {number} waits for {sites}.")
+    if refused := refusals(events):
+        number, codes = refused
+        where = f"Round {number}" if number else "The warm-up"
+        sentences.append(f"{where} goes without {described(codes)}. {advice(codes.values())}")
+    return " ".join(sentences).rstrip()

@@ -13,36 +13,14 @@ from typing import Any
 
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
-from ..event_log import ASKED, EventLog, awaited
-from ..exchange import TIMEOUT, UNAVAILABLE
+from ..event_log import EventLog, awaited
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
+from ..meanings import MEANINGS
 from ..previews import preview_rounds
 from .order import checked
 
 _SHOWN_EVENTS = 200
-
-#: What a code means to the coordinator, who cannot see a site's log.
-MEANINGS: Mapping[str, str] = {
-    "ok": "answered",
-    TIMEOUT: "no answer in time",
-    UNAVAILABLE: "not reachable, or its app crashed",
-    "budget-exceeded": "its privacy budget is spent",
-    "privacy": "its policy does not allow the step",
-    "ledger": "its ledger is locked, damaged or of another data set",
-    "data": "it has no usable scans",
-    "model": "it has another base, or the tensors do not fit it",
-    "configuration": "its configuration is missing or wrong",
-    "protocol": "the message was malformed or of another release",
-    "update-rejected": "its update was refused",
-    "not-approved": "its steward has not approved the study",
-    "paused": "it is paused, or outside its hours",
-    "audit": "its audit log is damaged or takes no entry",
-    "egress": "it held back an answer that may not leave",
-    "start-needed": "it lacks what the warm-up changed",
-    "internal": "an error that only its own log explains",
-    ASKED: "asked again, no answer yet",
-}
 
 #: With these codes a site has refused before it paid for the round.
 UNPAID = frozenset(

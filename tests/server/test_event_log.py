@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fedscan.server.event_log import ASKED, EventLog, awaited, both
+from fedscan.server.event_log import ASKED, EventLog, awaited, both, refusals
 from fedscan.server.events import (
     Event,
     RoundFinished,
@@ -79,3 +81,24 @@ def test_a_round_waits_for_whoever_has_not_answered_since(
     for event in events:
         log(event)
     assert awaited(log.entries()) == ((1, waits) if waits else None)
+
+
+def _read(tmp_path: Path, *events: Event) -> list[dict[str, Any]]:
+    log = EventLog(tmp_path / "events.jsonl")
+    for event in events:
+        log(event)
+    return log.entries()
+
+
+def test_who_refused_in_the_newest_round_is_known_by_name_and_code(tmp_path: Path) -> None:
+    asked = replace(_ASKED, round=2)
+    answers = [
+        SiteFinished(round=2, site=site, code=code, seconds=1.0)
+        for site, code in (("north", "privacy"), ("south", "ok"), ("west", "paused"))
+    ]
+    entries = _read(tmp_path, _ASKED, _answer("north", "data"), asked)
+    assert refusals(entries) is None
+    assert refusals(_read(tmp_path, *answers)) == (2, {"north": "privacy"})
+    # Asked again because of west, and north has had time to think.
+    assert refusals(_read(tmp_path, asked)) == (2, {"north": "privacy"})
+    assert refusals(_read(tmp_path, replace(answers[0], code="ok"))) is None

@@ -16,8 +16,9 @@ from fedscan.errors import BudgetExceededError, ConfigurationError
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
-from fedscan.server.dashboard.snapshot import MEANINGS, WatchedStudy, snapshot
+from fedscan.server.dashboard.snapshot import WatchedStudy, snapshot
 from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, StudyStopped, WarmedUp
+from fedscan.server.meanings import MEANINGS
 from typer.testing import CliRunner
 
 EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
