@@ -65,6 +65,8 @@ def index(
     date or free text is shown. The counts are exact, so they are for the site itself; with
     `--to-share` nothing is told of fewer than 10 patients.
     """
+    from ..client.data.holdout import count_patients
+    from ..client.policy import SitePolicy
     from ..imaging.dicom.summary import shareable, shared_sentence, summarise
     from ..imaging.labels.fit import fit_sentences
     from ..imaging.labels.index_with_table import IndexRequest, index_with_table
@@ -81,7 +83,9 @@ def index(
         cache=cache,
     )
     with progress() as report:
-        summary = summarise(index_with_table(request, progress=report))
+        contents = index_with_table(request, progress=report)
+    summary, fraction = summarise(contents), study.data.holdout_fraction
+    patients = count_patients(contents, fraction)
     if to_share:
         summary = shareable(summary)
     if as_json:
@@ -91,6 +95,10 @@ def index(
     totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
     console = output()
     console.print(Text(totals))
+    if not to_share:
+        console.print(Text(patients.sentence(fraction)))
+        if patients.training < (least := SitePolicy().min_patients):
+            console.print(Text(f"A site's policy asks for {least} unless it says otherwise."))
     if summary.shared_studies:
         console.print(Text(shared_sentence(summary.shared_studies)))
     if summary.labels:

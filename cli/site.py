@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from . import site_approval, site_data, site_labels, site_opt_out, site_records
+from . import site_approval, site_data, site_data_life, site_labels, site_opt_out, site_records
 from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
 from .console import output, status
 from .group import FedscanGroup
@@ -48,6 +48,7 @@ app = typer.Typer(
 def register(parent: typer.Typer) -> None:
     """Add the commands to the application."""
     site_data.register(app)
+    site_data_life.register(app)
     site_labels.register(app)
     site_approval.register(app)
     site_records.register(app)
@@ -231,6 +232,8 @@ def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> Non
 
 
 def _spent(data: DataSetView) -> str:
+    if data.retired:
+        return "retired"
     if data.problem:
         return f"pays for nothing: {data.problem}"
     if data.epsilon is None:

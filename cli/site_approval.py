@@ -16,6 +16,7 @@ from .asking import confirmed
 from .console import output
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
+from .progress import progress
 
 if TYPE_CHECKING:
     from ..client.daemon.overview import Waiting
@@ -73,9 +74,10 @@ def approve(
         output().print(Text(f"The study {digest[:12]} is not approved any more."))
         return
     invitation = _invitation(approvals, study)
-    entry = Registry(site).get(data or _only_data_set(Registry(site)))
+    entry = Registry(site).usable(data or _only_data_set(Registry(site)))
     folder = str(base.resolve()) if base else ""
-    proposal = propose(site, invitation, entry, folder)
+    with progress() as report:
+        proposal = propose(site, invitation, entry, folder, report=report)
     if as_json:
         if yes:
             proposal.require_payable()
@@ -139,7 +141,7 @@ def _one_of(beginning: str, digests: list[str]) -> str:
 
 
 def _only_data_set(registry: Registry) -> str:
-    names = sorted(registry.data_sets())
+    names = sorted(one.name for one in registry.data_sets().values() if not one.retired)
     if len(names) != 1:
         raise ConfigurationError(
             f"The site has {len(names)} data sets.", hint="Name one with --data."

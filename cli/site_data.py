@@ -116,12 +116,22 @@ def add_data(
     entry = result.entry
     if as_json:
         facts = {"data": name, "kind": entry.kind, "folder": entry.folder}
-        print_json({**facts, "mirror": result.mirror, "labels": result.labels})
+        print_json(
+            {**facts, "mirror": result.mirror, "labels": result.labels, "shared": result.shared}
+        )
         return
     console = output()
     if result.mirror:
         console.print(Text(_sentence(result.mirror)))
     print_fit(result.labels)
+    for other, patients in result.shared.items():
+        console.print(
+            Text(
+                f"Warning: {patients} of its patients are in the data set {other}, too. "
+                "Each ledger knows only half of what they spend: keep them in one data set, and "
+                f"retire the other before a study begins (`fedscan site retire-data {name}`)."
+            )
+        )
     console.print(
         Text(f"The data set {name} is added. `fedscan index {entry.folder}` looks into it.")
     )

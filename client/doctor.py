@@ -33,6 +33,7 @@ from ..privacy.accounting import epsilon
 from .border.connection import Address, check_connection, client_context
 from .border.counter_signature import check_counter_signature
 from .counter_signed import noted_before, require_lines
+from .data.holdout import count_patients
 from .policy import load_policy
 from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
@@ -179,9 +180,12 @@ def _data(home: SiteHome) -> Iterator[Finding]:
     if not entries:
         yield examine("data", _no_data)
     for name, entry in sorted(entries.items()):
+        if entry.retired:
+            continue
         if entry.kind != "folder":
             yield examine(f"source of {name}", partial(_source, entry))
         yield examine(f"data {name}", partial(_scans, entry))
+        yield examine(f"patients of {name}", partial(_patients, home, entry))
         yield examine(f"ledger of {name}", partial(_ledger, home, name))
 
 
@@ -226,6 +230,19 @@ def _scans(entry: DataSet) -> str:
             hint=f"`fedscan index {folder}` counts all reasons.",
         )
     return f"{len(files)} files; of {len(some)} looked at, some can be trained on."
+
+
+def _patients(home: SiteHome, entry: DataSet) -> str:
+    least, settings = load_policy(home.policy_of(entry.name)).min_patients, DataSettings()
+    index = index_files(Path(entry.folder), list_files(Path(entry.folder)), settings)
+    numbers = count_patients(index, settings.holdout_fraction)
+    if numbers.training < least:
+        raise DoubtError(
+            f"{numbers.sentence(settings.holdout_fraction)} The policy asks for {least}.",
+            hint="Studies that keep this share will be refused: add patients, or lower "
+            "min_patients in policy.toml.",
+        )
+    return numbers.sentence(settings.holdout_fraction)
 
 
 def _ledger(home: SiteHome, name: str) -> str:

@@ -240,7 +240,7 @@ class SitePolicy:
     def _other_problems(self, step: ProposedStep) -> list[str]:
         problems = []
         if step.patients < self.min_patients:
-            problems.append(f"there are fewer than {self.min_patients} patients")
+            problems.append(f"there are fewer than {self.min_patients} patients to train on")
         if step.subset is not None and step.subset not in self.allowed_subsets:
             problems.append(f"{step.subset!r} is not among {', '.join(self.allowed_subsets)}")
         if step.captions != "words" and not self.allow_free_text:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import AuditError, LedgerError
 from ...privacy.accounting import epsilon
@@ -24,6 +24,7 @@ class DataSetView:
         epsilon: What all steps spent together; ``None`` if there is no ledger yet.
         delta: The delta of its policy, which epsilon is stated at; ``None`` likewise.
         problem: Why the data set pays for nothing just now; empty if it does.
+        retired: Whether no study may use it any more.
     """
 
     name: str
@@ -31,6 +32,7 @@ class DataSetView:
     epsilon: float | None
     delta: float | None
     problem: str = ""
+    retired: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ def overview(home: SiteHome) -> SiteOverview:
         paused=home.paused.exists(),
         coordinator=settings.coordinator,
         data_sets=tuple(
-            _data_set(home, name, entry.folder)
+            replace(_data_set(home, name, entry.folder), retired=entry.retired)
             for name, entry in sorted(Registry(home).data_sets().items())
         ),
         approved=tuple(approvals.all()),

@@ -25,6 +25,7 @@ from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
 from ...model.words.tables import vocabulary_to_toml
 from ...model.words.vocabulary import Vocabulary
+from .holdout import holdout_draw
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
@@ -225,7 +226,7 @@ def _build(
                 patients.append(
                     CachedPatient(
                         key=key,
-                        draw=_draw(scans.patient_id),
+                        draw=holdout_draw(scans.patient_id),
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
                         source=patient_file.source,
@@ -280,17 +281,6 @@ def _store(
         side=settings.image_size,
     )
     return PatientFile.read(path)
-
-
-def _draw(patient_id: str) -> float:
-    """Draw a patient's fixed uniform number from its identifier alone.
-
-    It is not salted: runs with separate state folders, such as the non-private run that a
-    private one is compared with, must hold out the same patients and list them alike. The
-    number stays at the site.
-    """
-    digest = hashlib.blake2b(patient_id.encode(), person=b"fedscan-holdout", digest_size=8)
-    return int.from_bytes(digest.digest(), "big") / 2**64
 
 
 def _remove_others(root: Path, current: set[Path]) -> None:

@@ -15,6 +15,7 @@ from ..sources.refresh import dicomweb_source, store_source
 from .data_sets import DataSet, Registry
 from .home import SiteHome
 from .labelling import labels_fit
+from .overlap import shared_patients
 from .refreshing import refresh_mirror
 
 
@@ -82,11 +83,14 @@ class AddedDataSet:
         entry: Its entry in the site's list.
         mirror: What was fetched at once; ``None`` if it is no mirror of a service.
         labels: How its table fits; ``None`` without one, or while there are no scans.
+        shared: Patients that are in another data set, too, by its name: each of the two ledgers
+            knows only half of what they spend.
     """
 
     entry: DataSet
     mirror: MirrorReport | None
     labels: LabelReport | None
+    shared: Mapping[str, int]
 
 
 def add_data_set(
@@ -123,6 +127,7 @@ def add_data_set(
         entry=entry,
         mirror=mirror,
         labels=labels_fit(entry, report=report) if mirror else fit,
+        shared=shared_patients(home, entry, report=report),
     )
 
 

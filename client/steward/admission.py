@@ -42,7 +42,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         StudyTerms.from_request(request)  # nonsense is not kept
         approvals.remember(_invitation(request))
         raise
-    entry = Registry(home).get(approval.data)
+    entry = Registry(home).usable(approval.data)
     base = approval.base or settings.base
     site = Site(
         name=settings.name,

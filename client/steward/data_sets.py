@@ -37,6 +37,7 @@ class DataSet:
         senders: AE titles that may send to the C-STORE receiver.
         labels: Table that tells the images' findings, splits and reports; none if empty.
         labels_by: What its rows are matched by; the most exact name that it has, if empty.
+        retired: Whether no study may use it any more.
     """
 
     name: str
@@ -50,6 +51,7 @@ class DataSet:
     senders: tuple[str, ...] = ()
     labels: str = ""
     labels_by: str = ""
+    retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,19 @@ class Registry:
             )
         return data_sets[name]
 
+    def usable(self, name: str) -> DataSet:
+        """Return one data set that studies may use.
+
+        Raises:
+            DataError: If there is none of that name, or it was retired.
+        """
+        entry = self.get(name)
+        if entry.retired:
+            raise DataError(
+                f"The data set {name!r} was retired.", hint="Approve the study for another one."
+            )
+        return entry
+
     def add(self, data_set: DataSet) -> None:
         """Add a data set.
 
@@ -118,19 +133,30 @@ class Registry:
                 f"The site has a data set {data_set.name!r} already.",
                 hint="Added scans belong into its folder; other patients into another data set.",
             )
+        self.require_free(data_set)
+        folder = Path(data_set.folder).resolve()
+        self._write({**data_sets, data_set.name: replace(data_set, folder=str(folder))})
+
+    def require_free(self, data_set: DataSet) -> None:
+        """Refuse a folder that does not exist, or that another data set has.
+
+        Raises:
+            DataError: If it does not exist, or its scans are in another data set.
+        """
         folder = Path(data_set.folder).resolve()
         if not folder.is_dir():
             raise DataError(
                 f"{data_set.folder} is no folder.", hint="Give a folder of DICOM files."
             )
-        for other in data_sets.values():
+        for other in self.data_sets().values():
+            if other.name == data_set.name:
+                continue
             theirs = Path(other.folder)
             if folder.is_relative_to(theirs) or theirs.is_relative_to(folder):
                 raise DataError(
                     f"The scans in {folder} are in the data set {other.name!r} already.",
                     hint="A patient belongs to one data set only: its ledger counts what is spent.",
                 )
-        self._write({**data_sets, data_set.name: replace(data_set, folder=str(folder))})
 
     def change(self, data_set: DataSet) -> None:
         """Put a data set in place of the one of its name.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import BudgetExceededError, ModelError
+from ...common.progress import Progress, no_progress
+from ...errors import BudgetExceededError, DataError, ModelError
 from ...federation.invitation import Invitation
 from ...model.description import FINDINGS
 from ...model.storage import shipped_base
@@ -16,6 +17,7 @@ from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
+from ..workspace.patient_numbers import patient_numbers
 from .cost import Cost, study_cost
 from .data_sets import DataSet
 from .home import SiteHome
@@ -66,7 +68,14 @@ class Proposal:
             )
 
 
-def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str = "") -> Proposal:
+def propose(
+    home: SiteHome,
+    invitation: Invitation,
+    data_set: DataSet,
+    base: str = "",
+    *,
+    report: Progress = no_progress,
+) -> Proposal:
     """Say what a study would do to a data set, and check it against the policy.
 
     Args:
@@ -74,6 +83,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         invitation: The study.
         data_set: The data set it would train on.
         base: Folder of its base; the site's own if empty.
+        report: Told how many headers are read.
 
     Raises:
         LedgerError: If the data set's ledger is damaged, or the home proves that it is not whole.
@@ -109,6 +119,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
         ("Trained", _trained(terms)),
+        ("Patients", _patients(site, policy, terms, base_model, report)),
         ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
@@ -132,6 +143,29 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             subset=terms.trainable.subset,
         )
     )
+
+
+def _patients(
+    site: Site,
+    policy: SitePolicy,
+    terms: StudyTerms,
+    base_model: OpenGenerator,
+    report: Progress,
+) -> str:
+    """Say how many would be trained on, and whether that is too few for the policy."""
+    words = study_words(terms.vocabulary, base_model.generator.words)
+    try:
+        numbers = patient_numbers(site, terms.data, words, report)
+    except DataError as failure:
+        return f"They cannot be counted, and every round would be refused: {failure.message}"
+    text = numbers.sentence(terms.data.holdout_fraction)
+    if numbers.training < policy.min_patients:
+        text += (
+            f" Your policy asks for at least {policy.min_patients} (min_patients): every round "
+            "would be refused, and sites that answer would have paid for nothing. Add patients, "
+            "ask for a smaller share to be kept, or decline."
+        )
+    return text
 
 
 def _trained(terms: StudyTerms) -> str:
