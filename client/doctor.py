@@ -41,10 +41,13 @@ from .spending import known_spending
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
 from .steward.opt_outs import require_list
+from .steward.secrets import secrets_of
 from .steward.status import StatusFile
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."
+#: Above this a privacy loss over a data set's life protects little.
+_WEAK_EPSILON = 10.0
 #: So many files say whether a folder is what it should be.
 _LOOKED_AT = 40
 
@@ -95,7 +98,7 @@ def _daemon(home: SiteHome) -> str:
 def _certificates(home: SiteHome) -> Iterator[Finding]:
     for name, path in (("authority", home.authority), ("certificate", home.certificate)):
         yield examine(name, partial(check_certificate, path, home.authority, renew=_RENEW))
-    for name, path in (("TLS key", home.tls_key), ("node key", home.node_key)):
+    for name, path in secrets_of(home).items():
         yield examine(name, partial(check_secret, path))
 
 
@@ -157,8 +160,19 @@ def _base(home: SiteHome) -> str:
 
 def _policy(home: SiteHome) -> str:
     policy = load_policy(home.policy)
-    for path in sorted(home.folder.glob("data/*/policy.toml")):
-        load_policy(path)
+    known = set(Registry(home).data_sets())
+    for path in (home.policy, *sorted(home.folder.glob("data/*/policy.toml"))):
+        one = load_policy(path)
+        if unknown := sorted(set(one.data_sets) - known):
+            raise DoubtError(
+                f"{path} allows data sets that the site does not have: {', '.join(unknown)}.",
+                hint=f"There are: {', '.join(sorted(known)) or 'none yet'}.",
+            )
+        if one.epsilon_ceiling > _WEAK_EPSILON:
+            raise DoubtError(
+                f"The ceiling in {path}, epsilon {one.epsilon_ceiling:g}, promises little.",
+                hint=f"Above {_WEAK_EPSILON:g} the promise is weak: lower epsilon_ceiling.",
+            )
     if policy.allow_non_private:
         raise DoubtError(
             "The policy allows training without privacy.",

@@ -13,6 +13,11 @@ from ...federation.protocol import RoundRequest
 from ..site import Site
 from ..steward.admission import admit
 from ..steward.home import SiteHome
+from ..steward.policy_log import note_policies
+
+
+def _nothing() -> None:
+    """A simulated site has no steward."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +29,14 @@ class Reception:
         log: File with the full text of errors.
         audit: Where each request and answer is put on record; a simulated site has none.
         admit: Returns the site for a request, or refuses it.
+        note: Puts on record what a steward changed by hand.
     """
 
     name: str
     log: Path
     audit: AuditLog | None
     admit: Callable[[RoundRequest], Site]
+    note: Callable[[], None] = _nothing
 
     @classmethod
     def from_config(cls, config: UserConfig) -> Reception:
@@ -46,6 +53,7 @@ class Reception:
                 log=home.logs / "site.log",
                 audit=home.log,
                 admit=lambda request: admit(home, request),
+                note=lambda: note_policies(home),
             )
         site = Site.from_config(config)
         return cls(name=site.name, log=site.log, audit=None, admit=lambda request: site)

@@ -71,6 +71,7 @@ def refuse(message: Message, context: Context, failure: FedscanError) -> Message
 
 def _serve(message: Message, reception: Reception, service: Service) -> RecordDict:
     request = RoundRequest.from_records(message.content)
+    reception.note()
     if reception.audit:
         reception.audit.append(
             "asked",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...errors import ConfigurationError, FederationError, FedscanError, SignatureError
+from ...federation.diagnosis.certificates import check_secret
 from ...federation.diagnosis.connection import UnreachableError
 from ...federation.supervision.child import ChildSpec
 from ...federation.supervision.service import asked_to_stop, running_in
@@ -27,6 +28,8 @@ from ..border.counter_signature import check_counter_signature
 from ..policy import SitePolicy, load_policy
 from ..steward.home import SiteHome
 from ..steward.opt_outs import remove_opted_out, require_list
+from ..steward.policy_log import note_policies
+from ..steward.secrets import secrets_of
 from ..steward.status import StatusFile
 from .forwarder import Forwarder
 from .marks import ACCEPTED, HOME_VARIABLE
@@ -78,10 +81,13 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
         ConfigurationError: If a file of the site is missing or wrong.
         DataError: If somebody is gone from the opt-out list.
         FederationError: If the coordinator and the site do not accept each other, or it is out
-            of reach at the start.
+            of reach at the start, or others can read a secret of the site.
         LedgerError: If another copy of this home has spent since this one did.
     """
     name, policy = home.settings().name, load_policy(home.policy)
+    for secret in secrets_of(home).values():
+        check_secret(secret)
+    note_policies(home)
     # A cache that came back with a backup may have them again.
     remove_opted_out(home, require_list(home), mirrors=False)
     with running_in(home.run, f"Site {name}"), asked_to_stop() as stop:

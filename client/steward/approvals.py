@@ -10,6 +10,7 @@ from ...common.files import write_atomically
 from ...errors import ConfigurationError, NotApprovedError
 from ...federation.invitation import Invitation
 from .home import SiteHome
+from .policy_log import note_policies
 
 #: Studies that may wait at once: whoever may ask could otherwise fill the disk.
 _MOST_PENDING = 50
@@ -50,6 +51,7 @@ class Approvals:
 
         Raises:
             AuditError: If the disk does not take it.
+            ConfigurationError: If a policy cannot be read.
         """
         approval = Approval(
             study=invitation.digest,
@@ -58,6 +60,7 @@ class Approvals:
             base=base,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        note_policies(self.home)
         self.home.log.append("study-approved", study=approval.study, data=data)
         content = json.dumps(asdict(approval), indent=2).encode() + b"\n"
         write_atomically(self.home.approvals / f"{approval.study}.json", content)

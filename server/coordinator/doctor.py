@@ -59,12 +59,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         "revocations",
         lambda: check_revocations(home.authority.revocation_file, renew=_RENEW_OWN),
     )
-    for path in (
-        home.root / "ca" / "ca.key",
-        home.server / "server.key",
-        home.superlink / "superlink.key",
-        home.record_key,
-    ):
+    for path in home.secrets:
         yield examine(path.name, partial(check_secret, path))
     yield from _sites(home)
     yield examine("audit log", lambda: check_audit_log(home.audit))

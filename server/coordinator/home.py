@@ -136,6 +136,16 @@ class Home:
         return self.root / "study.toml"
 
     @property
+    def secrets(self) -> tuple[Path, ...]:
+        """Private keys, which nobody else may read."""
+        return (
+            self.root / "ca" / "ca.key",
+            self.server / "server.key",
+            self.superlink / "superlink.key",
+            self.record_key,
+        )
+
+    @property
     def record_key(self) -> Path:
         """Private key that study records are signed with."""
         return self.root / "records" / "record.key"

@@ -16,6 +16,7 @@ from typing import Any
 from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
 from ...errors import FederationError
+from ...federation.diagnosis.certificates import check_secret
 from ...federation.pki.certificates import now
 from ...federation.supervision.service import asked_to_stop, running_in
 from ...federation.supervision.supervisor import Supervisor
@@ -49,9 +50,12 @@ def serve(home: Home, ready: Callable[[], None]) -> None:
 
     Raises:
         ConfigurationError: If the folder is not a coordinator's.
-        FederationError: If it runs already, a port is taken or a program is missing.
+        FederationError: If it runs already, a port is taken, a program is missing, or others
+            can read a key.
     """
     addresses = home.addresses
+    for secret in home.secrets:
+        check_secret(secret)
     with asked_to_stop() as stop, running_in(home.run, WHAT):
         make_secret(home)
         specs = processes(home)
