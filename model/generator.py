@@ -12,10 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .block_autoencoder import BlockAutoencoder
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
 
+#: fedscan's own autoencoder, or one of diffusers, such as Stable Diffusion's.
+Autoencoder = BlockAutoencoder | AutoencoderKL
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
 
@@ -35,7 +38,7 @@ class Generator(nn.Module):
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        autoencoder: AutoencoderKL,
+        autoencoder: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: DDPMScheduler,
     ) -> None:
@@ -73,7 +76,7 @@ class Generator(nn.Module):
         """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
         means = self.autoencoder.encode(
             pack_pixels(self.autoencoder, images.to(self.device))
-        ).latent_dist.mean
+        ).latent_dist.mode()
         shift, scale = self._latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
@@ -156,7 +159,7 @@ class Generator(nn.Module):
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
 
 
-def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
+def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     """Give images ``[B, 1, H, W]`` the channels that an autoencoder takes.
 
     One for RGB sees the grey image three times. One with P² channels sees each block of P×P
@@ -168,7 +171,7 @@ def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
-def unpack_pixels(autoencoder: AutoencoderKL, decoded: Tensor) -> Tensor:
+def unpack_pixels(autoencoder: Autoencoder, decoded: Tensor) -> Tensor:
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:
@@ -200,7 +203,7 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
         torch.manual_seed(seed)
         return Generator(
             build_unet(size, captions.width),
-            build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
+            build_adapter(size.unet_channels, size.block, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),

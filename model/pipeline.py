@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import diffusers
 import numpy as np
 from diffusers import (
-    AutoencoderKL,
     DDPMScheduler,
     DiffusionPipeline,
     T2IAdapter,
@@ -18,7 +17,7 @@ from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from PIL import Image
 
-from .generator import Generator
+from .generator import Autoencoder, Generator
 from .sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .text_encoder import CaptionEncoder
 
@@ -49,7 +48,7 @@ class FedscanPipeline(DiffusionPipeline):
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        vae: AutoencoderKL,
+        vae: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: DDPMScheduler,
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Size = Literal["tiny", "small", "base"]
+Size = Literal["tiny", "small", "128", "base"]
 Subset = Literal["attention", "adapters", "lora", "all"]
 
 
@@ -18,7 +18,8 @@ class GeneratorSettings:
     size: Size = Field(
         "small",
         description="Architecture of a newly built generator: `tiny` (32 px, for tests), `small` "
-        "(64 px) or `base` (256 px and up, for GPUs). Ignored where `base` names a folder.",
+        "(64 px), `128` (128 px) or `base` (256 px and up, for GPUs). Ignored where `base` names a "
+        "folder.",
     )
     prediction: Literal["v_prediction", "epsilon"] = Field(
         "v_prediction", description="What the U-Net of a newly built generator predicts."

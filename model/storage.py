@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from ..errors import ModelError
 
 if TYPE_CHECKING:
-    from .generator import Generator
+    from .generator import Autoencoder, Generator
 
 # diffusers takes many seconds to import, and most who need a folder's digest never open it.
 
@@ -151,7 +151,7 @@ def _forget_origin(path: Path) -> None:
 
 def _load_fedscan(folder: Path) -> Generator:
     import torch
-    from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+    from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
 
     from .generator import Generator
     from .text_encoder import CaptionEncoder
@@ -159,7 +159,19 @@ def _load_fedscan(folder: Path) -> Generator:
     return Generator(
         UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32),
         T2IAdapter.from_pretrained(folder, subfolder="adapter", torch_dtype=torch.float32),
-        AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32),
+        _autoencoder_class(folder).from_pretrained(
+            folder, subfolder="vae", torch_dtype=torch.float32
+        ),
         CaptionEncoder.from_pretrained(folder / "caption_encoder"),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )
+
+
+def _autoencoder_class(folder: Path) -> type[Autoencoder]:
+    """Of which kind the autoencoder is: bases of 64 pixels have one of diffusers' own."""
+    from diffusers import AutoencoderKL
+
+    from .block_autoencoder import BlockAutoencoder
+
+    name = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
+    return {"AutoencoderKL": AutoencoderKL, "BlockAutoencoder": BlockAutoencoder}[name]
