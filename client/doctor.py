@@ -73,9 +73,9 @@ def _certificates(home: SiteHome) -> Iterator[Finding]:
 
 def _connection(home: SiteHome) -> Iterator[Finding]:
     """Each step only where the one before it succeeded: the first that fails is the cause."""
-    found = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
-    if found.state == "problem":
-        yield found
+    syntax = examine("address", lambda: str(Address.parse(home.settings().coordinator)))
+    if syntax.state == "problem":
+        yield syntax
         return
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
@@ -119,14 +119,14 @@ def _versions(answer: Answer) -> str:
 def _base(home: SiteHome) -> str:
     from ..model.storage import shipped_base  # slow to import, and not needed by the rest
 
-    named = home.settings().base
-    folder = Path(named) if named else shipped_base()
+    setting = home.settings().base
+    folder = Path(setting) if setting else shipped_base()
     if not (folder / "model_index.json").is_file():
         raise ConfigurationError(
             f"There is no generator in {folder}, which site.toml names as base.",
             hint="Copy the study's base there, or leave the setting empty.",
         )
-    return f"The base is {folder if named else 'the one that ships with fedscan'}."
+    return f"The base is {folder if setting else 'the one that ships with fedscan'}."
 
 
 def _policy(home: SiteHome) -> str:
@@ -148,9 +148,9 @@ def _audit(home: SiteHome) -> str:
 
 
 def _data(home: SiteHome) -> Iterator[Finding]:
-    listed = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
-    if listed.state == "problem":
-        yield listed
+    finding = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
+    if finding.state == "problem":
+        yield finding
         return
     entries = Registry(home).data_sets()
     if not entries:
@@ -210,11 +210,11 @@ def _ledger(home: SiteHome, name: str) -> str:
     if not folder.is_dir():
         raise NotApplicableError("Nothing was spent yet.")
     view, policy = LedgerView.read(folder), load_policy(home.policy_of(name))
-    spent = epsilon(view.book.mechanisms(), policy.delta)
-    said = f"epsilon {spent:.3g} of {policy.epsilon_ceiling:g} is spent"
-    if spent >= 0.9 * policy.epsilon_ceiling:
+    total = epsilon(view.book.mechanisms(), policy.delta)
+    balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
+    if total >= 0.9 * policy.epsilon_ceiling:
         raise DoubtError(
-            f"The ledger is intact; {said}.",
+            f"The ledger is intact; {balance}.",
             hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",
         )
-    return f"The ledger is intact; {said}. Head {view.head}."
+    return f"The ledger is intact; {balance}. Head {view.head}."

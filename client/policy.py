@@ -257,8 +257,8 @@ def load_policy(path: Path) -> SitePolicy:
         ConfigurationError: If the file is missing or not TOML, or a setting is unknown, of the
             wrong type or out of range; all of them are named.
     """
-    known = [field.name for field in fields(SitePolicy)]
-    return read_settings(path, _ADAPTER, known, what="The site's policy", hint=_HINT)
+    names = [field.name for field in fields(SitePolicy)]
+    return read_settings(path, _ADAPTER, names, what="The site's policy", hint=_HINT)
 
 
 def write_policy(path: Path, policy: SitePolicy) -> None:

@@ -38,14 +38,14 @@ def read_toml(path: Path, what: str, hint: str) -> dict[str, Any]:
 
 
 def read_settings(
-    path: Path, adapter: TypeAdapter[T], known: Sequence[str], *, what: str, hint: str
+    path: Path, adapter: TypeAdapter[T], names: Sequence[str], *, what: str, hint: str
 ) -> T:
     """Read a TOML file into settings.
 
     Args:
         path: The file.
         adapter: Of the settings' class.
-        known: Names of all settings.
+        names: Names of all settings.
         what: What the file is, for the error.
         hint: What the reader can do about it.
 
@@ -58,7 +58,7 @@ def read_settings(
         # Through JSON, strict: "8" is not 8 and true is not 1, yet a list makes a tuple.
         return adapter.validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as failure:
-        problems = {_name(one): _problem(dict(one), known) for one in failure.errors()}
+        problems = {_name(one): _problem(dict(one), names) for one in failure.errors()}
         raise ConfigurationError(
             f"{what} {path} is not valid: {'; '.join(problems.values())}.", hint=hint
         ) from failure
@@ -68,9 +68,9 @@ def _name(problem: Any) -> str:
     return str(problem["loc"][0]) if problem["loc"] else ""
 
 
-def _problem(problem: dict[str, Any], known: Sequence[str]) -> str:
+def _problem(problem: dict[str, Any], names: Sequence[str]) -> str:
     key = _name(problem)
     if problem["type"] == "unexpected_keyword_argument":
-        near = difflib.get_close_matches(key, known, n=1) or known
+        near = difflib.get_close_matches(key, names, n=1) or names
         return f"there is no setting {key!r} (did you mean {' or '.join(near)}?)"
     return f"{key} = {problem['input']!r}: {problem['msg']}"

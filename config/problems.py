@@ -13,19 +13,19 @@ from .schema import Setting
 
 
 def configuration_error(
-    failure: ValidationError, known: Iterable[Setting], source: str
+    failure: ValidationError, settings: Iterable[Setting], source: str
 ) -> ConfigurationError:
     """Describe all problems of a configuration at once.
 
     Args:
         failure: What pydantic found.
-        known: Every setting that exists.
+        settings: Every setting that exists.
         source: Where the values come from, for the message.
 
     Returns:
         An error with one line per problem.
     """
-    by_path = {setting.path: setting for setting in known}
+    by_path = {setting.path: setting for setting in settings}
     lines = []
     # One line per setting: a union reports the same value once per option.
     for problem in {_path(problem): problem for problem in failure.errors()}.items():
@@ -62,16 +62,18 @@ def _shown(value: Any) -> str:
 def _suggestion(path: str, by_path: Mapping[str, Setting]) -> str:
     """Say what may have been meant: a near name, the right section, or the whole choice."""
     section, dot, key = path.rpartition(".")
-    elsewhere = [known.path for known in by_path.values() if known.key == key]
+    elsewhere = [setting.path for setting in by_path.values() if setting.key == key]
     if elsewhere:
         return f"Did you mean {' or '.join(elsewhere)}?"
     near = difflib.get_close_matches(path, by_path, n=1, cutoff=0.75)
-    sections = list(dict.fromkeys(known.section for known in by_path.values() if known.section))
+    sections = list(
+        dict.fromkeys(setting.section for setting in by_path.values() if setting.section)
+    )
     if not near and not dot:
         near = [f"[{name}]" for name in difflib.get_close_matches(path, sections, n=1)]
     if near:
         return f"Did you mean {near[0]}?"
-    inside = [known.key for known in by_path.values() if known.section == section]
+    inside = [setting.key for setting in by_path.values() if setting.section == section]
     if dot and not inside:
         return f"The sections are {', '.join(sections)}."
     where = f"[{section}] has" if dot else f"The sections are {', '.join(sections)}; the top has"

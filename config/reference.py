@@ -37,13 +37,13 @@ epsilon = 4.0
 
 def reference() -> str:
     """Return the reference of all settings as Markdown."""
-    known = study_settings()
-    parts = [_INTRODUCTION, "## Top of the file\n", _table(s for s in known if not s.section)]
+    settings = study_settings()
+    parts = [_INTRODUCTION, "## Top of the file\n", _table(s for s in settings if not s.section)]
     for name, section_type in section_types(Study).items():
         parts += [
             f"## [{name}]\n",
             inspect.cleandoc(section_type.__doc__ or "").partition("\n\n")[0] + "\n",
-            _table(setting for setting in known if setting.section == name),
+            _table(setting for setting in settings if setting.section == name),
         ]
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from .description import Description, age_band
 from .prompt_negation import Said, how_said
@@ -215,7 +216,8 @@ def _description(found: dict[str, str]) -> Description | None:
     if "modality" not in found:
         return None
     known = {field.name for field in fields(Description)}
-    description = Description(**{name: word for name, word in found.items() if name in known})
+    shown: dict[str, Any] = {name: word for name, word in found.items() if name in known}
+    description = Description(**shown)
     if description.modality == "X-ray":
         return replace(description, plane="")
     return replace(description, view="")

@@ -1,8 +1,8 @@
-"""Settings of the generator and of what fine-tuning may change in it."""
+"""Settings of the generator, of what fine-tuning may change in it, and of a study's words."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -46,3 +46,98 @@ class TrainableSettings:
         "`lora`: low-rank updates of the attention layers; `all`: U-Net and adapter.",
     )
     lora_rank: int = Field(2, ge=1, le=256, description="Rank of the `lora` updates.")
+
+
+#: A word of a caption: no comma, which stands between words there.
+WordText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$")]
+#: A code with its system: SNOMED CT, RadLex or ICD-10, the last also as a range such as J12-J18.
+CodeText = Annotated[
+    str, Field(pattern=r"^(SCT:[0-9]{5,18}|RADLEX:RID[0-9]{1,6}|ICD10:[A-Z][0-9A-Z.\-]{1,12})$")
+]
+#: What selects a word in a header's text or in a prompt; upper and lower case are the same.
+NameText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,59}$")]
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class WordSettings:
+    """A word, and what selects it: nothing of a header is copied.
+
+    Attributes:
+        word: As it stands in captions.
+        codes: Codes that select it, such as ``"SCT:125605004"``, ``"RADLEX:RID4650"`` or
+            ``"ICD10:S82"``, which stands for all codes that begin so.
+        names: Other words that select it, as headers, tables and prompts have them.
+    """
+
+    word: WordText
+    codes: tuple[CodeText, ...] = ()
+    names: tuple[NameText, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class FindingSettings(WordSettings):
+    """A finding, and which of the kinds of finding that statistics count it is."""
+
+    within: Literal["no finding", "lesion", "pneumonia", "COVID-19", "other finding"] = (
+        "other finding"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class BodyPartSettings(WordSettings):
+    """A part of the body, and the region that it lies in."""
+
+    within: Literal["head", "neck", "chest", "abdomen", "pelvis", "spine", "limb", "body"] = "body"
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SequenceSettings(WordSettings):
+    """An MR sequence, and its weighting: ``MR`` where it is neither T1 nor T2."""
+
+    within: Literal["T1-weighted MR", "T2-weighted MR", "MR"] = "MR"
+
+
+_MANY = 400
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class VocabularySettings:
+    """Which words captions are made of, and what selects them; part of the terms of a study."""
+
+    start: Literal["base", "shipped", "few", "none"] = Field(
+        default="base",
+        description="Words that the study begins with, before its own: those that its base brings "
+        "(`base`; the base that ships brings the shipped ones, an older base brings few), those "
+        "that ship with fedscan (`shipped`), the eight regions and five kinds of finding only "
+        "(`few`), or also none of the names that select these (`none`).",
+    )
+    findings: tuple[FindingSettings, ...] = Field(
+        default=(),
+        max_length=_MANY,
+        description="The study's own findings, the most important first; several may hold at "
+        "once. A word that the vocabulary has already is replaced.",
+    )
+    body_parts: tuple[BodyPartSettings, ...] = Field(
+        default=(), max_length=_MANY, description="Parts of the body, each within a region."
+    )
+    sequences: tuple[SequenceSettings, ...] = Field(
+        default=(), max_length=_MANY, description="MR sequences, such as FLAIR."
+    )
+    kernels: tuple[WordSettings, ...] = Field(
+        default=(), max_length=_MANY, description="CT reconstruction kernels, by their names."
+    )
+    views: tuple[WordSettings, ...] = Field(
+        default=(), max_length=_MANY, description="Views of films and mammograms."
+    )
+    lateralities: tuple[WordSettings, ...] = Field(
+        default=(), max_length=_MANY, description="Sides of the body."
+    )
+    contrasts: tuple[WordSettings, ...] = Field(
+        default=(),
+        max_length=2,
+        description="What says in words that a contrast medium was given: `with contrast` or "
+        "`without contrast`.",
+    )
+    leave_out: tuple[str, ...] = Field(
+        default=(), max_length=_MANY, description="Words that the study does without."
+    )

@@ -48,22 +48,22 @@ class ServerOptimizer:
         elif isinstance(strategy, FedAdam):
             strategy.current_arrays = {name: model[name] for name in names}
         replies = [_message(update) for update in sorted(updates, key=lambda one: one.site)]
-        combined, _ = strategy.aggregate_train(server_round, replies)
-        assert combined is not None  # it is None only without replies
+        aggregate, _ = strategy.aggregate_train(server_round, replies)
+        assert aggregate is not None  # it is None only without replies
         # FedAdam's bias correction is a float64 scalar and would widen the model.
-        return {name: combined[name].numpy().astype(model[name].dtype) for name in names}
+        return {name: aggregate[name].numpy().astype(model[name].dtype) for name in names}
 
     def state(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return what the next step depends on, as tensors by name; empty for plain averaging."""
-        strategy, ordered = self._strategy, sorted(names)
+        strategy, order = self._strategy, sorted(names)
         if isinstance(strategy, FedAvgM) and strategy.momentum_vector is not None:
             return {
                 f"momentum/{name}": np.asarray(value)
-                for name, value in zip(ordered, strategy.momentum_vector, strict=True)
+                for name, value in zip(order, strategy.momentum_vector, strict=True)
             }
         if isinstance(strategy, FedAdam) and strategy.m_t and strategy.v_t:
-            first = {f"first/{name}": strategy.m_t[name] for name in ordered}
-            return first | {f"second/{name}": strategy.v_t[name] for name in ordered}
+            first = {f"first/{name}": strategy.m_t[name] for name in order}
+            return first | {f"second/{name}": strategy.v_t[name] for name in order}
         return {}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:

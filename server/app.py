@@ -48,13 +48,13 @@ def server_app(observe: Observer = log_event) -> ServerApp:
     Args:
         observe: Told what happens.
     """
-    made = ServerApp()
+    app = ServerApp()
 
-    @made.main()
+    @app.main()
     def main(grid: Grid, context: Context) -> None:
         run_study(grid, ServerJob.from_config(context.run_config), observe)
 
-    return made
+    return app
 
 
 def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
@@ -90,7 +90,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=training_digest(study, base),
-        kept=study.federation.checkpoints_kept,
+        limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
     start = _warm_start(study, base, generator, job, grid, observe)
@@ -111,7 +111,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             job.run / PREVIEWS,
             prompts=study.evaluation.preview_prompts,
             generator=generator,
-            load=lambda reached: _load(parameters, reached.final()),
+            load=lambda checkpoint: _load(parameters, checkpoint.final()),
             seed=study.seed,
             measure=_measuring(PublicLoss(generator), observe),
         ),
@@ -147,8 +147,8 @@ def _warm_start(
         grid,
         lambda: wait_for_sites(
             grid,
-            wanted=settings.expected_sites,
-            needed=settings.min_results,
+            target=settings.expected_sites,
+            minimum=settings.min_results,
             limit_s=settings.wait_timeout_s,
         ),
         settings,

@@ -34,7 +34,7 @@ class SiteAnswer(Generic[Result]):
         site: The site's own name, or its number while nobody knows a name.
         code: "ok" with a result, else what went wrong.
         seconds: From asking to hearing.
-        received: Bytes of the values in the answer, whatever they are worth.
+        size: Bytes of the values in the answer, whatever they are worth.
         result: What was made of the answer; ``None`` unless the code is "ok".
     """
 
@@ -42,7 +42,7 @@ class SiteAnswer(Generic[Result]):
     site: str
     code: str
     seconds: float
-    received: int
+    size: int
     result: Result | None
 
 
@@ -64,14 +64,14 @@ class Sites:
     complain: Callable[[FedscanError], None] = log_complaint
     #: The names under which nodes were enrolled; empty names where the network knows none. A
     #: node keeps its name for good, and is remembered while it is away.
-    _enrolled: dict[int, str] = field(default_factory=dict, init=False)
+    _names: dict[int, str] = field(default_factory=dict, init=False)
     #: What nodes without such a name have called themselves.
     _own_words: dict[int, str] = field(default_factory=dict, init=False)
 
     def name(self, node: int) -> str:
         """Return the name of a node, or its number while nobody knows a name."""
         self._look_up(node)
-        return self._enrolled.get(node) or self._own_words.get(node) or str(node)
+        return self._names.get(node) or self._own_words.get(node) or str(node)
 
     def ask(
         self,
@@ -103,17 +103,19 @@ class Sites:
             results: Pairs of a site's name and what it gave.
         """
         pairs = list(results)
-        shared = {site for site, count in Counter(site for site, _ in pairs).items() if count > 1}
-        for site in sorted(shared):
+        duplicates = {
+            site for site, count in Counter(site for site, _ in pairs).items() if count > 1
+        }
+        for site in sorted(duplicates):
             self.complain(UpdateRejectedError(f"Several sites call themselves {site!r}."))
-        return {site: result for site, result in pairs if site not in shared}
+        return {site: result for site, result in pairs if site not in duplicates}
 
     def _judge(self, arrival: Arrival, parse: Callable[[RoundReply], Result]) -> SiteAnswer[Result]:
-        code, received, result = arrival.code, 0, None
+        code, size, result = arrival.code, 0, None
         if arrival.content is not None:
             try:
                 reply = RoundReply.from_records(arrival.content)
-                received = size_of(reply.tensors)
+                size = size_of(reply.tensors)
                 self._require_own_name(arrival.node, reply)
                 code = reply.code
                 result = parse(reply) if code == OK else None
@@ -125,7 +127,7 @@ class Sites:
             site=self.name(arrival.node),
             code=code,
             seconds=arrival.seconds,
-            received=received,
+            size=size,
             result=result,
         )
 
@@ -141,14 +143,14 @@ class Sites:
                 raise UpdateRejectedError("A result came without the name of its site.")
             return
         self._look_up(node)
-        if node not in self._enrolled:
+        if node not in self._names:
             raise ProtocolError(f"A site that is not enrolled answers as {reply.site!r}.")
-        own = self._enrolled.get(node) or reply.site
+        own = self._names.get(node) or reply.site
         if reply.site != own:
             raise ProtocolError(f"Site {own!r} answers in the name of {reply.site!r}.")
         self._own_words[node] = reply.site
 
     def _look_up(self, node: int) -> None:
         """Learn the names of the connected sites, unless this one's is known."""
-        if node not in self._enrolled:
-            self._enrolled.update({one.node_id: one.name for one in self.grid.get_nodes()})
+        if node not in self._names:
+            self._names.update({one.node_id: one.name for one in self.grid.get_nodes()})

@@ -56,13 +56,13 @@ class Checkpoints:
     Args:
         folder: Where they lie; made on the first save.
         study: Digest of the study; a checkpoint of another one is refused.
-        kept: How many of the latest are kept.
+        limit: How many of the latest are kept.
     """
 
-    def __init__(self, folder: Path, *, study: str, kept: int) -> None:
+    def __init__(self, folder: Path, *, study: str, limit: int) -> None:
         self._folder = folder
         self._study = study
-        self._kept = kept
+        self._limit = limit
 
     def save(self, state: FederationState) -> Path:
         """Write a checkpoint durably, then remove those that are no longer kept."""
@@ -84,15 +84,15 @@ class Checkpoints:
             write_durably(temporary / _ABOUT, json.dumps(about, indent=2).encode())
             sync_folder(temporary)
         sync_folder(self._folder)
-        for old in self._names()[: -self._kept]:
+        for old in self._names()[: -self._limit]:
             shutil.rmtree(self._folder / old, ignore_errors=True)
         return final
 
-    def latest(self, skipped: Callable[[str, str], None]) -> FederationState | None:
+    def latest(self, on_skip: Callable[[str, str], None]) -> FederationState | None:
         """Return the newest state that is undamaged, or ``None`` if there was never one.
 
         Args:
-            skipped: Told the name of each damaged checkpoint and what is wrong with it.
+            on_skip: Told the name of each damaged checkpoint and what is wrong with it.
 
         Raises:
             CheckpointError: If there are checkpoints but none is usable, or they are of
@@ -103,7 +103,7 @@ class Checkpoints:
             try:
                 return self._load(self._folder / name)
             except (OSError, ValueError, KeyError, TypeError, SafetensorError) as failure:
-                skipped(name, f"{type(failure).__name__}: {failure}")
+                on_skip(name, f"{type(failure).__name__}: {failure}")
         if names:
             raise CheckpointError(
                 f"All {len(names)} checkpoints in {self._folder} are damaged.",

@@ -42,9 +42,9 @@ class Collector:
     complain: Callable[[FedscanError], None] = log_complaint
     _sites: Sites = field(init=False)
     #: Nodes whose privacy budget is spent.
-    _retired: set[int] = field(default_factory=set, init=False)
+    _retired_nodes: set[int] = field(default_factory=set, init=False)
     #: Nodes that have what the warm-up changed.
-    _started: set[int] = field(default_factory=set, init=False)
+    _started_nodes: set[int] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._sites = Sites(grid=self.grid, complain=self.complain)
@@ -71,34 +71,34 @@ class Collector:
             names, however they arrived.
         """
         updates = list(earlier[0])
-        settled = {update.site for update in updates}
-        entries = [entry for entry in earlier[1] if entry.site in settled]
+        earlier_sites = {update.site for update in updates}
+        entries = [entry for entry in earlier[1] if entry.site in earlier_sites]
         before = {entry.site: entry.bytes_sent for entry in earlier[1]}
-        known = [node for node in nodes if self._sites.name(node) not in settled]
-        asked = [node for node in known if node not in self._retired]
+        candidates = [node for node in nodes if self._sites.name(node) not in earlier_sites]
+        recipients = [node for node in candidates if node not in self._retired_nodes]
         self.observe(
             RoundStarted(
                 round=request.round,
                 rounds=request.rounds,
-                sites=len(asked),
+                sites=len(recipients),
                 request=request.digest(),
             )
         )
-        for answer, sent in self._answers(request, asked):
+        for answer, request_size in self._answers(request, recipients):
             if answer.code == BudgetExceededError.code:
-                self._retired.add(answer.node)
+                self._retired_nodes.add(answer.node)
             update = answer.result
             if update is not None:
                 updates.append(update)
-                self._started.add(answer.node)
+                self._started_nodes.add(answer.node)
             entry = HistoryEntry(
                 round=request.round,
                 site=answer.site,
                 code=answer.code,
                 update_norm=update.norm if update is not None else 0.0,
                 seconds=round(answer.seconds, 3),
-                bytes_sent=sent + before.get(answer.site, 0),
-                bytes_received=answer.received,
+                bytes_sent=request_size + before.get(answer.site, 0),
+                bytes_received=answer.size,
             )
             entries.append(entry)
             self.observe(
@@ -106,7 +106,7 @@ class Collector:
                     round=entry.round, site=entry.site, code=entry.code, seconds=answer.seconds
                 )
             )
-        for node in self._retired & set(known) - set(asked):
+        for node in self._retired_nodes & set(candidates) - set(recipients):
             site = self._sites.name(node)
             entries.append(
                 HistoryEntry(round=request.round, site=site, code=BudgetExceededError.code)
@@ -134,8 +134,8 @@ class Collector:
         digest, whole = request.digest(), size_of(request.tensors) + size_of(request.start)
         full, short = request.to_records(), request.without_start().to_records()
         deadline = time.monotonic() + self.settings.round_timeout_s
-        contents = {node: short if node in self._started else full for node in nodes}
-        without = {node for node in nodes if node in self._started and request.start}
+        contents = {node: short if node in self._started_nodes else full for node in nodes}
+        without = {node for node in nodes if node in self._started_nodes and request.start}
         already = 0
         while contents:
             again: dict[int, RecordDict] = {}
@@ -149,7 +149,7 @@ class Collector:
                 node = answer.node
                 if answer.code == StartNeededError.code and node in without:
                     without.remove(node)
-                    self._started.discard(node)
+                    self._started_nodes.discard(node)
                     again[node] = full
                     continue
                 yield answer, size_of(request.tensors) if node in without else already + whole

@@ -45,10 +45,10 @@ def collect_compositions(
         limit_s: Longest wait for an answer in seconds; ten minutes at most.
         observe: Told who answered, and how.
     """
-    found = dict(read_compositions(path)) if path.exists() else {}
+    compositions = dict(read_compositions(path)) if path.exists() else {}
     sites, nodes = Sites(grid=grid), sorted(grid.get_node_ids())
     observe(CompositionAsked(sites=len(nodes), request=request.digest()))
-    released: list[tuple[str, Composition]] = []
+    answers: list[tuple[str, Composition]] = []
     for answer in sites.ask(
         dict.fromkeys(nodes, request.to_records()),
         f"query.{COMPOSITION}",
@@ -56,12 +56,12 @@ def collect_compositions(
         lambda reply: _composition(reply, request, delta),
     ):
         if answer.result is not None:
-            released.append((answer.site, answer.result))
+            answers.append((answer.site, answer.result))
         observe(CompositionReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
-    found |= sites.refuse_shared_names(released)
-    if found:
-        stored = {site: asdict(found[site]) for site in sorted(found)}
-        write_atomically(path, json.dumps(stored, indent=2).encode())
+    compositions |= sites.refuse_shared_names(answers)
+    if compositions:
+        content = {site: asdict(compositions[site]) for site in sorted(compositions)}
+        write_atomically(path, json.dumps(content, indent=2).encode())
 
 
 def read_compositions(path: Path) -> Mapping[str, Composition]:
@@ -73,24 +73,24 @@ def read_compositions(path: Path) -> Mapping[str, Composition]:
     if not path.exists():
         return {}
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        found = {
+        content = json.loads(path.read_text(encoding="utf-8"))
+        compositions = {
             str(site): Composition(
                 patients=tuple(map(float, one["patients"])),
                 deviation=float(one["deviation"]),
                 noise_multiplier=float(one["noise_multiplier"]),
                 delta=float(one["delta"]),
             )
-            for site, one in stored.items()
+            for site, one in content.items()
         }
-        if any(len(one.patients) != len(cells()) for one in found.values()):
+        if any(len(one.patients) != len(cells()) for one in compositions.values()):
             raise ValueError("another number of cells")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"The sites' compositions in {path} are damaged.",
             hint="Remove the file, and resume the run: the sites repeat their answers at no cost.",
         ) from error
-    return found
+    return compositions
 
 
 def _composition(reply: RoundReply, request: RoundRequest, delta: float) -> Composition:

@@ -58,7 +58,7 @@ class EventLog:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return all events; a line torn by a crash, or still being written, is left out."""
-        found = []
+        entries = []
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         for line in text.splitlines():
             try:
@@ -66,8 +66,8 @@ class EventLog:
             except ValueError:
                 continue
             if isinstance(entry, dict) and isinstance(entry.get("event"), str):
-                found.append(entry)
-        return found
+                entries.append(entry)
+        return entries
 
 
 def awaited(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, str]] | None:

@@ -37,31 +37,31 @@ class Arrival:
     seconds: float
 
 
-def wait_for_sites(grid: Grid, *, wanted: int, needed: int, limit_s: float) -> list[int]:
+def wait_for_sites(grid: Grid, *, target: int, minimum: int, limit_s: float) -> list[int]:
     """Wait until enough sites are connected.
 
     Args:
         grid: Flower's grid.
-        wanted: How many to wait for; after the limit fewer are accepted,
-        needed: but never fewer than this.
+        target: How many to wait for; after the limit fewer are accepted,
+        minimum: but never fewer than this.
         limit_s: Longest wait in seconds.
 
     Returns:
         The connected sites' node numbers, ascending.
 
     Raises:
-        RoundFailedError: If fewer than ``needed`` are connected after the limit.
+        RoundFailedError: If fewer than ``minimum`` are connected after the limit.
     """
     deadline = time.monotonic() + limit_s
     pause = _SHORTEST_PAUSE_S
-    while len(nodes := sorted(grid.get_node_ids())) < max(wanted, needed):
+    while len(nodes := sorted(grid.get_node_ids())) < max(target, minimum):
         if time.monotonic() >= deadline:
             break
         time.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
-    if len(nodes) < needed:
+    if len(nodes) < minimum:
         raise RoundFailedError(
-            f"{len(nodes)} of the {needed} sites a round needs are connected "
+            f"{len(nodes)} of the {minimum} sites a round needs are connected "
             f"after {limit_s:g} seconds.",
             hint="Start more sites, or lower federation.min_results.",
         )
@@ -79,7 +79,7 @@ def exchange(
     messages = [
         Message(content, node, message_type, ttl=limit_s) for node, content in contents.items()
     ]
-    started = time.monotonic()
+    start = time.monotonic()
     # push_messages leaves out what it could not send, so replies are told apart by node.
     identifiers = set(grid.push_messages(messages))
     waiting = {m.metadata.message_id: m.metadata.dst_node_id for m in messages}
@@ -87,13 +87,13 @@ def exchange(
     for node in sorted(set(contents) - set(waiting.values())):
         yield Arrival(node=node, content=None, code=UNAVAILABLE, seconds=0.0)
     pause = _SHORTEST_PAUSE_S
-    while waiting and time.monotonic() - started < limit_s:
+    while waiting and time.monotonic() - start < limit_s:
         before = len(waiting)
         for reply in grid.pull_messages(list(waiting)):
             if reply.metadata.reply_to_message_id not in waiting:
                 continue
             node = waiting.pop(reply.metadata.reply_to_message_id)
-            seconds = time.monotonic() - started
+            seconds = time.monotonic() - start
             if reply.has_content():
                 yield Arrival(node=node, content=reply.content, seconds=seconds)
             else:
@@ -104,4 +104,4 @@ def exchange(
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
     for node in sorted(waiting.values()):
-        yield Arrival(node=node, content=None, code=TIMEOUT, seconds=time.monotonic() - started)
+        yield Arrival(node=node, content=None, code=TIMEOUT, seconds=time.monotonic() - start)

@@ -56,17 +56,17 @@ class History:
 
     def entries(self) -> Sequence[HistoryEntry]:
         """Return all entries; a line torn by a crash ends the list."""
-        found: list[HistoryEntry] = []
+        entries: list[HistoryEntry] = []
         text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
         for line in text.splitlines():
             try:
-                found.append(HistoryEntry(**json.loads(line)))
+                entries.append(HistoryEntry(**json.loads(line)))
             except (ValueError, TypeError):
                 break
-        return found
+        return entries
 
     def rewind(self, last_round: int) -> None:
         """Drop the entries of rounds after ``last_round``: they are about to be run again."""
-        kept = [entry for entry in self.entries() if entry.round <= last_round]
-        text = "".join(json.dumps(asdict(entry)) + "\n" for entry in kept)
+        entries = [entry for entry in self.entries() if entry.round <= last_round]
+        text = "".join(json.dumps(asdict(entry)) + "\n" for entry in entries)
         write_atomically(self._path, text.encode())

@@ -36,7 +36,7 @@ class Patience:
         self._deadline = time.monotonic() + limit_s
         self._pause_s = FIRST_PAUSE_S
         self._observe = observe
-        self._told: Mapping[str, str] = {}
+        self._last_wait: Mapping[str, str] = {}
         self._repeats = 0
 
     def waits(self, number: int, codes: Mapping[str, str]) -> bool:
@@ -48,16 +48,16 @@ class Patience:
             number: The round; 0 for the warm-up.
             codes: What the sites that gave no result answered, by name.
         """
-        awaited = {site: code for site, code in codes.items() if code in AWAITED}
+        waiting = {site: code for site, code in codes.items() if code in AWAITED}
         left = self._deadline - time.monotonic()
-        if not awaited:
+        if not waiting:
             self._repeats += 1
             return UNAVAILABLE in codes.values() and self._repeats <= MOST_REPEATS
         if left <= 0:
             return False
-        if awaited != self._told:
-            self._observe(SitesAwaited(round=number, sites=awaited))
-            self._told = awaited
+        if waiting != self._last_wait:
+            self._observe(SitesAwaited(round=number, sites=waiting))
+            self._last_wait = waiting
         time.sleep(min(self._pause_s, left))
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         return True

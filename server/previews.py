@@ -56,8 +56,8 @@ class Previews:
 
     def __call__(self, state: FederationState, last: bool) -> None:
         """Draw, unless drawing takes too much of the time; always after the last round."""
-        started = self._clock()
-        if not self._prompts or (started < self._next and not last):
+        start = self._clock()
+        if not self._prompts or (start < self._next and not last):
             return
         self._load(state)
         try:
@@ -66,8 +66,8 @@ class Previews:
             # A full disk must not end a training that is paid for.
             _log.warning("No sample images of round %d: %s", state.round, failure.strerror)
         self._measure(state.round)
-        taken = self._clock() - started
-        self._next = started + taken / _SHARE
+        duration = self._clock() - start
+        self._next = start + duration / _SHARE
 
     def _draw(self, number: int) -> None:
         captions = [prompt for prompt in self._prompts for _ in range(_PER_PROMPT)]
@@ -78,8 +78,8 @@ class Previews:
             for row, prompt in enumerate(self._prompts)
         ]
         texts = {"Description": f"Samples after round {number}", "Seed": str(self._seed)}
-        with replacing(preview_file(self._folder, number)) as unfinished:
-            stack(strips).save(unfinished, "PNG", pnginfo=png_text(texts, synthetic=True))
+        with replacing(preview_file(self._folder, number)) as draft:
+            stack(strips).save(draft, "PNG", pnginfo=png_text(texts, synthetic=True))
 
 
 def preview_file(folder: Path, number: int) -> Path:

@@ -66,7 +66,7 @@ class Rounds:
 
     def _round(self, state: FederationState, optimizer: ServerOptimizer) -> FederationState:
         settings = self.collector.settings
-        started = time.monotonic()
+        start = time.monotonic()
         request = RoundRequest(
             round=state.round + 1,
             rounds=settings.rounds,
@@ -102,18 +102,18 @@ class Rounds:
                 rounds=settings.rounds,
                 results=len(updates),
                 update_norm=distance(state.model, model),
-                seconds=time.monotonic() - started,
+                seconds=time.monotonic() - start,
             )
         )
         self.show(following, following.round == settings.rounds)
         return following
 
-    def _wait(self, wanted: int) -> list[int]:
+    def _wait(self, target: int) -> list[int]:
         settings = self.collector.settings
         return wait_for_sites(
             self.collector.grid,
-            wanted=wanted,
-            needed=settings.min_results,
+            target=target,
+            minimum=settings.min_results,
             limit_s=settings.wait_timeout_s,
         )
 
@@ -145,10 +145,10 @@ def _with_cosines(
 
 
 def _too_few(
-    number: int, usable: int, needed: int, entries: Sequence[HistoryEntry]
+    number: int, usable: int, minimum: int, entries: Sequence[HistoryEntry]
 ) -> RoundFailedError:
     codes = ", ".join(f"{entry.site}: {entry.code}" for entry in entries)
     return RoundFailedError(
-        f"Round {number} ended with {usable} usable results of the {needed} it needs ({codes}).",
+        f"Round {number} ended with {usable} usable results of the {minimum} it needs ({codes}).",
         hint="See the sites' own logs, then continue with --resume.",
     )

@@ -42,10 +42,10 @@ def collect_statistics(
         RoundFailedError: If too few sites answered.
     """
     sites, patience = Sites(grid=grid), Patience(federation.approval_timeout_s, observe)
-    given: list[tuple[str, tuple[NDArray[np.float32], float]]] = []
-    answered: set[int] = set()
+    answers: list[tuple[str, tuple[NDArray[np.float32], float]]] = []
+    finished_nodes: set[int] = set()
     while True:
-        nodes = [node for node in connect() if node not in answered]
+        nodes = [node for node in connect() if node not in finished_nodes]
         observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
         codes: dict[str, str] = {}
         for answer in sites.ask(
@@ -55,11 +55,11 @@ def collect_statistics(
             lambda reply: _sums(reply, request),
         ):
             if answer.result is not None:
-                given.append((answer.site, answer.result))
-                answered.add(answer.node)
+                answers.append((answer.site, answer.result))
+                finished_nodes.add(answer.node)
             codes[answer.site] = answer.code
             observe(StatisticsReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
-        usable = sites.refuse_shared_names(given)
+        usable = sites.refuse_shared_names(answers)
         if len(usable) >= federation.min_results or not patience.waits(request.round, codes):
             break
     if len(usable) < federation.min_results:
@@ -68,9 +68,9 @@ def collect_statistics(
             f"are needed (answers: {', '.join(codes.values())}).",
             hint="See the sites' own logs, or set warm_up.enabled=false.",
         )
-    ordered = [usable[site] for site in sorted(usable)]
-    total = np.stack([sums for sums, _ in ordered]).sum(0, dtype=np.float64)
-    return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in ordered))
+    in_order = [usable[site] for site in sorted(usable)]
+    total = np.stack([sums for sums, _ in in_order]).sum(0, dtype=np.float64)
+    return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in in_order))
 
 
 def _sums(reply: RoundReply, request: RoundRequest) -> tuple[NDArray[np.float32], float]:

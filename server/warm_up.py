@@ -46,13 +46,13 @@ def warm_up(
     Returns:
         The changed tensors, by their names in the base.
     """
-    changed = copy.deepcopy(generator)
+    clone = copy.deepcopy(generator)
     parameters: Mapping[str, nn.Parameter] = select_trainable(
-        changed, TrainableSettings(subset=settings.subset, lora_rank=1)
+        clone, TrainableSettings(subset=settings.subset, lora_rank=1)
     )
     rows = moved_samples(generator, means, images=settings.images, seed=seed)
     train_on_moved_samples(
-        changed,
+        clone,
         parameters,
         rows,
         steps=settings.steps,
@@ -115,7 +115,7 @@ def warm_start(
 def groups_used(path: Path) -> int | None:
     """Return how many groups' means a kept warm-up used; ``None`` without a readable one."""
     try:
-        with safe_open(path, "numpy") as stored:
-            return int((stored.metadata() or {})[_GROUPS])
+        with safe_open(path, "numpy") as file:
+            return int((file.metadata() or {})[_GROUPS])
     except (OSError, SafetensorError, KeyError, ValueError):
         return None

@@ -24,12 +24,12 @@ def check_allowance(ledger: Ledger, study: str, request: str, *, kind: str, most
     Raises:
         BudgetExceededError: If the study has had them all.
     """
-    paid = [
+    payments = [
         entry.record
         for entry in ledger.entries()
         if isinstance(entry.record, Reserve) and entry.record.study == study
     ]
-    releases = {one.request for one in paid if one.purpose.partition(" ")[0] == kind}
+    releases = {one.request for one in payments if one.purpose.partition(" ")[0] == kind}
     if request not in releases and len(releases) >= most:
         raise BudgetExceededError(
             f"The study has had all {most} releases ({kind}) that it was approved for.",
@@ -52,9 +52,9 @@ def check_not_planned(ledger: Ledger, study: str, request: str) -> None:
         BudgetExceededError: If the study's training is planned.
     """
     records = [entry.record for entry in ledger.entries()]
-    planned = any(isinstance(one, Plan) and one.study == study for one in records)
-    repeated = any(isinstance(one, Reserve) and one.request == request for one in records)
-    if planned and not repeated:
+    has_plan = any(isinstance(one, Plan) and one.study == study for one in records)
+    is_repetition = any(isinstance(one, Reserve) and one.request == request for one in records)
+    if has_plan and not is_repetition:
         raise BudgetExceededError(
             "The study's training has been planned with all of its budget.",
             hint="Nothing was run or spent. Statistics are for before the first round.",

@@ -38,7 +38,7 @@ from .paid_once import keep_paid_once
 from .release import Release
 
 
-def run_composition(asked: Asked) -> RoundReply:
+def run_composition(question: Asked) -> RoundReply:
     """Answer with the study's noised composition, drawn and paid for now if it never was.
 
     Raises:
@@ -48,7 +48,7 @@ def run_composition(asked: Asked) -> RoundReply:
         PrivacyError: If the study sets nothing aside for it, or the site's policy keeps it here.
         ProtocolError: If the request is malformed.
     """
-    request, terms, site = asked.request, asked.terms, asked.site
+    request, terms, site = question.request, question.terms, question.site
     composition_mechanism(terms.privacy)  # refuses where the study sets nothing aside for it
     if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(
@@ -58,19 +58,19 @@ def run_composition(asked: Asked) -> RoundReply:
     part = Participation.open(request, terms, site)
     with part.ledger() as ledger:
         keep_composition(ledger, part)
-    found = read_composition(site, part.study)
-    assert found is not None  # it was kept just now
+    composition = read_composition(site, part.study)
+    assert composition is not None  # it was kept just now
     return RoundReply(
         site=site.name,
         request=request.digest(),
         weight=part.policy.weight or 1.0,
-        tensors=_tensors(found.patients, found.deviation),
+        tensors=_tensors(composition.patients, composition.deviation),
     )
 
 
-def composition_release(asked: Asked) -> Release:
+def composition_release(question: Asked) -> Release:
     """Return what the answer with a composition may hold; nothing against the site's policy."""
-    if not load_policy(asked.site.policy).release_composition:
+    if not load_policy(question.site.policy).release_composition:
         return Release(outline={}, update=False)
     numbers = ("float32", (len(cells()),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
@@ -118,7 +118,7 @@ def keep_composition(ledger: Ledger, part: Participation) -> None:
         count,
         ledger=ledger,
         part=part,
-        result=lambda kept: tensors_digest(_tensors(kept["patients"], kept["deviation"])),
+        result=lambda content: tensors_digest(_tensors(content["patients"], content["deviation"])),
     )
 
 
@@ -132,12 +132,12 @@ def read_composition(site: Site, study: str) -> Composition | None:
     if not path.exists():
         return None
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         composition = Composition(
-            patients=tuple(map(float, stored["patients"])),
-            deviation=float(stored["deviation"]),
-            noise_multiplier=float(stored["noise_multiplier"]),
-            delta=float(stored["delta"]),
+            patients=tuple(map(float, content["patients"])),
+            deviation=float(content["deviation"]),
+            noise_multiplier=float(content["noise_multiplier"]),
+            delta=float(content["delta"]),
         )
     except (ValueError, KeyError, TypeError):
         composition = None

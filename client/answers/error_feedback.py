@@ -49,13 +49,13 @@ class ErrorFeedback:
                 hint="Delete it: the next updates are a little less exact, nothing else is lost.",
             ) from error
 
-    def keep(self, number: int, lost: NDArray[np.float32]) -> None:
+    def keep(self, number: int, remainder: NDArray[np.float32]) -> None:
         """Keep what a round lost, durably, before its update is on record and leaves.
 
         A repeated round changes nothing. One that comes out differently begins another future:
         the rounds after it, which followed from the old one, are forgotten.
         """
-        path, content = self._folder / f"{_stem(number)}.safetensors", save({_NAME: lost})
+        path, content = self._folder / f"{_stem(number)}.safetensors", save({_NAME: remainder})
         if path.exists() and path.read_bytes() == content:
             return
         for later in (file for file in self._files() if file.stem > path.stem):

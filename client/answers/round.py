@@ -33,7 +33,7 @@ from .start_store import keep_start
 _SECRETS_KEPT = 4
 
 
-def run_round(asked: Asked) -> RoundReply:
+def run_round(question: Asked) -> RoundReply:
     """Train for one round and return the new tensors.
 
     Raises:
@@ -45,12 +45,12 @@ def run_round(asked: Asked) -> RoundReply:
         ProtocolError: If the request is malformed.
         StartNeededError: If the request leaves out a start that the site does not have.
     """
-    request, terms, site = asked.request, asked.terms, asked.site
-    opened = open_generator(site.base, terms.trainable, site.device, asked.start)
-    _require_fitting(request, terms, opened)
-    keep_start(asked.start, site.starts)
+    request, terms, site = question.request, question.terms, question.site
+    base_model = open_generator(site.base, terms.trainable, site.device, question.start)
+    _require_fitting(request, terms, base_model)
+    keep_start(question.start, site.starts)
     part = Participation.open(request, terms, site)
-    work = _Round(request=request, part=part, opened=opened)
+    work = _Round(request=request, part=part, base_model=base_model)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
     tensors, patients = train()
     return RoundReply(
@@ -61,10 +61,10 @@ def run_round(asked: Asked) -> RoundReply:
     )
 
 
-def round_release(asked: Asked) -> Release:
+def round_release(question: Asked) -> Release:
     """Return what the answer to a round may hold, from the site's own base and the terms."""
-    terms, site = asked.terms, asked.site
-    parameters = open_generator(site.base, terms.trainable, site.device, asked.start).parameters
+    terms, site = question.terms, question.site
+    parameters = open_generator(site.base, terms.trainable, site.device, question.start).parameters
     model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
     return Release(outline=outline(terms.wire, model), update=True)
 
@@ -75,7 +75,7 @@ class _Round:
 
     request: RoundRequest
     part: Participation
-    opened: OpenGenerator
+    base_model: OpenGenerator
 
     def train_privately(self) -> tuple[Tensors, float]:
         """Pay for the round, train, and release only what the ledger has on record.
@@ -83,15 +83,15 @@ class _Round:
         Returns:
             What leaves, and the noised number of patients.
         """
-        validate_for_dp(self.opened.generator)
+        validate_for_dp(self.base_model.generator)
         part, privacy, local = self.part, self.part.terms.privacy, self.part.terms.local
         # Before anything is paid or planned; the plan will not have less noise than this.
         least = part.policy.min_noise_multiplier
         self._check(SubsampledGaussian(privacy.sample_rate, least, local.steps))
         with part.ledger() as ledger:
-            expected = expected_patients(ledger, part)
+            patient_count = expected_patients(ledger, part)
             keep_composition(ledger, part)
-            planned = ledger.plan(
+            plan = ledger.plan(
                 part.study,
                 epsilon=privacy.epsilon,
                 delta=privacy.delta,
@@ -99,19 +99,21 @@ class _Round:
                 steps=self.request.rounds * local.steps,
                 min_noise_multiplier=least,
             )
-            mechanism = replace(planned, steps=local.steps)
-            asked = part.asked(self.request.digest())
-            check_allowance(ledger, part.study, asked, kind="round", most=self.request.rounds)
+            mechanism = replace(plan, steps=local.steps)
+            ledger_request = part.asked(self.request.digest())
+            check_allowance(
+                ledger, part.study, ledger_request, kind="round", most=self.request.rounds
+            )
             reservation = ledger.reserve(
-                asked, [mechanism], purpose=f"round {self.request.round}", study=part.study
+                ledger_request, [mechanism], purpose=f"round {self.request.round}", study=part.study
             )
         # The ledger is not held while training: whoever reads it need not wait.
         self._take_up_tensors()
         result = run_private_steps(
-            self.opened.parameters,
+            self.base_model.parameters,
             self._loss(),
             population=len(part.patients),
-            expected_patients=expected,
+            expected_patients=patient_count,
             mechanism=mechanism,
             clip_norm=privacy.clip_norm,
             descent=descent_settings(local),
@@ -121,7 +123,7 @@ class _Round:
         with part.ledger() as ledger:
             ledger.complete(reservation, tensors_digest(tensors))
             _erase_old_secrets(ledger)
-        return tensors, expected
+        return tensors, patient_count
 
     def train_openly(self) -> tuple[Tensors, float]:
         """Train without protection, where the site's policy allows it at all.
@@ -134,7 +136,7 @@ class _Round:
         name, patients = self.part.site.name, len(self.part.patients)
         key = hashlib.sha256(f"{name}:{self.request.digest()}".encode()).digest()
         result = run_unprotected_steps(
-            self.opened.parameters,
+            self.base_model.parameters,
             self._loss(),
             population=patients,
             sample_rate=self.part.terms.privacy.sample_rate,
@@ -146,12 +148,12 @@ class _Round:
 
     def _outgoing(self, result: TrainingResult) -> Tensors:
         """Put the result into the study's form, and keep what that loses for the next round."""
-        trained = {name: value.cpu().numpy() for name, value in result.tensors.items()}
+        weights = {name: value.cpu().numpy() for name, value in result.tensors.items()}
         feedback = ErrorFeedback(self.part.site.feedback / self.part.study)
         number, form = self.request.round, self.part.terms.wire
-        tensors, lost = encode(form, self.request.tensors, trained, feedback.before(number))
-        if lost is not None:
-            feedback.keep(number, lost)
+        tensors, remainder = encode(form, self.request.tensors, weights, feedback.before(number))
+        if remainder is not None:
+            feedback.keep(number, remainder)
         return tensors
 
     def _check(self, mechanism: SubsampledGaussian | None) -> None:
@@ -160,30 +162,31 @@ class _Round:
 
     def _take_up_tensors(self) -> None:
         with torch.no_grad():
-            for name, parameter in self.opened.parameters.items():
+            for name, parameter in self.base_model.parameters.items():
                 parameter.copy_(torch.from_numpy(self.request.tensors[name].copy()))
 
     def _loss(self) -> DiffusionLoss:
         return DiffusionLoss(
-            generator=self.opened.generator,
+            generator=self.base_model.generator,
             source=self.part.data.latents,
             patients=self.part.patients,
             settings=loss_settings(self.part.terms.local, self.part.terms.privacy),
         )
 
 
-def _require_fitting(request: RoundRequest, terms: StudyTerms, opened: OpenGenerator) -> None:
+def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:
     if request.round < 1:
         raise ProtocolError("Rounds of training are counted from 1.")
-    if request.base != opened.digest:
+    if request.base != base_model.digest:
         raise ModelError(
-            f"The study starts from base {request.base[:12]}, this site has {opened.digest[:12]}.",
+            f"The study starts from base {request.base[:12]}, "
+            f"this site has {base_model.digest[:12]}.",
             hint="Copy the study's base to the site and name its folder in the node configuration.",
         )
-    if terms.data.image_size != opened.generator.image_size:
+    if terms.data.image_size != base_model.generator.image_size:
         raise ProtocolError("The term data.image_size is not the base's.")
-    expected = {name: tuple(value.shape) for name, value in opened.parameters.items()}
-    if {name: value.shape for name, value in request.tensors.items()} != expected:
+    shapes = {name: tuple(value.shape) for name, value in base_model.parameters.items()}
+    if {name: value.shape for name, value in request.tensors.items()} != shapes:
         raise ProtocolError("The tensors are not the base's trainable ones.")
 
 
@@ -192,6 +195,8 @@ def _erase_old_secrets(ledger: Ledger) -> None:
 
     Whoever gets hold of a secret later could subtract the noise of its step.
     """
-    done = [e.record.reservation for e in ledger.entries() if isinstance(e.record, Complete)]
-    if len(done) > _SECRETS_KEPT:
-        ledger.erase_secrets(sorted(done)[-_SECRETS_KEPT])
+    reservations = [
+        e.record.reservation for e in ledger.entries() if isinstance(e.record, Complete)
+    ]
+    if len(reservations) > _SECRETS_KEPT:
+        ledger.erase_secrets(sorted(reservations)[-_SECRETS_KEPT])

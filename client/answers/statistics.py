@@ -19,7 +19,7 @@ from .asked import Asked
 from .release import Release
 
 
-def run_statistics(asked: Asked) -> RoundReply:
+def run_statistics(question: Asked) -> RoundReply:
     """Sum the training patients' vectors, with noise that is paid for first.
 
     Raises:
@@ -29,15 +29,17 @@ def run_statistics(asked: Asked) -> RoundReply:
         PrivacyError: If the study or the site's policy has no room for statistics.
         ProtocolError: If the request is malformed.
     """
-    request, site = asked.request, asked.site
-    part = Participation.open(request, asked.terms, site)
+    request, site = question.request, question.site
+    part = Participation.open(request, question.terms, site)
     mechanism = statistics_mechanism(part.terms.privacy)
     part.check(mechanism, clip_norm=1.0)
     with part.ledger() as ledger:
-        release = part.asked(request.digest())
-        check_allowance(ledger, part.study, release, kind="statistics", most=1)
-        check_not_planned(ledger, part.study, release)
-        reservation = ledger.reserve(release, [mechanism], purpose="statistics", study=part.study)
+        ledger_request = part.asked(request.digest())
+        check_allowance(ledger, part.study, ledger_request, kind="statistics", most=1)
+        check_not_planned(ledger, part.study, ledger_request)
+        reservation = ledger.reserve(
+            ledger_request, [mechanism], purpose="statistics", study=part.study
+        )
         groups = all_groups()
         sums = private_sum(
             _unit_vectors(part.data.dataset),
@@ -59,7 +61,7 @@ def run_statistics(asked: Asked) -> RoundReply:
     )
 
 
-def statistics_release(asked: Asked) -> Release:
+def statistics_release(question: Asked) -> Release:
     """Return what the answer with statistics may hold."""
     sums = ("float32", (vector_size(all_groups()),))
     return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)

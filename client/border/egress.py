@@ -25,12 +25,12 @@ from ..policy import SitePolicy, load_policy
 from ..site import Site
 
 
-def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[str, Any]:
+def check_release(records: RecordDict, question: Asked, release: Release) -> dict[str, Any]:
     """Check an answer that holds tensors.
 
     Args:
         records: The message's content, as it would leave.
-        asked: What it answers.
+        question: What it answers.
         release: What the answer may hold.
 
     Returns:
@@ -39,14 +39,14 @@ def check_release(records: RecordDict, asked: Asked, release: Release) -> dict[s
     Raises:
         EgressError: If it holds anything else, or what it holds is not allowed or not paid for.
     """
-    request, terms, site = asked.request, asked.terms, asked.site
+    request, terms, site = question.request, question.terms, question.site
     reply, policy = _read(records), load_policy(site.policy)
     problems = []
     if (reply.code, reply.site, reply.request) != (OK, site.name, request.digest()):
         problems.append("it does not answer this request in this site's name")
     problems += _weight_problems(reply, policy)
-    found = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
-    if found != dict(release.outline):
+    outline = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
+    if outline != dict(release.outline):
         problems.append("its tensors are not those of the study")
         stands_for: Tensors = {}
     else:
@@ -90,8 +90,8 @@ def _read(records: RecordDict) -> RoundReply:
 
 
 def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
-    declared = policy.weight
-    if reply.weight == declared if declared else reply.weight >= 1.0:
+    weight = policy.weight
+    if reply.weight == weight if weight else reply.weight >= 1.0:
         return []
     return ["its weight is not the one that the site declares"]
 

@@ -80,12 +80,12 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             rounds=request.rounds,
             request=request.digest(),
         )
-    asked = Asked.read(request, reception.admit(request))
-    records = service.handle(asked).to_records()
-    facts = check_release(records, asked, service.release(asked))
+    question = Asked.read(request, reception.admit(request))
+    records = service.handle(question).to_records()
+    facts = check_release(records, question, service.release(question))
     if reception.audit:
         reception.audit.append(
-            "answered", request=request.digest(), data=asked.site.state.name, **facts
+            "answered", request=request.digest(), data=question.site.state.name, **facts
         )
     return records
 

@@ -100,14 +100,14 @@ class Forwarder:
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = self._address.host, self._address.port
-        opened = await asyncio.to_thread(connect, host, port, _LIMIT_S)
+        connection = await asyncio.to_thread(connect, host, port, _LIMIT_S)
         try:
             async with asyncio.timeout(_LIMIT_S):
                 return await asyncio.open_connection(
-                    sock=opened, ssl=self._context, server_hostname=host
+                    sock=connection, ssl=self._context, server_hostname=host
                 )
         except (OSError, TimeoutError) as error:
-            opened.close()
+            connection.close()
             raise explain(error, host, port) from error
 
 

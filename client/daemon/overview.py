@@ -83,5 +83,5 @@ def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
     if not ledger.is_dir():
         return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
     delta = load_policy(home.policy_of(name)).delta
-    spent = epsilon(LedgerView.read(ledger).book.mechanisms(), delta)
-    return DataSetView(name=name, folder=folder, epsilon=spent, delta=delta)
+    total = epsilon(LedgerView.read(ledger).book.mechanisms(), delta)
+    return DataSetView(name=name, folder=folder, epsilon=total, delta=delta)

@@ -102,7 +102,7 @@ class _Daemon:
         )
         try:
             spec = node_spec(home, policy, self._forwarder)
-            self._started = time.monotonic()
+            self._start_time = time.monotonic()
             self._supervisor = Supervisor([spec], self._ended)
         except BaseException:
             self._forwarder.close()
@@ -132,9 +132,9 @@ class _Daemon:
 
     def _ended(self, child: str, code: int) -> None:
         """Ask why the node ended: what waiting does not solve ends the daemon too."""
-        steady = time.monotonic() - self._started > _STEADY_S
+        steady = time.monotonic() - self._start_time > _STEADY_S
         self._quick_ends = 0 if steady else self._quick_ends + 1
-        self._started = time.monotonic()
+        self._start_time = time.monotonic()
         self._status.restarted()
         self._say(f"Flower's node ended with status {code} and is started again.")
         try:
@@ -143,8 +143,8 @@ class _Daemon:
             self._quick_ends = 0
             self._say(failure.message)
         except FederationError as failure:
-            self._refused_since = self._refused_since or self._started
-            if self._started - self._refused_since > _REFUSED_S:
+            self._refused_since = self._refused_since or self._start_time
+            if self._start_time - self._refused_since > _REFUSED_S:
                 self._failure = failure
                 return
             self._say(failure.message)

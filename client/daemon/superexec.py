@@ -49,14 +49,14 @@ class ForkingExecutor(SubprocessExecutor):
 
 def arguments(spec: ExecutionSpec) -> list[str]:
     """Return the arguments of ``flwr-clientapp`` for a task."""
-    found = ["--runtime-api-address", spec.runtime_api_address, "--token", spec.token]
+    options = ["--runtime-api-address", spec.runtime_api_address, "--token", spec.token]
     if spec.insecure:
-        found.append("--insecure")
+        options.append("--insecure")
     elif spec.root_certificates_path is not None:
-        found += ["--root-certificates", spec.root_certificates_path]
+        options += ["--root-certificates", spec.root_certificates_path]
     if spec.parent_pid is not None:
-        found += ["--parent-pid", str(spec.parent_pid)]
-    return found
+        options += ["--parent-pid", str(spec.parent_pid)]
+    return options
 
 
 def main() -> None:
@@ -71,10 +71,10 @@ def main() -> None:
     flower_superexec()
 
 
-def _run(given: list[str]) -> None:
+def _run(options: list[str]) -> None:
     if _forked_from_cuda():
-        os.execv(sys.executable, [sys.executable, "-P", "-m", clientapp.__name__, *given])
-    sys.argv = ["flwr-clientapp", *given]
+        os.execv(sys.executable, [sys.executable, "-P", "-m", clientapp.__name__, *options])
+    sys.argv = ["flwr-clientapp", *options]
     clientapp.main()
 
 

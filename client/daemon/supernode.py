@@ -50,13 +50,13 @@ def guarded_run(run: Run, home: SiteHome) -> Run:
         run: What the coordinator says of the run.
         home: The site's home; a refusal is put on record there.
     """
-    accepted = run.fab_hash == bundle_hash()
-    if not accepted:
+    is_own_bundle = run.fab_hash == bundle_hash()
+    if not is_own_bundle:
         hash_text = run.fab_hash if len(run.fab_hash) <= 64 and run.fab_hash.isalnum() else ""
         home.log.append("bundle-refused", run=run.run_id, hash=hash_text)
     return replace(
         run,
-        fab_id=OWN if accepted else REFUSED,
+        fab_id=OWN if is_own_bundle else REFUSED,
         fab_version=__version__,
         fab_hash=bundle_hash(),
         override_config={},
@@ -75,12 +75,12 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     @contextmanager
     def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
         with connect(*arguments, **options) as parts:
-            changed = list(parts)
-            changed[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
-            changed[_GET_FAB] = own_fab
+            own_parts = list(parts)
+            own_parts[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
+            own_parts[_GET_FAB] = own_fab
             for part in (_PULL_OBJECT, _CONFIRM):
-                changed[part] = transfers.given_up(parts[part])
-            yield tuple(changed)
+                own_parts[part] = transfers.given_up(parts[part])
+            yield tuple(own_parts)
 
     return guarded
 

@@ -71,8 +71,8 @@ def impatient(make: Callable[[], RetryInvoker]) -> Callable[[], Any]:
             self._brief.max_time = SILENCE_S
 
         def invoke(self, target: Call, *arguments: Any) -> Any:
-            chosen = self._brief if target.__name__ == "PullObject" else self._patient
-            return chosen.invoke(target, *arguments)
+            invoker = self._brief if target.__name__ == "PullObject" else self._patient
+            return invoker.invoke(target, *arguments)
 
     return Invoker
 
@@ -96,21 +96,21 @@ def answered(pull_and_store: Call) -> Call:
     """Wrap the taking in of a message: what could not be taken in is answered with an error."""
 
     def pull(*, state: Any, object_store: Any, receive: Call, **rest: Any) -> int | None:
-        received: list[Message] = []
+        messages: list[Message] = []
 
         def noted() -> Any:
-            found = receive()
-            if found is not None:
-                received.append(found[0])
-            return found
+            arrival = receive()
+            if arrival is not None:
+                messages.append(arrival[0])
+            return arrival
 
         run_id: int | None = pull_and_store(
             state=state, object_store=object_store, receive=noted, **rest
         )
-        if run_id is not None or not received:
+        if run_id is not None or not messages:
             return run_id
-        node._insert_message(Message(_LOST, reply_to=received[0]), state, object_store)
-        return received[0].metadata.run_id
+        node._insert_message(Message(_LOST, reply_to=messages[0]), state, object_store)
+        return messages[0].metadata.run_id
 
     return pull
 

@@ -103,13 +103,13 @@ def _path(root: Path, key: str) -> Path:
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        stored = json.loads((root / _MANIFEST).read_text())
-        patients = tuple(CachedPatient(**line) for line in stored["patients"])
-        set_aside = Counter({Reason(k): int(v) for k, v in stored["set_aside"].items()})
+        manifest = json.loads((root / _MANIFEST).read_text())
+        patients = tuple(CachedPatient(**line) for line in manifest["patients"])
+        set_aside = Counter({Reason(k): int(v) for k, v in manifest["set_aside"].items()})
         whole = all(_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if stored["state"] != state or not whole:
+    if manifest["state"] != state or not whole:
         return None
     return ExampleCache(root, patients, set_aside)
 
@@ -127,21 +127,21 @@ def _build(
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
-        for done, scans in enumerate(index.patients, start=1):
+        for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            stored = _store(folder, scans, settings, _path(root, key))
-            set_aside.update(stored.set_aside)
-            if len(stored):
+            patient_file = _store(folder, scans, settings, _path(root, key))
+            set_aside.update(patient_file.set_aside)
+            if len(patient_file):
                 patients.append(
                     CachedPatient(
                         key=key,
                         draw=_draw(scans.patient_id),
-                        examples=len(stored),
-                        size=stored.path.stat().st_size,
-                        source=stored.source,
+                        examples=len(patient_file),
+                        size=patient_file.path.stat().st_size,
+                        source=patient_file.source,
                     )
                 )
-            report("patients", done, len(index.patients))
+            report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
     _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
     set_aside = +set_aside
@@ -158,8 +158,8 @@ def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path
     """Return a patient's file, made anew unless it was made from the very same scans."""
     source = digest_of(scans.files, _settings_digest(settings))
     try:
-        if (stored := PatientFile.read(path)).source == source:
-            return stored
+        if (patient_file := PatientFile.read(path)).source == source:
+            return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
     examples, set_aside = [], Counter[Reason]()

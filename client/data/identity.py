@@ -44,8 +44,8 @@ class DatasetIdentity:
             content = {"name": secrets.token_hex(16), "salt": secrets.token_hex(32)}
             write_once(path, json.dumps(content).encode())
         try:
-            stored = json.loads(path.read_text())
-            identity = cls(name=str(stored["name"]), salt=bytes.fromhex(stored["salt"]))
+            values = json.loads(path.read_text())
+            identity = cls(name=str(values["name"]), salt=bytes.fromhex(values["salt"]))
         except (ValueError, KeyError, TypeError):
             identity = cls(name="", salt=b"")
         if len(identity.name) != 32 or len(identity.salt) != 32:

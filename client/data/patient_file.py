@@ -54,10 +54,10 @@ class PatientFile:
         """
         try:
             with safe_open(path, framework="np") as file:
-                stored = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(stored["descriptions"])]
+                metadata = file.metadata()
+                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
-                set_aside = json.loads(stored["set_aside"])
+                set_aside = json.loads(metadata["set_aside"])
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "A cached patient file is missing or damaged.",
@@ -65,7 +65,7 @@ class PatientFile:
             ) from error
         return cls(
             path=path,
-            source=stored["source"],
+            source=metadata["source"],
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
         )
@@ -76,7 +76,7 @@ class PatientFile:
         Args:
             indices: Which ones, in this order; all of them by default.
         """
-        wanted = range(len(self)) if indices is None else indices
+        rows = range(len(self)) if indices is None else indices
         with safe_open(self.path, framework="np") as file:
             images, masks = file.get_slice("images"), file.get_slice("masks")
             positions, mask_of = file.get_tensor("position"), file.get_tensor("mask_of")
@@ -87,7 +87,7 @@ class PatientFile:
                     position=float(positions[i]),
                     mask=masks[m : m + 1][0] if (m := int(mask_of[i])) != _NO_MASK else None,
                 )
-                for i in map(int, wanted)
+                for i in map(int, rows)
             ]
 
 

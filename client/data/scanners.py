@@ -25,24 +25,24 @@ def patient_scanners(index: SiteIndex, identity: DatasetIdentity) -> dict[tuple[
         The coded scanner, such as ``"MR 1.5 T, no. 1"``, by patient key and modality (CT, MR,
         X-ray or ultrasound). Patients with several scanners of a modality are left out.
     """
-    found: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    by_place: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for patient in index.patients:
         key = identity.patient_key(patient.patient_id)
         for scanner in patient.scanners:
             # Keyed like patients: whoever sees the order cannot try makers and numbers.
             code = identity.patient_key(f"scanner {scanner.device}") if scanner.device else ""
-            found[key, scanner.modality].add((scanner.kind, code))
-    names = _names({scanner for scanners in found.values() for scanner in scanners})
+            by_place[key, scanner.modality].add((scanner.kind, code))
+    names = _names({scanner for scanners in by_place.values() for scanner in scanners})
     return {
         place: names[next(iter(scanners))]
-        for place, scanners in found.items()
+        for place, scanners in by_place.items()
         if len(scanners) == 1
     }
 
 
-def modality_of(described: str) -> str:
+def modality_of(kind: str) -> str:
     """Return the modality that a description's word belongs to: weightings of MR are MR."""
-    return "MR" if described.endswith("MR") else described
+    return "MR" if kind.endswith("MR") else kind
 
 
 def _names(scanners: set[tuple[str, str]]) -> Mapping[tuple[str, str], str]:

@@ -47,10 +47,10 @@ def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> Mir
         work = _Mirroring(source=source, mirror=mirror, pacs=pacs, listing=mirror.begin_listing())
         work.list_studies()
         total = mirror.count_listed()
-        for done, (study, owner) in enumerate(mirror.listed_studies(), start=1):
+        for number, (study, owner) in enumerate(mirror.listed_studies(), start=1):
             work.bring_up_to_date(study, owner)
-            report("studies", done, total)
-        removed = mirror.remove_unlisted(work.listing)
+            report("studies", number, total)
+        removals = mirror.remove_unlisted(work.listing)
         mirror.sweep()
         studies, instances = mirror.count()
         if not instances:
@@ -59,7 +59,7 @@ def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> Mir
                 f"({work.failed} instances failed).",
                 hint="Check the modalities asked for, and the PACS's own log.",
             )
-        return MirrorReport(studies, instances, work.fetched, removed, work.failed)
+        return MirrorReport(studies, instances, work.fetched, removals, work.failed)
 
 
 @dataclass(kw_only=True)
@@ -75,9 +75,9 @@ class _Mirroring:
         for entry in self.pacs.studies():
             self._list(entry)
         if not self.mirror.count_listed():
-            asked = ", ".join(self.source.query) or "no condition"
+            conditions = ", ".join(self.source.query) or "no condition"
             raise DataError(
-                f"The PACS has no study that matches ({asked}).",
+                f"The PACS has no study that matches ({conditions}).",
                 hint="Try the query without its conditions. What was mirrored before was kept.",
             )
         # A study can slip through between two pages when others come or go meanwhile.

@@ -69,8 +69,8 @@ def place(file: Path, folder: Path, instance: Instance) -> bool:
         file.unlink()
         return False
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
     os.replace(file, target)
     sync_folder(target.parent)
     return True

@@ -109,11 +109,11 @@ class Mirror:
 
     def missing_studies(self) -> Iterator[str]:
         """Yield the studies that the mirror has and that are not on the list."""
-        found = self._in_pieces(
+        rows = self._in_pieces(
             "SELECT uid FROM studies WHERE uid > ? AND uid NOT IN (SELECT uid FROM listed) "
             "ORDER BY uid"
         )
-        yield from (uid for (uid,) in found)
+        yield from (uid for (uid,) in rows)
 
     def count_listed(self) -> int:
         """Count the studies on the list."""
@@ -158,23 +158,23 @@ class Mirror:
 
     def remove_unlisted(self, listing: int) -> int:
         """Remove what a listing did not have, and return how many instances that were."""
-        removed = 0
+        count = 0
         while rows := self._state.execute(
             "SELECT study, series, uid FROM instances WHERE listing < ? LIMIT 1000", (listing,)
         ).fetchall():
             for row in rows:
                 self._remove(Instance(*row))
-                removed += 1
+                count += 1
         self._state.execute("DELETE FROM studies WHERE listing < ?", (listing,))
-        return removed
+        return count
 
     def sweep(self) -> None:
         """Remove files that are on no record, as after a deleted ``state.sqlite``."""
         for path in sorted(self.images.rglob("*.dcm")):
-            known = self._state.execute(
+            row = self._state.execute(
                 "SELECT 1 FROM instances WHERE path = ?", (str(path.relative_to(self.images)),)
             ).fetchone()
-            if known is None:
+            if row is None:
                 _unlink(path)
 
     def count(self) -> tuple[int, int]:

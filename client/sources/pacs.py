@@ -136,8 +136,8 @@ class Pacs:
             status = error.response.status_code if error.response is not None else 0
             raise self._refusal(status, one) from None
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.SSLError) as error:
-            found = explain(error, self._source.host, self._source.port)
-            raise DataError(found.message, hint=found.hint) from None
+            problem = explain(error, self._source.host, self._source.port)
+            raise DataError(problem.message, hint=problem.hint) from None
         except requests.exceptions.ChunkedEncodingError:
             raise DataError(
                 "The PACS broke off in the middle of an instance.",
@@ -150,11 +150,11 @@ class Pacs:
     def _refusal(self, status: int, one: bool) -> DataError:
         where = f"{self._source.host}:{self._source.port}"
         if status in (401, 407):
-            given = (
+            reason = (
                 "does not accept the credentials" if self._session.auth else "asks for credentials"
             )
             return DataError(
-                f"The PACS at {where} {given} (status {status}).",
+                f"The PACS at {where} {reason} (status {status}).",
                 hint="Give a file with `user:password` or a bearer token, and check that it is "
                 "still valid.",
             )
@@ -266,19 +266,19 @@ def _write_part(response: requests.Response, file: Path) -> None:
         if not (boundary := header.get_param("boundary")):
             raise ValueError("a multipart answer without a boundary")
         mark = b"\r\n--" + str(boundary).encode()
-        held, end = b"\r\n", -1
+        buffer, end = b"\r\n", -1
         # Up to the end of the part's own header, which may have no line.
-        while (begin := held.find(mark)) < 0 or (
-            end := held.find(b"\r\n\r\n", begin + len(mark))
+        while (begin := buffer.find(mark)) < 0 or (
+            end := buffer.find(b"\r\n\r\n", begin + len(mark))
         ) < 0:
-            held += _next(pieces)
-        held = held[end + 4 :]
-        while (end := held.find(mark)) < 0:
+            buffer += _next(pieces)
+        buffer = buffer[end + 4 :]
+        while (end := buffer.find(mark)) < 0:
             # The mark may lie on both sides of a cut.
-            keep = max(0, len(held) - len(mark))
-            out.write(held[:keep])
-            held = held[keep:] + _next(pieces)
-        out.write(held[:end])
+            keep = max(0, len(buffer) - len(mark))
+            out.write(buffer[:keep])
+            buffer = buffer[keep:] + _next(pieces)
+        out.write(buffer[:end])
 
 
 def _next(pieces: Iterator[bytes]) -> bytes:

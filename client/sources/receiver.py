@@ -32,7 +32,7 @@ _SILENCE_S = 60
 
 @contextmanager
 def receiver(
-    source: StoreSource, root: Path, received: Callable[[int], None] = lambda count: None
+    source: StoreSource, root: Path, on_count: Callable[[int], None] = lambda count: None
 ) -> Iterator[int]:
     """Receive instances while the block runs, into ``arrived/`` of a mirror.
 
@@ -43,7 +43,7 @@ def receiver(
     Args:
         source: Where to listen and whom to accept.
         root: Folder of the mirror.
-        received: Told how many instances were accepted so far.
+        on_count: Told how many instances were accepted so far.
 
     Yields:
         The TCP port.
@@ -52,8 +52,8 @@ def receiver(
         DataError: If another receiver uses the folder.
         FederationError: If the address cannot be listened at.
     """
-    unfinished, arrived = root / "receiving", root / "arrived"
-    for folder in (unfinished, arrived):
+    incoming, arrivals = root / "receiving", root / "arrived"
+    for folder in (incoming, arrivals):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def busy(holder: str) -> DataError:
@@ -63,10 +63,10 @@ def receiver(
         )
 
     lock = holding(root / "receiver.lock", 0, busy)
-    with lock, quiet_pydicom(), _streaming_to(unfinished):
-        for path in unfinished.iterdir():
+    with lock, quiet_pydicom(), _streaming_to(incoming):
+        for path in incoming.iterdir():
             path.unlink()
-        keeper = _Keeper(unfinished, arrived, received)
+        keeper = _Keeper(incoming, arrivals, on_count)
         try:
             server = _application(source).start_server(
                 (source.host, source.port),
@@ -92,14 +92,14 @@ def publish(root: Path, report: Progress) -> MirrorReport:
     """
     with Mirror.open(root) as mirror:
         listing = mirror.begin_listing()
-        arrived = root / "arrived"
-        files = sorted(arrived.rglob("*.dcm"))
+        arrivals = root / "arrived"
+        files = sorted(arrivals.rglob("*.dcm"))
         new = 0
-        for done, file in enumerate(files, start=1):
+        for number, file in enumerate(files, start=1):
             if (instance := instance_of(file)) is not None:
                 new += place(file, mirror.images, instance)
                 mirror.note(instance, listing)
-            report("instances", done, len(files))
+            report("instances", number, len(files))
         studies, instances = mirror.count()
         return MirrorReport(studies, instances, new, 0, 0)
 
@@ -107,29 +107,29 @@ def publish(root: Path, report: Progress) -> MirrorReport:
 class _Keeper:
     """Takes the instances of all associations; each association has a thread of its own."""
 
-    def __init__(self, unfinished: Path, arrived: Path, received: Callable[[int], None]) -> None:
-        self._unfinished, self._arrived, self._received = unfinished, arrived, received
+    def __init__(self, incoming: Path, arrivals: Path, on_count: Callable[[int], None]) -> None:
+        self._incoming, self._arrivals, self._on_count = incoming, arrivals, on_count
         self._counting = threading.Lock()
         self._count = 0
 
     def store(self, event: evt.Event) -> int:
         """Put one instance in its place, and only then say that it is here."""
         try:
-            if shutil.disk_usage(self._arrived).free < _LEAST_FREE:
+            if shutil.disk_usage(self._arrivals).free < _LEAST_FREE:
                 return _OUT_OF_RESOURCES
             # The library still holds its own file open and removes it by name.
-            file = new_file(self._unfinished)
+            file = new_file(self._incoming)
             os.replace(event.dataset_path, file)
             instance = instance_of(file)
             if instance is None or instance.uid != event.request.AffectedSOPInstanceUID:
                 file.unlink()
                 return _CANNOT_UNDERSTAND
-            place(file, self._arrived, instance)
+            place(file, self._arrivals, instance)
         except OSError:
             return _OUT_OF_RESOURCES
         with self._counting:
             self._count += 1
-            self._received(self._count)
+            self._on_count(self._count)
         return _SUCCESS
 
 

@@ -98,8 +98,8 @@ class Approvals:
 
     def all(self) -> list[Approval]:
         """Return all approvals, the oldest first."""
-        found = [self.require(path.stem) for path in self.home.approvals.glob("*.json")]
-        return sorted(found, key=lambda approval: (approval.time, approval.study))
+        approvals = [self.require(path.stem) for path in self.home.approvals.glob("*.json")]
+        return sorted(approvals, key=lambda approval: (approval.time, approval.study))
 
     def remember(self, invitation: Invitation) -> None:
         """Keep a study that asked, so that the steward can look at it."""

@@ -16,13 +16,13 @@ from .home import SiteHome
 _NO_CEILING = 1e9
 
 
-def charge(home: SiteHome, data_set: str, lost: SubsampledGaussian, purpose: str) -> float:
+def charge(home: SiteHome, data_set: str, mechanism: SubsampledGaussian, purpose: str) -> float:
     """Enter steps into a data set's ledger that ran, or may have run, and are not in it.
 
     Args:
         home: The site's home.
         data_set: The data set's name.
-        lost: All of the steps. Too many or too little noise is the safe side.
+        mechanism: All of the steps. Too many or too little noise is the safe side.
         purpose: Why, for the record.
 
     Returns:
@@ -42,9 +42,9 @@ def charge(home: SiteHome, data_set: str, lost: SubsampledGaussian, purpose: str
         )
     delta = load_policy(home.policy_of(entry.name)).delta
     identity = DatasetIdentity.load_or_create(state)
-    home.log.append("budget-charged", data=entry.name, steps=lost.steps, purpose=purpose)
+    home.log.append("budget-charged", data=entry.name, steps=mechanism.steps, purpose=purpose)
     with Ledger.open(
         state / "ledger", identity.name, epsilon_ceiling=_NO_CEILING, delta=delta
     ) as ledger:
-        ledger.reserve(secrets.token_hex(32), [lost], purpose=purpose)
+        ledger.reserve(secrets.token_hex(32), [mechanism], purpose=purpose)
         return ledger.spent().epsilon

@@ -83,9 +83,9 @@ def _possible_once(
     terms set a share aside for, nobody here can know; afterwards, all of it has been paid.
     """
     if study in book.plans:
-        paid = [one.record for one in book.reservations.values() if one.record.study == study]
-        rounds = [one for one in paid if one.purpose.startswith("round ")]
-        yield [each for one in paid if one not in rounds for each in one.mechanisms]
+        payments = [one.record for one in book.reservations.values() if one.record.study == study]
+        rounds = [one for one in payments if one.purpose.startswith("round ")]
+        yield [each for one in payments if one not in rounds for each in one.mechanisms]
         return
     yield once_mechanisms(privacy, statistics=False)
     if privacy.statistics_share:
@@ -107,7 +107,7 @@ def _spent_in_the_end(
     """
     privacy, steps = terms.privacy, rounds * terms.local.steps
     plan, others = book.plans.get(study), book.mechanisms(other_than=study)
-    planned = (
+    training_plan = (
         plan.mechanism
         if plan
         else plan_mechanism(
@@ -122,5 +122,5 @@ def _spent_in_the_end(
             min_noise_multiplier=policy.min_noise_multiplier,
         )
     )
-    training = SubsampledGaussian(privacy.sample_rate, planned.noise_multiplier, steps)
+    training = SubsampledGaussian(privacy.sample_rate, training_plan.noise_multiplier, steps)
     return spent_epsilon([*others, *once, training], policy.delta)

@@ -86,13 +86,13 @@ class Registry:
         Raises:
             DataError: If there is none of that name.
         """
-        known = self.data_sets()
-        if name not in known:
+        data_sets = self.data_sets()
+        if name not in data_sets:
             raise DataError(
-                f"The site has no data set {name!r} ({_listed(known)}).",
+                f"The site has no data set {name!r} ({_listed(data_sets)}).",
                 hint="`fedscan site add-data NAME --folder FOLDER` adds one.",
             )
-        return known[name]
+        return data_sets[name]
 
     def add(self, data_set: DataSet) -> None:
         """Add a data set.
@@ -104,8 +104,8 @@ class Registry:
                 only half of what is spent.
         """
         require_name(data_set.name, "a data set")
-        known = self.data_sets()
-        if data_set.name in known:
+        data_sets = self.data_sets()
+        if data_set.name in data_sets:
             raise DataError(
                 f"The site has a data set {data_set.name!r} already.",
                 hint="Added scans belong into its folder; other patients into another data set.",
@@ -115,14 +115,14 @@ class Registry:
             raise DataError(
                 f"{data_set.folder} is no folder.", hint="Give a folder of DICOM files."
             )
-        for other in known.values():
+        for other in data_sets.values():
             theirs = Path(other.folder)
             if folder.is_relative_to(theirs) or theirs.is_relative_to(folder):
                 raise DataError(
                     f"The scans in {folder} are in the data set {other.name!r} already.",
                     hint="A patient belongs to one data set only: its ledger counts what is spent.",
                 )
-        entries = {**known, data_set.name: data_set}
+        entries = {**data_sets, data_set.name: data_set}
         content = {
             name: {
                 key: str(folder) if key == "folder" and name == data_set.name else value
@@ -134,5 +134,5 @@ class Registry:
         write_atomically(self.home.registry, tomli_w.dumps(content).encode())
 
 
-def _listed(known: Mapping[str, DataSet]) -> str:
-    return f"it has {', '.join(sorted(known))}" if known else "it has none yet"
+def _listed(data_sets: Mapping[str, DataSet]) -> str:
+    return f"it has {', '.join(sorted(data_sets))}" if data_sets else "it has none yet"

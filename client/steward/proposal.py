@@ -65,21 +65,22 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         ProtocolError: If its terms are malformed.
     """
     terms = StudyTerms.from_texts(invitation.terms)
-    chosen = base or home.settings().base
+    folder = base or home.settings().base
     site = Site(
         name=home.settings().name,
         data=Path(data_set.folder),
         state=home.state(data_set.name),
-        base=Path(chosen) if chosen else shipped_base(),
+        base=Path(folder) if folder else shipped_base(),
         home=home.folder,
     )
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
     _check(policy, terms)
-    opened = open_generator(site.base, terms.trainable, "cpu")
-    if opened.digest != invitation.base:
+    base_model = open_generator(site.base, terms.trainable, "cpu")
+    if base_model.digest != invitation.base:
         raise ModelError(
-            f"The study starts from base {invitation.base[:12]}, this one is {opened.digest[:12]}.",
+            f"The study starts from base {invitation.base[:12]}, "
+            f"this one is {base_model.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",
         )
     cost = None
@@ -88,7 +89,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
         ("Trained", _trained(terms)),
-        ("Leaves", _leaving(terms, opened, policy)),
+        ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
         ("Privacy", _privacy(terms)),
         ("Cost", _cost(cost, data_set)),
@@ -119,9 +120,9 @@ def _trained(terms: StudyTerms) -> str:
     )
 
 
-def _leaving(terms: StudyTerms, opened: OpenGenerator, policy: SitePolicy) -> str:
-    count = sum(value.numel() for value in opened.parameters.values())
-    names = sorted(opened.parameters)
+def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
+    count = sum(value.numel() for value in base_model.parameters.values())
+    names = sorted(base_model.parameters)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
         f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "

@@ -56,9 +56,9 @@ class LatentCache:
         with in_turn(root / ".lock"):
             for stale in root.glob(".*.tmp"):
                 stale.unlink()
-            for done, key in enumerate(dataset.train_patients, start=1):
+            for number, key in enumerate(dataset.train_patients, start=1):
                 cache._ensure(key)
-                report("latents", done, len(dataset.train_patients))
+                report("latents", number, len(dataset.train_patients))
         return cache
 
     def count(self, key: str) -> int:
@@ -92,8 +92,8 @@ class LatentCache:
             if indices is None:
                 # A copy: what safetensors returns may be the mapped file itself.
                 return file.get_tensor("latents").clone()
-            stored = file.get_slice("latents")
-            return torch.cat([stored[i : i + 1] for i in map(int, indices)])
+            latents = file.get_slice("latents")
+            return torch.cat([latents[i : i + 1] for i in map(int, indices)])
 
     def _ensure(self, key: str) -> None:
         """Encode a patient unless a file of the very same images exists."""

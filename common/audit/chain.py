@@ -135,13 +135,13 @@ def read_line(line: bytes, number: int) -> Entry:
         content = json.loads(line)
         if not isinstance(content, dict) or set(content) != _KEYS:
             raise ValueError("keys")
-        claimed = content.pop("hash")
+        line_hash = content.pop("hash")
         entry = Entry(**content)
         # Byte for byte: an added blank is a change too.
-        unchanged = entry.hash == claimed and entry.to_line() == line + b"\n"
+        is_intact = entry.hash == line_hash and entry.to_line() == line + b"\n"
     except (ValueError, TypeError, RecursionError):
-        unchanged = False
-    if not unchanged:
+        is_intact = False
+    if not is_intact:
         raise damaged(number, "was changed")
     return entry
 

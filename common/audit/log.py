@@ -92,30 +92,30 @@ class AuditLog:
         """Return the log's end, after dropping what a crash left of an unfinished line."""
         size = os.fstat(descriptor).st_size
         last, whole = _last_line(descriptor, size)
-        noted = _noted(self._path)
+        known_head = _noted(self._path)
         head = AuditHead()
         if whole:
-            entry = read_line(last, noted.length)
+            entry = read_line(last, known_head.length)
             # A crash may have come between a line and the word about it.
-            if entry.head != noted and (entry.sequence, entry.previous) != (
-                noted.length + 1,
-                noted.hash,
+            if entry.head != known_head and (entry.sequence, entry.previous) != (
+                known_head.length + 1,
+                known_head.hash,
             ):
-                raise damaged(noted.length, "is not the last one that was written")
+                raise damaged(known_head.length, "is not the last one that was written")
             head = entry.head
-        elif noted.length:
+        elif known_head.length:
             raise damaged(1, "is missing")
         if whole < size:
             os.ftruncate(descriptor, whole)
         return head
 
 
-def verify(path: Path, noted: AuditHead | None = None) -> AuditHead:
+def verify(path: Path, head: AuditHead | None = None) -> AuditHead:
     """Check every line of a log.
 
     Args:
         path: The file.
-        noted: A head that was noted elsewhere; its line must still be in the log.
+        head: A head that was noted elsewhere; its line must still be in the log.
 
     Returns:
         The log's end, for noting elsewhere.
@@ -125,11 +125,11 @@ def verify(path: Path, noted: AuditHead | None = None) -> AuditHead:
             the first.
     """
     entries = _read(path)
-    if noted is not None and noted.length:
-        if noted.length > len(entries):
+    if head is not None and head.length:
+        if head.length > len(entries):
             raise damaged(len(entries) + 1, "is missing: the log was longer when it was noted")
-        if entries[noted.length - 1].hash != noted.hash:
-            raise damaged(noted.length, "is not the one that was noted")
+        if entries[head.length - 1].hash != head.hash:
+            raise damaged(head.length, "is not the one that was noted")
     return entries[-1].head if entries else AuditHead()
 
 
@@ -138,19 +138,19 @@ def _read(path: Path) -> list[Entry]:
         # Shared: nobody is between a line and the word about it.
         with path.open("rb") as file, locked_file(file.fileno(), shared=True):
             *lines, _ = file.read().split(b"\n")
-            noted = _noted(path)
+            head = _noted(path)
     except OSError as error:
         raise AuditError(
             f"The audit log {path} cannot be read: {error.strerror}.",
             hint="Give the home folder of a site or a coordinator that has been set up.",
         ) from error
     entries = list(follow(lines))
-    if len(entries) < noted.length:
+    if len(entries) < head.length:
         raise damaged(len(entries) + 1, "is missing")
-    if noted.length and entries[noted.length - 1].hash != noted.hash:
-        raise damaged(noted.length, "is not the one that was written")
-    if len(entries) > noted.length + 1:
-        raise damaged(noted.length + 2, f"is unknown to {_head_file(path).name}")
+    if head.length and entries[head.length - 1].hash != head.hash:
+        raise damaged(head.length, "is not the one that was written")
+    if len(entries) > head.length + 1:
+        raise damaged(head.length + 2, f"is unknown to {_head_file(path).name}")
     return entries
 
 
@@ -184,8 +184,8 @@ def _write_line(descriptor: int, line: bytes) -> None:
         remaining = memoryview(line)
         position = size
         while remaining:
-            written = os.pwrite(descriptor, remaining, position)
-            remaining, position = remaining[written:], position + written
+            count = os.pwrite(descriptor, remaining, position)
+            remaining, position = remaining[count:], position + count
         os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, size)

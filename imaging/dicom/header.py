@@ -19,32 +19,32 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ...model.description import Description
 from ..settings import DataSettings
-from .codes import COLOURS, MODALITY, MONOCHROME
+from .codes import MODALITY
 from .describe import DESCRIBED_BY, describe
 from .fields import first_number, first_text, integer, items, texts
 from .functional_groups import flat_headers
 from .geometry import Plane, pixel_spacing, plane_of
+from .quantity import MEASURED_BY, PRIVATE_TAGS, is_hounsfield
 from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
+from .suitability import REFUSED_BY, refuse_unsuitable
 
 _READ = (
-    *DESCRIBED_BY, *TOLD_BY,
-    "BitsAllocated", "BurnedInAnnotation", "FrameOfReferenceUID", "FrameType",
-    "ImageOrientationPatient", "ImagePositionPatient", "ImageType", "ImagerPixelSpacing",
-    "InstanceNumber", "NumberOfFrames", "PatientID", "PatientOrientation",
-    "PerFrameFunctionalGroupsSequence", "PhotometricInterpretation", "PixelAspectRatio",
-    "PixelSpacing", "PresentationIntentType", "ReferencedSeriesSequence", "Rows", "Columns",
-    "SOPClassUID", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
+    *DESCRIBED_BY, *TOLD_BY, *MEASURED_BY, *REFUSED_BY,
+    "Columns", "FrameOfReferenceUID", "ImageOrientationPatient", "ImagePositionPatient",
+    "ImagerPixelSpacing", "InstanceNumber", "NumberOfFrames", "PatientID", "PatientOrientation",
+    "PerFrameFunctionalGroupsSequence", "PixelAspectRatio", "PixelSpacing",
+    "ReferencedSeriesSequence", "Rows", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
     "SharedFunctionalGroupsSequence", "SliceThickness", "SpacingBetweenSlices",
     "StudyInstanceUID", "SyntheticData", "TemporalPositionIdentifier", "WindowCenter",
     "WindowWidth",
 )  # fmt: skip
 _TAGS = [tag for keyword in _READ if (tag := tag_for_keyword(keyword)) is not None]
+_TAGS += PRIVATE_TAGS
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 
 MIN_SIDE, MAX_SIDE = 8, 16384
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
     if min(shape) < MIN_SIDE or max(shape) > MAX_SIDE:
         raise SetAsideError(Reason.SIZE)
     if not is_segmentation:
-        _refuse_unsuitable(ds, settings)
+        refuse_unsuitable(ds, settings)
     sop_uid = first_text(ds, "SOPInstanceUID")
     return FileHeader(
         patient_id=patient,
@@ -192,29 +192,6 @@ def _decodable(transfer_syntax: UID) -> bool:
         return False
 
 
-def _refuse_unsuitable(ds: Dataset, settings: DataSettings) -> None:
-    """Refuse what is no clean diagnostic picture, by the header and the site's policies."""
-    photometric = first_text(ds, "PhotometricInterpretation").upper()
-    if photometric not in MONOCHROME + COLOURS:
-        raise SetAsideError(Reason.PHOTOMETRIC)
-    if photometric in COLOURS and settings.colour == "refuse":
-        raise SetAsideError(Reason.COLOUR)
-    burned_in = first_text(ds, "BurnedInAnnotation").upper()
-    likely = first_text(ds, "Modality").upper() == "US" or first_text(ds, "SOPClassUID").startswith(
-        _SECONDARY_CAPTURE
-    )
-    if (
-        burned_in.startswith("Y")
-        or (settings.burned_in == "refuse_unstated" and not burned_in)
-        or (settings.burned_in == "refuse_likely" and not burned_in and likely)
-    ):
-        raise SetAsideError(Reason.BURNED_IN)
-    if "LOCALIZER" in (kind.upper() for kind in texts(ds, "ImageType")):
-        raise SetAsideError(Reason.LOCALIZER)
-    if first_text(ds, "PresentationIntentType").upper() == "FOR PROCESSING":
-        raise SetAsideError(Reason.RAW)
-
-
 def _frames(ds: Dataset) -> Iterator[Frame]:
     flat = flat_headers(ds)
     if flat is None:
@@ -235,6 +212,8 @@ def _frame(ds: Dataset, placed: bool) -> Frame:
         raise SetAsideError(Reason.MODALITY)
     if plane is None and first_text(ds, "Modality").upper() in ("CT", "MR"):
         raise SetAsideError(Reason.GEOMETRY)
+    if description.modality == "CT" and not is_hounsfield(ds):
+        raise SetAsideError(Reason.NOT_HOUNSFIELD)
     centre, width = first_number(ds, "WindowCenter"), first_number(ds, "WindowWidth")
     return Frame(
         description=description,

@@ -13,6 +13,7 @@ import re
 from pydicom import Dataset
 
 from .fields import first_number, first_text, tokens
+from .quantity import is_weighted
 
 T1, T2, OTHER = "T1-weighted MR", "T2-weighted MR", "MR"
 
@@ -20,9 +21,12 @@ T1, T2, OTHER = "T1-weighted MR", "T2-weighted MR", "MR"
 def weighting(ds: Dataset) -> str:
     """Name the MR weighting of a flat (frame-level) header.
 
-    Acquisition parameters decide; only where they are absent may the words "T1" or "T2" of
-    a description select the term.
+    A phase, an ADC or a T1 map is plain MR, whatever it was computed from. Else acquisition
+    parameters decide; only where they are absent may the words "T1" or "T2" of a description
+    select the term.
     """
+    if not is_weighted(ds):
+        return OTHER
     contrast = first_text(ds, "AcquisitionContrast").upper()
     if contrast in ("T1", "T2"):
         return T1 if contrast == "T1" else T2

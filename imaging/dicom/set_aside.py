@@ -20,6 +20,7 @@ class Reason(StrEnum):
     ENCODING = "transfer syntax not supported"
     PHOTOMETRIC = "photometric interpretation not supported"
     COLOUR = "colour image"
+    NOT_HOUNSFIELD = "values are not Hounsfield units"
     LOCALIZER = "localizer or scout image"
     GEOMETRY = "no usable orientation"
     SIZE = "too small or too large an image"

@@ -171,22 +171,15 @@ def _examples(
         labels = pad_square(pictures.labels[chosen], image_size, 0)
     for index, position in enumerate(positions[chosen]):
         mask = None if labels is None else labels[index]
-        finding = description.finding
+        shown_here = replace(description, plane=pictures.plane)
         if mask is not None and lesions_declared:
-            finding = _slice_finding(finding, mask)
+            shown_here = shown_here.with_lesion(bool((mask == LABEL["lesion"]).any()))
         yield Example(
             image=images[index],
-            description=replace(description, plane=pictures.plane, finding=finding),
+            description=shown_here,
             position=float(position),
             mask=mask,
         )
-
-
-def _slice_finding(finding: str, mask: NDArray[np.uint8]) -> str:
-    """Say what one slice shows where lesions are marked: a patient's lesion is in few slices."""
-    if not (mask == LABEL["lesion"]).any():
-        return "no finding"
-    return "lesion" if finding in ("", "no finding") else finding
 
 
 def _projection_examples(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +59,7 @@ def sample_examples(
     if body_part is None:
         body_part = str(rng.choice(BODY_PARTS, p=(0.4, 0.45, 0.15)))
     scene = draw_patient(rng, body_part)
-    known = {
+    known: dict[str, Any] = {
         "sex": scene.sex if rng.random() < 0.8 else "",
         "age_band": age_band(scene.years) if rng.random() < 0.8 else "",
     }
@@ -129,7 +131,7 @@ def _slice(
     scene: Scene,
     values: TissueValues,
     image_size: int,
-    known: dict[str, str],
+    known: dict[str, Any],
 ) -> Example:
     plane = str(rng.choice(PLANES, p=(0.5, 0.25, 0.25)))
     aim = scene.finding == "lesion" and rng.random() < _THROUGH_FINDING
@@ -161,7 +163,7 @@ def _slice(
 
 
 def _film(
-    rng: np.random.Generator, scene: Scene, image_size: int, known: dict[str, str]
+    rng: np.random.Generator, scene: Scene, image_size: int, known: dict[str, Any]
 ) -> Example:
     view = str(rng.choice(VIEWS, p=(0.55, 0.37, 0.08)))
     geometry = draw_geometry(rng, scene, view, image_size)

@@ -70,9 +70,9 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
 
 
 def _sites(home: Home, authority: Path) -> Iterator[Finding]:
-    listed = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
-    yield listed
-    if listed.state == "ok":
+    finding = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
+    yield finding
+    if finding.state == "ok":
         for name in sorted({one.site for one in home.authority.issued() if not one.revoked}):
             path = home.sites / name / "client.crt"
             yield examine(
@@ -121,10 +121,10 @@ def _running(home: Home) -> str:
 
 
 def _refused(home: Home) -> str:
-    refused = read_status(home).get("refused", {})
-    if refused:
+    refusals = read_status(home).get("refused", {})
+    if refusals:
         raise FederationError(
-            "; ".join(f"{what}: {message}" for what, message in sorted(refused.items())),
+            "; ".join(f"{what}: {message}" for what, message in sorted(refusals.items())),
             hint="Everything else goes on. A site whose keys are refused runs "
             "`fedscan site new-keys` and enrols again.",
         )
@@ -162,10 +162,10 @@ def _study(path: Path) -> str:
 
 
 def _versions() -> str:
-    found = installed_versions()
-    missing = [name for name, value in found.items() if value == "missing"]
+    versions = installed_versions()
+    missing = [name for name, value in versions.items() if value == "missing"]
     if missing:
         raise ConfigurationError(
             f"{', '.join(missing)} is not installed.", hint="Install fedscan again."
         )
-    return f"{', '.join(f'{name} {value}' for name, value in found.items())}."
+    return f"{', '.join(f'{name} {value}' for name, value in versions.items())}."

@@ -61,7 +61,7 @@ def overview(home: Home) -> Overview:
     """Return what can be said of a coordinator, whether it runs or not."""
     running = is_running(home.run)
     status = read_status(home) if running else {}
-    online, refused = status.get("sites", {}), status.get("refused", {})
+    online, refusals = status.get("sites", {}), status.get("refused", {})
     return Overview(
         address=home.addresses.public,
         running=running,
@@ -69,7 +69,7 @@ def overview(home: Home) -> Overview:
         message=" ".join(
             [
                 *filter(None, [str(status.get("message", ""))]),
-                *(f"{what}: {message}" for what, message in sorted(refused.items())),
+                *(f"{what}: {message}" for what, message in sorted(refusals.items())),
             ]
         ),
         processes=status.get("processes", {}),
@@ -98,9 +98,9 @@ def _awaited(folder: StudyFolder) -> str:
     """Say for whom the study's round waits; nothing if it does not."""
     if folder.phase != "running":
         return ""
-    found = awaited(EventLog(folder.job.run / EVENTS).entries())
-    if found is None:
+    waiting = awaited(EventLog(folder.job.run / EVENTS).entries())
+    if waiting is None:
         return ""
-    number, codes = found
+    number, codes = waiting
     sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
     return f"Round {number} waits for {sites}."

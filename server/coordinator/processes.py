@@ -83,12 +83,12 @@ def find_program(name: str) -> str:
         FederationError: If it is not installed.
     """
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), *_SYSTEM]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    if found is None:
+    program = shutil.which(name, path=os.pathsep.join(folders))
+    if program is None:
         raise FederationError(
             f"The program {name} is not installed.",
             hint="Install nginx with the system's package manager (`apt install nginx-light`)."
             if name == "nginx"
             else "Install fedscan again: the program belongs to flwr.",
         )
-    return found
+    return program

@@ -44,7 +44,7 @@ class Reconciler:
         #: Whether what is found was left by an earlier coordinator.
         self._first = True
         #: What the SuperLink refused when it was last asked, by site or study.
-        self.refused: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
 
     def sites(self) -> Mapping[str, bool]:
         """Register members and unregister everybody else; return who is online, by name.
@@ -55,9 +55,9 @@ class Reconciler:
         nodes = {node.public_key: node for node in self._control.nodes()}
         # Whose certificate has expired stays registered: the proxy refuses it until it is
         # renewed, and the SuperLink would never take its key again.
-        known = known_node_keys(self._home)
+        node_keys = known_node_keys(self._home)
         for key, node in nodes.items():
-            if key not in known:
+            if key not in node_keys:
                 with self._noted(f"node {node.number}"):
                     self._control.unregister(node.number)
                     self._audit.append("node-unregistered", node=str(node.number))
@@ -65,7 +65,7 @@ class Reconciler:
 
     def _online(self, member: Member, nodes: Mapping[bytes, Node]) -> bool:
         if member.node_key in nodes:
-            self.refused.pop(member.site, None)
+            self.refusals.pop(member.site, None)
             return nodes[member.node_key].online
         with self._noted(member.site):
             number = self._control.register(member.site, member.node_key)
@@ -78,12 +78,12 @@ class Reconciler:
         try:
             yield
         except RefusedCallError as error:
-            if self.refused.get(what) != str(error):
+            if self.refusals.get(what) != str(error):
                 self._audit.append("refused", what=what)
                 _log.warning("%s: %s", what, error)
-            self.refused[what] = str(error)
+            self.refusals[what] = str(error)
         else:
-            self.refused.pop(what, None)
+            self.refusals.pop(what, None)
 
     def studies(self) -> None:
         """Start, watch and stop studies as ordered.
@@ -91,46 +91,51 @@ class Reconciler:
         Raises:
             FederationError: If the SuperLink does not answer.
         """
-        unfinished = self._control.unfinished_runs()
+        runs = self._control.unfinished_runs()
         folders = list(studies(self._home))
         for folder in folders:
             with self._noted(f"study {folder.name}"):
-                self._follow(folder, unfinished)
+                self._follow(folder, runs)
         current = {folder.state.run for folder in folders if folder.state.phase == "running"}
         # A run of which nothing is on disk: the coordinator died before it could note it.
-        for number in unfinished - current:
+        for number in runs - current:
             with self._noted(f"run {number}"):
                 self._control.stop_run(number)
         self._first = False
 
-    def _follow(self, folder: StudyFolder, unfinished: set[int]) -> None:
+    def _follow(self, folder: StudyFolder, runs: set[int]) -> None:
         order, state = folder.order, folder.state
         if order.number > state.order:
             if state.phase == "running":
-                self._stop(folder, state, unfinished)
+                self._stop(folder, state, runs)
             if order.action == "run":
                 self._start(folder, State(order=order.number))
             else:
                 folder.write(replace(state, order=order.number, phase="aborted"))
                 self._audit.append("study-aborted", study=folder.name)
         elif state.phase == "running":
-            self._watch(folder, state, unfinished)
+            self._watch(folder, state, runs)
 
     def _start(self, folder: StudyFolder, state: State) -> None:
         number = self._control.start_run({"study": folder.name})
-        reached = folder.finished_round
-        attempts = 1 if reached > state.reached else state.attempts + 1
+        last_round = folder.finished_round
+        attempts = 1 if last_round > state.reached else state.attempts + 1
         # A ServerApp works only on a run that is noted here.
         folder.write(
             replace(
-                state, phase="running", run=number, attempts=attempts, reached=reached, message=""
+                state,
+                phase="running",
+                run=number,
+                attempts=attempts,
+                reached=last_round,
+                message="",
             )
         )
         self._audit.append("study-started", study=folder.name, run=str(number), attempt=attempts)
 
-    def _watch(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
+    def _watch(self, folder: StudyFolder, state: State, runs: set[int]) -> None:
         # First whether it is alive, then what it said last: it may end in between.
-        served = folder.is_served()
+        is_served = folder.is_served()
         outcome = folder.outcome
         spoke = outcome.run == state.run
         if spoke and outcome.code == OK:
@@ -139,11 +144,11 @@ class Reconciler:
         elif spoke and outcome.code not in (RUNNING, INTERNAL):
             folder.write(replace(state, phase="failed", message=outcome.message))
             self._audit.append("study-failed", study=folder.name, code=outcome.code)
-        elif not served and (spoke or state.run not in unfinished):
-            self._died(folder, state, unfinished)
+        elif not is_served and (spoke or state.run not in runs):
+            self._died(folder, state, runs)
 
-    def _died(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
-        self._stop(folder, state, unfinished)
+    def _died(self, folder: StudyFolder, state: State, runs: set[int]) -> None:
+        self._stop(folder, state, runs)
         if self._first:
             self._start(folder, replace(state, attempts=0))
             return
@@ -157,8 +162,8 @@ class Reconciler:
             folder.write(replace(state, phase="failed", message=message))
             self._audit.append("study-failed", study=folder.name, code="died")
 
-    def _stop(self, folder: StudyFolder, state: State, unfinished: set[int]) -> None:
-        if state.run in unfinished:
+    def _stop(self, folder: StudyFolder, state: State, runs: set[int]) -> None:
+        if state.run in runs:
             self._control.stop_run(state.run)
         outcome = folder.outcome
         # While the lock is held, the process number is that of the ServerApp and of no other.

@@ -101,19 +101,19 @@ def verify_record(content: bytes, public_key: str, generator: Path | None) -> di
         SignatureError: If the record was changed or another key signed it, or a file of the
             generator was changed, added or taken away.
     """
-    signed = verify_document(content)
+    document = verify_document(content)
     try:
         key = load_pem_public_key(public_key.encode())
     except ValueError as error:
         raise SignatureError("The coordinator's public key cannot be read.") from error
-    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != signed.signer:
+    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != document.signer:
         raise SignatureError(
             "The record was signed with another key.",
             hint="Get record.pub from the coordinator over a way that you trust.",
         )
     if generator is not None:
-        _require_same(generator, signed.content)
-    return signed.content
+        _require_same(generator, document.content)
+    return document.content
 
 
 def covers_every_file(record: Mapping[str, Any]) -> bool:
@@ -126,14 +126,14 @@ def _require_same(generator: Path, record: Mapping[str, Any]) -> None:
         raise SignatureError(f"The generator in {generator} is not the one of the record.")
     if not covers_every_file(record):
         return
-    expected, present = record["files"], _digests(generator)
+    files, present = record["files"], _digests(generator)
     differences = [
-        *(f"{name} is missing" for name in sorted(expected.keys() - present.keys())),
-        *(f"{name} was added" for name in sorted(present.keys() - expected.keys())),
+        *(f"{name} is missing" for name in sorted(files.keys() - present.keys())),
+        *(f"{name} was added" for name in sorted(present.keys() - files.keys())),
         *(
             f"{name} was changed"
-            for name in sorted(expected.keys() & present.keys())
-            if expected[name] != present[name]
+            for name in sorted(files.keys() & present.keys())
+            if files[name] != present[name]
         ),
     ]
     if differences:

@@ -92,21 +92,21 @@ class _Loop:
         self._home, self._supervisor, self._reconciler = home, supervisor, reconciler
         self._proxy, self._ready = proxy, ready
         self._announced = False
-        self._reconciled, self._maintained = 0.0, time.monotonic()
+        self._last_reconciliation, self._last_maintenance = 0.0, time.monotonic()
 
     def tick(self) -> None:
         moment = time.monotonic()
         self._supervisor.tick()
-        if moment - self._maintained >= _DAY_S:
+        if moment - self._last_maintenance >= _DAY_S:
             if SUPERLINK in _maintain(self._home):
                 # It reads its certificate when it starts, which it does again by itself.
                 self._supervisor.child(SUPERLINK).send(signal.SIGTERM)
-            self._maintained = moment
+            self._last_maintenance = moment
         if self._proxy.refresh():
             self._supervisor.child(PROXY).send(signal.SIGHUP)
-        if moment - self._reconciled >= _RECONCILE_S:
+        if moment - self._last_reconciliation >= _RECONCILE_S:
             self._reconcile()
-            self._reconciled = time.monotonic()
+            self._last_reconciliation = time.monotonic()
 
     def _reconcile(self) -> None:
         sites: Mapping[str, bool] = {}
@@ -126,7 +126,7 @@ class _Loop:
             "message": message,
             "processes": {name: asdict(child) for name, child in status.items()},
             "sites": dict(sites),
-            "refused": dict(self._reconciler.refused),
+            "refused": dict(self._reconciler.refusals),
         }
         write_atomically(self._home.run / STATUS, json.dumps(content, indent=2).encode())
         if up and not self._announced:
@@ -139,16 +139,16 @@ class _Proxy:
 
     def __init__(self, home: Home) -> None:
         self._home = home
-        self._seen: tuple[bytes, bytes] | None = None
+        self._last_files: tuple[bytes, bytes] | None = None
 
     def refresh(self) -> bool:
         """Write the configuration if it has changed; return whether the proxy must read it."""
         path = configuration_file(self._home)
         text = proxy_configuration(self._home, members(self._home)).encode()
-        seen = (text, self._home.authority.revocation_file.read_bytes())
-        if seen == self._seen:
+        files = (text, self._home.authority.revocation_file.read_bytes())
+        if files == self._last_files:
             return False
-        self._seen = seen
+        self._last_files = files
         write_atomically(path, text)
         path.chmod(0o600)
         return True
@@ -169,11 +169,11 @@ def _maintain(home: Home) -> list[str]:
     The list of revoked certificates is written anew each time, so that the proxy reads it and a
     new certificate of its own.
     """
-    renewed = renew_certificates(home)
-    for name in renewed:
+    names = renew_certificates(home)
+    for name in names:
         AuditLog(home.audit).append("certificate-renewed", certificate=name)
     home.authority.refresh_revocations()
-    return renewed
+    return names
 
 
 def _require_free(host: str, port: int) -> None:
@@ -197,9 +197,9 @@ def _require_free(host: str, port: int) -> None:
 
 def _require_valid(command: Any) -> None:
     """Let nginx check its configuration, which names what is wrong better than a dead process."""
-    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    if checked.returncode:
-        lines = checked.stderr.strip().splitlines()
+    check = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    if check.returncode:
+        lines = check.stderr.strip().splitlines()
         raise FederationError(
             f"nginx does not accept its configuration: {lines[0] if lines else 'no reason given'}",
             hint=f"See {Path(command[command.index('-c') + 1])}.",

@@ -78,7 +78,7 @@ def renew_certificates(home: Home) -> list[str]:
         The names of those that were issued.
     """
     addresses = home.addresses
-    renewed = []
+    names = []
     for folder, name, hosts in (
         (home.server, "server", [addresses.host]),
         (home.superlink, "superlink", ["localhost", "127.0.0.1"]),
@@ -90,5 +90,5 @@ def renew_certificates(home: Home) -> list[str]:
             continue
         key = read_private_key(key_file)
         write_atomically(path, home.authority.issue_server(hosts, key.public_key()))
-        renewed.append(name)
-    return renewed
+        names.append(name)
+    return names

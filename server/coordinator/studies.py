@@ -188,13 +188,13 @@ def find_study(home: Home, name: str) -> StudyFolder:
     Raises:
         ConfigurationError: If there is none.
     """
-    known = {folder.name: folder for folder in studies(home)}
-    if name not in known:
+    by_name = {folder.name: folder for folder in studies(home)}
+    if name not in by_name:
         raise ConfigurationError(
             f"There is no study {name!r}.",
-            hint=f"There are: {', '.join(known)}." if known else "None was submitted yet.",
+            hint=f"There are: {', '.join(by_name)}." if by_name else "None was submitted yet.",
         )
-    return known[name]
+    return by_name[name]
 
 
 def submit(home: Home, study: Study) -> StudyFolder:
@@ -218,15 +218,15 @@ def submit(home: Home, study: Study) -> StudyFolder:
         )
     base = base_of(study).resolve()
     require_fitting(study, load_generator(base))
-    invited = invitation_of(study, generator_digest(base))
+    invitation = invitation_of(study, generator_digest(base))
     if study.generator.base:  # the folder that the command was run in is not known later
         study = replace(study, generator=replace(study.generator, base=str(base)))
     folder.root.mkdir(parents=True, exist_ok=True)
     write_atomically(folder.root / "study.toml", study_to_toml(study).encode())
-    write_atomically(folder.invitation, invited.to_json())
+    write_atomically(folder.invitation, invitation.to_json())
     folder.write(Order(number=1, action="run"))
     AuditLog(home.audit).append(
-        "study-submitted", study=study.name, approved=invited.digest, base=invited.base
+        "study-submitted", study=study.name, approved=invitation.digest, base=invitation.base
     )
     return folder
 

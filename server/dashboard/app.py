@@ -26,17 +26,17 @@ _log = logging.getLogger(__name__)
 
 
 def dashboard_app(
-    folder: WatchedStudy, implied: Callable[[], Sequence[float]] | None = None
+    folder: WatchedStudy, epsilons_of_rounds: Callable[[], Sequence[float]] | None = None
 ) -> FastAPI:
     """Make the application.
 
     Args:
         folder: The study to show.
-        implied: Computes the epsilon that the terms imply after each number of rounds. It is
-            called once, beside the page, because it may take seconds.
+        epsilons_of_rounds: Computes the epsilon that the terms imply after each number of
+            rounds. It is called once, beside the page, because it may take seconds.
     """
     app = local_page(__package__, _FILES, cache="no-cache")
-    epsilons = _Later(implied)
+    epsilons = _Later(epsilons_of_rounds)
 
     @app.get("/state.json")
     def state(request: Request) -> Response:

@@ -25,15 +25,15 @@ def implied_epsilons(study: Study) -> list[float]:
     """
     privacy, rounds, steps = study.privacy, study.federation.rounds, study.local.steps
     before = once_mechanisms(privacy, statistics=study.warm_up.enabled)
-    planned = plan_mechanism(
+    mechanism = plan_mechanism(
         epsilon=privacy.epsilon,
         delta=privacy.delta,
         sample_rate=privacy.sample_rate,
         steps=rounds * steps,
         in_study=before,
     )
-    spent = [epsilon(before, privacy.delta)]
+    epsilons = [epsilon(before, privacy.delta)]
     for number in range(1, rounds + 1):
-        trained = replace(planned, steps=number * steps)
-        spent.append(epsilon([*before, trained], privacy.delta))
-    return spent
+        training = replace(mechanism, steps=number * steps)
+        epsilons.append(epsilon([*before, training], privacy.delta))
+    return epsilons

@@ -140,8 +140,8 @@ def _study(study: Study) -> dict[str, Any]:
 
 def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
     """Say where the study stands, as its last telling event has it."""
-    done = max((one["round"] for one in events if one["event"] == "RoundFinished"), default=0)
-    status = {"state": "waiting", "done": done, "reason": "", "since": None}
+    last_round = max((one["round"] for one in events if one["event"] == "RoundFinished"), default=0)
+    status = {"state": "waiting", "done": last_round, "reason": "", "since": None}
     if waits := awaited(events):
         sites = (f"{site} ({MEANINGS.get(code, code)})" for site, code in waits[1].items())
         since = events[-1].get("time")
@@ -172,25 +172,25 @@ def _sites(
     rows = []
     for name in sorted({entry.site for entry in entries} | set(newest)):
         own = [entry for entry in entries if entry.site == name]
-        answered = [entry for entry in own if entry.code == "ok"]
+        answers = [entry for entry in own if entry.code == "ok"]
         last = newest.get(name)
         code = last["code"] if last else own[-1].code
-        paid = sum(entry.code not in UNPAID for entry in own)
+        payments = sum(entry.code not in UNPAID for entry in own)
         if last and last["round"] > max((entry.round for entry in own), default=0):
-            paid += code not in UNPAID
+            payments += code not in UNPAID
         rows.append(
             {
                 "name": name,
                 "code": awaits.get(name, code),
                 "round": last["round"] if last else own[-1].round,
                 "seconds": last["seconds"] if last else own[-1].seconds,
-                "answered": len(answered),
+                "answered": len(answers),
                 "asked": len(own),
-                "norm": answered[-1].update_norm if answered else None,
-                "cosine": answered[-1].cosine if answered else None,
+                "norm": answers[-1].update_norm if answers else None,
+                "cosine": answers[-1].cosine if answers else None,
                 "sent": sum(entry.bytes_sent for entry in own),
                 "received": sum(entry.bytes_received for entry in own),
-                "epsilon": epsilons[min(paid, len(epsilons) - 1)] if epsilons else None,
+                "epsilon": epsilons[min(payments, len(epsilons) - 1)] if epsilons else None,
             }
         )
     return rows

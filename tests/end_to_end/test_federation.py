@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import ssl
 import subprocess
 import sys
 from collections import Counter
 from http.client import HTTPSConnection
+from pathlib import Path
 
 import pytest
 from fedscan.common.audit import AuditLog, verify
@@ -19,10 +21,14 @@ from fedscan.federation.pki.keys import new_key, public_pem, read_private_key, w
 from fedscan.model.storage import load_generator
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
+from fedscan.server.coordinator.processes import find_program
 from fedscan.server.history import History
-from loopback import LIMIT_S, SITES, Federation, fedscan, free_port, until
+from loopback import SITES, Federation, fedscan, free_port, until
 
 pytestmark = pytest.mark.real_processes
+
+#: A refused node of Flower gives up at once; importing what it needs takes its time.
+NODE_ENDS_WITHIN_S = 180.0
 
 PATHS = [
     "/",
@@ -159,11 +165,20 @@ def test_a_strangers_node_never_joins(federation: Federation, tmp_path) -> None:
         *("--auth-supernode-private-key", str(tmp_path / "node.key")),
         *("--port", str(free_port())),
     ]
+    # Flower's node looks for its SuperExec by name, and without it dies but never ends.
+    beside = str(Path(find_program("flower-superexec")).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join([beside, os.environ["PATH"]])}
+    said = tmp_path / "node.log"
     # No pipe: the node's own child holds on to it until the node is waited for.
-    with (tmp_path / "node.log").open("wb") as log:
-        node = subprocess.run(
-            command, stdout=log, stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False
-        )
+    with said.open("wb") as log:
+        node = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        node.wait(NODE_ENDS_WITHIN_S)
+    finally:
+        node.kill()
+        node.wait()
+    assert "Failed to initialize the connection to the SuperLink" in said.read_text()
+    assert "400 Bad Request" in said.read_text(), "it was the proxy that refused it"
     assert node.returncode != 0
     assert {site["site"] for site in federation.status()["sites"]} == set(SITES)
 
