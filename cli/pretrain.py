@@ -58,58 +58,51 @@ def pretrain(
     text_encoder: Annotated[
         str, typer.Option(help="minilm, or name or path of a Hugging Face encoder.")
     ] = "minilm",
-    examples: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 20_000,
+    examples: Annotated[int, typer.Option(min=1, help="Phantom images to draw.")] = 20_000,
     autoencoder_minutes: Annotated[
-        float,
-        typer.Option(min=0, help="Training time of the autoencoder; 0 keeps that of --start."),
-    ] = 20.0,
+        float | None, typer.Option(min=0.001, help="Training time of the autoencoder.")
+    ] = None,
+    autoencoder_images: Annotated[
+        int | None, typer.Option(min=0, help="Images it sees; 0 keeps that of --start.")
+    ] = None,
     denoiser_minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of U-Net and adapter.")
-    ] = 60.0,
+        float | None, typer.Option(min=0.001, help="Training time of U-Net and adapter.")
+    ] = None,
+    denoiser_images: Annotated[
+        int | None, typer.Option(min=1, help="Images that they see.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of images, weights and training.")] = 0,
     start: Annotated[
         Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="Generator to go on from, layer by layer where they fit.",
-        ),
+        typer.Option(exists=True, file_okay=False, help="Generator to go on from, as it is."),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
 
-    Finished stages are kept in OUT: the same command again continues after them, and one with
-    other images or another start is refused.
+    A training ends at what comes first of minutes and images; without either after 20 minutes
+    (autoencoder, unless --start brings one) and 60 minutes. What was done is kept in OUT: the same
+    command again goes on where it was stopped, and one with other images or another start is
+    refused.
     """
-    from ..config.validation import validated
-    from ..model.architecture import ARCHITECTURES
-    from ..model.pretraining.run import PretrainPlan
-    from ..model.pretraining.run import pretrain as make_base
-    from ..model.settings import GeneratorSettings
-    from ..phantoms.parametric import sample_examples
+    from ..applications.pretraining import PretrainRequest, pretrain_base
 
-    chosen = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
-    settings = validated(GeneratorSettings, chosen, "The command")
-    image_size = ARCHITECTURES[settings.size].image_size
-    plan = PretrainPlan(
-        examples=examples,
-        autoencoder_seconds=60 * autoencoder_minutes,
-        denoiser_seconds=60 * denoiser_minutes,
+    request = PretrainRequest(
+        size=size,
+        prediction=prediction,
+        text_encoder=text_encoder,
+        phantoms=examples,
+        autoencoder=_duration(autoencoder_images, autoencoder_minutes, 20.0, start is not None),
+        denoiser=_duration(denoiser_images, denoiser_minutes, 60.0),
         seed=seed,
         start=start,
         device=device,
     )
-    lines = _Lines()
-    make_base(
-        out,
-        lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
-        settings,
-        plan,
-        on_progress=lines.share,
-        on_loss=lines,
-    )
+    with PretrainProgress() as progress:
+        pretrain_base(
+            out, request, on_progress=progress.collected, on_report=progress.trained
+        )
     if as_json:
         print_json({"generator": out / "generator"})
         return

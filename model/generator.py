@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
@@ -18,7 +19,7 @@ from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
 
 #: fedscan's own autoencoder, or one of diffusers, such as Stable Diffusion's.
-Autoencoder = BlockAutoencoder | AutoencoderKL
+Autoencoder: TypeAlias = BlockAutoencoder | AutoencoderKL
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
 
