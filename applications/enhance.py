@@ -97,52 +97,52 @@ def enhance(
     >>> better.values.shape, better.steps
     ((1, 32, 32), ('denoised from a standard deviation of 20',))
     """
-    given = read_scan(request.scan)
-    if min(given.values.shape[1:]) < _SMALLEST:
-        raise DataError(f"Slices of {given.values.shape[1:]} pixels are too small to enhance.")
-    shown = read_prompt(request.prompt).description if request.prompt else given.description
-    if request.prompt and shown is None:
+    scan = read_scan(request.scan)
+    if min(scan.values.shape[1:]) < _SMALLEST:
+        raise DataError(f"Slices of {scan.values.shape[1:]} pixels are too small to enhance.")
+    description = read_prompt(request.prompt).description if request.prompt else scan.description
+    if request.prompt and description is None:
         raise ConfigurationError(
             f"{request.prompt!r} does not say of which modality the scan is.",
             hint='Write, for example, "axial CT of the abdomen".',
         )
-    form = request.form or given.form
-    if form == "dicom" and shown is None:
+    form = request.form or scan.form
+    if form == "dicom" and description is None:
         raise ConfigurationError("A DICOM file states its modality.", hint="Name it in --prompt.")
-    hounsfield = shown is not None and shown.modality == "CT" and given.form != "png"
-    noise = estimate_noise(given.values) if request.noise is None else request.noise
+    hounsfield = description is not None and description.modality == "CT" and scan.form != "png"
+    noise = estimate_noise(scan.values) if request.noise is None else request.noise
     if noise <= 0 and request.upscale == 1:
         raise ConfigurationError("Nothing to do.", hint="Give --noise or --upscale.")
-    caption = shown.caption() if shown else ""
+    caption = description.caption() if description else ""
     prior = Prior(generator.network, caption, request.position)
     network = load_denoiser(request.denoiser or shipped_denoiser())
-    images, prior_weight, steps = given.to_model(hounsfield), None, []
+    images, prior_weight, steps = scan.to_model(hounsfield), None, []
     if noise > 0:
         # In proportion: the generator's map would make noise uneven, and clip it in air.
-        found = denoise(
+        estimate = denoise(
             replace(prior, linear=hounsfield),
             network,
-            given.to_linear(hounsfield),
-            given.noise_to_linear(noise, hounsfield),
+            scan.to_linear(hounsfield),
+            scan.noise_to_linear(noise, hounsfield),
             seed=request.seed,
             on_progress=progress,
         )
-        images, prior_weight = found.images, found.prior_weight
+        images, prior_weight = estimate.images, estimate.prior_weight
         if hounsfield:
             images = hounsfield_to_model(linear_to_hounsfield(images))
         steps.append(f"denoised from a standard deviation of {noise:.4g}")
-    source = None if given.to_lps is None else SliceGrid(to_lps=given.to_lps)
+    source = None if scan.to_lps is None else SliceGrid(to_lps=scan.to_lps)
     if request.upscale > 1:
         images = super_resolve(prior, network, images, request.upscale)
         source = source and source.refined(request.upscale)
         steps.append(f"pixels made {request.upscale} times finer")
     shape = (images.shape[0], images.shape[1], images.shape[2])
-    grid: SliceGrid = source or usual_grid(shown, shape, _SLICE_MM)
+    grid: SliceGrid = source or usual_grid(description, shape, _SLICE_MM)
     return EnhancedScan(
         values=np.asarray(images, np.float32),
-        description=shown,
+        description=description,
         grid=grid,
-        limits=given.limits,
+        limits=scan.limits,
         provenance=Provenance(
             prompt=request.prompt,
             caption=caption,

@@ -193,12 +193,12 @@ def generate(
     conditions = _conditions(request, readings, generator.image_size)
     stacks = _stacks(request, conditions)
     total = request.count * len(captions)
-    wanted = [caption for caption in captions for _ in range(request.count)]
+    caption_per_image = [caption for caption in captions for _ in range(request.count)]
 
     def draw(indices: Sequence[int], attempt: int) -> NDArray[np.float32]:
         return sample(
             generator.network,
-            [wanted[index] for index in indices],
+            [caption_per_image[index] for index in indices],
             positions=[request.position] * len(indices),
             spatial=None if stacks is None else np.stack([stacks[index] for index in indices]),
             guidance_scale=request.guidance,
@@ -208,7 +208,7 @@ def generate(
             on_progress=progress,
         )
 
-    rejected = None
+    rejections = None
     if request.reject_implausible is None:
         images = draw(range(total), 0)
     else:
@@ -218,7 +218,7 @@ def generate(
             [reading.description for reading in readings for _ in range(request.count)],
             [request.position] * total,
         )
-        images, rejected = plausible.images, plausible.rejected
+        images, rejections = plausible.images, plausible.rejected
     return GeneratedImages(
         groups=tuple(
             ImagesOfPrompt(
@@ -227,17 +227,17 @@ def generate(
                 description=reading.description,
                 images=images[row * request.count : (row + 1) * request.count],
                 grid=None
-                if placed is None or placed.to_lps is None
-                else SliceGrid(to_lps=placed.to_lps),
+                if slice_conditions is None or slice_conditions.to_lps is None
+                else SliceGrid(to_lps=slice_conditions.to_lps),
             )
-            for row, (prompt, caption, reading, placed) in enumerate(
+            for row, (prompt, caption, reading, slice_conditions) in enumerate(
                 zip(request.prompts, captions, readings, conditions, strict=True)
             )
         ),
         seed=request.seed,
         generator=generator.digest,
         form=request.form,
-        rejected=rejected,
+        rejected=rejections,
     )
 
 
@@ -263,8 +263,8 @@ def _stacks(
     """Return the conditions of every image, or nothing without any."""
     total = request.count * len(request.prompts)
     if request.spatial is None:
-        found = [one.stack for one in conditions if one for _ in range(request.count)]
-        return found or None
+        stacks = [one.stack for one in conditions if one for _ in range(request.count)]
+        return stacks or None
     if request.spatial.ndim == 3:
         return [request.spatial] * total
     if len(request.spatial) != total:

@@ -134,6 +134,6 @@ def mesh(request: MeshRequest) -> Mesh:
         surface = surface_above(read.values, request.above, read.affine, settings)
     else:
         read = read_volume(request.volume, labels=True)
-        chosen = read.values == request.label_number
-        surface = surface_of_labels(chosen, read.affine, settings)
+        label_mask = read.values == request.label_number
+        surface = surface_of_labels(label_mask, read.affine, settings)
     return Mesh(surface=surface, synthetic=read.synthetic)

@@ -76,7 +76,7 @@ class ComputedVolume:
             DataError: If the folder holds something generated.
         """
         key = own_signing_key(signing_key)
-        written = write_volume(
+        file = write_volume(
             out,
             self.values,
             self.form,
@@ -87,7 +87,7 @@ class ComputedVolume:
             limits=self.limits,
             key=key,
         )
-        return WrittenFolder(folder=out, files=(written,), signer=fingerprint(key.public_key()))
+        return WrittenFolder(folder=out, files=(file,), signer=fingerprint(key.public_key()))
 
 
 def in_hounsfield(

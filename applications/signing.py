@@ -20,6 +20,6 @@ def own_signing_key(path: Path | None = None) -> Ed25519PrivateKey:
     Raises:
         SignatureError: If the file is no Ed25519 key or cannot be read or made.
     """
-    named = os.environ.get(SIGNING_KEY_VARIABLE)
-    own = Path(named) if named else Path(click.get_app_dir("fedscan")) / "signing.key"
+    setting = os.environ.get(SIGNING_KEY_VARIABLE)
+    own = Path(setting) if setting else Path(click.get_app_dir("fedscan")) / "signing.key"
     return open_signing_key(path or own)

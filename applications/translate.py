@@ -89,30 +89,30 @@ def translate(translator: LoadedTranslator, request: TranslateRequest) -> Comput
     >>> fedscan.translate(fedscan.load_translator(translator), asked).hounsfield.shape
     (1, 32, 32)
     """
-    given, target = read_scan(request.scan), translator.network.target
-    shown = replace(
-        given.description or Description(modality="MR", body_part=request.body_part, plane="axial"),
+    scan, target = read_scan(request.scan), translator.network.target
+    description = replace(
+        scan.description or Description(modality="MR", body_part=request.body_part, plane="axial"),
         modality=TARGETS[target],
         contrast="",
     )
     images = translate_slices(
-        translator.network, given.to_model(False).clip(-1, 1), shown.caption()
+        translator.network, scan.to_model(False).clip(-1, 1), description.caption()
     )
     shape = (images.shape[0], images.shape[1], images.shape[2])
-    grid: SliceGrid = usual_grid(shown, shape, _SLICE_MM)
-    if given.to_lps is not None:
-        grid = SliceGrid(to_lps=given.to_lps)
+    grid: SliceGrid = usual_grid(description, shape, _SLICE_MM)
+    if scan.to_lps is not None:
+        grid = SliceGrid(to_lps=scan.to_lps)
     return ComputedVolume(
         values=images,
-        description=shown,
+        description=description,
         grid=grid,
         provenance=Provenance(
             prompt="",
-            caption=shown.caption(),
+            caption=description.caption(),
             seed=0,
             index=0,
             generator=translator.digest,
             derivation=f"translated to {target}",
         ),
-        form=request.form or given.form,
+        form=request.form or scan.form,
     )

@@ -63,23 +63,23 @@ class VolumeRequest:
 
     def description(self) -> Description:
         """Return what the slices show, with their plane."""
-        shown = read_prompt(self.prompt).description
-        if shown is None or not shown.plane:
+        description = read_prompt(self.prompt).description
+        if description is None or not description.plane:
             raise ConfigurationError(
                 f"{self.prompt!r} does not say of which modality and plane the slices are.",
                 hint='Write, for example, "axial CT of the head".',
             )
-        return shown
+        return description
 
     def positions(self) -> list[float]:
         """Return the position in [0, 1] of each slice."""
-        shown, spacing = self.description(), self.spacing_mm
-        region = extent_mm(shown.body_part, shown.plane)
+        description, spacing = self.description(), self.spacing_mm
+        region = extent_mm(description.body_part, description.plane)
         count = self.slices or max(2, int(region // spacing))
         if count * spacing > region:
             raise ConfigurationError(
                 f"{count} slices at {spacing:g} mm cover {count * spacing:g} mm, but the "
-                f"{shown.body_part} counts as {region:g} mm ({shown.plane}).",
+                f"{description.body_part} counts as {region:g} mm ({description.plane}).",
                 hint=f"Ask for {int(region // spacing)} slices at most, or less spacing.",
             )
         return [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
@@ -106,10 +106,10 @@ def volume(
     >>> drawn.values.shape, drawn.affine[:3, 0].tolist()
     ((3, 32, 32), [0.0, 0.0, 3.0])
     """
-    shown = request.description()
+    description = request.description()
     values = sample_volume(
         generator.network,
-        shown,
+        description,
         request.positions(),
         VolumeSettings(
             correlation=request.correlation,
@@ -123,11 +123,11 @@ def volume(
     shape = (values.shape[0], values.shape[1], values.shape[2])
     return ComputedVolume(
         values=values,
-        description=shown,
-        grid=usual_grid(shown, shape, request.spacing_mm),
+        description=description,
+        grid=usual_grid(description, shape, request.spacing_mm),
         provenance=Provenance(
             prompt=request.prompt,
-            caption=shown.caption(),
+            caption=description.caption(),
             seed=request.seed,
             index=0,
             generator=generator.digest,

@@ -117,10 +117,10 @@ class VmapGradients:
         each = torch.func.vmap(torch.func.grad(one), in_dims=(None, 0))
         total = ClippedSum(sum(p.numel() for p in names.values()), clip_norm)
         for chunk in chunks(patients, VMAP_PATIENTS):
-            drawn = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
-            rows = tuple(torch.stack(column) for column in zip(*drawn, strict=True))
-            found = each({name: value.detach() for name, value in names.items()}, rows)
-            for vector in torch.cat([found[name].flatten(1) for name in names], dim=1):
+            examples = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
+            rows = tuple(torch.stack(column) for column in zip(*examples, strict=True))
+            gradients = each({name: value.detach() for name, value in names.items()}, rows)
+            for vector in torch.cat([gradients[name].flatten(1) for name in names], dim=1):
                 total.add(vector)
         return total.total()
 
@@ -140,8 +140,8 @@ class HookGradients:
         clip_norm: float,
         stream: SecretStream,
     ) -> Tensor:
-        drawn = [loss.draw(i, patient_stream(stream, i)) for i in patients]
-        columns = tuple(torch.cat(column) for column in zip(*drawn, strict=True))
+        examples = [loss.draw(i, patient_stream(stream, i)) for i in patients]
+        columns = tuple(torch.cat(column) for column in zip(*examples, strict=True))
         loss.row_losses(columns).sum().backward()
         of_patient = torch.arange(len(patients)).repeat_interleave(loss.draws)
         parts = []
@@ -169,8 +169,8 @@ def plain_step(
     at_once: int,
 ) -> None:
     for chunk in chunks(range(patients), at_once):
-        drawn = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
-        columns = tuple(torch.cat(column) for column in zip(*drawn, strict=True))
+        examples = [loss.draw(i, patient_stream(stream, i)) for i in chunk]
+        columns = tuple(torch.cat(column) for column in zip(*examples, strict=True))
         (loss.row_losses(columns).sum() / (patients * loss.draws)).backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -229,19 +229,19 @@ def work(pipe: Connection, variant: str, size: str, subset: str, patients: int, 
 def make_step(
     variant: str, parameters: dict[str, nn.Parameter], loss: RandomRows, patients: int
 ) -> tuple[Callable[[SecretStream], None], PatientGradients | None]:
-    chosen = choose_engine("auto", parameters, loss)
+    method = choose_engine("auto", parameters, loss)
     if variant.startswith("sgd"):
         at_once = patients
         if variant == "sgd in chunks":
-            together = isinstance(chosen, LayerwiseGradients)
-            at_once = max(1, chosen.rows_at_once // loss.draws) if together else 1
+            together = isinstance(method, LayerwiseGradients)
+            at_once = max(1, method.rows_at_once // loss.draws) if together else 1
         optimizer = torch.optim.Adam(parameters.values(), lr=1e-4, fused=True)
         return (
             lambda stream: plain_step(parameters, patients, loss, optimizer, stream, at_once),
             None,
         )
     engines: dict[str, Callable[[], PatientGradients]] = {
-        "fedscan": lambda: chosen,
+        "fedscan": lambda: method,
         "loop": LoopGradients,
         "vmap": VmapGradients,
         "opacus hooks": lambda: HookGradients(loss.module),

@@ -100,14 +100,14 @@ def in_hounsfield(
     noisy = noisy_of(clean, deviation)
     sigma = np.full(noisy.shape, deviation / 1500, np.float32)
     prior = Prior(generator, "axial CT slice of the abdomen", linear=True)
-    found = denoise(prior, network, hounsfield_to_linear(noisy), sigma).images
-    tried = [means(noisy, deviation, strength) for strength in _STRENGTHS]
-    answers = [noisy, min(tried, key=lambda each: float(np.square(each - clean).mean()))]
+    estimate = denoise(prior, network, hounsfield_to_linear(noisy), sigma).images
+    attempts = [means(noisy, deviation, strength) for strength in _STRENGTHS]
+    answers = [noisy, min(attempts, key=lambda each: float(np.square(each - clean).mean()))]
     if "BM3D" in _METHODS:
         from bm3d import bm3d
 
         answers.append(np.stack([bm3d(image, deviation) for image in noisy]))
-    answers.append(linear_to_hounsfield(found))
+    answers.append(linear_to_hounsfield(estimate))
     parts = {"all": clean > -9999, "body": np.abs(clean) < 300, "bone": clean > 300}
     return " | ".join(
         ", ".join(
@@ -124,12 +124,12 @@ def draw_gallery(
     """Draw the heads clean, noisy, and as each method gives them back."""
     noisy = noisy_of(clean, 0.2)
     sigma = np.full(noisy.shape, 0.2, np.float32)
-    found = denoise(Prior(generator), network, noisy, sigma).images
+    estimate = denoise(Prior(generator), network, noisy, sigma).images
     rows = {
         "phantoms": clean,
         "with noise of 0.2 (range 2)": noisy,
         "non-local means": means(noisy, 0.2, 0.8),
-        "fedscan enhance": found,
+        "fedscan enhance": estimate,
         "every second pixel, bicubic": bicubic(shrunk(clean, 2), 2),
         "every second pixel, fedscan enhance --upscale 2": super_resolve(
             Prior(generator), network, shrunk(clean, 2), 2
@@ -141,8 +141,8 @@ def draw_gallery(
 
 def bicubic(coarse: Floats, factor: int) -> Floats:
     """Enlarge images by bicubic interpolation."""
-    given = torch.from_numpy(coarse)[:, None]
-    return np.asarray(interpolate(given, scale_factor=factor, mode="bicubic")[:, 0].numpy())
+    batch = torch.from_numpy(coarse)[:, None]
+    return np.asarray(interpolate(batch, scale_factor=factor, mode="bicubic")[:, 0].numpy())
 
 
 def noisy_of(clean: Floats, noise: float) -> Floats:
@@ -174,29 +174,29 @@ _METHODS = ("noisy", "non-local means", *(("BM3D",) if find_spec("bm3d") else ()
 def row(prior: Prior, network: DenoisingNetwork, clean: Floats, noise: float) -> str:
     """Denoise a set by every method."""
     noisy = noisy_of(clean, noise)
-    tried = [means(noisy, noise, strength) for strength in _STRENGTHS]
-    columns = [score(noisy, clean), score(max(tried, key=lambda each: psnr(each, clean)), clean)]
+    attempts = [means(noisy, noise, strength) for strength in _STRENGTHS]
+    columns = [score(noisy, clean), score(max(attempts, key=lambda each: psnr(each, clean)), clean)]
     if "BM3D" in _METHODS:
         from bm3d import bm3d
 
         columns.append(score(np.stack([bm3d(image, noise) for image in noisy]), clean))
-    found = denoise(prior, network, noisy, np.full(noisy.shape, noise, np.float32))
-    return " | ".join([*columns, score(found.images, clean), f"{found.prior_weight:.2f}"])
+    result = denoise(prior, network, noisy, np.full(noisy.shape, noise, np.float32))
+    return " | ".join([*columns, score(result.images, clean), f"{result.prior_weight:.2f}"])
 
 
-def psnr(found: NDArray[np.floating], clean: Floats) -> float:
+def psnr(estimate: NDArray[np.floating], clean: Floats) -> float:
     """Mean over images of the peak signal-to-noise ratio in dB; the range is 2."""
-    errors = np.square(np.clip(found, -1, 1) - clean).mean((1, 2))
+    errors = np.square(np.clip(estimate, -1, 1) - clean).mean((1, 2))
     return float(np.mean(10 * np.log10(4.0 / errors)))
 
 
-def score(found: NDArray[np.floating], clean: Floats) -> str:
+def score(estimate: NDArray[np.floating], clean: Floats) -> str:
     """PSNR and SSIM."""
     alike = [
         structural_similarity(one, other, data_range=2.0)
-        for one, other in zip(np.clip(found, -1, 1), clean, strict=True)
+        for one, other in zip(np.clip(estimate, -1, 1), clean, strict=True)
     ]
-    return f"{psnr(found, clean):.2f} dB, {np.mean(alike):.3f}"
+    return f"{psnr(estimate, clean):.2f} dB, {np.mean(alike):.3f}"
 
 
 def held_out(options: argparse.Namespace, size: int) -> dict[str, tuple[Floats, str]]:
@@ -209,18 +209,18 @@ def held_out(options: argparse.Namespace, size: int) -> dict[str, tuple[Floats, 
         for name, volume, modality in (("abdomen CT", ct, "CT"), ("abdomen MR", mr, "MR")):
             # Stored as right-to-left, back-to-front: turned as a radiologist reads them.
             axial = np.ascontiguousarray(volume.transpose(2, 1, 0)[:, ::-1])
-            chosen = axial[
+            selection = axial[
                 np.linspace(1, len(axial) - 2, min(options.images, len(axial) - 2), dtype=int)
             ]
-            shape, _ = fitted_size(chosen.shape[1:], (1.0, 1.0), size)
-            square = pad_square(resize_images(chosen, shape), size, -1.0)
+            shape, _ = fitted_size(selection.shape[1:], (1.0, 1.0), size)
+            square = pad_square(resize_images(selection, shape), size, -1.0)
             sets[name] = np.asarray(square, np.float32), f"axial {modality} slice of the abdomen"
     if options.films:
         with np.load(options.films) as films:
             every = films["images"]
-        chosen = np.random.default_rng(0).choice(len(every), options.images, replace=False)
+        selection = np.random.default_rng(0).choice(len(every), options.images, replace=False)
         sets["chest X-rays"] = (
-            resize_images((every[chosen] / 127.5 - 1).astype(np.float32), (size, size)),
+            resize_images((every[selection] / 127.5 - 1).astype(np.float32), (size, size)),
             "chest X-ray",
         )
     return sets
@@ -237,8 +237,8 @@ def slices_of(folder: Path | None, size: int, count: int) -> Floats:
             settings = DataSettings(image_size=size)
         site = SiteDataset.open(folder, settings, Path(scratch) / "cache")
         rng = np.random.default_rng(0)
-        chosen = rng.permutation(site.holdout_patients)[:count]
-        examples = [site.examples(key) for key in chosen]
+        keys = rng.permutation(site.holdout_patients)[:count]
+        examples = [site.examples(key) for key in keys]
         return np.stack([one[rng.integers(len(one))].image for one in examples])
 
 

@@ -48,27 +48,29 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     views = []
     for modality in options.modality:
-        found = with_lesions(generator.image_size, modality, options.seed)
-        slices = [next(found) for _ in range(options.images)]
-        drawn, healthy = answers(generator, slices, options)
+        stream = with_lesions(generator.image_size, modality, options.seed)
+        slices = [next(stream) for _ in range(options.images)]
+        from_masks, healthy = answers(generator, slices, options)
         lesions = [each.mask == LABEL["lesion"] for each in slices]
-        real, asked, unasked = (
+        real, with_lesion, without_lesion = (
             np.array([contrast(*pair) for pair in zip(images, slices, strict=True)])
-            for images in ([each.image for each in slices], drawn, healthy)
+            for images in ([each.image for each in slices], from_masks, healthy)
         )
-        right = ((asked - unasked) * np.sign(real) > 0).mean()
-        moved = np.abs(drawn - healthy)
-        elsewhere = np.mean([m[~lesion].mean() for m, lesion in zip(moved, lesions, strict=True)])
+        right = ((with_lesion - without_lesion) * np.sign(real) > 0).mean()
+        difference = np.abs(from_masks - healthy)
+        elsewhere = np.mean(
+            [m[~lesion].mean() for m, lesion in zip(difference, lesions, strict=True)]
+        )
         print(
-            f"| {modality} | {real.mean():+.2f} | {asked.mean():+.2f} | {unasked.mean():+.2f} "
-            f"| {right:.0%} | {elsewhere:.2f} |",
+            f"| {modality} | {real.mean():+.2f} | {with_lesion.mean():+.2f} "
+            f"| {without_lesion.mean():+.2f} | {right:.0%} | {elsewhere:.2f} |",
             flush=True,
         )
         views += [
             (title, strip(images[:8], label="made-up bodies", synthetic=True))
             for title, images in (
                 (f"{modality}: parametric phantoms", np.stack([each.image for each in slices])),
-                ("generated from their masks", drawn),
+                ("generated from their masks", from_masks),
                 ("the same without the lesions in the masks", healthy),
             )
         ]
@@ -100,11 +102,11 @@ def answers(
         masks = [each.mask for each in slices if each.mask is not None]
         if finding != "lesion":
             masks = [np.where(m == LABEL["lesion"], LABEL["brain"], m) for m in masks]
-        shown = slices[0].description
+        description = slices[0].description
         both.append(
             sample(
                 generator,
-                [f"axial {shown.modality} slice of the head, {finding}"] * len(slices),
+                [f"axial {description.modality} slice of the head, {finding}"] * len(slices),
                 positions=[each.position for each in slices],
                 spatial=np.stack(
                     [spatial_conditions(m.shape, mask=m.astype(np.uint8)) for m in masks]
@@ -117,10 +119,10 @@ def answers(
     return both[0], both[1]
 
 
-def contrast(image: Floats, shown: Example) -> float:
+def contrast(image: Floats, example: Example) -> float:
     """Mean of an image where the lesion lies, over that of the brain."""
-    assert shown.mask is not None
-    lesion, brain = shown.mask == LABEL["lesion"], shown.mask == LABEL["brain"]
+    assert example.mask is not None
+    lesion, brain = example.mask == LABEL["lesion"], example.mask == LABEL["brain"]
     return float(image[lesion].mean() - image[brain].mean())
 
 

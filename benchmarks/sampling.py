@@ -53,34 +53,34 @@ def main() -> None:
     torch.set_num_threads(1)
     generator = load_generator(options.model)
     extractor = load_extractor("")
-    asked = bodies(options.images, generator.image_size, seed=1)
+    examples = bodies(options.images, generator.image_size, seed=1)
     real = extractor.features(images(bodies(2 * options.images, generator.image_size, seed=2)))
-    found = {}
+    scores = {}
     for name, (kind, changes, numbers) in _SOLVERS.items():
         for steps in numbers:
             solver = kind.from_config(generator.scheduler.config, **changes)
-            made, seconds = draw(generator, solver, asked, options.guidance, steps)
-            distance = float(frechet_distance(extractor.features(made), real))
-            found[name, steps] = (distance, len(asked) / seconds)
-            rate = len(asked) / seconds
+            pictures, seconds = draw(generator, solver, examples, options.guidance, steps)
+            distance = float(frechet_distance(extractor.features(pictures), real))
+            scores[name, steps] = (distance, len(examples) / seconds)
+            rate = len(examples) / seconds
             print(f"{name:>13}-{steps:<3} Fréchet {distance:7.1f}  {rate:7.1f} images/s")
-    limit, rate = found[_REFERENCE]
+    limit, rate = scores[_REFERENCE]
     for name in _SOLVERS:
         equal = [
-            n for (one, n), (distance, _) in found.items() if one == name and distance <= limit
+            n for (one, n), (distance, _) in scores.items() if one == name and distance <= limit
         ]
-        if (name, min(equal, default=0)) not in found or name == _REFERENCE[0]:
+        if (name, min(equal, default=0)) not in scores or name == _REFERENCE[0]:
             continue
-        speed = found[name, min(equal)][1] / rate
+        speed = scores[name, min(equal)][1] / rate
         print(f"{name} needs {min(equal)} steps for DDIM-50's distance: {speed:.1f} x as fast")
 
 
 def bodies(count: int, size: int, *, seed: int) -> list[Example]:
     rng = np.random.default_rng(seed)
-    drawn: list[Example] = []
-    while len(drawn) < count:
-        drawn += sample_examples(rng, image_size=size, per_volume=4)
-    return drawn[:count]
+    examples: list[Example] = []
+    while len(examples) < count:
+        examples += sample_examples(rng, image_size=size, per_volume=4)
+    return examples[:count]
 
 
 def images(examples: list[Example]) -> NDArray[np.float32]:
@@ -90,19 +90,19 @@ def images(examples: list[Example]) -> NDArray[np.float32]:
 def draw(
     generator: Generator,
     solver: SchedulerMixin,
-    asked: list[Example],
+    examples: list[Example],
     guidance: float,
     steps: int,
 ) -> tuple[NDArray[np.float32], float]:
     """Draw an image for each example's caption; return them and the processor's seconds."""
     noise = torch.randn(
-        len(asked), *generator.latent_shape, generator=torch.Generator().manual_seed(0)
+        len(examples), *generator.latent_shape, generator=torch.Generator().manual_seed(0)
     )
-    generator.embed([example.description.caption() for example in asked])  # kept from now on
-    made = []
-    started = time.process_time()
-    for start in range(0, len(asked), _BATCH):
-        part = asked[start : start + _BATCH]
+    generator.embed([example.description.caption() for example in examples])  # kept from now on
+    parts = []
+    begin = time.process_time()
+    for start in range(0, len(examples), _BATCH):
+        part = examples[start : start + _BATCH]
         latents = solve(
             generator,
             solver,
@@ -113,8 +113,8 @@ def draw(
             guidance,
             steps,
         )
-        made.append(generator.decode(latents)[:, 0].numpy())
-    return np.concatenate(made), time.process_time() - started
+        parts.append(generator.decode(latents)[:, 0].numpy())
+    return np.concatenate(parts), time.process_time() - begin
 
 
 if __name__ == "__main__":

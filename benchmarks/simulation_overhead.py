@@ -36,11 +36,11 @@ class Stopwatch:
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **options: Any) -> Any:
-            started = time.perf_counter()
+            start = time.perf_counter()
             try:
                 return function(*arguments, **options)
             finally:
-                self.seconds += time.perf_counter() - started
+                self.seconds += time.perf_counter() - start
 
         return timed
 

@@ -63,35 +63,35 @@ def main() -> None:
     plan = TranslatorPlan(
         generator_steps=options.generator_steps, network_steps=options.network_steps
     )
-    captions = [shown.caption() for shown in test.descriptions]
-    seen = torch.from_numpy(test.sources)[:, None]
+    captions = [description.caption() for description in test.descriptions]
+    inputs = torch.from_numpy(test.sources)[:, None]
     print(f"{len(test.sources)} pairs of {len(others)} patients held out")
     print("| Patients (pairs) | | MAE | MAE in the body | SSIM | s |\n|---|---|---|---|---|---|")
     for count in options.patients:
         train = find_pairs(patients[:count], options.to)
-        started = time.process_time()
+        start = time.process_time()
         plain = regress(train, plan)
         middle = time.process_time()
         translator = train_translator(load_generator(options.model), train, options.to, plan)
-        seconds = (middle - started, 0.0, 0.0, time.process_time() - middle)
-        alone = expected(translator.generator, seen, captions, test.positions)
-        found = translator.translate(test.sources, captions, test.positions)
+        seconds = (middle - start, 0.0, 0.0, time.process_time() - middle)
+        alone = expected(translator.generator, inputs, captions, test.positions)
+        translation = translator.translate(test.sources, captions, test.positions)
         rows = {
-            "regression U-Net": answer(plain, seen)[:, 0].numpy(),
-            "regression U-Net, both ways": answer_both_ways(plain, seen)[:, 0].numpy(),
+            "regression U-Net": answer(plain, inputs)[:, 0].numpy(),
+            "regression U-Net, both ways": answer_both_ways(plain, inputs)[:, 0].numpy(),
             "generator alone": alone[:, 0].numpy(),
-            f"fedscan translate, generator's share {translator.share:.0%}": found,
+            f"fedscan translate, generator's share {translator.share:.0%}": translation,
         }
         for (name, images), took in zip(rows.items(), seconds, strict=True):
-            scored = score(images, test.targets, options.to)
+            scores = score(images, test.targets, options.to)
             about = f"{count} ({len(train.sources)}) | {name}"
-            print(f"| {about} | {scored} | {took:.0f} |", flush=True)
+            print(f"| {about} | {scores} | {took:.0f} |", flush=True)
     if options.gallery:
-        chosen = np.random.default_rng(1).choice(len(test.sources), 6, replace=False)
-        shown = {"source": test.sources, "target": test.targets}
+        sample = np.random.default_rng(1).choice(len(test.sources), 6, replace=False)
+        pictures = {"source": test.sources, "target": test.targets}
         strips = [
-            (name, strip(each[chosen], label="phantoms", synthetic=True))
-            for name, each in {**shown, **rows}.items()
+            (name, strip(each[sample], label="phantoms", synthetic=True))
+            for name, each in {**pictures, **rows}.items()
         ]
         stack(strips).save(options.gallery, optimize=True)
 
@@ -111,9 +111,9 @@ def written(count: int, seed: int) -> tuple[list[Sequence[Example]], list[Sequen
             patients=(int(_WRITTEN * max(count, 75)),), paired_share=1.0, slices=_SLICES, seed=seed
         )
         [site] = write_hospitals(Path(scratch) / "sites", settings)
-        opened = SiteDataset.open(site.folder, DataSettings(), Path(scratch) / "cache")
-        train = [opened.examples(key) for key in opened.train_patients[:count]]
-        return train, [opened.examples(key) for key in opened.holdout_patients[:_HELD_OUT]]
+        dataset = SiteDataset.open(site.folder, DataSettings(), Path(scratch) / "cache")
+        train = [dataset.examples(key) for key in dataset.train_patients[:count]]
+        return train, [dataset.examples(key) for key in dataset.holdout_patients[:_HELD_OUT]]
 
 
 def parametric(
@@ -121,20 +121,20 @@ def parametric(
 ) -> tuple[list[Sequence[Example]], list[Sequence[Example]]]:
     """Parametric patients to train on, and others."""
     rng = np.random.default_rng(seed)
-    drawn: list[Sequence[Example]] = [
+    patients: list[Sequence[Example]] = [
         sample_paired_slices(rng, part, image_size=64, count=_SLICES)
         for _ in range(count + _HELD_OUT)
     ]
-    return drawn[_HELD_OUT:], drawn[:_HELD_OUT]
+    return patients[_HELD_OUT:], patients[:_HELD_OUT]
 
 
-def score(found: Floats, wanted: Floats, target: str) -> str:
+def score(estimate: Floats, truth: Floats, target: str) -> str:
     """Mean absolute errors and SSIM."""
     scale = model_to_hounsfield if target == "CT" else (lambda values: (values + 1) / 2)
-    error = np.abs(scale(np.clip(found, -1, 1)) - scale(wanted))
-    inside = wanted > -0.9
+    error = np.abs(scale(np.clip(estimate, -1, 1)) - scale(truth))
+    inside = truth > -0.9
     alike = np.mean(
-        [structural_similarity(a, b, data_range=2.0) for a, b in zip(found, wanted, strict=True)]
+        [structural_similarity(a, b, data_range=2.0) for a, b in zip(estimate, truth, strict=True)]
     )
     unit = (lambda x: f"{x:.1f} HU") if target == "CT" else (lambda x: f"{x:.4f}")
     return f"{unit(error.mean())} | {unit(error[inside].mean())} | {alike:.3f}"

@@ -78,9 +78,11 @@ def main() -> None:
         line = ", ".join(" / ".join(f"{value:.3f}" for value in each) for each in aim)
         means = " | ".join(f"{each:.3f}" for each in aim.mean(0))
         print(f"| {part} {modality}, real: {line} | {means} |")
-        shown = Description(modality=modality, body_part=part, plane="axial", finding="no finding")
+        description = Description(
+            modality=modality, body_part=part, plane="axial", finding="no finding"
+        )
         for correlation in options.correlation:
-            asked = [
+            variants = [
                 VolumeSettings(
                     correlation=correlation,
                     guidance_scale=options.guidance,
@@ -90,15 +92,17 @@ def main() -> None:
                 for seed in seeds
             ]
             where = positions_of(part)
-            made = [sample_volume(generator, shown, where, each) for each in asked]
-            found = np.array([agreement(middle(each, options.slices)) for each in made]).mean(0)
-            off = found / aim.mean(0) - 1
-            cells = " | ".join(f"{a:.3f} ({b:+.1%})" for a, b in zip(found, off, strict=True))
+            drawings = [sample_volume(generator, description, where, each) for each in variants]
+            curves = np.array([agreement(middle(each, options.slices)) for each in drawings]).mean(
+                0
+            )
+            off = curves / aim.mean(0) - 1
+            cells = " | ".join(f"{a:.3f} ({b:+.1%})" for a, b in zip(curves, off, strict=True))
             print(f"| generated, correlation {correlation:g} | {cells} |", flush=True)
-            label = f"{shown.caption()}, seeds {seeds.start} to {seeds.stop - 1}"
+            label = f"{description.caption()}, seeds {seeds.start} to {seeds.stop - 1}"
             views += [
                 (label if not number else "", three_views(each, part))
-                for number, each in enumerate(made)
+                for number, each in enumerate(drawings)
             ]
     if options.gallery:
         stack(views).save(options.gallery, optimize=True)
@@ -109,37 +113,39 @@ def complete(generator: Generator, options: argparse.Namespace) -> None:
     print("| Completed | fedscan volume --given | without the generator | linear interpolation |")
     print("|---|---|---|---|")
     seeds = range(options.seed, options.seed + options.volumes)
-    asked = [("head", modality, seed) for modality in options.modality for seed in seeds]
+    cases = [("head", modality, seed) for modality in options.modality for seed in seeds]
     if options.abdomen:
-        asked.append(("abdomen", "CT", options.seed))
-    for part, modality, seed in asked:
+        cases.append(("abdomen", "CT", options.seed))
+    for part, modality, seed in cases:
         where = positions_of(part)
         if part == "head":
             patient = phantom(seed, generator.image_size, modality)[: len(where)]
         else:
             patient = middle(axial_abdomen(options.abdomen, generator.image_size), len(where))
-        given = list(range(2, len(patient), 5))
-        shown = Description(modality=modality, body_part=part, plane="axial", finding="no finding")
-        made = sample_volume(
+        anchors = list(range(2, len(patient), 5))
+        description = Description(
+            modality=modality, body_part=part, plane="axial", finding="no finding"
+        )
+        volume = sample_volume(
             generator,
-            shown,
+            description,
             where[: len(patient)],
             VolumeSettings(seed=seed, steps=options.steps, guidance_scale=options.guidance),
-            given={where[index]: patient[index] for index in given},
+            given={where[index]: patient[index] for index in anchors},
         )
-        hidden = [index for index in range(2, given[-1]) if index not in given]
-        moved = interpolate_slices(patient[given], given, hidden)
-        line = interp1d(given, patient[given], axis=0)(hidden)
-        found = [likeness(each, patient[hidden]) for each in (made[hidden], moved, line)]
-        cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in found]
+        gaps = [index for index in range(2, anchors[-1]) if index not in anchors]
+        interpolation = interpolate_slices(patient[anchors], anchors, gaps)
+        line = interp1d(anchors, patient[anchors], axis=0)(gaps)
+        scores = [likeness(each, patient[gaps]) for each in (volume[gaps], interpolation, line)]
+        cells = [f"{psnr:.2f} dB, {ssim:.3f}" for psnr, ssim in scores]
         print(f"| {part}, {modality}, {seed} | {' | '.join(cells)} |", flush=True)
 
 
-def likeness(found: Floats, wanted: Floats) -> tuple[float, float]:
+def likeness(estimate: Floats, truth: Floats) -> tuple[float, float]:
     """PSNR in dB, the range being 2, and SSIM, means over slices."""
-    errors = np.square(found - wanted).mean((1, 2))
+    errors = np.square(estimate - truth).mean((1, 2))
     alike = [
-        structural_similarity(a, b, data_range=2.0) for a, b in zip(found, wanted, strict=True)
+        structural_similarity(a, b, data_range=2.0) for a, b in zip(estimate, truth, strict=True)
     ]
     return float(np.mean(10 * np.log10(4 / errors))), float(np.mean(alike))
 
@@ -176,15 +182,15 @@ def positions_of(part: str) -> list[float]:
 def phantom(seed: int, size: int, modality: str) -> Floats:
     """Slices of a head without noise, which is alike in no two slices; voxels of some 3 mm."""
     head = parametric_volume(np.random.default_rng(seed), "head", finding="no finding")
-    shown = {
+    pictures = {
         "CT": lambda: hounsfield_to_model(head.ct),
         "T1-weighted MR": lambda: percentile_to_model(head.t1),
         "T2-weighted MR": lambda: percentile_to_model(head.t2),
     }[modality]()
     side = round(FIELD_OF_VIEW_MM["head"] / head.voxel)
-    margin = max(0, side - shown.shape[1])
+    margin = max(0, side - pictures.shape[1])
     before = margin // 2
-    wide = np.pad(shown, ((0, 0), *[(before, margin - before)] * 2), constant_values=-1.0)
+    wide = np.pad(pictures, ((0, 0), *[(before, margin - before)] * 2), constant_values=-1.0)
     body = np.flatnonzero((head.labels > 0).any((1, 2)))
     inside = wide[body[0] : body[-1] + 1].astype(np.float32)
     return np.asarray(resize_images(inside, (size, size)), np.float32)

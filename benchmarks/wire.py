@@ -91,7 +91,7 @@ def plain_fedavg(base: Path) -> int:
 def messages(base: Path, subset: Subset, form: Form, model: Tensors) -> tuple[int, int, float]:
     """Return the bytes of request and answer, and the seconds of all packing and unpacking."""
     rng = np.random.default_rng(0)
-    trained = {
+    weights = {
         name: value + rng.normal(0, NOISE, value.shape).astype(np.float32)
         for name, value in model.items()
     }
@@ -103,13 +103,13 @@ def messages(base: Path, subset: Subset, form: Form, model: Tensors) -> tuple[in
         terms=site_terms(study),
         tensors=model,
     )
-    started = time.perf_counter()
-    asked = request.to_records()
-    received = RoundRequest.from_records(asked)
-    sent, _ = encode(form, received.tensors, trained)
-    answer = RoundReply(site="site", request=request.digest(), tensors=sent).to_records()
+    start = time.perf_counter()
+    question = request.to_records()
+    at_site = RoundRequest.from_records(question)
+    update, _ = encode(form, at_site.tensors, weights)
+    answer = RoundReply(site="site", request=request.digest(), tensors=update).to_records()
     decode(form, model, RoundReply.from_records(answer).tensors)
-    return size(asked), size(answer), time.perf_counter() - started
+    return size(question), size(answer), time.perf_counter() - start
 
 
 def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
@@ -138,9 +138,9 @@ def seconds(study: Study, data: Path, out: Path) -> tuple[float, float]:
     original, training, marks = site_round.run_private_steps, [0.0], []
 
     def timed(*arguments: Any, **options: Any) -> Any:
-        started = time.process_time()
+        start = time.process_time()
         result = original(*arguments, **options)
-        training[0] += time.process_time() - started
+        training[0] += time.process_time() - start
         return result
 
     def watch(event: Event) -> None:

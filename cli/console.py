@@ -21,6 +21,11 @@ def status() -> Console:
     return _console(stderr=True)
 
 
+def say(what: str, value: object) -> None:
+    """Print one fact on a line: what it is about, and what is so."""
+    output().print(Text(f"{what:<12} {value}"))
+
+
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, soft_wrap=True, highlight=False)
     if not console.is_terminal:

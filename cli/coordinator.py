@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from .console import output, status
+from .console import output, say, status
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
@@ -78,10 +78,10 @@ def init(
     addresses = Addresses(
         name=name, host=host, port=port, listen=listen, superlink_port=superlink_port
     )
-    made = create_home(home, addresses)
-    authority = fingerprint(made.authority.certificate_file.read_bytes())
-    facts = {"folder": made.root, "address": addresses.public, "authority": authority}
-    _tell(as_json, {**facts, "study_file": made.study})
+    coordinator = create_home(home, addresses)
+    authority = fingerprint(coordinator.authority.certificate_file.read_bytes())
+    facts = {"folder": coordinator.root, "address": addresses.public, "authority": authority}
+    _tell(as_json, {**facts, "study_file": coordinator.study})
 
 
 @group.command()
@@ -102,11 +102,11 @@ def enrol(
     from ..common.files import write_atomically
     from ..server.coordinator.members import enrol as enrol_site
 
-    opened = _open(home)
-    path, accepted = enrol_site(opened, site, request.read_bytes())
+    coordinator = _open(home)
+    path, member = enrol_site(coordinator, site, request.read_bytes())
     target = out or Path(f"welcome-{site}.json")
     write_atomically(target, path.read_bytes())
-    _tell(as_json, {"fingerprint": accepted.fingerprint, "welcome": target})
+    _tell(as_json, {"fingerprint": member.fingerprint, "welcome": target})
 
 
 @group.command()
@@ -135,10 +135,10 @@ def start(home: HomeOption = _HOME) -> None:
     from ..server.coordinator.service import serve
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    opened = _open(home)
-    address = opened.addresses.public
+    coordinator = _open(home)
+    address = coordinator.addresses.public
     status().print(Text("Starting."))
-    serve(opened, lambda: status().print(Text(f"Ready for sites at {address}.")))
+    serve(coordinator, lambda: status().print(Text(f"Ready for sites at {address}.")))
     status().print(Text("Stopped."))
 
 
@@ -166,10 +166,10 @@ def submit(
     from ..federation.supervision.service import is_running
     from ..server.coordinator.studies import submit as submit_study
 
-    opened = _open(home)
-    folder = submit_study(opened, study_from(config or opened.study, sets))
+    coordinator = _open(home)
+    folder = submit_study(coordinator, study_from(config or coordinator.study, sets))
     _tell(as_json, {"study": folder.name, "invitation": folder.invitation})
-    if not is_running(opened.run):
+    if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
 
@@ -191,8 +191,8 @@ def invite(
     from ..model.storage import generator_digest
     from ..server.coordinator.studies import base_of, invitation_of
 
-    opened = _open(home)
-    study = study_from(config or opened.study, sets)
+    coordinator = _open(home)
+    study = study_from(config or coordinator.study, sets)
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
@@ -230,9 +230,9 @@ def show_status(home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
         print_json(asdict(view))
         return
     state = "ready" if view.ready else ("starting" if view.running else "not running")
-    _say("Coordinator", f"{view.address}, {state}")
+    say("Coordinator", f"{view.address}, {state}")
     if view.message:
-        _say("", view.message)
+        say("", view.message)
     sites = Table("Site", "Connected", "Certificate until")
     for site in view.sites:
         sites.add_row(Text(site.site), "yes" if site.online else "no", site.expires)
@@ -257,9 +257,9 @@ def _open(home: Path):  # type: ignore[no-untyped-def]
     """Return the folder, or end with an error if it is not a coordinator's."""
     from ..server.coordinator.home import Home
 
-    opened = Home(home.resolve())
-    _ = opened.addresses
-    return opened
+    coordinator = Home(home.resolve())
+    _ = coordinator.addresses
+    return coordinator
 
 
 def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
@@ -268,8 +268,4 @@ def _tell(as_json: bool, facts: Mapping[str, object]) -> None:
         print_json(facts)
         return
     for key, value in facts.items():
-        _say(key.replace("_", " ").capitalize(), value)
-
-
-def _say(what: str, value: object) -> None:
-    output().print(Text(f"{what:<12} {value}"))
+        say(key.replace("_", " ").capitalize(), value)

@@ -59,13 +59,13 @@ def doctor(
     from ..federation.diagnosis.finding import exit_status
 
     # What is typed goes before what the environment of this machine says.
-    typed = {
+    homes = {
         name
         for name in ("site", "coordinator")
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    if len(typed) == 1:
-        site, coordinator = (site, None) if "site" in typed else (None, coordinator)
+    if len(homes) == 1:
+        site, coordinator = (site, None) if "site" in homes else (None, coordinator)
     if (site is None) == (coordinator is None):
         raise ConfigurationError(
             "Say which side to look at.", hint="Give --site HOME or --coordinator HOME."

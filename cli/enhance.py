@@ -103,25 +103,25 @@ def enhance(
     )
     generator = load_generator(model)
     with progress() as report:
-        made = improve(generator, request, progress=report)
-    status().print(Text(f"Noise {made.noise:.4g}{' (estimated)' if noise is None else ''}"))
-    if made.prior_weight is not None:
-        status().print(Text(f"Share of the generator's estimate: {made.prior_weight:.0%}"))
-    written = made.write(out, signing_key=signing_key)
+        result = improve(generator, request, progress=report)
+    status().print(Text(f"Noise {result.noise:.4g}{' (estimated)' if noise is None else ''}"))
+    if result.prior_weight is not None:
+        status().print(Text(f"Share of the generator's estimate: {result.prior_weight:.0%}"))
+    folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "file": written.files[0],
-                "signer": written.signer,
+                "file": folder.files[0],
+                "signer": folder.signer,
                 "generator": generator.digest,
-                "slices": len(made.values),
-                "noise": made.noise,
-                "prior_weight": made.prior_weight,
-                "steps": made.steps,
+                "slices": len(result.values),
+                "noise": result.noise,
+                "prior_weight": result.prior_weight,
+                "steps": result.steps,
             }
         )
         return
     output().print(
-        Text(f"{len(made.values)} slices, {' and '.join(made.steps)}, in {written.files[0]}")
+        Text(f"{len(result.values)} slices, {' and '.join(result.steps)}, in {folder.files[0]}")
     )

@@ -27,7 +27,7 @@ def set_defaults() -> None:
 def _keep_loopback_from_proxies() -> None:
     """Add the loopback interface to NO_PROXY: fedscan's own processes meet there."""
     for name in [name for name in ("no_proxy", "NO_PROXY") if name in os.environ] or ["NO_PROXY"]:
-        listed = [one for one in os.environ.get(name, "").split(",") if one.strip()]
-        missing = [one for one in _LOOPBACK if one not in listed]
-        if "*" not in listed and missing:
-            os.environ[name] = ",".join([*listed, *missing])
+        hosts = [one for one in os.environ.get(name, "").split(",") if one.strip()]
+        missing = [one for one in _LOOPBACK if one not in hosts]
+        if "*" not in hosts and missing:
+            os.environ[name] = ",".join([*hosts, *missing])

@@ -114,24 +114,24 @@ def examine(
         readers=readers,
     )
     with progress() as report:
-        found = examine_run(
+        result = examine_run(
             request, progress=report, say=lambda sentence: status().print(Text(sentence))
         )
-    examination, judged = found.examination, found.examination.gate
+    examination, verdict = result.examination, result.examination.gate
     if as_json:
-        print_json({"page": found.page, "examination": examination.to_dict()})
+        print_json({"page": result.page, "examination": examination.to_dict()})
     else:
         for section in examination.sections:
             output().print(section_table(section))
-        output().print(Text(f"All measures, tables and figures are in {found.page}"))
-        if judged is not None:
-            output().print(_gate_table(judged))
-    if judged is None or judged.passed:
+        output().print(Text(f"All measures, tables and figures are in {result.page}"))
+        if verdict is not None:
+            output().print(_gate_table(verdict))
+    if verdict is None or verdict.passed:
         return
-    failed = ", ".join(line.measure for line in judged.failures)
+    failures = ", ".join(line.measure for line in verdict.failures)
     error = GateError(
-        f"The generator does not pass {judged.name}: {failed}.",
-        hint=f"{found.page} says what was found and what each line stands for.",
+        f"The generator does not pass {verdict.name}: {failures}.",
+        hint=f"{result.page} says what was found and what each line stands for.",
     )
     if not as_json:
         raise error

@@ -143,27 +143,27 @@ def generate(
     for line in notes:
         status().print(Text(line))
     with progress() as report:
-        drawn = draw(generator, request, progress=report)
-    if drawn.rejected is not None:
-        status().print(Text(f"{drawn.rejected} implausible images were drawn again"))
-    written = drawn.write(out, signing_key=signing_key)
+        images = draw(generator, request, progress=report)
+    if images.rejected is not None:
+        status().print(Text(f"{images.rejected} implausible images were drawn again"))
+    folder = images.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "files": written.files,
-                "signer": written.signer,
-                "generator": drawn.generator,
+                "files": folder.files,
+                "signer": folder.signer,
+                "generator": images.generator,
                 "seed": seed,
                 "captions": request.captions(),
                 "notes": notes,
-                "rejected": drawn.rejected,
+                "rejected": images.rejected,
             }
         )
         return
     output().print(
         Text(
-            f"{len(written.files)} images and a contact sheet in {out}, "
-            f"signed by {written.signer[:16]}"
+            f"{len(folder.files)} images and a contact sheet in {out}, "
+            f"signed by {folder.signer[:16]}"
         )
     )

@@ -56,5 +56,5 @@ def _end_with(ctx: click.Context, error: FedscanError) -> None:
     """Tell people of an error, and with ``--json`` programs, too: a script reads one document."""
     show_error(error)
     if ctx.meta.get(_JSON):
-        told = {"message": error.message, "hint": error.hint}
-        print_json({"error": {**told, "code": error.code, "status": error.exit_status}})
+        facts = {"message": error.message, "hint": error.hint}
+        print_json({"error": {**facts, "code": error.code, "status": error.exit_status}})

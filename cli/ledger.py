@@ -64,19 +64,19 @@ def ledger_document(view: LedgerView, delta: float) -> dict[str, Any]:
     """Return all that a ledger holds, and what it comes to at a delta, as JSON values."""
     from ..privacy.accounting import epsilon
 
-    spent = epsilon(view.book.mechanisms(), delta)
-    return {**json.loads(view.to_json()), "epsilon": spent, "delta": delta}
+    total = epsilon(view.book.mechanisms(), delta)
+    return {**json.loads(view.to_json()), "epsilon": total, "delta": delta}
 
 
 def print_ledger(folder: Path, view: LedgerView, delta: float) -> None:
     """Print a ledger's table, and what it comes to at a delta."""
     from ..privacy.accounting import epsilon
 
-    spent = epsilon(view.book.mechanisms(), delta)
+    total = epsilon(view.book.mechanisms(), delta)
     console = output()
     console.print(Text(str(folder), style="bold"))
     console.print(view.table())
-    console.print(Text(f"Spent: epsilon {spent:.4g} at delta {delta:g}."))
+    console.print(Text(f"Spent: epsilon {total:.4g} at delta {delta:g}."))
 
 
 def _ledgers(path: Path) -> list[Path]:

@@ -56,5 +56,5 @@ def recorded_epsilon(ledger: Path) -> float | None:
         rows = LedgerView.read(ledger).rows()
     except LedgerError:
         return None  # no ledger yet, or a run without privacy: nothing to show
-    paid = [row.epsilon for row in rows if row.epsilon is not None]
-    return paid[-1] if paid else None
+    epsilons = [row.epsilon for row in rows if row.epsilon is not None]
+    return epsilons[-1] if epsilons else None

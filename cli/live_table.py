@@ -45,8 +45,8 @@ class LiveTable:
         share: How much of that is done, from 0 to 1.
     """
 
-    def __init__(self, spent: Callable[[str], float | None], ceiling: float) -> None:
-        self._spent = spent
+    def __init__(self, epsilon_of: Callable[[str], float | None], ceiling: float) -> None:
+        self._epsilon_of = epsilon_of
         self._ceiling = ceiling
         self.sites: dict[str, SiteState] = {}
         self.stage = "starting"
@@ -116,13 +116,13 @@ class LiveTable:
         site = self._site(event.site)
         site.round, site.code, site.seconds = event.round, event.code, event.seconds
         if not self._comparison:
-            site.epsilon = self._spent(event.site)
+            site.epsilon = self._epsilon_of(event.site)
         return "" if event.code == "ok" else f"round {event.round}, {event.site}: {event.code}"
 
     def _round_line(self, event: RoundFinished) -> str:
-        spent = ", ".join(
+        epsilons = ", ".join(
             f"{name} {site.epsilon:.2f}" for name, site in self.sites.items() if site.epsilon
         )
         line = f"round {event.round}/{event.rounds}: {event.results} results, "
         line += f"update norm {event.update_norm:.3g}, {event.seconds:.1f} s"
-        return f"{line}; epsilon {spent}" if spent and not self._comparison else line
+        return f"{line}; epsilon {epsilons}" if epsilons and not self._comparison else line

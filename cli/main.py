@@ -79,8 +79,8 @@ for _module in (
     _module.register(app)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(value: bool) -> None:
+    if value:
         typer.echo(f"fedscan {__version__}")
         raise typer.Exit
 

@@ -63,24 +63,24 @@ def mesh(
         smoothing=smoothing,
         smallest_ml=smallest,
     )
-    made = make_mesh(request)
-    made.write(out)
+    result = make_mesh(request)
+    result.write(out)
     if preview is not None:
-        made.preview(preview)
+        result.preview(preview)
     if as_json:
         print_json(
             {
                 "file": out,
-                "triangles": made.triangles,
-                "millilitres": made.millilitres,
-                "closed": made.closed,
-                "synthetic": made.synthetic,
+                "triangles": result.triangles,
+                "millilitres": result.millilitres,
+                "closed": result.closed,
+                "synthetic": result.synthetic,
             }
         )
         return
     output().print(
         Text(
-            f"{out}: {made.triangles} triangles, {made.millilitres:.1f} ml, "
-            f"{'closed' if made.closed else 'open'}"
+            f"{out}: {result.triangles} triangles, {result.millilitres:.1f} ml, "
+            f"{'closed' if result.closed else 'open'}"
         )
     )

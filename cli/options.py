@@ -46,11 +46,11 @@ SiteHomeOption = Annotated[
 SITE_HOME = Path("site")
 
 
-def signing_key_from(given: Path | None) -> Ed25519PrivateKey:
+def signing_key_from(path: Path | None) -> Ed25519PrivateKey:
     """Open the key that signs what is generated: the one given, or the user's own."""
     from ..applications.signing import own_signing_key
 
-    return own_signing_key(given)
+    return own_signing_key(path)
 
 
 def study_from(
@@ -69,5 +69,5 @@ def study_from(
     """
     from ..config.study import load_study
 
-    given = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
-    return load_study(config, [*(sets or ()), *given])
+    assignments = [f"{path}={value}" for path, value in (flags or {}).items() if value is not None]
+    return load_study(config, [*(sets or ()), *assignments])

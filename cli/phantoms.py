@@ -58,7 +58,7 @@ def phantoms(
     No patient is real: heads are deformed from a public brain atlas, with drawn age, sex and
     lesions. Hospitals differ in scanner, noise, case mix and size.
     """
-    from ..config.validation import validated
+    from ..common.toml_settings import validated
     from ..phantoms.hospital import write_hospitals
     from ..phantoms.settings import PhantomSettings
 
@@ -100,7 +100,10 @@ def phantoms(
 
 def _whole(text: str) -> int | str:
     """Read a whole number; anything else goes on to be refused by name."""
-    return int(text) if text.strip().isdecimal() else text
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _number(text: str) -> float | str:

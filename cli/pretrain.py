@@ -86,6 +86,7 @@ def pretrain(
     command again goes on where it was stopped, and one with other images or another start is
     refused.
     """
+<<<<<<< HEAD
     from ..applications.pretraining import PretrainRequest, pretrain_base
 
     request = PretrainRequest(
@@ -95,6 +96,22 @@ def pretrain(
         phantoms=examples,
         autoencoder=_duration(autoencoder_images, autoencoder_minutes, 20.0, start is not None),
         denoiser=_duration(denoiser_images, denoiser_minutes, 60.0),
+=======
+    from ..common.toml_settings import validated
+    from ..model.architecture import ARCHITECTURES
+    from ..model.pretraining.run import PretrainPlan
+    from ..model.pretraining.run import pretrain as make_base
+    from ..model.settings import GeneratorSettings
+    from ..phantoms.parametric import sample_examples
+
+    choices = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
+    settings = validated(GeneratorSettings, choices, "The command")
+    image_size = ARCHITECTURES[settings.size].image_size
+    plan = PretrainPlan(
+        examples=examples,
+        autoencoder_seconds=60 * autoencoder_minutes,
+        denoiser_seconds=60 * denoiser_minutes,
+>>>>>>> main
         seed=seed,
         start=start,
         device=device,

@@ -121,9 +121,9 @@ def serve(
     from ..evaluation.readers.app import readers_app
     from ..evaluation.readers.study import ReaderStudy
 
-    opened = ReaderStudy.open(study)
-    status().print(Text(f"http://{LOOPBACK}:{port}/ shows {opened.name}; Ctrl-C ends it."))
-    serve_page(readers_app(opened), port)
+    readers = ReaderStudy.open(study)
+    status().print(Text(f"http://{LOOPBACK}:{port}/ shows {readers.name}; Ctrl-C ends it."))
+    serve_page(readers_app(readers), port)
 
 
 @app.command("score", epilog=_EPILOG)

@@ -58,11 +58,11 @@ def _commands(
 ) -> Iterator[tuple[str, click.Command, CommandInfo]]:
     """Yield what is called by name, with its full name; those of groups after the others."""
     # Typer makes the commands in the order in which they were registered.
-    named = list(group.commands.items())
+    commands = list(group.commands.items())
     for info in application.registered_commands:
-        name, command = named.pop(0)
+        name, command = commands.pop(0)
         yield f"{title} {name}", command, info
-    for below, (name, command) in zip(application.registered_groups, named, strict=True):
+    for below, (name, command) in zip(application.registered_groups, commands, strict=True):
         assert below.typer_instance is not None
         assert isinstance(command, click.Group)
         yield from _commands(below.typer_instance, command, f"{title} {name}")
@@ -82,7 +82,7 @@ def _command(title: str, command: click.Command, info: CommandInfo) -> Iterator[
 
 def _cells(parameter: click.Parameter, info: CommandInfo) -> Iterator[str]:
     assert info.callback is not None
-    declared = get_params_from_function(info.callback)[str(parameter.name)].default
+    option = get_params_from_function(info.callback)[str(parameter.name)].default
     if isinstance(parameter, click.Option):
         yield ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
     else:
@@ -93,7 +93,7 @@ def _cells(parameter: click.Parameter, info: CommandInfo) -> Iterator[str]:
         yield ""
     else:
         yield f"`{parameter.default}`"
-    yield str(declared.help).replace("|", "\\|")
+    yield str(option.help).replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def simulate(
 
 def _phantoms(folder: Path, seed: int, workers: int) -> Path:
     """Write phantom hospitals, unless an earlier start of the same run has done so."""
-    from ..config.validation import validated
+    from ..common.toml_settings import validated
     from ..phantoms.hospital import write_hospitals
     from ..phantoms.settings import PhantomSettings
     from .progress import progress

@@ -74,16 +74,16 @@ def init(
     require_name(name, "a site")
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)
     request = init_site(home, settings)
-    made = SiteHome(home.resolve())
+    site = SiteHome(home.resolve())
     if as_json:
-        files = {"home": home.resolve(), "request": made.request, "policy": made.policy}
+        files = {"home": home.resolve(), "request": site.request, "policy": site.policy}
         print_json({"site": name, **files, "fingerprint": request.fingerprint})
         return
     console = output()
     console.print(Text(f"Site {name} is set up in {home.resolve()}."))
-    console.print(Text(f"Send to the coordinator: {made.request}"))
+    console.print(Text(f"Send to the coordinator: {site.request}"))
     console.print(Text(f"Its fingerprint:         {request.fingerprint}"))
-    console.print(Text(f"Look through the policy: {made.policy}"))
+    console.print(Text(f"Look through the policy: {site.policy}"))
 
 
 @app.command("new-keys")
@@ -160,8 +160,8 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
         return
     console, now = output(), view.daemon
     daemon = "runs" if now.running else "does not run"
-    paused = ", and is paused" if view.paused else ""
-    console.print(Text(f"Site {view.site}: {daemon}{paused}."))
+    pause_note = ", and is paused" if view.paused else ""
+    console.print(Text(f"Site {view.site}: {daemon}{pause_note}."))
     if now.running:
         state = "Connected" if now.connected else f"Not connected: {now.problem}"
         console.print(Text(f"{state} (since {now.since}, node restarted {now.restarts} times)."))

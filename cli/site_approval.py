@@ -98,14 +98,14 @@ def _show(proposal: Proposal) -> None:
     output().print(table)
 
 
-def print_studies(approved: Sequence[Approval], waiting: Sequence[Waiting]) -> None:
+def print_studies(approvals: Sequence[Approval], waiting: Sequence[Waiting]) -> None:
     """Print the studies that are approved, and those that wait."""
     console = output()
-    for approval in approved:
+    for approval in approvals:
         console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
     for one in waiting:
         console.print(Text(f"Waits:    {one.name} ({one.study[:12]})"))
-    if not approved and not waiting:
+    if not approvals and not waiting:
         console.print(Text("No study is approved, and none waits."))
 
 
@@ -125,14 +125,14 @@ def _invitation(approvals: Approvals, study: str) -> Invitation:
 
 
 def _one_of(beginning: str, digests: list[str]) -> str:
-    found = [digest for digest in digests if digest.startswith(beginning)]
-    if len(found) != 1:
-        known = ", ".join(digest[:12] for digest in digests) or "there is none"
+    matches = [digest for digest in digests if digest.startswith(beginning)]
+    if len(matches) != 1:
+        choices = ", ".join(digest[:12] for digest in digests) or "there is none"
         raise NotApprovedError(
-            f"{beginning!r} names {len(found)} studies ({known}).",
+            f"{beginning!r} names {len(matches)} studies ({choices}).",
             hint="`fedscan site approve` lists them.",
         )
-    return found[0]
+    return matches[0]
 
 
 def _only_data_set(registry: Registry) -> str:

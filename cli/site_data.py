@@ -150,13 +150,13 @@ def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption =
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
-    mirrored = _refresh(site, Registry(site).get(name))
+    mirror = _refresh(site, Registry(site).get(name))
     if as_json:
-        print_json({"data": name, "mirror": mirrored})
-    elif mirrored is None:
+        print_json({"data": name, "mirror": mirror})
+    elif mirror is None:
         output().print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
     else:
-        output().print(Text(_sentence(mirrored)))
+        output().print(Text(_sentence(mirror)))
 
 
 def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
@@ -211,12 +211,12 @@ def charge(
     from ..client.steward.home import SiteHome
     from ..privacy.mechanism import SubsampledGaussian
 
-    lost = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
-    spent = enter(SiteHome.open(home), name, lost, purpose)
+    mechanism = SubsampledGaussian(sample_rate=sample_rate, noise_multiplier=noise, steps=steps)
+    total = enter(SiteHome.open(home), name, mechanism, purpose)
     if as_json:
-        print_json({"data": name, "epsilon": spent})
+        print_json({"data": name, "epsilon": total})
         return
-    output().print(Text(f"Entered. In all epsilon {spent:.4g} is spent."))
+    output().print(Text(f"Entered. In all epsilon {total:.4g} is spent."))
 
 
 def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
@@ -232,12 +232,12 @@ def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
     return done
 
 
-def _sentence(done: MirrorReport) -> str:
+def _sentence(mirror: MirrorReport) -> str:
     text = (
-        f"{done.instances} instances of {done.studies} studies: {done.fetched} new or changed, "
-        f"{done.removed} removed"
+        f"{mirror.instances} instances of {mirror.studies} studies: "
+        f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
-    return f"{text}, {done.failed} could not be fetched." if done.failed else f"{text}."
+    return f"{text}, {mirror.failed} could not be fetched." if mirror.failed else f"{text}."
 
 
 def _condition(text: str) -> tuple[str, str]:

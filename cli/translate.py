@@ -103,14 +103,14 @@ def train(
         seed=seed,
     )
     with progress() as report:
-        trained = teach_translator(request, progress=report)
+        result = teach_translator(request, progress=report)
     if as_json:
-        print_json({"translator": trained.folder, "pairs": trained.pairs, "share": trained.share})
+        print_json({"translator": result.folder, "pairs": result.pairs, "share": result.share})
         return
     output().print(
         Text(
-            f"Trained on {trained.pairs} pairs; the generator's share is {trained.share:.0%}; "
-            f"the translator is in {trained.folder}"
+            f"Trained on {result.pairs} pairs; the generator's share is {result.share:.0%}; "
+            f"the translator is in {result.folder}"
         )
     )
 
@@ -150,20 +150,20 @@ def translate(
         scan=scan, body_part=body_part, form=None if form is None else form.value
     )
     translator = load_translator(translators / to.value)
-    made = translate_scan(translator, request)
-    written = made.write(out, signing_key=signing_key)
+    result = translate_scan(translator, request)
+    folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "file": written.files[0],
-                "signer": written.signer,
+                "file": folder.files[0],
+                "signer": folder.signer,
                 "translator": translator.digest,
                 "target": to.value,
-                "slices": len(made.values),
+                "slices": len(result.values),
             }
         )
         return
     output().print(
-        Text(f"{len(made.values)} slices translated to {to.value}, in {written.files[0]}")
+        Text(f"{len(result.values)} slices translated to {to.value}, in {folder.files[0]}")
     )

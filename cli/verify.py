@@ -40,15 +40,15 @@ def verify(
     """
     from ..imaging.writing.manifest import check_folder
 
-    checked = check_folder(folder, signer=signer)
+    result = check_folder(folder, signer=signer)
     if as_json:
-        print_json({"folder": folder, **vars(checked)})
+        print_json({"folder": folder, **vars(result)})
         return
-    for name in checked.unlisted:
+    for name in result.unlisted:
         output().print(Text(f"not in the manifest: {name}"))
     output().print(
         Text(
-            f"{len(checked.files)} files as they were made, by generator "
-            f"{checked.generator[:16]}, signed by {checked.signer}"
+            f"{len(result.files)} files as they were made, by generator "
+            f"{result.generator[:16]}, signed by {result.signer}"
         )
     )

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from .console import output
+from .console import say
 from .json_output import print_json
 from .options import JsonOption
 
@@ -32,15 +31,11 @@ def verify_record(
     if as_json:
         print_json({"record": content, "generator_checked": generator is not None})
         return
-    _say("Study", content["study"])
-    _say("Sites", ", ".join(content["contributors"]))
+    say("Study", content["study"])
+    say("Sites", ", ".join(content["contributors"]))
     if not generator:
-        _say("Generator", "not looked at")
+        say("Generator", "not looked at")
     elif covers_every_file(content):
-        _say("Generator", f"the record's own, all {len(content['files'])} files")
+        say("Generator", f"the record's own, all {len(content['files'])} files")
     else:
-        _say("Generator", "the record's own weights; a record of this age names no other files")
-
-
-def _say(what: str, value: object) -> None:
-    output().print(Text(f"{what:<12} {value}"))
+        say("Generator", "the record's own weights; a record of this age names no other files")

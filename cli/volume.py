@@ -103,21 +103,21 @@ def volume(
     for line in notes:
         status().print(Text(line))
     with progress() as report:
-        drawn = draw(generator, request, progress=report)
-    written = drawn.write(out, signing_key=signing_key)
+        result = draw(generator, request, progress=report)
+    folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
                 "folder": out,
-                "file": written.files[0],
-                "signer": written.signer,
+                "file": folder.files[0],
+                "signer": folder.signer,
                 "generator": generator.digest,
                 "seed": seed,
-                "slices": len(drawn.values),
-                "affine": drawn.affine.tolist(),
+                "slices": len(result.values),
+                "affine": result.affine.tolist(),
                 "notes": notes,
             }
         )
         return
-    count = len(drawn.values)
-    output().print(Text(f"{count} slices in {written.files[0]}, views in {out / VIEWS}"))
+    count = len(result.values)
+    output().print(Text(f"{count} slices in {folder.files[0]}, views in {out / VIEWS}"))

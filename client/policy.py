@@ -6,20 +6,16 @@ it does not allow is not run: a study can ask for less than the policy allows, n
 
 from __future__ import annotations
 
-import json
-import textwrap
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import fields
 from datetime import datetime, time
 from pathlib import Path
 from typing import Literal
 
-import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ..common.files import write_atomically
-from ..common.toml_settings import read_settings
+from ..common.toml_settings import read_settings, settings, write_toml
 from ..errors import PausedError, PrivacyError
 from ..privacy.mechanism import SubsampledGaussian
 
@@ -144,6 +140,7 @@ class SitePolicy:
     hours: str = Field(
         default="",
         pattern=rf"^({_CLOCK}-{_CLOCK})?$",
+        examples=["19:00-07:00"],
         description="Hours of the day, local time, at which a round may begin, such as "
         "19:00-07:00. A request at another time is answered with `paused`. Empty: always.",
     )
@@ -244,12 +241,6 @@ class SitePolicy:
         return problems
 
 
-_ADAPTER = TypeAdapter(SitePolicy)
-_DESCRIPTIONS = {
-    key: str(schema["description"]) for key, schema in _ADAPTER.json_schema()["properties"].items()
-}
-
-
 def load_policy(path: Path) -> SitePolicy:
     """Read a site's policy.
 
@@ -257,8 +248,7 @@ def load_policy(path: Path) -> SitePolicy:
         ConfigurationError: If the file is missing or not TOML, or a setting is unknown, of the
             wrong type or out of range; all of them are named.
     """
-    names = [field.name for field in fields(SitePolicy)]
-    return read_settings(path, _ADAPTER, names, what="The site's policy", hint=_HINT)
+    return read_settings(SitePolicy, path, what="The site's policy", hint=_HINT)
 
 
 def write_policy(path: Path, policy: SitePolicy) -> None:
@@ -268,16 +258,8 @@ def write_policy(path: Path, policy: SitePolicy) -> None:
 
 def policy_to_toml(policy: SitePolicy) -> str:
     """Return a policy as TOML, each setting below a comment that explains it."""
-    parts = [_HEADING]
-    for key, value in _ADAPTER.dump_python(policy, mode="json").items():
-        description = _DESCRIPTIONS[key]
-        parts += textwrap.wrap(
-            description, 98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
-        )
-        # On one line, unlike the writer's own lists.
-        text = json.dumps(value) if isinstance(value, list) else tomli_w.dumps({"v": value})[4:]
-        parts.append(f"{key} = {text.strip()}\n")
-    return "\n".join(parts)
+    values = TypeAdapter(SitePolicy).dump_python(policy, mode="json")
+    return f"{_HEADING}\n{write_toml(settings(SitePolicy), lambda setting: values[setting.key])}"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..common.toml_settings import read_value
 from ..errors import ConfigurationError
 
 
@@ -24,7 +24,8 @@ def apply_overrides(
             even where it looks like a number.
 
     Raises:
-        ConfigurationError: If an override is not of the form ``name=value``.
+        ConfigurationError: If an override is not of the form ``name=value``, or its value is
+            too large to be read.
     """
     result = {
         key: dict(value) if isinstance(value, dict) else value for key, value in values.items()
@@ -39,7 +40,8 @@ def apply_overrides(
                 hint="For example: --set privacy.epsilon=4",
             )
         *section, key = names
-        value = _parse(text.strip(), is_text=".".join(names) in texts)
+        path = ".".join(names)
+        value = _read(path, text.strip(), is_text=path in texts)
         table: Any = result.setdefault(section[0], {}) if section else result
         if not isinstance(table, dict):
             # The file set a plain value where a section belongs; the section as such wins
@@ -49,10 +51,14 @@ def apply_overrides(
     return result
 
 
-def _parse(text: str, *, is_text: bool) -> Any:
-    """Read one value as TOML does; what is no TOML value is plain text."""
+def _read(path: str, text: str, *, is_text: bool) -> Any:
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+        value = read_value(text)
+    except ValueError as error:
+        if is_text:
+            return text
+        raise ConfigurationError(
+            f"The value of {path} cannot be read: {error}.",
+            hint="`fedscan config --markdown` says what is allowed.",
+        ) from error
     return text if is_text and not isinstance(value, str) else value

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from .schema import Setting, section_types
+from ..common.toml_settings import Setting, section_types
 from .study import Study, study_settings
 
 _INTRODUCTION = """\

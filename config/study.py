@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from ..client.settings import LocalSettings
+from ..common.toml_settings import Setting, read_toml, settings, validated, write_toml
 from ..evaluation.measures.settings import EvaluationSettings
 from ..evaluation.settings import (
     CanarySettings,
@@ -25,9 +26,6 @@ from ..model.settings import GeneratorSettings, TrainableSettings
 from ..privacy.settings import PrivacySettings
 from .federation import FederationSettings, WarmUpSettings
 from .overrides import apply_overrides
-from .schema import Setting, settings
-from .toml_io import read_toml, write_toml
-from .validation import validated
 
 Section = TypeVar("Section")
 
@@ -87,10 +85,16 @@ def load_study(path: Path | None = None, overrides: Sequence[str] = ()) -> Study
     >>> fedscan.load_study(None, ["privacy.epsilon=4", "federation.rounds=3"]).privacy.epsilon
     4.0
     """
-    values = read_toml(path) if path is not None else {}
+    values = {}
+    if path is not None:
+        hint = "`fedscan config > study.toml` writes one with all defaults."
+        values = read_toml(path, "The configuration", hint)
     texts = (setting.path for setting in study_settings() if setting.kind == "string")
     values = apply_overrides(values, overrides, texts)
-    return validated(Study, values, str(path) if path is not None else "The configuration")
+    source = str(path) if path is not None else "The configuration"
+    return validated(
+        Study, values, source, hint="`fedscan config --markdown` explains every setting."
+    )
 
 
 def study_to_toml(study: Study) -> str:

@@ -53,8 +53,8 @@ def card_facts(examination: Examination) -> dict[str, Any]:
     }
     gate = examination.gate
     if gate is not None:
-        failed = f"not passed, {len(gate.failures)} of {len(gate.lines)} lines fail"
-        verdict = "passed" if gate.passed else failed
+        failure = f"not passed, {len(gate.failures)} of {len(gate.lines)} lines fail"
+        verdict = "passed" if gate.passed else failure
         facts["release gate"] = [
             f"{gate.name}: **{verdict}**",
             *(
@@ -89,5 +89,5 @@ def in_words(measure: Measure) -> str:
 
 def _stated(folder: Path) -> dict[str, Any]:
     file = folder / _FACTS
-    stated: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    return stated
+    facts: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    return facts

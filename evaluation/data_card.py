@@ -42,13 +42,13 @@ def data_card_section(compositions: Mapping[str, Composition]) -> Section:
     for index, (attribute, word) in enumerate(cells()):
         if total[index] < _95 * deviation:
             continue
-        shown = [_shown(numbers[name][index], deviations[name]) for name in names]
+        stated_cells = [_shown(numbers[name][index], deviations[name]) for name in names]
         rows.append(
             (
                 attribute.replace("_", " "),
                 word or "unknown",
                 _shown(total[index], deviation),
-                *shown,
+                *stated_cells,
             )
         )
     patients, spread = _patients(total, deviation)
@@ -107,11 +107,11 @@ def _epsilon(composition: Composition) -> float:
     return epsilon([mechanism], composition.delta)
 
 
-def _summary(compositions: Mapping[str, Composition], hidden: int) -> str:
+def _summary(compositions: Mapping[str, Composition], omissions: int) -> str:
     sites = "1 site" if len(compositions) == 1 else f"{len(compositions)} sites"
     return (
         f"Numbers of training patients at {sites}, each with Gaussian noise that the site added "
         "before anybody else saw it and entered in its ledger. After ± stands half of the 95 % "
-        f"interval of the noise; {hidden} cells that do not stand out of it are left out. Somebody "
-        "with images of several kinds counts for each by their share."
+        f"interval of the noise; {omissions} cells that do not stand out of it are left out. "
+        "Somebody with images of several kinds counts for each by their share."
     )

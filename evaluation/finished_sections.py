@@ -66,9 +66,9 @@ class KeptSections:
             section = Section.from_dict(values["section"])
         except (OSError, ValueError, TypeError, KeyError, DataError):
             return None
-        written = [figure.file for figure in section.figures]
-        written += [self._files[key]] if key in self._files else []
-        whole = all((self._out / file).is_file() for file in written)
+        files = [figure.file for figure in section.figures]
+        files += [self._files[key]] if key in self._files else []
+        whole = all((self._out / file).is_file() for file in files)
         return section if whole and section.key == key else None
 
     def keep(self, section: Section) -> None:
@@ -105,7 +105,7 @@ def digest_of(real: RealSets, facts: Mapping[str, Any]) -> str:
 def _add(digest: hashlib._Hash, images: ImageSet) -> None:
     arrays = (images.images, images.positions, *images.masks)
     labels = [
-        [asdict(shown) for shown in images.descriptions],
+        [asdict(description) for description in images.descriptions],
         images.patients,
         images.sites,
         [None if array is None else (array.shape, array.dtype.str) for array in arrays],

@@ -13,17 +13,15 @@ why = "No more near-copies than unseen patients have."
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from ..errors import ConfigurationError
+from ..common.toml_settings import read_settings
 from .section import Measure, Section
 
 _CONFIG = ConfigDict(extra="forbid")
@@ -46,7 +44,9 @@ class GateLine:
         why: What the threshold stands for.
     """
 
-    measure: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_.]+$")]
+    measure: Annotated[
+        str, Field(pattern=r"^[a-z0-9_]+\.[a-z0-9_.]+$", examples=["memory.loss_auc"])
+    ]
     at_least: _Finite | None = None
     at_most: _Finite | None = None
     judge: Literal["value", "interval"] = "interval"
@@ -136,27 +136,9 @@ def load_gate(path: Path) -> Gate:
         ConfigurationError: If the file cannot be read, a key is unknown or a value is not of its
             type; every problem is named.
     """
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The gate {path} cannot be read.",
-            hint="docs/examination.md shows what a gate's file holds.",
-        ) from error
-    try:
-        # Through JSON, strict mode takes a list for a tuple and a whole number for a fraction.
-        return TypeAdapter(Gate).validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(str(part) for part in problem['loc']) or 'line'}: {problem['msg']}"
-            for problem in error.errors()
-        ]
-        raise ConfigurationError(
-            f"The gate {path} is not valid. {'; '.join(problems)}.",
-            hint="A line has measure, at_least, at_most, judge, if_measured and why.",
-        ) from error
+    return read_settings(
+        Gate, path, what="The gate", hint="docs/examination.md shows what a gate's file holds."
+    )
 
 
 def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
@@ -166,7 +148,7 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
         for section in sections
         for measure in section.measures
     }
-    examined = {
+    sections_present = {
         section.key
         for section in sections
         if any(one.value is not None or one.inconclusive for one in section.measures)
@@ -174,20 +156,22 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
     return GateOutcome(
         name=gate.name,
         lines=tuple(
-            _judge(line, measures.get(line.measure), line.measure.partition(".")[0] in examined)
+            _judge(
+                line, measures.get(line.measure), line.measure.partition(".")[0] in sections_present
+            )
             for line in gate.line
         ),
     )
 
 
-def _judge(line: GateLine, measure: Measure | None, examined: bool) -> LineOutcome:
-    if measure is None and examined:
+def _judge(line: GateLine, measure: Measure | None, has_section: bool) -> LineOutcome:
+    if measure is None and has_section:
         # A misspelt name must not pass as something that could not be measured.
-        found, passed = "its section has no such measure", False
+        finding, passed = "its section has no such measure", False
     else:
-        found, passed = _held(line, measure)
+        finding, passed = _held(line, measure)
     return LineOutcome(
-        measure=line.measure, bound=line.bound, found=found, passed=passed, why=line.why
+        measure=line.measure, bound=line.bound, found=finding, passed=passed, why=line.why
     )
 
 

@@ -31,8 +31,8 @@ def first_half(patients: Sequence[str], seed: int) -> NDArray[np.bool_]:
             hint="Hold out more patients (data.holdout_fraction).",
         )
     order = np.random.default_rng((seed, 6)).permutation(len(keys))
-    chosen: NDArray[np.bool_] = (order < len(keys) // 2)[owner]
-    return chosen
+    half: NDArray[np.bool_] = (order < len(keys) // 2)[owner]
+    return half
 
 
 def halves(images: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:

@@ -24,7 +24,7 @@ def run_examiners(
     examiners: Mapping[str, Examiner],
     *,
     only: Sequence[str] = (),
-    kept: KeptSections | None = None,
+    store: KeptSections | None = None,
     on_progress: Progress = no_progress,
 ) -> tuple[Section, ...]:
     """Run examiners one after another; where the data do not allow one, its section says why.
@@ -33,7 +33,7 @@ def run_examiners(
         subject: What is examined.
         examiners: By the key of their section.
         only: Keys of the sections wanted; all without any.
-        kept: Where finished sections are put, and taken from if they are there.
+        store: Where finished sections are put, and taken from if they are there.
         on_progress: Told about the progress of the whole.
 
     Raises:
@@ -44,21 +44,21 @@ def run_examiners(
         raise ConfigurationError(
             f"There is no section {unknown[0]!r}.", hint=f"Sections are {', '.join(examiners)}."
         )
-    wanted = [key for key in examiners if not only or key in only]
+    keys = [key for key in examiners if not only or key in only]
     sections = []
-    for number, key in enumerate(wanted):
-        tell = part_of(on_progress, number, len(wanted), name=key)
-        if kept and (found := kept.find(key)):
+    for number, key in enumerate(keys):
+        tell = part_of(on_progress, number, len(keys), name=key)
+        if store and (section := store.find(key)):
             tell("taken up as it was left", 1, 1)
-            sections.append(found)
+            sections.append(section)
             continue
         tell("begins", 0, 1)
         try:
-            if kept:
-                kept.forget(key)
+            if store:
+                store.forget(key)
             sections.append(examiners[key](subject, on_progress=tell))
-            if kept:
-                kept.keep(sections[-1])
+            if store:
+                store.keep(sections[-1])
         except DataError as failure:
             # Other sections took their time: what they found is not lost over this one.
             sections.append(Section(key=key, title=key.capitalize(), summary=_why(failure)))

@@ -18,9 +18,9 @@ def main() -> None:
     study = fedscan.load_study(None, sys.argv[3:])
 
     for hospital in sorted(path for path in data.iterdir() if path.is_dir()):
-        found = summarise(fedscan.index_folder(hospital, study.data))
-        print(f"{hospital.name}: {found.patients} patients, {found.slices} slices")
-        for reason, files in found.set_aside.items():
+        summary = summarise(fedscan.index_folder(hospital, study.data))
+        print(f"{hospital.name}: {summary.patients} patients, {summary.slices} slices")
+        for reason, files in summary.set_aside.items():
             print(f"  {files} files set aside: {reason}")
 
     result = fedscan.simulate(study, data, out, evaluate=False)
@@ -28,8 +28,8 @@ def main() -> None:
 
     # The ledger is at the hospital: what its patients' privacy has paid, over all studies.
     for site in result.results.sites:
-        spent = fedscan.LedgerView.read(out / "sites" / site.name / "ledger").book.mechanisms()
-        total = epsilon(spent, study.privacy.delta)
+        mechanisms = fedscan.LedgerView.read(out / "sites" / site.name / "ledger").book.mechanisms()
+        total = epsilon(mechanisms, study.privacy.delta)
         print(f"{site.name} has spent epsilon {total:.3g} at delta {study.privacy.delta:g}")
 
 

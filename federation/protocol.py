@@ -228,8 +228,8 @@ def _to_arrays(tensors: Tensors) -> ArrayRecord:
     if not tensors:
         return ArrayRecord()
     content = pack(tensors)
-    packed = Array(dtype="uint8", shape=(len(content),), stype=SAFETENSORS, data=content)
-    return ArrayRecord({SAFETENSORS: packed})
+    array = Array(dtype="uint8", shape=(len(content),), stype=SAFETENSORS, data=content)
+    return ArrayRecord({SAFETENSORS: array})
 
 
 def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[Any, ...]:

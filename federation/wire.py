@@ -69,10 +69,10 @@ def unpack(content: bytes) -> Tensors:
     """
     _check_header(content)
     try:
-        found = load(content)
+        tensors = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError):
         raise ProtocolError("In the message, the tensors do not fit their header.") from None
-    return MappingProxyType({name: found[name] for name in sorted(found)})
+    return MappingProxyType({name: tensors[name] for name in sorted(tensors)})
 
 
 def size_of(tensors: Tensors) -> int:
@@ -91,14 +91,14 @@ def outline(form: Form, model: Tensors) -> dict[str, tuple[str, tuple[int, ...]]
 
 
 def encode(
-    form: Form, model: Tensors, trained: Tensors, residual: NDArray[np.float32] | None = None
+    form: Form, model: Tensors, weights: Tensors, residual: NDArray[np.float32] | None = None
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32] | None]:
     """Put a site's result into the form in which it leaves.
 
     Args:
         form: The study's form.
         model: The tensors that were sent to the site.
-        trained: The same, trained.
+        weights: The same, trained.
         residual: What earlier rounds lost to rounding, float32 ``[N]`` over all tensors in the
             order of their names; ``None`` before the first.
 
@@ -106,30 +106,32 @@ def encode(
         What leaves, and what this round lost; ``None`` for a form without error feedback.
     """
     if form == "float32":
-        return dict(trained), None
+        return dict(weights), None
     change = np.concatenate(
-        [(trained[name] - model[name]).astype(np.float32).ravel() for name in sorted(model)]
+        [(weights[name] - model[name]).astype(np.float32).ravel() for name in sorted(model)]
     )
     if form == "bfloat16":
         import torch  # takes seconds, and every process of a federation imports this module
 
-        rounded = torch.from_numpy(change).to(torch.bfloat16)
-        return {CHANGE: rounded.view(torch.uint16).numpy()}, None
+        low_bits = torch.from_numpy(change).to(torch.bfloat16)
+        return {CHANGE: low_bits.view(torch.uint16).numpy()}, None
     if residual is not None:
         change = change + residual
     values, scales = _quantise(change)
-    lost = change - _dequantise(values, scales)
+    remainder = change - _dequantise(values, scales)
     # A change that is not finite is refused by the coordinator. It must not live on in here.
-    return {CHANGE: values, SCALES: scales}, np.where(np.isfinite(lost), lost, np.float32(0))
+    return {CHANGE: values, SCALES: scales}, np.where(
+        np.isfinite(remainder), remainder, np.float32(0)
+    )
 
 
-def decode(form: Form, model: Tensors, sent: Tensors) -> Tensors:
+def decode(form: Form, model: Tensors, update: Tensors) -> Tensors:
     """Return the tensors that a site's result stands for.
 
     Args:
         form: The study's form.
         model: The tensors that were sent to the site.
-        sent: What came back.
+        update: What came back.
 
     Returns:
         Trained tensors. For ``float32`` they are as they came, and still to be checked against
@@ -139,17 +141,17 @@ def decode(form: Form, model: Tensors, sent: Tensors) -> Tensors:
         ProtocolError: If the result is not in the form.
     """
     if form == "float32":
-        return sent
-    expected = outline(form, model)
-    if {name: (array.dtype.name, array.shape) for name, array in sent.items()} != expected:
+        return update
+    layout = outline(form, model)
+    if {name: (array.dtype.name, array.shape) for name, array in update.items()} != layout:
         raise ProtocolError(f"The update is not in the form {form} of the study.")
     if form == "bfloat16":
         import torch  # as above
 
-        bits = torch.from_numpy(np.array(sent[CHANGE])).view(torch.bfloat16)
+        bits = torch.from_numpy(np.array(update[CHANGE])).view(torch.bfloat16)
         change = bits.to(torch.float32).numpy()
     else:
-        change = _dequantise(sent[CHANGE], sent[SCALES])
+        change = _dequantise(update[CHANGE], update[SCALES])
     result, start = {}, 0
     for name in sorted(model):
         array = model[name]
@@ -162,13 +164,13 @@ def decode(form: Form, model: Tensors, sent: Tensors) -> Tensors:
 def _quantise(change: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Return 8-bit values ``[N]`` and scales ``[ceil(N / BLOCK)]``."""
     blocks = math.ceil(change.size / BLOCK)
-    padded = np.zeros((blocks, BLOCK), np.float32)
-    padded.ravel()[: change.size] = change
-    scales = np.abs(padded).max(1, initial=0) / np.float32(127)
+    block_values = np.zeros((blocks, BLOCK), np.float32)
+    block_values.ravel()[: change.size] = change
+    scales = np.abs(block_values).max(1, initial=0) / np.float32(127)
     usable = np.isfinite(scales) & (scales > 0)
     divisor = np.where(usable, scales, np.float32(1))[:, None]
     # A scale near the smallest numbers is itself rounded, so a quotient can pass 127.
-    values = np.clip(np.rint(np.where(usable[:, None], padded, 0) / divisor), -127, 127)
+    values = np.clip(np.rint(np.where(usable[:, None], block_values, 0) / divisor), -127, 127)
     return values.astype(np.int8).ravel()[: change.size], scales
 
 

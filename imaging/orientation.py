@@ -45,5 +45,5 @@ def to_canonical(
     """
     to_ras = lps_to_ras(affine)
     turn = ornt_transform(io_orientation(to_ras), _CANONICAL)
-    turned = np.ascontiguousarray(apply_orientation(volume, turn))
-    return turned, ras_to_lps(to_ras @ inv_ornt_aff(turn, volume.shape))
+    canonical = np.ascontiguousarray(apply_orientation(volume, turn))
+    return canonical, ras_to_lps(to_ras @ inv_ornt_aff(turn, volume.shape))

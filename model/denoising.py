@@ -52,16 +52,16 @@ def guided_prediction(
 
 
 def clean_and_noise(
-    generator: Generator, noisy: Tensor, predicted: Tensor, timestep: int
+    generator: Generator, noisy: Tensor, prediction: Tensor, timestep: int
 ) -> tuple[Tensor, Tensor]:
     """Return the expected clean latents and the expected standard noise in noisy ones."""
     signal, spread = levels(generator, timestep)
     if generator.scheduler.config.prediction_type == "v_prediction":
-        return signal * noisy - spread * predicted, spread * noisy + signal * predicted
-    return (noisy - spread * predicted) / signal, predicted
+        return signal * noisy - spread * prediction, spread * noisy + signal * prediction
+    return (noisy - spread * prediction) / signal, prediction
 
 
 def levels(generator: Generator, timestep: int) -> tuple[Tensor, Tensor]:
     """Return what latents and noise are multiplied by at a timestep."""
-    kept = generator.scheduler.alphas_cumprod[timestep]
-    return kept.sqrt(), (1 - kept).sqrt()
+    alpha_bar = generator.scheduler.alphas_cumprod[timestep]
+    return alpha_bar.sqrt(), (1 - alpha_bar).sqrt()

@@ -85,9 +85,9 @@ class Generator(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
-        unpacked = functional.pixel_shuffle(latents, self.packing)
-        decoded = self.autoencoder.decode(unpacked * scale + shift).sample
-        return unpack_pixels(self.autoencoder, decoded).clamp(-1.0, 1.0)
+        unpacked_latents = functional.pixel_shuffle(latents, self.packing)
+        pixels = self.autoencoder.decode(unpacked_latents * scale + shift).sample
+        return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
         self,
@@ -131,16 +131,18 @@ class Generator(nn.Module):
         """Adapter features per scale; rows without any condition get zeros, at no cost."""
         if spatial is None:
             return None
-        given = spatial.flatten(1).abs().sum(1) > 0
-        if not bool(given.any()):
+        has_condition = spatial.flatten(1).abs().sum(1) > 0
+        if not bool(has_condition.any()):
             return None
         features = []
-        for block, feature in zip(self.unet.down_blocks, self.adapter(spatial[given]), strict=True):
+        for block, feature in zip(
+            self.unet.down_blocks, self.adapter(spatial[has_condition]), strict=True
+        ):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
                 feature = functional.avg_pool2d(feature, 2)
-            full = feature.new_zeros((len(given), *feature.shape[1:]))
-            features.append(full.index_copy(0, given.nonzero()[:, 0], feature))
+            full = feature.new_zeros((len(has_condition), *feature.shape[1:]))
+            features.append(full.index_copy(0, has_condition.nonzero()[:, 0], feature))
         return features
 
     @property
@@ -172,12 +174,16 @@ def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
+<<<<<<< HEAD
 def unpack_pixels(autoencoder: Autoencoder, decoded: Tensor) -> Tensor:
+=======
+def unpack_pixels(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
+>>>>>>> main
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:
-        return decoded.mean(1, keepdim=True)
-    return functional.pixel_shuffle(decoded, math.isqrt(channels))
+        return pixels.mean(1, keepdim=True)
+    return functional.pixel_shuffle(pixels, math.isqrt(channels))
 
 
 def noise_schedule(prediction: str) -> DDPMScheduler:

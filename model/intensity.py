@@ -51,5 +51,5 @@ def percentile_to_model(
         high: Percentile sent to 1. A constant image becomes all -1.
     """
     floor, ceiling = np.percentile(image, [low, high])
-    scaled = (image - floor) / max(float(ceiling - floor), 1e-6)
-    return (np.clip(scaled, 0.0, 1.0) * 2.0 - 1.0).astype(np.float32)
+    fraction = (image - floor) / max(float(ceiling - floor), 1e-6)
+    return (np.clip(fraction, 0.0, 1.0) * 2.0 - 1.0).astype(np.float32)

@@ -21,8 +21,8 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
     """
     channels, height, width = generator.latent_shape
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
-    placed = generator.unet.class_embedding is not None
-    position = "a slice position in [0, 1] and " if placed else "no slice position, and "
+    has_position = generator.unet.class_embedding is not None
+    position = "a slice position in [0, 1] and " if has_position else "no slice position, and "
     lines = [
         "---",
         "library_name: diffusers",

@@ -36,8 +36,8 @@ def diffusion_loss(
         target = scheduler.get_velocity(rows.latents, noise, timesteps)
     else:
         target = noise
-    predicted = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
-    error = functional.mse_loss(predicted.float(), target, reduction="none")
+    prediction = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
+    error = functional.mse_loss(prediction.float(), target, reduction="none")
     if weight is not None:
         error = error * weight
     return error.flatten(1).mean(1)

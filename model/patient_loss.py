@@ -101,7 +101,7 @@ class DiffusionLoss:
             Latents, text, position, spatial conditions, timesteps and noise, each ``[K, …]``.
         """
         key, draws = self.patients[patient], self.settings.draws
-        chosen = spread_choice(stream, self.source.count(key), draws)
+        indices = spread_choice(stream, self.source.count(key), draws)
         timesteps = spread_timesteps(
             stream,
             draws,
@@ -111,7 +111,7 @@ class DiffusionLoss:
         )
         noise = stream.normal((draws, *self.generator.latent_shape))
         # Which conditions are shown needs no secrecy of its own: a seed from the stream will do.
-        rows = self.source.rows(key, chosen, rng=np.random.default_rng(stream.torch_seed()))
+        rows = self.source.rows(key, indices, rng=np.random.default_rng(stream.torch_seed()))
         size = self.generator.image_size
         spatial = rows.spatial
         if spatial is None:

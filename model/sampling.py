@@ -113,8 +113,8 @@ def solve(
     """
     solver.set_timesteps(steps, device=generator.device)
     for timestep in solver.timesteps:
-        predicted = guided_prediction(
+        prediction = guided_prediction(
             generator, latents, int(timestep), captions, positions, spatial, guidance_scale
         )
-        latents = solver.step(predicted, timestep, latents).prev_sample
+        latents = solver.step(prediction, timestep, latents).prev_sample
     return latents

@@ -49,13 +49,21 @@ class TrainableSettings:
 
 
 #: A word of a caption: no comma, which stands between words there.
-WordText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$")]
+WordText = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$", examples=["bone tumour"])
+]
 #: A code with its system: SNOMED CT, RadLex or ICD-10, the last also as a range such as J12-J18.
 CodeText = Annotated[
-    str, Field(pattern=r"^(SCT:[0-9]{5,18}|RADLEX:RID[0-9]{1,6}|ICD10:[A-Z][0-9A-Z.\-]{1,12})$")
+    str,
+    Field(
+        pattern=r"^(SCT:[0-9]{5,18}|RADLEX:RID[0-9]{1,6}|ICD10:[A-Z][0-9A-Z.\-]{1,12})$",
+        examples=["SCT:125605004", "RADLEX:RID4650", "ICD10:S82"],
+    ),
 ]
 #: What selects a word in a header's text or in a prompt; upper and lower case are the same.
-NameText = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,59}$")]
+NameText = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,59}$", examples=["broken bone"])
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

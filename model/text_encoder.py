@@ -54,8 +54,8 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         self.name = name
         self.length = length
         self.keep_padding = keep_padding
-        self._kept: dict[str, Tensor] = {}
-        self._loaded: tuple[Any, Any] | None = None
+        self._cache: dict[str, Tensor] = {}
+        self._tokenizer_and_encoder: tuple[Any, Any] | None = None
 
     @property
     def width(self) -> int:
@@ -71,7 +71,7 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         Returns:
             float32 ``[B, length, width]``.
         """
-        missing = [text for text in dict.fromkeys(captions) if text not in self._kept]
+        missing = [text for text in dict.fromkeys(captions) if text not in self._cache]
         if missing:
             tokenizer, encoder = self._parts()
             tokens = tokenizer(
@@ -87,12 +87,12 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
                 one = {key: value[row : row + 1] for key, value in tokens.items()}
                 with torch.no_grad():
                     if self.keep_padding:
-                        hidden = encoder(input_ids=one["input_ids"]).last_hidden_state
+                        states = encoder(input_ids=one["input_ids"]).last_hidden_state
                     else:
-                        hidden = encoder(**one).last_hidden_state
-                        hidden = hidden * one["attention_mask"][..., None]
-                self._kept[text] = hidden.float()[0]
-        return torch.stack([self._kept[text] for text in captions])
+                        states = encoder(**one).last_hidden_state
+                        states = states * one["attention_mask"][..., None]
+                self._cache[text] = states.float()[0]
+        return torch.stack([self._cache[text] for text in captions])
 
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Same as :meth:`embed`."""
@@ -126,12 +126,12 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         return self.name != DEFAULT_ENCODER and Path(self.name).is_dir()
 
     def _parts(self) -> tuple[Any, Any]:
-        if self._loaded is None:
+        if self._tokenizer_and_encoder is None:
             tokenizer, encoder = self._open()
             # CLIP-like models hold text and image towers; only the text tower is wanted.
             encoder = getattr(encoder, "text_model", encoder)
-            self._loaded = (tokenizer, encoder.eval().requires_grad_(False))
-        return self._loaded
+            self._tokenizer_and_encoder = (tokenizer, encoder.eval().requires_grad_(False))
+        return self._tokenizer_and_encoder
 
     def _open(self) -> tuple[Any, Any]:
         source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name

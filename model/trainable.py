@@ -36,19 +36,19 @@ def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[
     generator.requires_grad_(False)
     if settings.subset == "lora":
         _add_lora(generator, settings.lora_rank)
-    chosen = {
+    parameters = {
         name: parameter
         for name, parameter in sorted(generator.named_parameters())
         if _belongs(name, settings.subset)
     }
-    if not chosen:
+    if not parameters:
         raise ModelError(
             f"The generator has no parameters of the subset {settings.subset!r}.",
             hint="Choose trainable.subset=attention, adapters, lora or all.",
         )
-    for parameter in chosen.values():
+    for parameter in parameters.values():
         parameter.requires_grad_(True)
-    return chosen
+    return parameters
 
 
 def merge_lora(generator: Generator) -> None:

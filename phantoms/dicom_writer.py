@@ -121,10 +121,10 @@ def write_series(
         What a segmentation needs to refer to the series.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stored, window = _store(image, equipment.contrast)
+    values, window = _store(image, equipment.contrast)
     header = _series_header(grid, patient, equipment, number)
     header.WindowCenter, header.WindowWidth = window
-    shared = encode(header)
+    common = encode(header)
     instances = []
     digits = len(str(len(grid.heights)))
     for index, height in enumerate(grid.heights):
@@ -133,9 +133,9 @@ def write_series(
             **encode_text(_INSTANCE_NUMBER, "IS", str(index + 1)),
             **encode_text(_IMAGE_POSITION, "DS", *position(grid, index)),
             **encode_text(_SLICE_LOCATION, "DS", decimal(height)),
-            **encode_bytes(_PIXEL_DATA, "OW", stored[index].tobytes()),
+            **encode_bytes(_PIXEL_DATA, "OW", values[index].tobytes()),
         }
-        write_file(folder / f"{index + 1:0{digits}d}.dcm", header.SOPClassUID, uid, shared, own)
+        write_file(folder / f"{index + 1:0{digits}d}.dcm", header.SOPClassUID, uid, common, own)
         instances.append(uid)
     return WrittenSeries(header, tuple(instances))
 
@@ -144,9 +144,9 @@ def _store(image: NDArray[np.float32], contrast: str) -> tuple[NDArray[np.uint16
     """Stored 12-bit values and a display window (centre, width)."""
     if contrast == "CT":
         return stored_values(image - CT_INTERCEPT), (40, 120)
-    stored = stored_values(image * 700.0)
-    top = max(int(np.percentile(stored, 99.5)), 2)
-    return stored, (top // 2, top)
+    values = stored_values(image * 700.0)
+    top = max(int(np.percentile(values, 99.5)), 2)
+    return values, (top // 2, top)
 
 
 def _series_header(
@@ -216,17 +216,17 @@ def _describe_ct(ds: Dataset, equipment: Equipment) -> None:
 
 
 def _describe_mr(ds: Dataset, sequence: Sequence) -> None:
-    prepared = sequence.inversion_time > 0
-    ds.ScanningSequence = ["GR", "IR"] if prepared else "SE"
-    ds.SequenceVariant = ["SP", "MP"] if prepared else "SK"
+    has_inversion = sequence.inversion_time > 0
+    ds.ScanningSequence = ["GR", "IR"] if has_inversion else "SE"
+    ds.SequenceVariant = ["SP", "MP"] if has_inversion else "SK"
     ds.ScanOptions = ""
-    ds.MRAcquisitionType = "3D" if prepared else "2D"
+    ds.MRAcquisitionType = "3D" if has_inversion else "2D"
     ds.RepetitionTime = decimal(sequence.repetition_time)
     ds.EchoTime = decimal(sequence.echo_time)
     ds.EchoTrainLength = 15 if sequence.echo_time > 60 else 1
-    if prepared:
+    if has_inversion:
         ds.InversionTime = decimal(sequence.inversion_time)
-    ds.FlipAngle = 9 if prepared else 90
+    ds.FlipAngle = 9 if has_inversion else 90
     ds.MagneticFieldStrength = decimal(sequence.field)
     ds.ImagedNucleus = "1H"
     ds.ImagingFrequency = decimal(sequence.field * 42.577)

@@ -29,21 +29,21 @@ Elements = dict[int, bytes]
 
 def encode(dataset: Dataset) -> Elements:
     """Encode a dataset's elements."""
-    encoded = {}
+    elements = {}
     for element in dataset:
         buffer = DicomBytesIO()
         buffer.is_little_endian, buffer.is_implicit_VR = True, False
         write_data_element(buffer, element, ["utf8"])
-        encoded[int(element.tag)] = buffer.getvalue()
-    return encoded
+        elements[int(element.tag)] = buffer.getvalue()
+    return elements
 
 
 def join(*parts: Mapping[int, bytes]) -> bytes:
     """Put elements into the order of their tags; a later part replaces an earlier one's."""
-    merged: Elements = {}
+    elements: Elements = {}
     for part in parts:
-        merged.update(part)
-    return b"".join(merged[tag] for tag in sorted(merged))
+        elements.update(part)
+    return b"".join(elements[tag] for tag in sorted(elements))
 
 
 def encode_text(tag: int, vr: str, *values: str) -> Elements:
@@ -72,8 +72,8 @@ def encode_sequence(tag: int, items: Iterable[bytes]) -> Elements:
         tag: Tag of the sequence.
         items: The elements of each item, in the order of their tags.
     """
-    framed = (_ITEM + struct.pack("<L", len(item)) + item for item in items)
-    return encode_bytes(tag, "SQ", b"".join(framed))
+    frames = (_ITEM + struct.pack("<L", len(item)) + item for item in items)
+    return encode_bytes(tag, "SQ", b"".join(frames))
 
 
 def _head(tag: int) -> bytes:

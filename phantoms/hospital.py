@@ -57,7 +57,7 @@ class HospitalSummary:
 class _Written:
     lesion: bool
     contrasts: tuple[str, ...]
-    segmented: bool
+    has_mask: bool
 
 
 def write_hospitals(
@@ -107,11 +107,11 @@ def _write_hospital(
     write = partial(_write_patient, folder, index, profile, settings)
     series: Counter[str] = Counter()
     lesions = segmentations = 0
-    for done, written in enumerate(_run(write, total, settings.workers), start=1):
-        series.update(written.contrasts)
-        lesions += written.lesion
-        segmentations += written.segmented
-        progress(profile.name, done, total)
+    for number, patient in enumerate(_run(write, total, settings.workers), start=1):
+        series.update(patient.contrasts)
+        lesions += patient.lesion
+        segmentations += patient.has_mask
+        progress(profile.name, number, total)
     return HospitalSummary(
         name=profile.name,
         folder=folder,
@@ -143,7 +143,7 @@ def _write_patient(
     rng = np.random.default_rng([settings.seed, 1, site, number])
     record = _admit(rng, profile, settings, site, number)
     contrasts = _choose_contrasts(rng, profile, settings)
-    segmented = bool(rng.random() < settings.mask_share)
+    has_mask = bool(rng.random() < settings.mask_share)
     grid = _plan(rng, profile, settings)
     atlas = _atlas_seen_by(grid.pixel, grid.thickness)
     head = draw_head(rng, atlas, sex=record.sex, age=record.age, lesion=record.lesion)
@@ -160,7 +160,7 @@ def _write_patient(
         )
         for position, contrast in enumerate(contrasts, start=1)
     ]
-    if segmented:
+    if has_mask:
         write_segmentation(
             place / "segmentation.dcm",
             _labels(anatomy, grid),
@@ -168,7 +168,7 @@ def _write_patient(
             patient=record,
             series=series,
         )
-    return _Written(record.lesion, contrasts, segmented)
+    return _Written(record.lesion, contrasts, has_mask)
 
 
 def _admit(
@@ -198,8 +198,8 @@ def _choose_contrasts(
     if rng.random() < settings.paired_share:
         return tuple(settings.contrasts)
     weights = dict(zip(("T1", "T2", "CT"), profile.contrast_weights, strict=True))
-    offered = np.array([weights[contrast] for contrast in settings.contrasts])
-    return (settings.contrasts[int(rng.choice(len(offered), p=offered / offered.sum()))],)
+    chances = np.array([weights[contrast] for contrast in settings.contrasts])
+    return (settings.contrasts[int(rng.choice(len(chances), p=chances / chances.sum()))],)
 
 
 def _plan(
@@ -281,6 +281,6 @@ def _labels(anatomy: Anatomy, grid: SliceGrid) -> NDArray[np.uint8]:
     labels = values[shares.argmax(0)]
     labels = np.where(shares.sum(0) > 0.5, labels, 0).astype(np.uint8)
     # Where a slice only grazes a lesion nobody would see it, and nobody would draw it.
-    seen = (labels == LABEL["lesion"]).sum((1, 2)) * grid.pixel**2 >= _VISIBLE_AREA
-    labels[(labels == LABEL["lesion"]) & ~seen[:, None, None]] = LABEL["brain"]
+    visible = (labels == LABEL["lesion"]).sum((1, 2)) * grid.pixel**2 >= _VISIBLE_AREA
+    labels[(labels == LABEL["lesion"]) & ~visible[:, None, None]] = LABEL["brain"]
     return labels

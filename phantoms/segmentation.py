@@ -79,7 +79,7 @@ def write_segmentation(
         _PER_FRAME,
         [join(by_slice[index], _frame_groups(segment, index + 1)) for segment, index in frames],
     )
-    packed = np.packbits(pixels.ravel(), bitorder="little").tobytes()
+    bits = np.packbits(pixels.ravel(), bitorder="little").tobytes()
     write_file(
         path,
         SegmentationStorage,
@@ -87,7 +87,7 @@ def write_segmentation(
         encode(ds),
         _segment_sequence(),
         per_frame,
-        encode_bytes(_PIXEL_DATA, "OB", packed),
+        encode_bytes(_PIXEL_DATA, "OB", bits),
     )
 
 

@@ -206,15 +206,15 @@ def _groups(mechanisms: Sequence[SubsampledGaussian]) -> _Groups:
     steps: defaultdict[tuple[float, float], int] = defaultdict(int)
     for mechanism in mechanisms:
         steps[mechanism.sample_rate, mechanism.noise_multiplier] += mechanism.steps
-    unsampled = {noise: count for (rate, noise), count in steps.items() if rate == 1}
-    merged = [(rate, noise, count) for (rate, noise), count in steps.items() if rate < 1]
-    if unsampled:
-        if 0 in unsampled:
-            merged.append((1.0, 0.0, 1))
+    full_batches = {noise: count for (rate, noise), count in steps.items() if rate == 1}
+    groups = [(rate, noise, count) for (rate, noise), count in steps.items() if rate < 1]
+    if full_batches:
+        if 0 in full_batches:
+            groups.append((1.0, 0.0, 1))
         else:
-            precision = math.fsum(count / noise**2 for noise, count in unsampled.items())
-            merged.append((1.0, precision**-0.5, 1))
-    return tuple(sorted(merged))
+            precision = math.fsum(count / noise**2 for noise, count in full_batches.items())
+            groups.append((1.0, precision**-0.5, 1))
+    return tuple(sorted(groups))
 
 
 def _grids(groups: _Groups) -> tuple[float, float]:

@@ -101,8 +101,8 @@ def run_private_steps(
     follow = Descent(parameters, descent)
     for number in range(mechanism.steps):
         step = stream.child(f"step {number}")
-        drawn = poisson_sample(step.child("sample"), population, mechanism.sample_rate)
-        total = gradients.clipped_sum(parameters, drawn, loss, clip_norm, step.child("loss"))
+        sample = poisson_sample(step.child("sample"), population, mechanism.sample_rate)
+        total = gradients.clipped_sum(parameters, sample, loss, clip_norm, step.child("loss"))
         deviation = mechanism.noise_multiplier * clip_norm
         noisy = release(total, deviation, step.child("noise"))
         follow.step(noisy / (mechanism.sample_rate * expected_patients))
@@ -142,10 +142,10 @@ def run_unprotected_steps(
     follow = Descent(parameters, descent)
     for number in range(steps):
         step = stream.child(f"step {number}")
-        drawn = poisson_sample(step.child("sample"), population, sample_rate)
+        sample = poisson_sample(step.child("sample"), population, sample_rate)
         draws = step.child("loss")
-        if drawn:
-            follow.step(_mean_gradient(parameters, loss, drawn, draws))
+        if sample:
+            follow.step(_mean_gradient(parameters, loss, sample, draws))
     return TrainingResult(tensors=follow.result(), private=False, mechanism=None)
 
 

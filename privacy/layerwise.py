@@ -60,8 +60,8 @@ class LayerwiseGradients:
         """Whether all parameters belong to linear layers of a loss that takes batches."""
         if not isinstance(loss, BatchedPatientLoss):
             return False
-        found = {id(value) for layer in _linears(loss.module) for value in layer.parameters()}
-        return all(id(parameter) in found for parameter in parameters.values())
+        covered_ids = {id(value) for layer in _linears(loss.module) for value in layer.parameters()}
+        return all(id(parameter) in covered_ids for parameter in parameters.values())
 
     def clipped_sum(
         self,
@@ -138,8 +138,8 @@ def _patient_vectors(
             put(call.layer.weight, torch.bmm(gradient.mT, inputs))
         if id(call.layer.bias) in offsets:
             put(call.layer.bias, gradient.sum(1))
-    for unused in missing:
-        vectors[:, offsets[unused] : offsets[unused] + sizes[unused]] = 0
+    for name in missing:
+        vectors[:, offsets[name] : offsets[name] + sizes[name]] = 0
     return vectors
 
 
@@ -152,11 +152,11 @@ def _recorded(module: nn.Module, parameters: Mapping[str, nn.Parameter]) -> Iter
         assert isinstance(layer, nn.Linear)
         calls.append(_Call(layer, inputs[0].detach(), outputs, outputs._version))
 
-    trained = {id(parameter) for parameter in parameters.values()}
+    parameter_ids = {id(parameter) for parameter in parameters.values()}
     handles = [
         layer.register_forward_hook(record)
         for layer in _linears(module)
-        if any(id(value) in trained for value in layer.parameters())
+        if any(id(value) in parameter_ids for value in layer.parameters())
     ]
     try:
         yield calls
@@ -179,8 +179,10 @@ def _check(
 ) -> None:
     """Compare with ordinary back-propagation, once: the layers must be used as assumed."""
     gradients = patient_gradient(parameters, loss, patient, stream)
-    expected = flatten(gradients, torch.empty_like(vector), list(parameters.values()))
-    if not torch.linalg.vector_norm(vector - expected) <= 1e-2 * torch.linalg.vector_norm(expected):
+    reference = flatten(gradients, torch.empty_like(vector), list(parameters.values()))
+    if not torch.linalg.vector_norm(vector - reference) <= 1e-2 * torch.linalg.vector_norm(
+        reference
+    ):
         raise PrivacyError(
             "The loss uses its linear layers in a way that the engine 'layerwise' cannot follow.",
             hint=_HINT,

@@ -64,12 +64,12 @@ class SubsampledGaussian:
         Raises:
             PrivacyError: If a key is missing or unknown, or a value is out of range.
         """
-        expected = {"sample_rate", "noise_multiplier", "steps"}
-        if not isinstance(values, Mapping) or set(values) != expected:
-            found = sorted(map(str, values)) if isinstance(values, Mapping) else values
+        names = {"sample_rate", "noise_multiplier", "steps"}
+        if not isinstance(values, Mapping) or set(values) != names:
+            content = sorted(map(str, values)) if isinstance(values, Mapping) else values
             raise PrivacyError(
-                f"A mechanism is written with {found!r}.",
-                hint=f"It needs exactly {', '.join(sorted(expected))}.",
+                f"A mechanism is written with {content!r}.",
+                hint=f"It needs exactly {', '.join(sorted(names))}.",
             )
         return cls(**values)
 

@@ -74,13 +74,13 @@ def plan_mechanism(
         epsilon=epsilon, delta=delta, sample_rate=sample_rate, steps=steps, already=in_study
     )
     noise = max(noise, min_noise_multiplier)
-    planned = SubsampledGaussian(sample_rate, noise, steps)
-    if spent_epsilon([*everything, planned], ceiling_delta) <= epsilon_ceiling:
-        return planned
-    spent = spent_epsilon(everything, ceiling_delta)
-    if spent >= epsilon_ceiling:
+    mechanism = SubsampledGaussian(sample_rate, noise, steps)
+    if spent_epsilon([*everything, mechanism], ceiling_delta) <= epsilon_ceiling:
+        return mechanism
+    total = spent_epsilon(everything, ceiling_delta)
+    if total >= epsilon_ceiling:
         raise BudgetExceededError(
-            f"The data set has spent epsilon {spent:.4g} of its ceiling {epsilon_ceiling:g} at "
+            f"The data set has spent epsilon {total:.4g} of its ceiling {epsilon_ceiling:g} at "
             f"delta {ceiling_delta:g}: nothing is left for a study.",
             hint="Only the site can raise its ceiling, and its patients bear the cost.",
         )
@@ -91,4 +91,4 @@ def plan_mechanism(
         steps=steps,
         already=everything,
     )
-    return SubsampledGaussian(sample_rate, max(noise, planned.noise_multiplier), steps)
+    return SubsampledGaussian(sample_rate, max(noise, mechanism.noise_multiplier), steps)

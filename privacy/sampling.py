@@ -29,5 +29,5 @@ def poisson_sample(stream: SecretStream, population: int, rate: float) -> list[i
         raise PrivacyError(f"The population is {population}.", hint="It cannot be negative.")
     if not 0 < rate <= 1:
         raise PrivacyError(f"The sample rate is {rate!r}.", hint="It must be in (0, 1].")
-    drawn: list[int] = np.flatnonzero(stream.uniform(population) < rate).tolist()
-    return drawn
+    sample: list[int] = np.flatnonzero(stream.uniform(population) < rate).tolist()
+    return sample

@@ -76,8 +76,8 @@ class SecretStream:
         # Words in the last, incomplete run of remainders would favour small results.
         limit = np.uint64((1 << 64) - (1 << 64) % span - 1)
         words = self._words(count)
-        while (rejected := np.flatnonzero(words > limit)).size:
-            words[rejected] = self._words(rejected.size)
+        while (too_large := np.flatnonzero(words > limit)).size:
+            words[too_large] = self._words(too_large.size)
         return (words % np.uint64(span)).astype(np.int64) + low
 
     def normal64(self, count: int) -> Tensor:

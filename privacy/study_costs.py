@@ -27,9 +27,9 @@ def once_mechanisms(
         PrivacyError: If statistics are asked for and nothing is set aside for them: no site
             answers such a study.
     """
-    asked = (statistics_mechanism(privacy),) if statistics else ()
-    told = (composition_mechanism(privacy),) if privacy.composition_share else ()
-    return (*asked, count_mechanism(privacy), *told)
+    statistics_part = (statistics_mechanism(privacy),) if statistics else ()
+    composition_part = (composition_mechanism(privacy),) if privacy.composition_share else ()
+    return (*statistics_part, count_mechanism(privacy), *composition_part)
 
 
 def count_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:

@@ -130,7 +130,7 @@ def examine_run(
     others |= request.against
     # Before anything takes time: what cannot be read would else be found out at the end.
     gate = load_gate(request.gate) if request.gate else None
-    judged = (score_study(ReaderStudy.open(request.readers)),) if request.readers else ()
+    reader_sections = (score_study(ReaderStudy.open(request.readers)),) if request.readers else ()
     if request.name in others:
         raise ConfigurationError(
             f"{request.name!r} names the generator examined and one to compare with.",
@@ -149,14 +149,14 @@ def examine_run(
         with_scanners=request.wants(FAIRNESS),
     )
     generator = load_generator(request.generator)
-    compared = {name: generator_digest(path) for name, path in others.items()}
+    digests = {name: generator_digest(path) for name, path in others.items()}
     digest = generator_digest(request.generator)
-    known = {
+    examiner_by_key = {
         **examiners(study.examination, study.evaluation, study.memory, study.fairness),
         **examiners_of(study, sites, model),
     }
-    finished = _finished(request, real, {request.name: digest, **compared})
-    if names := [key for key in known if request.wants(key) and finished.find(key)]:
+    store = _finished(request, real, {request.name: digest, **digests})
+    if names := [key for key in examiner_by_key if request.wants(key) and store.find(key)]:
         say(f"Taken up as an earlier run left them: {', '.join(names)}")
     sections = run_examiners(
         Subject(
@@ -169,17 +169,17 @@ def examine_run(
             steps=study.evaluation.steps,
             seed=study.evaluation.seed,
         ),
-        known,
+        examiner_by_key,
         only=request.only,
-        kept=finished,
+        store=store,
         on_progress=progress,
     )
-    sections += judged
+    sections += reader_sections
     examination = Examination(
         fedscan=__version__,
         name=request.name,
         generator=digest,
-        against=compared,
+        against=digests,
         own_split=own_split,
         train_patients=real.train.patient_count,
         holdout_patients=real.holdout.patient_count,
@@ -237,8 +237,8 @@ def comparisons_of(run: Path, study: Study) -> dict[str, Path]:
     Returns:
         Folders of generators by name; a training that was not finished is not among them.
     """
-    trained = sorted((run / "comparisons").glob("*/generator/model_index.json"))
-    return {BASE: base_of(study), **{file.parent.parent.name: file.parent for file in trained}}
+    models = sorted((run / "comparisons").glob("*/generator/model_index.json"))
+    return {BASE: base_of(study), **{file.parent.parent.name: file.parent for file in models}}
 
 
 def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Examiner]:
@@ -255,11 +255,11 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
     def compositions() -> dict[str, Composition]:
         if not study.privacy.composition_share:
             return {}
-        if released := read_compositions(run / "run" / COMPOSITIONS):
-            return dict(released)
+        if compositions_read := read_compositions(run / "run" / COMPOSITIONS):
+            return dict(compositions_read)
         known_as = study_at_site(study, generator_digest(base))
-        found = {site.name: read_composition(site, known_as) for site in sites}
-        return {name: one for name, one in found.items() if one is not None}
+        by_site = {site.name: read_composition(site, known_as) for site in sites}
+        return {name: one for name, one in by_site.items() if one is not None}
 
     return training_examiners(
         lambda: start_of(study, run),

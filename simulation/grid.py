@@ -111,13 +111,13 @@ class InProcessGrid(Grid):
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return the replies to these messages that there are, waiting a moment for one."""
-        wanted = list(message_ids)
-        if not any(identifier in self._replies for identifier in wanted):
+        identifiers = list(message_ids)
+        if not any(identifier in self._replies for identifier in identifiers):
             if self._workers:
                 self._await_workers()
             else:
-                self._work(wanted)
-        return [self._replies.pop(name) for name in wanted if name in self._replies]
+                self._work(identifiers)
+        return [self._replies.pop(name) for name in identifiers if name in self._replies]
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
@@ -132,10 +132,10 @@ class InProcessGrid(Grid):
                 replies.append(reply)
         return replies
 
-    def _work(self, wanted: list[str]) -> None:
+    def _work(self, identifiers: list[str]) -> None:
         """Run one site in this process, in the order of the queues."""
         for node, queue in self._queues.items():
-            if queue and queue[0].metadata.message_id in wanted:
+            if queue and queue[0].metadata.message_id in identifiers:
                 message = queue.popleft()
                 self._deliver(message, run_app(self._load_app, message, self._contexts[node]))
                 return

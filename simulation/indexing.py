@@ -39,7 +39,7 @@ def index_sites(
     trainable: TrainableSettings,
     *,
     workers: int,
-    done: Callable[[SiteSummary], None],
+    on_site: Callable[[SiteSummary], None],
 ) -> list[SiteSummary]:
     """Decode and encode all sites' scans into their caches, where they are not there yet.
 
@@ -51,7 +51,7 @@ def index_sites(
         data: How scans become images.
         trainable: Part of what names a site's opened generator.
         workers: Sites that are read at the same time.
-        done: Told about each site.
+        on_site: Told about each site.
 
     Returns:
         A summary for each site, in the order given.
@@ -59,7 +59,7 @@ def index_sites(
     summaries = []
     tasks = [(site, data, trainable) for site in sites]
     for summary in map_processes(_index, tasks, workers=workers):
-        done(summary)
+        on_site(summary)
         summaries.append(summary)
     return summaries
 

@@ -48,12 +48,12 @@ def measure(
         DataError: If the real images are too few.
     """
     real = real_sets(sites, study, holdout_images=study.evaluation.real_images)
-    opened = {name: load_generator(folder) for name, folder in generators.items()}
+    by_name = {name: load_generator(folder) for name, folder in generators.items()}
     return evaluate(
-        {name: _sampler(generator, study) for name, generator in opened.items()},
+        {name: _sampler(generator, study) for name, generator in by_name.items()},
         real,
         study.evaluation,
-        autoencode=_autoencoder(next(iter(opened.values()))),
+        autoencode=_autoencoder(next(iter(by_name.values()))),
         gallery=gallery,
         progress=progress,
     )
@@ -86,8 +86,8 @@ def real_sets(
 
 def _with_origin(images: ImageSet, scanners: Mapping[tuple[str, str], str]) -> ImageSet:
     made_by = [
-        scanners.get((patient, modality_of(shown.modality)), "")
-        for patient, shown in zip(images.patients, images.descriptions, strict=True)
+        scanners.get((patient, modality_of(description.modality)), "")
+        for patient, description in zip(images.patients, images.descriptions, strict=True)
     ]
     return replace(
         images,

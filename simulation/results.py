@@ -43,7 +43,7 @@ def run_results(
     private = study.privacy.enabled
     base = sites[0].base
     known_as = study_at_site(study, generator_digest(base))
-    spent = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
+    epsilons = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
     return RunResults(
         fedscan=__version__,
         name=study.name,
@@ -60,7 +60,7 @@ def run_results(
                 update_norm=entry.update_norm,
                 cosine=entry.cosine,
                 seconds=entry.seconds,
-                epsilon=spent.get(entry.site, {}).get(entry.round),
+                epsilon=epsilons.get(entry.site, {}).get(entry.round),
                 bytes_sent=entry.bytes_sent,
                 bytes_received=entry.bytes_received,
             )
@@ -81,14 +81,14 @@ def _training_seconds(history: Sequence[HistoryEntry]) -> float:
 
 
 def _generator_info(study: Study, site: Site) -> GeneratorInfo:
-    opened = open_generator(site.base, study.trainable, site.device)
+    base_model = open_generator(site.base, study.trainable, site.device)
     return GeneratorInfo(
         size=study.generator.size,
-        image_size=opened.generator.image_size,
-        parameters=sum(value.numel() for value in opened.generator.parameters()),
-        trained_parameters=sum(value.numel() for value in opened.parameters.values()),
+        image_size=base_model.generator.image_size,
+        parameters=sum(value.numel() for value in base_model.generator.parameters()),
+        trained_parameters=sum(value.numel() for value in base_model.parameters.values()),
         trained_subset=study.trainable.subset,
-        base=f"{site.base.name} {opened.digest[:12]}",
+        base=f"{site.base.name} {base_model.digest[:12]}",
     )
 
 

@@ -101,7 +101,7 @@ def simulate(
         study.data,
         study.trainable,
         workers=workers,
-        done=lambda summary: progress(_indexed(summary)),
+        on_site=lambda summary: progress(_indexed(summary)),
     )
     runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
@@ -124,9 +124,9 @@ def simulate(
         )
     if evaluate and study.evaluation.pooled:
         progress(StageStarted(stage="Training on pooled data", comparison=True))
-        pooled = _pooled(study, sites, data.resolve(), comparisons / "pooled")
+        pooled_site = _pooled(study, sites, data.resolve(), comparisons / "pooled")
         generators["pooled"] = runner.run(
-            _of_one_site(_without_privacy(study)), [pooled], comparisons / "pooled"
+            _of_one_site(_without_privacy(study)), [pooled_site], comparisons / "pooled"
         )
 
     evaluation = None
@@ -209,9 +209,9 @@ def _site_alone(study: Study, site: Site, folder: Path) -> Site:
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
     """Make one site of all sites' data: patients are held out by their identifier alone."""
-    pooled = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
-    write_policies([pooled], study)
-    return pooled
+    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
+    write_policies([site], study)
+    return site
 
 
 def _evaluate(
@@ -233,17 +233,17 @@ def _evaluate(
 
 def _require_enough(study: Study, sites: Sequence[Site]) -> None:
     if len(sites) < study.federation.min_results:
-        found = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
+        count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
         raise ConfigurationError(
-            f"There {found}, and federation.min_results is {study.federation.min_results}.",
+            f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
 
 
 def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
     """Refuse a folder of another run before anything in it is changed."""
-    written = out / "study.toml"
-    if not (out / "run" / "checkpoints").exists() or not written.exists():
+    own_study = out / "study.toml"
+    if not (out / "run" / "checkpoints").exists() or not own_study.exists():
         return
     if not resume:
         raise CheckpointError(
@@ -251,10 +251,10 @@ def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
             hint="Continue it with --resume, or choose another folder.",
         )
     digest = generator_digest(base)
-    if training_digest(load_study(written), digest) != training_digest(study, digest):
+    if training_digest(load_study(own_study), digest) != training_digest(study, digest):
         raise CheckpointError(
             f"{out} holds a run of another study.",
-            hint=f"Resume it with --config {written}, or choose another folder.",
+            hint=f"Resume it with --config {own_study}, or choose another folder.",
         )
 
 

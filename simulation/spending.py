@@ -47,12 +47,12 @@ def epsilon_by_round(site: Site, study: str) -> dict[int, float]:
     """Return what a site's data set had spent after each round of a study."""
     if not site.ledger.exists():
         return {}
-    spent = {}
+    epsilons = {}
     for record in _reservations(LedgerView.read(site.ledger)):
         number = _ROUND.fullmatch(record.purpose)
         if number and record.study == study:
-            spent[int(number[1])] = record.epsilon
-    return spent
+            epsilons[int(number[1])] = record.epsilon
+    return epsilons
 
 
 def _reservations(view: LedgerView) -> list[Reserve]:

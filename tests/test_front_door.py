@@ -144,6 +144,11 @@ def test_the_bare_import_brings_neither_torch_nor_flower():
     assert told.stdout.strip() == "set()"
 
 
+def test_every_public_name_has_a_home_and_every_home_is_public():
+    assert sorted(fedscan._HOMES) == fedscan.__all__
+    assert all(module and name for module, name in fedscan._HOMES.values())
+
+
 def test_every_public_name_is_there_and_documented():
     for name in fedscan.__all__:
         value = getattr(fedscan, name)

@@ -65,6 +65,7 @@ RESERVED = {
     "dp_accounting": {"privacy"},
     "dicomweb_client": {"client/sources"},
     "pynetdicom": {"client/sources"},
+    "tomllib": {"common/toml_settings"},
 }
 
 #: Inside the site: who may import whom. Nobody imports the daemon.

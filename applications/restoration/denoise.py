@@ -70,8 +70,8 @@ def denoise(
     both = np.concatenate([noisy, noisy + step * probe])
     data = estimate_clean(network, both, np.tile(sigma, (2, 1, 1)), on_progress)
     towards = prior.estimate(data, _LEVEL) - data
-    here, moved = towards[: len(noisy)], towards[len(noisy) :]
-    divergence = (np.square(sigma) * probe * (moved - here) / step).sum()
+    here, there = towards[: len(noisy)], towards[len(noisy) :]
+    divergence = (np.square(sigma) * probe * (there - here) / step).sum()
     residual = noisy - data[: len(noisy)]
     weight = float((here * residual).sum() - divergence) / max(float(np.square(here).sum()), 1e-9)
     weight = min(max(weight, 0.0), 1.0)

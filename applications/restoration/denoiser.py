@@ -80,16 +80,16 @@ def estimate_clean(
         sigma: Standard deviation of the noise, likewise.
         on_progress: Told after each image.
     """
-    made = []
+    estimates = []
     for image, strength in zip(noisy, sigma, strict=True):
         total = np.zeros(image.shape, np.float32)
         for turns in range(4):
             for step in (1, -1):
-                seen = [np.rot90(each, turns)[:, ::step] for each in (image, strength)]
-                total += np.rot90(estimate_once(network, *seen)[:, ::step], -turns)
-        made.append(total / np.float32(8))
-        on_progress("passes", len(made), len(noisy))
-    return np.stack(made)
+                inputs = [np.rot90(each, turns)[:, ::step] for each in (image, strength)]
+                total += np.rot90(estimate_once(network, *inputs)[:, ::step], -turns)
+        estimates.append(total / np.float32(8))
+        on_progress("passes", len(estimates), len(noisy))
+    return np.stack(estimates)
 
 
 @torch.no_grad()
@@ -98,14 +98,14 @@ def estimate_once(network: DenoisingNetwork, noisy: Floats, sigma: Floats) -> Fl
 
     Parts of a large one are estimated one by one, which bounds the memory.
     """
-    given = torch.from_numpy(np.stack([noisy, sigma]))[:, None]
-    found = np.empty(noisy.shape, np.float32)
+    channels = torch.from_numpy(np.stack([noisy, sigma]))[:, None]
+    estimate = np.empty(noisy.shape, np.float32)
     for top in range(0, noisy.shape[0], _PART):
         for left in range(0, noisy.shape[1], _PART):
             up, before = min(top, _MARGIN), min(left, _MARGIN)
-            seen = given[
+            window = channels[
                 :, :, top - up : top + _PART + _MARGIN, left - before : left + _PART + _MARGIN
             ]
-            part = network(seen[:1], seen[1:])[0, 0, up : up + _PART, before : before + _PART]
-            found[top : top + _PART, left : left + _PART] = part.numpy()
-    return found
+            part = network(window[:1], window[1:])[0, 0, up : up + _PART, before : before + _PART]
+            estimate[top : top + _PART, left : left + _PART] = part.numpy()
+    return estimate

@@ -48,16 +48,16 @@ class DenoisingNetwork(nn.Module):
         height, width = noisy.shape[2:]
         pad = (0, -width % _MULTIPLE, 0, -height % _MULTIPLE)
         # Without biases darkness must be zero, as it is to the eye.
-        given = functional.pad(torch.cat([noisy + 1, sigma], 1), pad, mode="replicate")
-        at = self.head(functional.pixel_unshuffle(given, 2))
-        kept = []
+        inputs = functional.pad(torch.cat([noisy + 1, sigma], 1), pad, mode="replicate")
+        at = self.head(functional.pixel_unshuffle(inputs, 2))
+        skips = []
         for level, blocks in enumerate(self.down):
             at = blocks(at)
             if level < len(self.shrink):
-                kept.append(at)
+                skips.append(at)
                 at = self.shrink[level](at)
         for level in reversed(range(len(self.up))):
-            at = self.up[level](self.grow[level](at) + kept[level])
+            at = self.up[level](self.grow[level](at) + skips[level])
         noise = functional.pixel_shuffle(self.tail(at), 2)
         return noisy - noise[:, :, :height, :width]
 
@@ -71,8 +71,8 @@ class _Residual(nn.Module):
         nn.init.zeros_(self.second.weight)
 
     def forward(self, features: Tensor) -> Tensor:
-        added: Tensor = self.second(functional.relu(self.first(features)))
-        return features + added
+        residual: Tensor = self.second(functional.relu(self.first(features)))
+        return features + residual
 
 
 def _blocks(count: int) -> nn.Sequential:

@@ -25,12 +25,12 @@ def estimate_noise(images: NDArray[np.floating]) -> float:
     Returns:
         The standard deviation, in the images' unit; 0 where nothing varies.
     """
-    found = []
+    responses = []
     for image in np.asarray(images, np.float64):
         response = np.abs(convolve(image, _MASK))[1:-1, 1:-1]
         level = uniform_filter(image, 3)
         varies = (uniform_filter(image**2, 3) - level**2 > 1e-9)[1:-1, 1:-1]
-        found.append(response[varies])
-    every = np.concatenate(found)
+        responses.append(response[varies])
+    every = np.concatenate(responses)
     # The mask multiplies the deviation of white noise by the root of its squares' sum, 6.
     return _MAD * float(np.median(every)) / 6.0 if every.size else 0.0

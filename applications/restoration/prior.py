@@ -56,22 +56,22 @@ class Prior:
         """
         if self.linear:
             own = hounsfield_to_model(linear_to_hounsfield(images))
-            found = replace(self, linear=False).estimate(own, level)
-            return hounsfield_to_linear(model_to_hounsfield(found))
+            clean = replace(self, linear=False).estimate(own, level)
+            return hounsfield_to_linear(model_to_hounsfield(clean))
         side = self.generator.image_size
         count, height, width = images.shape
         pad = ((0, 0), (0, max(0, side - height)), (0, max(0, side - width)))
-        padded = np.pad(images, pad, mode="edge")
+        canvas = np.pad(images, pad, mode="edge")
         corners = [
-            (i, j) for i in _starts(padded.shape[1], side) for j in _starts(padded.shape[2], side)
+            (i, j) for i in _starts(canvas.shape[1], side) for j in _starts(canvas.shape[2], side)
         ]
         caption = self.caption if len(corners) == 1 else ""
         windows = np.stack(
-            [image[i : i + side, j : j + side] for image in padded for i, j in corners]
+            [image[i : i + side, j : j + side] for image in canvas for i, j in corners]
         )
         estimates = iter(self._whole(windows, level, caption))
-        total = np.zeros(padded.shape, np.float64)
-        weight = np.zeros(padded.shape, np.float64)
+        total = np.zeros(canvas.shape, np.float64)
+        weight = np.zeros(canvas.shape, np.float64)
         ramp = np.hanning(side + 2)[1:-1]
         blend = np.outer(ramp, ramp) + 1e-6
         for index in range(count):
@@ -85,15 +85,15 @@ class Prior:
     def _whole(self, images: Floats, level: float, caption: str) -> Floats:
         """Estimate images ``[N, size, size]`` of the generator's own size."""
         generator = self.generator
-        kept = generator.scheduler.alphas_cumprod
-        timestep = int((((1 - kept) / kept).sqrt() - level).abs().argmin())
+        alpha_bar = generator.scheduler.alphas_cumprod
+        timestep = int((((1 - alpha_bar) / alpha_bar).sqrt() - level).abs().argmin())
         signal, _ = levels(generator, timestep)
-        made = []
+        estimates = []
         for first in range(0, len(images), _BATCH):
             batch = torch.from_numpy(np.clip(images[first : first + _BATCH], -1, 1))[:, None]
             # The error of the image is the noise: none is added, so nothing is left to chance.
             noisy = signal * generator.encode(batch)
-            predicted = guided_prediction(
+            prediction = guided_prediction(
                 generator,
                 noisy,
                 timestep,
@@ -102,9 +102,9 @@ class Prior:
                 None,
                 guidance_scale=1.0,
             )
-            clean, _ = clean_and_noise(generator, noisy, predicted, timestep)
-            made.append(generator.decode(clean)[:, 0].cpu().numpy())
-        return np.concatenate(made)
+            clean, _ = clean_and_noise(generator, noisy, prediction, timestep)
+            estimates.append(generator.decode(clean)[:, 0].cpu().numpy())
+        return np.concatenate(estimates)
 
 
 def _starts(length: int, side: int) -> list[int]:

@@ -39,15 +39,15 @@ def super_resolve(prior: Prior, network: DenoisingNetwork, images: Floats, facto
     Returns:
         ``[N, factor * h, factor * w]``, whose means over coarse pixels are the given ones.
     """
-    found = back_project(_enlarged(images, factor), images, factor)
+    fine = back_project(_enlarged(images, factor), images, factor)
     for level in _LEVELS:
-        found = back_project(prior.estimate(found, level), images, factor)
+        fine = back_project(prior.estimate(fine, level), images, factor)
     for noise in _NOISE:
-        sigma = np.full(found.shape[1:], noise, np.float32)
-        cleaner = np.stack([estimate_once(network, image, sigma) for image in found])
-        found = back_project(cleaner, images, factor)
-    last = back_project(prior.estimate(found, _LAST_LEVEL), images, factor)
-    return found + np.float32(_LAST_SHARE) * (last - found)
+        sigma = np.full(fine.shape[1:], noise, np.float32)
+        cleaner = np.stack([estimate_once(network, image, sigma) for image in fine])
+        fine = back_project(cleaner, images, factor)
+    last = back_project(prior.estimate(fine, _LAST_LEVEL), images, factor)
+    return fine + np.float32(_LAST_SHARE) * (last - fine)
 
 
 def back_project(fine: Floats, coarse: Floats, factor: int) -> Floats:
@@ -67,6 +67,6 @@ def shrunk(fine: Floats, factor: int) -> Floats:
 
 
 def _enlarged(coarse: Floats, factor: int) -> Floats:
-    given = torch.from_numpy(np.ascontiguousarray(coarse, np.float32))[:, None]
-    large = functional.interpolate(given, scale_factor=factor, mode="bicubic")
+    batch = torch.from_numpy(np.ascontiguousarray(coarse, np.float32))[:, None]
+    large = functional.interpolate(batch, scale_factor=factor, mode="bicubic")
     return np.asarray(large[:, 0].numpy())

@@ -89,14 +89,14 @@ def train_network(
 
 def _draw(images: NDArray[np.floating], rng: np.random.Generator) -> Tensor:
     """Draw images ``[B, 1, H, W]``, turned and mirrored, some of them with another contrast."""
-    chosen = images[rng.integers(len(images), size=_BATCH)].astype(np.float32)
-    turned = [np.rot90(image, int(rng.integers(4))) for image in chosen]
-    drawn = np.stack([image[:, ::-1] if rng.random() < 0.5 else image for image in turned])
+    patches = images[rng.integers(len(images), size=_BATCH)].astype(np.float32)
+    rotations = [np.rot90(image, int(rng.integers(4))) for image in patches]
+    batch = np.stack([image[:, ::-1] if rng.random() < 0.5 else image for image in rotations])
     for row in np.flatnonzero(rng.random(_BATCH) < _CONTRASTS):
         gain, offset = rng.uniform(0.4, 1.3), rng.uniform(-0.4, 0.4)
         sign = -1.0 if rng.random() < 0.3 else 1.0
-        drawn[row] = np.clip(sign * gain * drawn[row] + offset, -1.0, 1.0)
-    clean = torch.from_numpy(drawn)[:, None]
+        batch[row] = np.clip(sign * gain * batch[row] + offset, -1.0, 1.0)
+    clean = torch.from_numpy(batch)[:, None]
     if rng.random() < _ENLARGED:
         size = clean.shape[2]
         part = int(rng.integers(size // 4, size))

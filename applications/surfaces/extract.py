@@ -47,15 +47,15 @@ def surface_of_labels(
     Raises:
         DataError: If no piece is large enough.
     """
-    kept = _large_pieces(inside, affine, settings.smallest_ml)
+    pieces = _large_pieces(inside, affine, settings.smallest_ml)
     # Room around it, so that a structure cut by the volume's edge is closed there.
-    field = ndimage.gaussian_filter(np.pad(kept.astype(np.float32), 2), _BLUR_VOXELS)
+    field = ndimage.gaussian_filter(np.pad(pieces.astype(np.float32), 2), _BLUR_VOXELS)
     # Blur shrinks what is small; the level at which as many voxels lie inside keeps its volume.
-    level = np.sort(field.ravel())[-int(kept.sum())]
+    level = np.sort(field.ravel())[-int(pieces.sum())]
     # Voxels take whole steps and the cut lies between two: through, or all but through, a voxel's
     # centre it would have triangles without area, and no longer be closed.
-    stepped = np.round(field / _STEP) * np.float32(_STEP)
-    return _cut(stepped, (np.round(level / _STEP) - 0.5) * _STEP, affine, 2, settings)
+    grid_field = np.round(field / _STEP) * np.float32(_STEP)
+    return _cut(grid_field, (np.round(level / _STEP) - 0.5) * _STEP, affine, 2, settings)
 
 
 def surface_above(
@@ -109,11 +109,11 @@ def _cut(
     settings: SurfaceSettings,
 ) -> trimesh.Trimesh:
     vertices, faces, _, _ = marching_cubes(field, level)
-    placed = (vertices - padding) @ affine[:3, :3].T + affine[:3, 3]
+    positions = (vertices - padding) @ affine[:3, :3].T + affine[:3, 3]
     # Marching cubes winds faces by index axes: a mirroring affine would turn them inside out.
     if np.linalg.det(affine[:3, :3]) > 0:
         faces = faces[:, ::-1]
-    mesh = trimesh.Trimesh(vertices=placed, faces=faces, process=True)
+    mesh = trimesh.Trimesh(vertices=positions, faces=faces, process=True)
     trimesh.smoothing.filter_taubin(
         mesh,
         lamb=_SHRINK,

@@ -48,11 +48,11 @@ def read_volume(path: Path, *, labels: bool) -> Volume:
     if not path.name.lower().endswith((".nii", ".nii.gz")) and path.exists():
         return _read_dicom(path, labels)
     image = load_nifti(path)
-    marked = NOTICE.encode() in image.header["descrip"].tobytes()
+    has_notice = NOTICE.encode() in image.header["descrip"].tobytes()
     return Volume(
         values=np.nan_to_num(values_of(image)),
         affine=np.asarray(image.affine, float),
-        synthetic=marked,
+        synthetic=has_notice,
     )
 
 

@@ -63,25 +63,25 @@ def find_pairs(patients: Iterable[Sequence[Example]], target: str) -> Pairs:
     Raises:
         DataError: If no patient has the same slice in two contrasts.
     """
-    found: list[tuple[Example, Example]] = []
+    pairs: list[tuple[Example, Example]] = []
     owners: list[int] = []
     for number, examples in enumerate(patients):
-        wanted = [one for one in examples if one.description.modality == TARGETS[target]]
+        candidates = [one for one in examples if one.description.modality == TARGETS[target]]
         for source in examples:
             if source.description.modality in _SOURCES[target]:
-                same = [other for other in wanted if _same_slice(source, other)]
-                found += [(source, other) for other in same]
+                same = [other for other in candidates if _same_slice(source, other)]
+                pairs += [(source, other) for other in same]
                 owners += [number] * len(same)
-    if not found:
+    if not pairs:
         raise DataError(
             f"No patient has the same slice in {target} and in what it is made from.",
             hint="Give scans of patients with both, such as `fedscan phantoms --paired-share 1`.",
         )
     return Pairs(
-        sources=np.stack([source.image for source, _ in found]).astype(np.float32),
-        targets=np.stack([other.image for _, other in found]).astype(np.float32),
-        descriptions=[other.description for _, other in found],
-        positions=[other.position for _, other in found],
+        sources=np.stack([source.image for source, _ in pairs]).astype(np.float32),
+        targets=np.stack([other.image for _, other in pairs]).astype(np.float32),
+        descriptions=[other.description for _, other in pairs],
+        positions=[other.position for _, other in pairs],
         patients=owners,
     )
 

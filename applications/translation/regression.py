@@ -36,8 +36,8 @@ def build_unet(seed: int = 0) -> nn.Module:
 
 def fit(
     network: nn.Module,
-    given: Tensor,
-    wanted: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
     *,
     steps: int,
     learning_rate: float = 2e-3,
@@ -49,8 +49,8 @@ def fit(
 
     Args:
         network: ``[B, 1, H, W]`` to the same.
-        given: Its inputs ``[N, 1, H, W]``.
-        wanted: What it shall answer, ``[N, 1, H, W]``.
+        inputs: Its inputs ``[N, 1, H, W]``.
+        targets: What it shall answer, ``[N, 1, H, W]``.
         steps: Optimiser steps; the learning rate falls to zero over them.
         learning_rate: At the start.
         seed: Seed of the batches.
@@ -63,19 +63,19 @@ def fit(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     rng = torch.Generator().manual_seed(seed)
     for step in range(steps):
-        rows = torch.randint(len(given), (_BATCH,), generator=rng)
-        loss = functional.l1_loss(network(given[rows]), wanted[rows])
+        rows = torch.randint(len(inputs), (_BATCH,), generator=rng)
+        loss = functional.l1_loss(network(inputs[rows]), targets[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         on_progress(what, step + 1, steps)
-    _measure_statistics(network, given[torch.randperm(len(given), generator=rng)[:_MEASURED]])
+    _measure_statistics(network, inputs[torch.randperm(len(inputs), generator=rng)[:_MEASURED]])
     convert_conv2d_weight_memory_format(network.eval(), torch.contiguous_format)
 
 
 @torch.no_grad()
-def _measure_statistics(network: nn.Module, given: Tensor) -> None:
+def _measure_statistics(network: nn.Module, inputs: Tensor) -> None:
     """Give batch norms the statistics of many images under the final weights.
 
     Their running means lag behind the weights and weigh the last few batches most (Wu & Johnson,
@@ -85,16 +85,16 @@ def _measure_statistics(network: nn.Module, given: Tensor) -> None:
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # the plain mean over all batches that follow
-    for part in given.split(_BATCH):
+    for part in inputs.split(_BATCH):
         network(part)
 
 
 @torch.no_grad()
-def answer(network: nn.Module, given: Tensor) -> Tensor:
+def answer(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the network's answers ``[N, 1, H, W]`` to inputs alike."""
-    return torch.cat([network(part) for part in given.split(64)])
+    return torch.cat([network(part) for part in inputs.split(64)])
 
 
-def answer_both_ways(network: nn.Module, given: Tensor) -> Tensor:
+def answer_both_ways(network: nn.Module, inputs: Tensor) -> Tensor:
     """Return the mean of the answers to images and to their mirror images, as :func:`answer`."""
-    return (answer(network, given) + answer(network, given.flip(3)).flip(3)) / 2
+    return (answer(network, inputs) + answer(network, inputs.flip(3)).flip(3)) / 2

@@ -61,14 +61,14 @@ def train_translator(
     patients = sorted(set(pairs.patients))
     unseen = set(patients[::-_ONE_IN]) if len(patients) > 1 else set()
     rows = range(len(pairs.sources))
-    known = pairs.part([row for row in rows if pairs.patients[row] not in unseen])
-    _teach(generator, known, plan, on_progress)
+    training_pairs = pairs.part([row for row in rows if pairs.patients[row] not in unseen])
+    _teach(generator, training_pairs, plan, on_progress)
     network = _fitted(pairs, plan, "network steps", on_progress)
     translator = Translator(generator=generator, network=network, target=target)
     if not unseen:
         return translator
     held_out = pairs.part([row for row in rows if pairs.patients[row] in unseen])
-    alike = _fitted(known, plan, "steps of a network to weigh against", on_progress)
+    alike = _fitted(training_pairs, plan, "steps of a network to weigh against", on_progress)
     return replace(translator, share=_best_share(generator, alike, held_out))
 
 
@@ -90,7 +90,7 @@ def _fitted(pairs: Pairs, plan: TranslatorPlan, what: str, on_progress: Progress
 def _best_share(generator: Generator, network: nn.Module, pairs: Pairs) -> float:
     """Share of the generator, beside a network, that errs least on patients new to both."""
     sources, targets = (torch.from_numpy(each)[:, None] for each in (pairs.sources, pairs.targets))
-    captions = [shown.caption() for shown in pairs.descriptions]
+    captions = [description.caption() for description in pairs.descriptions]
     plain = answer_both_ways(network, sources)
     towards = expected(generator, sources, captions, pairs.positions) - plain
     shares: list[float] = np.linspace(0, 1, 51).tolist()
@@ -104,22 +104,22 @@ def _teach(
     on_progress: Progress,
 ) -> None:
     """Teach adapter and U-Net to expect a target given its source, in place."""
-    captions = [shown.caption() for shown in pairs.descriptions]
+    captions = [description.caption() for description in pairs.descriptions]
     sources = torch.from_numpy(pairs.sources)[:, None]
     targets = torch.from_numpy(pairs.targets)[:, None]
-    wanted = torch.cat([generator.encode(part) for part in targets.split(64)])
+    target_latents = torch.cat([generator.encode(part) for part in targets.split(64)])
     positions = torch.tensor(list(pairs.positions), dtype=torch.float32)
-    trained = [*generator.unet.parameters(), *generator.adapter.parameters()]
-    for parameter in trained:
+    parameters = [*generator.unet.parameters(), *generator.adapter.parameters()]
+    for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.AdamW(trained, lr=plan.learning_rate, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.generator_steps)
     rng = torch.Generator().manual_seed(plan.seed)
     for step in range(plan.generator_steps):
         rows = torch.randint(len(sources), (plan.batch_size,), generator=rng)
         text = generator.embed([captions[row] for row in rows])
-        found = expected_latents(generator, sources[rows], text, positions[rows])
-        loss = functional.mse_loss(found, wanted[rows])
+        estimate = expected_latents(generator, sources[rows], text, positions[rows])
+        loss = functional.mse_loss(estimate, target_latents[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -62,11 +62,11 @@ class Translator:
             ``[N, H, W]`` in [-1, 1].
         """
         sources = torch.from_numpy(np.asarray(images, np.float32))[:, None]
-        found = answer_both_ways(self.network, sources)
+        estimate = answer_both_ways(self.network, sources)
         if self.share:
-            imagined = expected(self.generator, sources, captions, positions)
-            found = found + self.share * (imagined - found)
-        return found[:, 0].clamp(-1, 1).numpy()
+            from_generator = expected(self.generator, sources, captions, positions)
+            estimate = estimate + self.share * (from_generator - estimate)
+        return estimate[:, 0].clamp(-1, 1).numpy()
 
 
 def expected_latents(
@@ -74,13 +74,13 @@ def expected_latents(
 ) -> Tensor:
     """Expected latents ``[B, C, h, w]`` given sources ``[B, 1, H, W]``; keeps gradients."""
     last = int(generator.scheduler.config.num_train_timesteps) - 1
-    kept = generator.scheduler.alphas_cumprod[last]
+    alpha_bar = generator.scheduler.alphas_cumprod[last]
     blank = torch.zeros(len(sources), *generator.latent_shape, device=sources.device)
     times = torch.full((len(sources),), last, device=sources.device)
-    predicted = generator.denoise(blank, times, text, positions, as_condition(sources))
+    prediction = generator.denoise(blank, times, text, positions, as_condition(sources))
     if generator.scheduler.config.prediction_type == "v_prediction":
-        return -(1 - kept).sqrt() * predicted
-    return -(1 - kept).sqrt() / kept.sqrt() * predicted
+        return -(1 - alpha_bar).sqrt() * prediction
+    return -(1 - alpha_bar).sqrt() / alpha_bar.sqrt() * prediction
 
 
 def as_condition(sources: Tensor) -> Tensor:
@@ -98,12 +98,14 @@ def expected(
 ) -> Tensor:
     """Expected images ``[N, 1, H, W]`` given sources ``[N, 1, H, W]``."""
     where = torch.tensor(list(positions), dtype=torch.float32)
-    made = []
+    images = []
     for first in range(0, len(sources), _BATCH):
         part = slice(first, first + _BATCH)
         text = generator.embed(captions[part])
-        made.append(generator.decode(expected_latents(generator, sources[part], text, where[part])))
-    return torch.cat(made)
+        images.append(
+            generator.decode(expected_latents(generator, sources[part], text, where[part]))
+        )
+    return torch.cat(images)
 
 
 def save_translator(translator: Translator, folder: Path) -> None:

@@ -38,8 +38,11 @@ def translate_slices(
     )[:, 0]
     # The middles of as many equal parts: where the slices lie in a scan that covers its region.
     positions = (np.arange(count) + 0.5) / count
-    found = translator.translate(small.numpy(), [caption] * count, positions.tolist())
+    small_images = translator.translate(small.numpy(), [caption] * count, positions.tolist())
     large = functional.interpolate(
-        torch.from_numpy(found)[:, None], size=(side, side), mode="bilinear", align_corners=False
+        torch.from_numpy(small_images)[:, None],
+        size=(side, side),
+        mode="bilinear",
+        align_corners=False,
     )[:, 0].numpy()
     return np.ascontiguousarray(large[:, top : top + height, left : left + width])

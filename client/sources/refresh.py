@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 from ...common.progress import Progress, no_progress
+from ..steward.data_sets import DataSet
 from .dicomweb import mirror_dicomweb
 from .mirror import MirrorReport
 from .receiver import publish
@@ -16,79 +15,43 @@ from .settings import DicomwebSource, StoreSource
 IMAGES = "images"
 
 
-class SourceEntry(Protocol):
-    """A data set's entry in the site's list, as far as its source is concerned."""
-
-    @property
-    def kind(self) -> str:
-        """``folder``, ``dicomweb`` or ``cstore``."""
-
-    @property
-    def folder(self) -> str:
-        """The folder that the index reads; of a mirror, its ``images``."""
-
-    @property
-    def url(self) -> str:
-        """Root of the DICOMweb service, or ``TITLE@HOST:PORT`` of the C-STORE receiver."""
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        """What studies must match, by DICOM keyword."""
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Modalities of the series to mirror; all if empty."""
-
-    @property
-    def authority(self) -> str:
-        """File with the certificate authority of the service; the system's if empty."""
-
-    @property
-    def credentials(self) -> str:
-        """File with a bearer token or ``user:password``; none if empty."""
-
-    @property
-    def senders(self) -> tuple[str, ...]:
-        """AE titles that may send."""
-
-
-def refresh(entry: SourceEntry, *, report: Progress = no_progress) -> MirrorReport | None:
+def refresh(data_set: DataSet, *, report: Progress = no_progress) -> MirrorReport | None:
     """Fetch what is new and remove what is gone; nothing is to be done for a plain folder.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them
     is paid for again. So this belongs before a study, not between its rounds.
 
     Raises:
-        ConfigurationError: If the entry is wrong.
+        ConfigurationError: If its entry is wrong.
         DataError: If the source cannot be used; the mirror stays as far as it got.
     """
-    root = Path(entry.folder).parent
-    if entry.kind == "dicomweb":
-        return mirror_dicomweb(dicomweb_source(entry), root, report)
-    if entry.kind == "cstore":
+    root = Path(data_set.folder).parent
+    if data_set.kind == "dicomweb":
+        return mirror_dicomweb(dicomweb_source(data_set), root, report)
+    if data_set.kind == "cstore":
         return publish(root, report)
     return None
 
 
-def dicomweb_source(entry: SourceEntry) -> DicomwebSource:
-    """Read the DICOMweb service of an entry.
+def dicomweb_source(data_set: DataSet) -> DicomwebSource:
+    """Read the DICOMweb service of a data set.
 
     Raises:
         ConfigurationError: If it is wrong.
     """
     return DicomwebSource(
-        url=entry.url,
-        query=dict(entry.query),
-        modalities=tuple(entry.modalities),
-        authority=Path(entry.authority) if entry.authority else None,
-        credentials=Path(entry.credentials) if entry.credentials else None,
+        url=data_set.url,
+        query=dict(data_set.query),
+        modalities=data_set.modalities,
+        authority=Path(data_set.authority) if data_set.authority else None,
+        credentials=Path(data_set.credentials) if data_set.credentials else None,
     )
 
 
-def store_source(entry: SourceEntry) -> StoreSource:
-    """Read the C-STORE receiver of an entry.
+def store_source(data_set: DataSet) -> StoreSource:
+    """Read the C-STORE receiver of a data set.
 
     Raises:
         ConfigurationError: If it is wrong.
     """
-    return StoreSource.from_address(entry.url, tuple(entry.senders))
+    return StoreSource.from_address(data_set.url, data_set.senders)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 import tomli_w
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from pydantic import Field as Setting
 from pydantic.dataclasses import dataclass as checked
 
 from ...common.files import write_atomically
 from ...common.names import require_name
-from ...common.toml_settings import read_toml
+from ...common.toml_settings import read_toml, validated
 from ...errors import ConfigurationError, DataError
 from .home import SiteHome
 
@@ -29,11 +29,11 @@ class DataSet:
         name: What it is called at this site.
         kind: Where its scans come from.
         folder: Folder of its DICOM files; for other kinds than ``folder`` they are fetched to it.
-        url: Address of the DICOMweb service, or of the C-STORE receiver.
-        query: What is asked of the service, by DICOM keyword.
+        url: Root of the DICOMweb service, or ``TITLE@HOST:PORT`` of the C-STORE receiver.
+        query: What studies must match, by DICOM keyword.
         modalities: Modalities of the series that are fetched; all if empty.
         authority: File with the certificate authority of the service; the system's if empty.
-        credentials: File with what the service asks for; none if empty.
+        credentials: File with a bearer token or ``user:password``; none if empty.
         senders: AE titles that may send to the C-STORE receiver.
     """
 
@@ -46,9 +46,6 @@ class DataSet:
     authority: str = ""
     credentials: str = ""
     senders: tuple[str, ...] = ()
-
-
-_ADAPTER = TypeAdapter(dict[str, DataSet])
 
 
 @dataclass(frozen=True)
@@ -65,20 +62,27 @@ class Registry:
         """Return all data sets by name.
 
         Raises:
-            ConfigurationError: If the file is damaged.
+            ConfigurationError: If the file is damaged, or a name in it cannot be a data set's.
         """
         path = self.home.registry
         if not path.exists():
             return {}
-        values = read_toml(path, "The list of data sets", _HINT)
-        try:
-            return _ADAPTER.validate_python(
-                {name: {"name": name, **entry} for name, entry in values.items()}
-            )
-        except (ValidationError, TypeError) as failure:
-            raise ConfigurationError(
-                f"The list of data sets {path} is not valid.", hint=_HINT
-            ) from failure
+        what = "The list of data sets"
+        values = read_toml(path, what, _HINT)
+        for name in values:
+            require_name(name, "a data set")
+        named = {
+            name: {"name": name, **entry} if isinstance(entry, dict) else entry
+            for name, entry in values.items()
+        }
+        entries = validated(dict[str, DataSet], named, f"{what} {path}", _HINT)
+        for name, entry in entries.items():
+            if entry.name != name:
+                raise ConfigurationError(
+                    f"{what} {path} calls {name!r} {entry.name!r}, too.",
+                    hint="Its heading is its name: take the line with `name` away.",
+                )
+        return entries
 
     def get(self, name: str) -> DataSet:
         """Return one data set.

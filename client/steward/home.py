@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass as plain_dataclass
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import tomli_w
@@ -70,9 +70,8 @@ class SiteHome:
             ConfigurationError: If it is missing or wrong.
         """
         return read_settings(
+            SiteSettings,
             self.settings_file,
-            _ADAPTER,
-            [field.name for field in fields(SiteSettings)],
             what="The site's settings",
             hint="`fedscan site init NAME --home FOLDER` writes them.",
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...errors import AuditError
+from ..chain_head import head_from_text, head_to_text
 
 #: What stands as ``previous`` in the first line.
 BEGINNING = "0" * 64
@@ -30,7 +30,7 @@ class AuditHead:
     hash: str = BEGINNING
 
     def __str__(self) -> str:
-        return f"{self.length}:{self.hash}"
+        return head_to_text(self.length, self.hash)
 
     @classmethod
     def parse(cls, text: str) -> AuditHead:
@@ -39,13 +39,7 @@ class AuditHead:
         Raises:
             AuditError: If it has another form.
         """
-        match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())
-        if match is None:
-            raise AuditError(
-                f"{text.strip()[:80]!r} is not the head of an audit log.",
-                hint="A head looks like 12:5f0c…, a number of lines and 64 hexadecimal digits.",
-            )
-        return cls(int(match[1]), match[2])
+        return cls(*head_from_text(text, "an audit log", AuditError))
 
 
 @dataclass(frozen=True, kw_only=True)

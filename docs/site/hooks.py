@@ -58,11 +58,11 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def _modules() -> list[str]:
-    found = []
+    modules = []
     for path in sorted(ROOT.glob("*/**/*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if parts[0] in _LEFT_OUT or parts[0].startswith(".") or path.name == "__init__.py":
             continue
         if (path.parent / "__init__.py").is_file():
-            found.append(".".join(("fedscan", *parts)))
-    return ["fedscan.errors", *found]
+            modules.append(".".join(("fedscan", *parts)))
+    return ["fedscan.errors", *modules]

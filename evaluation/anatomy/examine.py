@@ -52,44 +52,48 @@ def examine_anatomy(
     """
     choose, report = halves(subject.real.holdout, subject.seed)
     try:
-        learnt = learn_anatomy(
+        learning = learn_anatomy(
             subject.real.train,
             choose,
             steps=settings.segmenter_steps,
-            rejected=settings.rejected_share,
+            rejected_share=settings.rejected_share,
             seed=subject.seed,
             on_progress=part_of(on_progress, 0, 2),
         )
     except DataError as failure:
         return _not_measured(failure.message)
-    model, unthinned = learnt.model, report
+    model, every_slice = learning.model, report
     report = report.select(
-        [i for i, shown in enumerate(report.descriptions) if kind_of(shown) in model.population]
+        [
+            i
+            for i, description in enumerate(report.descriptions)
+            if kind_of(description) in model.population
+        ]
     ).thin(settings.anatomy_images, subject.seed)
-    masked = report.select([i for i, mask in enumerate(report.masks) if mask is not None])
-    if not len(masked):
+    with_masks = report.select([i for i, mask in enumerate(report.masks) if mask is not None])
+    if not len(with_masks):
         return _not_measured("No held-out image has a mask of a kind that training images have.")
     model.save(subject.out)
     generators: dict[str, Generator] = {subject.name: subject.generator, **subject.others}
-    drawn = {}
+    drawings = {}
     for number, (name, generator) in enumerate(generators.items()):
         tell = part_of(on_progress, 1, 2)
         tell(f"drawing images of {name}", number, len(generators))
-        drawn[name] = draw(subject, generator, model, report, masked)
+        drawings[name] = draw(subject, generator, model, report, with_masks)
     real = model.judge(report.images, report.descriptions, report.positions)
-    own_error = follow(segment(model.segmenter, masked.images).masks, masks_of(masked))
-    figures = _figures(subject, drawn[subject.name], masked, report)
+    own_error = follow(segment(model.segmenter, with_masks.images).masks, masks_of(with_masks))
+    figures = _figures(subject, drawings[subject.name], with_masks, report)
     section = Findings(
         name=subject.name,
         evaluation=evaluation,
         model=model,
         report=report,
-        masked=masked,
+        with_masks=with_masks,
         real=real,
         own_error=own_error,
-        drawn=drawn,
+        drawings=drawings,
     ).section(figures)
-    volumes = _volumes(subject, learnt, unthinned, generators, settings, evaluation)
+    volumes = _volumes(subject, learning, every_slice, generators, settings, evaluation)
     if volumes is None:
         return section
     return replace(
@@ -102,16 +106,19 @@ def examine_anatomy(
 
 def _volumes(
     subject: Subject,
-    learnt: Learnt,
+    learning: Learnt,
     report: ImageSet,
     generators: Mapping[str, Generator],
     settings: ExaminationSettings,
     evaluation: EvaluationSettings,
 ) -> VolumeFindings | None:
     """Draw whole scans and judge them; ``None`` where the sites' scans have too few slices."""
-    model = learnt.model
-    known = find_scans(learnt.ranged)
-    ranges = learn_volumes(volume_features(learnt.features, learnt.ranged.positions, known), known)
+    model = learning.model
+    range_scans = find_scans(learning.range_images)
+    ranges = learn_volumes(
+        volume_features(learning.features, learning.range_images.positions, range_scans),
+        range_scans,
+    )
     scans = [scan for scan in find_scans(report) if scan.kind in ranges]
     order = np.random.default_rng((subject.seed, 16)).permutation(len(scans))
     scans = [scans[number] for number in order[: settings.anatomy_scans]]
@@ -119,24 +126,24 @@ def _volumes(
         return None
     slices = report.select([index for scan in scans for index in scan.slices])
     ends = np.cumsum([len(scan.slices) for scan in scans])
-    placed = [
+    renumbered_scans = [
         replace(scan, slices=tuple(range(end - len(scan.slices), end)))
         for scan, end in zip(scans, ends.tolist(), strict=True)
     ]
 
     def numbers(images: NDArray[np.float32]) -> NDArray[np.float64]:
-        seen = segment(model.segmenter, images)
-        shapes = shape_features(seen.masks, seen.doubt, list(slices.descriptions))
-        return volume_features(shapes, slices.positions, placed)
+        anatomy = segment(model.segmenter, images)
+        shapes = shape_features(anatomy.masks, anatomy.doubt, list(slices.descriptions))
+        return volume_features(shapes, slices.positions, renumbered_scans)
 
     return VolumeFindings(
         name=subject.name,
         evaluation=evaluation,
         ranges=ranges,
-        scans=placed,
+        scans=renumbered_scans,
         real=numbers(slices.images),
-        drawn={
-            name: numbers(draw_scans(subject, generator, slices, placed))
+        drawings={
+            name: numbers(draw_scans(subject, generator, slices, renumbered_scans))
             for name, generator in generators.items()
         },
     )
@@ -147,29 +154,29 @@ def draw(
     generator: Generator,
     model: PlausibilityModel,
     report: ImageSet,
-    masked: ImageSet,
+    with_masks: ImageSet,
 ) -> Drawn:
     """Draw images of the held-out images' captions, with and without their masks, and judge."""
     free = subject.draw(
         _captions(report), report.positions.tolist(), seed=subject.seed + 101, generator=generator
     )
-    given = masks_of(masked)
-    shape = (given.shape[1], given.shape[2])
+    masks = masks_of(with_masks)
+    shape = (masks.shape[1], masks.shape[2])
     images = subject.draw(
-        _captions(masked),
-        masked.positions.tolist(),
+        _captions(with_masks),
+        with_masks.positions.tolist(),
         seed=subject.seed + 102,
         generator=generator,
-        spatial=np.stack([spatial_conditions(shape, mask=mask) for mask in given]),
+        spatial=np.stack([spatial_conditions(shape, mask=mask) for mask in masks]),
     )
-    found = segment(model.segmenter, images).masks
+    masks_found = segment(model.segmenter, images).masks
     return Drawn(
         free=free,
-        judged=model.judge(free, report.descriptions, report.positions),
-        masked=images,
-        found=found,
-        own=follow(found, given),
-        swapped=follow(found, given[_another(masked, subject.seed)]),
+        judgement=model.judge(free, report.descriptions, report.positions),
+        from_masks=images,
+        masks_found=masks_found,
+        own=follow(masks_found, masks),
+        mismatch=follow(masks_found, masks[_another(with_masks, subject.seed)]),
     )
 
 
@@ -177,15 +184,15 @@ def _another(images: ImageSet, seed: int) -> NDArray[np.int64]:
     """For each image another of the same kind, of another patient where there is one."""
     rng = np.random.default_rng((seed, 14))
     kinds = [kind_of(description) for description in images.descriptions]
-    chosen = []
+    choice = []
     for i in range(len(images)):
         others = [
             j
             for j in range(len(images))
             if kinds[j] == kinds[i] and images.patients[j] != images.patients[i]
         ]
-        chosen.append(int(rng.choice(others)) if others else i)
-    return np.array(chosen, np.int64)
+        choice.append(int(rng.choice(others)) if others else i)
+    return np.array(choice, np.int64)
 
 
 def _captions(images: ImageSet) -> list[str]:
@@ -193,23 +200,23 @@ def _captions(images: ImageSet) -> list[str]:
 
 
 def _figures(
-    subject: Subject, drawn: Drawn, masked: ImageSet, report: ImageSet
+    subject: Subject, drawing: Drawn, with_masks: ImageSet, report: ImageSet
 ) -> tuple[Figure, ...]:
-    followed = drawn.own.by_image()
-    order = np.argsort(np.nan_to_num(followed, nan=2.0))
-    picked = order[np.linspace(0, len(order) - 1, min(8, len(order))).round().astype(int)]
-    worst = np.argsort(-np.nan_to_num(drawn.judged.scores, nan=-1.0))[:8]
+    dice = drawing.own.by_image()
+    order = np.argsort(np.nan_to_num(dice, nan=2.0))
+    examples = order[np.linspace(0, len(order) - 1, min(8, len(order))).round().astype(int)]
+    worst = np.argsort(-np.nan_to_num(drawing.judgement.scores, nan=-1.0))[:8]
     return (
         draw_followed(
             subject.out,
-            given=masks_of(masked)[picked],
-            images=drawn.masked[picked],
-            found=drawn.found[picked],
+            masks_given=masks_of(with_masks)[examples],
+            images=drawing.from_masks[examples],
+            masks_found=drawing.masks_found[examples],
             name=subject.name,
         ),
         draw_implausible(
             subject.out,
-            images=drawn.free[worst],
+            images=drawing.free[worst],
             captions=[report.descriptions[i].caption() for i in worst],
             name=subject.name,
         ),

@@ -16,18 +16,18 @@ from ..section import Figure
 def draw_followed(
     folder: Path,
     *,
-    given: NDArray[np.uint8],
+    masks_given: NDArray[np.uint8],
     images: NDArray[np.float32],
-    found: NDArray[np.uint8],
+    masks_found: NDArray[np.uint8],
     name: str,
 ) -> Figure:
     """Draw masks over the images made from them and the masks found in those."""
     file = "anatomy-masks.png"
     title = f"{name}: the mask given, the image drawn from it, the mask found in that"
     rows = [
-        ("", strip(_grey(given), label="mask given, of a held-out patient", synthetic=False)),
+        ("", strip(_grey(masks_given), label="mask given, of a held-out patient", synthetic=False)),
         ("", strip(images, label=name, synthetic=True)),
-        ("", strip(_grey(found), label="mask found", synthetic=True)),
+        ("", strip(_grey(masks_found), label="mask found", synthetic=True)),
     ]
     stack(rows).save(folder / file, pnginfo=png_text({"Description": title}, synthetic=True))
     return Figure(title=f"{title}; worst on the left, best on the right", file=file)

@@ -30,19 +30,19 @@ class Drawn:
 
     Attributes:
         free: Images ``[N, H, W]`` drawn from captions and positions alone.
-        judged: What the plausibility model says of them.
-        masked: Images ``[M, H, W]`` drawn from masks.
-        found: Masks found in those, ``[M, H, W]``.
+        judgement: What the plausibility model says of them.
+        from_masks: Images ``[M, H, W]`` drawn from masks.
+        masks_found: Masks found in those, ``[M, H, W]``.
         own: Agreement with the mask given.
-        swapped: Agreement with the mask of another image of the same kind.
+        mismatch: Agreement with the mask of another image of the same kind.
     """
 
     free: NDArray[np.float32]
-    judged: Judged
-    masked: NDArray[np.float32]
-    found: NDArray[np.uint8]
+    judgement: Judged
+    from_masks: NDArray[np.float32]
+    masks_found: NDArray[np.uint8]
     own: Following
-    swapped: Following
+    mismatch: Following
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,37 +54,38 @@ class Findings:
         evaluation: Bootstrap and seed.
         model: What judged.
         report: Held-out images whose captions were drawn.
-        masked: Those of them whose masks were drawn too.
+        with_masks: Those of them whose masks were drawn too.
         real: What the model says of ``report``.
-        own_error: Agreement of the segmenter with the masks on ``masked``.
-        drawn: By generator.
+        own_error: Agreement of the segmenter with the masks on ``with_masks``.
+        drawings: By generator.
     """
 
     name: str
     evaluation: EvaluationSettings
     model: PlausibilityModel
     report: ImageSet
-    masked: ImageSet
+    with_masks: ImageSet
     real: Judged
     own_error: Following
-    drawn: Mapping[str, Drawn]
+    drawings: Mapping[str, Drawn]
 
     def section(self, figures: tuple[Figure, ...]) -> Section:
         """Say it."""
-        own = self.drawn[self.name]
-        rejected = self.mean(own.judged.implausible, self.report)
+        own = self.drawings[self.name]
+        implausible = self.mean(own.judgement.implausible, self.report)
         rejected_real = self.mean(self.real.implausible, self.report)
-        dice = self.mean(own.own.by_image(), self.masked)
-        dice_real = self.mean(self.own_error.by_image(), self.masked)
-        swapped = self.mean(own.own.by_image() - own.swapped.by_image(), self.masked)
-        distance = self.mean(own.own.distance_by_image(), self.masked)
-        outside = self.mean(self.outside(own.judged), self.report)
+        dice = self.mean(own.own.by_image(), self.with_masks)
+        dice_real = self.mean(self.own_error.by_image(), self.with_masks)
+        mask_gain = self.mean(own.own.by_image() - own.mismatch.by_image(), self.with_masks)
+        distance = self.mean(own.own.distance_by_image(), self.with_masks)
+        outside = self.mean(self.outside(own.judgement), self.report)
         summary = (
-            f"Of {len(self.report)} images drawn from captions, {rejected.value:.0%} have anatomy "
-            f"outside the range of real patients ({rejected.low:.0%} to {rejected.high:.0%}); the "
+            f"Of {len(self.report)} images drawn from captions, {implausible.value:.0%} have "
+            f"anatomy outside the range of real patients ({implausible.low:.0%} to "
+            f"{implausible.high:.0%}); the "
             f"same threshold rejects {rejected_real.value:.0%} of the real images of patients who "
             "took no part in choosing it. "
-            f"Of {len(self.masked)} images drawn from masks, the anatomy found agrees with the "
+            f"Of {len(self.with_masks)} images drawn from masks, the anatomy found agrees with the "
             f"mask to a Dice of {dice.value:.2f}, against {dice_real.value:.2f} on the real images "
             "of the same masks, which is the segmenter's own error. "
             "What no mask marks, a small network cannot judge: a plausible image can still be "
@@ -95,7 +96,7 @@ class Findings:
             title=TITLE,
             summary=summary,
             measures=(
-                _measure("rejected_share", "Images rejected as implausible", rejected, "lower"),
+                _measure("rejected_share", "Images rejected as implausible", implausible, "lower"),
                 _measure(
                     "rejected_real_share", "Real images rejected, patients unseen", rejected_real
                 ),
@@ -105,7 +106,7 @@ class Findings:
                 _measure(
                     "mask_dice_gain",
                     "Dice with its mask less that with another's",
-                    swapped,
+                    mask_gain,
                     "higher",
                 ),
                 _measure(
@@ -127,21 +128,21 @@ class Findings:
                 "real, held-out patients",
                 _share(self.mean(self.real.implausible, self.report)),
                 _share(self.mean(self.outside(self.real), self.report)),
-                _number(self.mean(self.own_error.by_image(), self.masked)),
+                _number(self.mean(self.own_error.by_image(), self.with_masks)),
                 None,
-                _number(self.mean(self.own_error.distance_by_image(), self.masked)),
+                _number(self.mean(self.own_error.distance_by_image(), self.with_masks)),
             )
         ]
         rows += [
             (
                 name,
-                _share(self.mean(drawn.judged.implausible, self.report)),
-                _share(self.mean(self.outside(drawn.judged), self.report)),
-                _number(self.mean(drawn.own.by_image(), self.masked)),
-                _number(self.mean(drawn.swapped.by_image(), self.masked)),
-                _number(self.mean(drawn.own.distance_by_image(), self.masked)),
+                _share(self.mean(drawing.judgement.implausible, self.report)),
+                _share(self.mean(self.outside(drawing.judgement), self.report)),
+                _number(self.mean(drawing.own.by_image(), self.with_masks)),
+                _number(self.mean(drawing.mismatch.by_image(), self.with_masks)),
+                _number(self.mean(drawing.own.distance_by_image(), self.with_masks)),
             )
-            for name, drawn in self.drawn.items()
+            for name, drawing in self.drawings.items()
         ]
         return Grid(
             title="Every generator, and real images",
@@ -158,7 +159,7 @@ class Findings:
 
     def by_organ(self) -> Grid:
         """How well each organ follows the mask."""
-        own = self.drawn[self.name].own
+        own = self.drawings[self.name].own
         rows = []
         for column, organ in enumerate(MASK_CLASSES):
             count = int(np.sum(~np.isnan(own.dice[:, column])))
@@ -181,18 +182,18 @@ class Findings:
 
     def by_quantity(self) -> Grid:
         """Shares of images outside the population's range, for every organ and quantity."""
-        made = self.beyond(self.drawn[self.name].judged)
+        synthetic = self.beyond(self.drawings[self.name].judgement)
         real = self.beyond(self.real)
         rows = []
         for organ in ORGANS:
             places = [FEATURES.index(f"{organ} {quantity}") for quantity in QUANTITIES]
             centres = [FEATURES.index(f"{organ} row")]
-            if np.isnan(made[:, centres]).all() and np.isnan(real[:, centres]).all():
+            if np.isnan(synthetic[:, centres]).all() and np.isnan(real[:, centres]).all():
                 # Neither these patients nor these images have it.
                 continue
             cells: list[str | None] = []
             for place in places:
-                cells.append(_pair(made[:, place], real[:, place]))
+                cells.append(_pair(synthetic[:, place], real[:, place]))
             rows.append((organ, *cells))
         return Grid(
             title=f"{self.name}: images outside the range of 95 % of the population at "
@@ -201,66 +202,66 @@ class Findings:
             rows=tuple(rows),
         )
 
-    def beyond(self, judged: Judged) -> NDArray[np.float64]:
+    def beyond(self, judgement: Judged) -> NDArray[np.float64]:
         """Whether each feature lies outside the range, ``[N, F]``; NaN where it is absent."""
         kinds = [kind_of(description) for description in self.report.descriptions]
         limits = np.stack([self.model.population[kind].limits for kind in kinds])
         # A hair's breadth more, as features that never vary lie on their limit.
-        outside = np.abs(judged.deviations) > limits + 1e-6
-        return np.where(np.isnan(judged.deviations), np.nan, outside)
+        outside = np.abs(judgement.deviations) > limits + 1e-6
+        return np.where(np.isnan(judgement.deviations), np.nan, outside)
 
-    def outside(self, judged: Judged) -> NDArray[np.float64]:
+    def outside(self, judgement: Judged) -> NDArray[np.float64]:
         """Share of each image's features outside the range, ``[N]``."""
-        beyond = self.beyond(judged)
-        known = ~np.isnan(beyond)
-        sums = np.where(known, beyond, 0).sum(axis=1)
-        return np.asarray(sums / np.maximum(known.sum(axis=1), 1), np.float64)
+        beyond = self.beyond(judgement)
+        present = ~np.isnan(beyond)
+        sums = np.where(present, beyond, 0).sum(axis=1)
+        return np.asarray(sums / np.maximum(present.sum(axis=1), 1), np.float64)
 
     def mean(self, values: NDArray[np.generic], images: ImageSet) -> Interval:
         """Mean over the images, resampled by patient; unknown values count nothing."""
         numbers = np.asarray(values, np.float64)
-        known = ~np.isnan(numbers)
+        present = ~np.isnan(numbers)
         weights = patient_weights(
             images.patients, resamples=self.evaluation.bootstrap, seed=self.evaluation.seed
-        )[:, known]
+        )[:, present]
         counts = weights.sum(axis=1)
-        sums = weights @ numbers[known]
+        sums = weights @ numbers[present]
         return interval(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
 
 
 def _measure(
     name: str,
     title: str,
-    found: Interval,
+    estimate: Interval,
     better: Literal["higher", "lower", ""] = "",
     unit: str = "",
 ) -> Measure:
     return Measure(
         name=name,
         title=title,
-        value=found.value,
-        low=found.low,
-        high=found.high,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
         unit=unit,
         better=better,
     )
 
 
-def _share(found: Interval) -> str:
-    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+def _share(estimate: Interval) -> str:
+    return f"{estimate.value:.0%} ({estimate.low:.0%} to {estimate.high:.0%})"
 
 
-def _number(found: Interval) -> str:
-    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+def _number(estimate: Interval) -> str:
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else None
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if len(numbers) else None
 
 
-def _pair(made: NDArray[np.float64], real: NDArray[np.float64]) -> str | None:
-    own, other = _mean(made), _mean(real)
+def _pair(synthetic: NDArray[np.float64], real: NDArray[np.float64]) -> str | None:
+    own, other = _mean(synthetic), _mean(real)
     if own is None and other is None:
         return None
     return " ".join(

@@ -41,17 +41,23 @@ class Following:
         return _mean_known(self.hausdorff)
 
 
-def follow(found: NDArray[np.uint8], given: NDArray[np.uint8]) -> Following:
+def follow(masks_found: NDArray[np.uint8], masks_given: NDArray[np.uint8]) -> Following:
     """Compare label maps ``[N, H, W]``."""
-    wanted, got = _one_hot(given), _one_hot(found)
-    present = (wanted.mean(dim=(2, 3)) >= _SMALLEST).numpy()
-    dice = torch.as_tensor(compute_dice(got, wanted, include_background=True)).double().numpy()
+    one_hot_given, one_hot_found = _one_hot(masks_given), _one_hot(masks_found)
+    present = (one_hot_given.mean(dim=(2, 3)) >= _SMALLEST).numpy()
+    dice = (
+        torch.as_tensor(compute_dice(one_hot_found, one_hot_given, include_background=True))
+        .double()
+        .numpy()
+    )
     with warnings.catch_warnings():
         # MONAI speaks up for every organ that is absent: those are left out below.
         warnings.filterwarnings("ignore", message=".*always_return_as_numpy")  # its own call
         warnings.filterwarnings("ignore", message="the (ground truth|prediction) of class")
         distances = torch.as_tensor(
-            compute_hausdorff_distance(got, wanted, include_background=True, percentile=95)
+            compute_hausdorff_distance(
+                one_hot_found, one_hot_given, include_background=True, percentile=95
+            )
         )
     hausdorff = distances.double().numpy()
     return Following(
@@ -67,7 +73,7 @@ def _one_hot(masks: NDArray[np.uint8]) -> Tensor:
 
 
 def _mean_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(values)
-    sums = np.where(known, values, 0.0).sum(axis=1)
-    counts = known.sum(axis=1)
+    present = ~np.isnan(values)
+    sums = np.where(present, values, 0.0).sum(axis=1)
+    counts = present.sum(axis=1)
     return np.divide(sums, counts, out=np.full(len(values), np.nan), where=counts > 0)

@@ -23,12 +23,12 @@ class Learnt:
 
     Attributes:
         model: Judges images.
-        ranged: Images of the patients whose range it is.
+        range_images: Images of the patients whose range it is.
         features: Of these, ``[N, F]``.
     """
 
     model: PlausibilityModel
-    ranged: ImageSet
+    range_images: ImageSet
     features: NDArray[np.float64]
 
 
@@ -37,7 +37,7 @@ def learn_anatomy(
     choose: ImageSet,
     *,
     steps: int,
-    rejected: float,
+    rejected_share: float,
     seed: int,
     on_progress: Progress = no_progress,
 ) -> Learnt:
@@ -47,37 +47,41 @@ def learn_anatomy(
         train: Images of training patients, some with masks.
         choose: Images of held-out patients, to choose the threshold on.
         steps: Training steps of the segmenter.
-        rejected: Share of these real images that the threshold rejects.
+        rejected_share: Share of these real images that the threshold rejects.
         seed: Seed of split, weights and batches.
         on_progress: Told about the progress.
 
     Raises:
         DataError: If too few images have masks.
     """
-    taught, ranged = halves(train, seed)
-    with_mask = [i for i, mask in enumerate(taught.masks) if mask is not None]
-    kinds = [kind_of(taught.descriptions[i]) for i in with_mask]
-    known = {kind for kind in kinds if kinds.count(kind) >= FEWEST}
-    if not known:
+    teaching_images, range_images = halves(train, seed)
+    with_mask = [i for i, mask in enumerate(teaching_images.masks) if mask is not None]
+    kinds = [kind_of(teaching_images.descriptions[i]) for i in with_mask]
+    frequent_kinds = {kind for kind in kinds if kinds.count(kind) >= FEWEST}
+    if not frequent_kinds:
         raise DataError(
             f"A segmenter needs {2 * FEWEST} training images of one kind with masks; there are "
             f"{len(with_mask)} in half of the patients.",
             hint="Place segmentations beside the scans.",
         )
-    lessons = taught.select(with_mask)
+    lessons = teaching_images.select(with_mask)
     network = train_segmenter(
         lessons.images, masks_of(lessons), steps=steps, seed=seed, on_progress=on_progress
     )
 
     def features(images: ImageSet) -> NDArray[np.float64]:
-        seen = segment(network, images.images)
-        return shape_features(seen.masks, seen.doubt, list(images.descriptions))
+        anatomy = segment(network, images.images)
+        return shape_features(anatomy.masks, anatomy.doubt, list(images.descriptions))
 
-    ranged = ranged.select(
-        [i for i, shown in enumerate(ranged.descriptions) if kind_of(shown) in known]
+    range_images = range_images.select(
+        [
+            i
+            for i, description in enumerate(range_images.descriptions)
+            if kind_of(description) in frequent_kinds
+        ]
     )
-    of_ranged = features(ranged)
-    population = learn_population(of_ranged, ranged.descriptions, ranged.positions)
+    range_features = features(range_images)
+    population = learn_population(range_features, range_images.descriptions, range_images.positions)
     distances, _ = score(population, features(choose), choose.descriptions, choose.positions)
     distances = distances[np.isfinite(distances)]
     if not len(distances):
@@ -87,10 +91,10 @@ def learn_anatomy(
     model = PlausibilityModel(
         segmenter=network,
         population=population,
-        threshold=float(np.quantile(distances, 1 - rejected)),
+        threshold=float(np.quantile(distances, 1 - rejected_share)),
         image_size=train.images.shape[1],
     )
-    return Learnt(model=model, ranged=ranged, features=of_ranged)
+    return Learnt(model=model, range_images=range_images, features=range_features)
 
 
 def masks_of(images: ImageSet) -> NDArray[np.uint8]:

@@ -39,13 +39,13 @@ class Judged:
         scores: ``[N]``, larger is less plausible; NaN for kinds of images not learnt.
         deviations: From the population, in standard deviations ``[N, F]``.
         implausible: ``[N]``: whether the score exceeds the threshold.
-        segmented: The anatomy that was found.
+        anatomy: The anatomy that was found.
     """
 
     scores: NDArray[np.float64]
     deviations: NDArray[np.float64]
     implausible: NDArray[np.bool_]
-    segmented: Segmented
+    anatomy: Segmented
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +86,14 @@ class PlausibilityModel:
                 f"{images.shape[1:]}.",
                 hint="Examine the generator that draws them.",
             )
-        segmented = segment(self.segmenter, images)
-        features = shape_features(segmented.masks, segmented.doubt, list(descriptions))
+        anatomy = segment(self.segmenter, images)
+        features = shape_features(anatomy.masks, anatomy.doubt, list(descriptions))
         scores, deviations = score(self.population, features, descriptions, positions)
         return Judged(
             scores=scores,
             deviations=deviations,
             implausible=np.nan_to_num(scores) > self.threshold,
-            segmented=segmented,
+            anatomy=anatomy,
         )
 
     def save(self, folder: Path) -> Path:
@@ -134,9 +134,9 @@ class PlausibilityModel:
                 "masks; give the folder that it wrote to.",
             )
         try:
-            with safe_open(file, framework="pt") as opened:
-                about = json.loads(opened.metadata()["about"])
-                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            with safe_open(file, framework="pt") as stream:
+                about = json.loads(stream.metadata()["about"])
+                tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
             if about["form"] != _FORM or about["features"] != list(FEATURES):
                 raise ValueError("another version")
             segmenter = build_segmenter()

@@ -43,15 +43,15 @@ class Kind:
         self, features: NDArray[np.float64], positions: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Standardised deviations from the mean at each position, ``[N, F]``; NaN as given."""
-        expected = _along(self.means, positions)
-        found: NDArray[np.float64] = np.clip((features - expected) / self.scale, -_LIMIT, _LIMIT)
-        return found
+        means = _along(self.means, positions)
+        deviations: NDArray[np.float64] = np.clip((features - means) / self.scale, -_LIMIT, _LIMIT)
+        return deviations
 
     def distances(self, deviations: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mahalanobis distances ``[N]``, per root of the number of features."""
-        known = np.nan_to_num(deviations)
-        squares = np.einsum("nf,fg,ng->n", known, self.precision, known)
-        return np.sqrt(np.maximum(squares, 0.0) / known.shape[1])
+        values = np.nan_to_num(deviations)
+        squares = np.einsum("nf,fg,ng->n", values, self.precision, values)
+        return np.sqrt(np.maximum(squares, 0.0) / values.shape[1])
 
 
 def kind_of(description: Description) -> str:
@@ -134,9 +134,9 @@ def _mean(
     values: NDArray[np.float64], otherwise: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Mean of each column over its known values; ``otherwise`` or 0 where none is known."""
-    known = ~np.isnan(values)
-    counts = known.sum(axis=0)
-    sums = np.where(known, values, 0.0).sum(axis=0)
+    present = ~np.isnan(values)
+    counts = present.sum(axis=0)
+    sums = np.where(present, values, 0.0).sum(axis=0)
     rest = np.zeros(values.shape[1]) if otherwise is None else otherwise
     return np.where(counts > 0, sums / np.maximum(counts, 1), rest)
 

@@ -51,24 +51,24 @@ def draw_plausible(
         ModelError: If the model has not learnt images of a kind asked for, or if some are
             implausible in every try.
     """
-    shown = [_known(model, description) for description in descriptions]
+    contents = [_known(model, description) for description in descriptions]
     where = np.array(positions, np.float32)
-    wanted = np.arange(len(shown))
+    remaining = np.arange(len(contents))
     images: NDArray[np.float32] | None = None
-    rejected = 0
+    rejections = 0
     for attempt in range(TRIES):
-        drawn = draw(wanted.tolist(), attempt)
+        batch = draw(remaining.tolist(), attempt)
         if images is None:
-            images = np.empty((len(shown), *drawn.shape[1:]), np.float32)
-        images[wanted] = drawn
-        bad = model.judge(drawn, [shown[i] for i in wanted], where[wanted]).implausible
-        rejected += int(bad.sum())
-        wanted = wanted[bad]
-        if not len(wanted):
-            return Kept(images=images, rejected=rejected)
+            images = np.empty((len(contents), *batch.shape[1:]), np.float32)
+        images[remaining] = batch
+        bad = model.judge(batch, [contents[i] for i in remaining], where[remaining]).implausible
+        rejections += int(bad.sum())
+        remaining = remaining[bad]
+        if not len(remaining):
+            return Kept(images=images, rejected=rejections)
     raise ModelError(
-        f"{len(wanted)} of {len(shown)} images stay implausible in {TRIES} tries, the first of "
-        f"{shown[wanted[0]].caption()!r}.",
+        f"{len(remaining)} of {len(contents)} images stay implausible in {TRIES} tries, "
+        f"the first of {contents[remaining[0]].caption()!r}.",
         hint="Ask for another position or prompt, or judge by eye without --reject-implausible.",
     )
 
@@ -83,9 +83,9 @@ def seed_of_try(seed: int, attempt: int) -> int:
 
 def _known(model: PlausibilityModel, description: Description | None) -> Description:
     if description is None or kind_of(description) not in model.population:
-        asked = "a prompt without a modality" if description is None else kind_of(description)
+        kind = "a prompt without a modality" if description is None else kind_of(description)
         raise ModelError(
-            f"The plausibility model cannot judge {asked!r}.",
+            f"The plausibility model cannot judge {kind!r}.",
             hint=f"It has learnt {'; '.join(map(repr, model.population))}.",
         )
     return description

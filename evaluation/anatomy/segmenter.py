@@ -94,10 +94,10 @@ def train_segmenter(
         network.train()
         for step in range(steps):
             batch = torch.multinomial(chances, _BATCH, replacement=True)
-            seen, wanted = _augment(pictures[batch], truth[batch])
-            found = network(seen)
-            loss = dice(found, wanted) + functional.cross_entropy(
-                found, wanted[:, 0].long(), weights
+            inputs, targets = _augment(pictures[batch], truth[batch])
+            prediction = network(inputs)
+            loss = dice(prediction, targets) + functional.cross_entropy(
+                prediction, targets[:, 0].long(), weights
             )
             optimizer.zero_grad()
             loss.backward()
@@ -122,10 +122,10 @@ def segment(network: nn.Module, images: NDArray[np.float32]) -> Segmented:
 
 def _chances(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Weigh each image by its rarest class: as if every class were in as many images, ``[N]``."""
-    shown = np.stack([(masks == value).any(axis=(1, 2)) for value in range(_CLASSES)], axis=1)
-    share = np.maximum(shown.mean(axis=0), 1e-9)
+    has_class = np.stack([(masks == value).any(axis=(1, 2)) for value in range(_CLASSES)], axis=1)
+    share = np.maximum(has_class.mean(axis=0), 1e-9)
     often = np.minimum(1 / share, _MOST_OFTEN)
-    chances: NDArray[np.float64] = np.where(shown, often, 0).max(axis=1)
+    chances: NDArray[np.float64] = np.where(has_class, often, 0).max(axis=1)
     return chances
 
 
@@ -149,8 +149,8 @@ def _augment(images: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     count = len(images)
     grid = random_grid(images.shape, degrees=8, share=0.08)
     # Beyond the edge is background, which is -1 in the image and 0 in the mask.
-    moved = functional.grid_sample(images + 1, grid, mode="bilinear", align_corners=False) - 1
+    image = functional.grid_sample(images + 1, grid, mode="bilinear", align_corners=False) - 1
     labels = functional.grid_sample(masks.float(), grid, mode="nearest", align_corners=False)
     gain = torch.empty(count, 1, 1, 1).uniform_(0.85, 1.15)
-    noise = torch.empty(count, 1, 1, 1).uniform_(0, 0.08) * torch.randn_like(moved)
-    return moved * gain + noise, labels.to(torch.uint8)
+    noise = torch.empty(count, 1, 1, 1).uniform_(0, 0.08) * torch.randn_like(image)
+    return image * gain + noise, labels.to(torch.uint8)

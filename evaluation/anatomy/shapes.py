@@ -59,8 +59,8 @@ def without_lesions(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not lesion.any() or lesion.all():
         return mask
     nearest = ndimage.distance_transform_edt(lesion, return_distances=False, return_indices=True)
-    filled: NDArray[np.uint8] = mask[tuple(nearest)]
-    return filled
+    anatomy: NDArray[np.uint8] = mask[tuple(nearest)]
+    return anatomy
 
 
 def _organs(mask: NDArray[np.uint8], sides: bool) -> list[float]:
@@ -69,14 +69,14 @@ def _organs(mask: NDArray[np.uint8], sides: bool) -> list[float]:
     centre = whole.mean(axis=0) if len(whole) else np.zeros(2)
     size = max(np.sqrt(len(whole)), 1.0)
     smallest = max(2.0, _SMALLEST * mask.size)
-    found: list[float] = []
+    values: list[float] = []
     for organ in ORGANS:
         own = mask == LABEL[organ]
         labels, count = ndimage.label(own)
         sizes = np.bincount(labels.ravel())[1:] if count else np.empty(0)
         pieces = int(np.sum(sizes >= smallest))
         if not pieces:
-            found += [float(own.mean()), 0.0, np.nan, np.nan, np.nan]
+            values += [float(own.mean()), 0.0, np.nan, np.nan, np.nan]
             continue
         places = np.argwhere(own)
         row, column = (places.mean(axis=0) - centre) / size
@@ -84,5 +84,5 @@ def _organs(mask: NDArray[np.uint8], sides: bool) -> list[float]:
         left = float(np.sum(places[:, 1] > centre[1]))
         right = float(np.sum(places[:, 1] < centre[1]))
         asymmetry = (left - right) / max(left + right, 1.0) if sides else np.nan
-        found += [float(own.mean()), float(pieces), float(row), float(column), asymmetry]
-    return found
+        values += [float(own.mean()), float(pieces), float(row), float(column), asymmetry]
+    return values

@@ -26,7 +26,7 @@ class VolumeFindings:
         ranges: Of the population, by kind of scan.
         scans: Real scans of held-out patients, whose captions and positions were drawn.
         real: Their numbers ``[S, Q]``.
-        drawn: Numbers of the scans drawn, by generator.
+        drawings: Numbers of the scans drawn, by generator.
     """
 
     name: str
@@ -34,11 +34,11 @@ class VolumeFindings:
     ranges: Mapping[str, VolumeRange]
     scans: Sequence[Scan]
     real: NDArray[np.float64]
-    drawn: Mapping[str, NDArray[np.float64]]
+    drawings: Mapping[str, NDArray[np.float64]]
 
     def summary(self) -> str:
         """The answer in a sentence or two."""
-        own, real = self._share(self.drawn[self.name]), self._share(self.real)
+        own, real = self._share(self.drawings[self.name]), self._share(self.real)
         return (
             f" Of {len(self.scans)} scans drawn slice by slice as volumes, {own.value:.0%} of the "
             "organs' volumes, counts, places along the body and differences between the sides "
@@ -52,7 +52,7 @@ class VolumeFindings:
             "volume_outside_share": "Volume measures outside the range",
             "volume_outside_real_share": "Volume measures of real scans outside it",
         }
-        found = zip(titles.items(), (self.drawn[self.name], self.real), strict=True)
+        entries = zip(titles.items(), (self.drawings[self.name], self.real), strict=True)
         return tuple(
             Measure(
                 name=name,
@@ -63,13 +63,13 @@ class VolumeFindings:
                 better="lower" if name == "volume_outside_share" else "",
             )
             for (name, title), share in (
-                (entry, self._share(features)) for entry, features in found
+                (entry, self._share(features)) for entry, features in entries
             )
         )
 
     def tables(self) -> tuple[Grid, ...]:
         """Every generator, and organ by organ."""
-        sources = {"real, held-out patients": self.real, **self.drawn}
+        sources = {"real, held-out patients": self.real, **self.drawings}
         return (
             Grid(
                 title="Scans outside the range of 95 % of the population",
@@ -93,8 +93,8 @@ class VolumeFindings:
         cells: list[Cell] = [name, f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})"]
         for place in range(len(VOLUME_QUANTITIES)):
             column = beyond[:, place :: len(VOLUME_QUANTITIES)]
-            known = column[~np.isnan(column)]
-            cells.append(f"{known.mean():.0%}" if len(known) else None)
+            values = column[~np.isnan(column)]
+            cells.append(f"{values.mean():.0%}" if len(values) else None)
         return tuple(cells)
 
     def _organs(self) -> list[tuple[Cell, ...]]:
@@ -106,9 +106,9 @@ class VolumeFindings:
                 column = place * len(VOLUME_QUANTITIES)
                 if np.isnan(range_.middle[column]) or not own.any():
                     continue
-                real, made = (
+                real, synthetic = (
                     float(np.median(features[own, column]))
-                    for features in (self.real, self.drawn[self.name])
+                    for features in (self.real, self.drawings[self.name])
                 )
                 low, high = range_.low[column], range_.high[column]
                 rows.append(
@@ -117,7 +117,7 @@ class VolumeFindings:
                         organ,
                         f"{1000 * low:.0f} to {1000 * high:.0f}",
                         round(1000 * real),
-                        round(1000 * made),
+                        round(1000 * synthetic),
                     )
                 )
         return rows
@@ -125,8 +125,8 @@ class VolumeFindings:
     def _share(self, features: NDArray[np.float64]) -> Interval:
         """Mean share outside the range, by scan, resampled by patient."""
         beyond = outside(self.ranges, features, self.scans)
-        known = ~np.isnan(beyond)
-        shares = np.where(known, beyond, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        present = ~np.isnan(beyond)
+        shares = np.where(present, beyond, 0).sum(axis=1) / np.maximum(present.sum(axis=1), 1)
         weights = patient_weights(
             [scan.patient for scan in self.scans],
             resamples=self.evaluation.bootstrap,

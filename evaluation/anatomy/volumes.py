@@ -64,18 +64,18 @@ class VolumeRange:
 
 def find_scans(images: ImageSet) -> tuple[Scan, ...]:
     """Find the scans that have enough slices, in the order of their patients."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for number, (patient, shown) in enumerate(
+    slices_of_scans: dict[tuple[str, str], list[int]] = {}
+    for number, (patient, description) in enumerate(
         zip(images.patients, images.descriptions, strict=True)
     ):
-        found.setdefault((patient, kind_of(shown)), []).append(number)
+        slices_of_scans.setdefault((patient, kind_of(description)), []).append(number)
     return tuple(
         Scan(
             kind=kind,
             patient=patient,
             slices=tuple(sorted(slices, key=lambda index: float(images.positions[index]))),
         )
-        for (patient, kind), slices in found.items()
+        for (patient, kind), slices in slices_of_scans.items()
         if len(slices) >= _FEWEST_SLICES
     )
 
@@ -97,7 +97,7 @@ def volume_features(
     Returns:
         ``[S, Q]``, five numbers per organ; NaN where a scan lacks it or shows one side only.
     """
-    found = np.full((len(scans), len(ORGANS) * len(VOLUME_QUANTITIES)), np.nan)
+    numbers = np.full((len(scans), len(ORGANS) * len(VOLUME_QUANTITIES)), np.nan)
     for number, scan in enumerate(scans):
         own, where = features[list(scan.slices)], positions[list(scan.slices)]
         for place, organ in enumerate(ORGANS):
@@ -106,14 +106,14 @@ def volume_features(
                 for name in ("area", "pieces", "asymmetry")
             )
             start = place * len(VOLUME_QUANTITIES)
-            found[number, start : start + 3] = areas.mean(), (pieces > 0).mean(), pieces.max()
-            shown = np.where(pieces > 0, areas, 0.0)
-            if shown.any():
-                found[number, start + 3] = shown @ where / shown.sum()
-            two_sided = shown * ~np.isnan(sides)
+            numbers[number, start : start + 3] = areas.mean(), (pieces > 0).mean(), pieces.max()
+            visible_areas = np.where(pieces > 0, areas, 0.0)
+            if visible_areas.any():
+                numbers[number, start + 3] = visible_areas @ where / visible_areas.sum()
+            two_sided = visible_areas * ~np.isnan(sides)
             if two_sided.any():
-                found[number, start + 4] = two_sided @ np.nan_to_num(sides) / two_sided.sum()
-    return found
+                numbers[number, start + 4] = two_sided @ np.nan_to_num(sides) / two_sided.sum()
+    return numbers
 
 
 def learn_volumes(features: NDArray[np.float64], scans: Sequence[Scan]) -> dict[str, VolumeRange]:
@@ -141,9 +141,9 @@ def outside(
         if scan.kind in ranges:
             own, row = ranges[scan.kind], features[number]
             # A hair's breadth more, as numbers that never vary lie on the limit.
-            known = ~(np.isnan(row) | np.isnan(own.low))
+            present = ~(np.isnan(row) | np.isnan(own.low))
             out = (row < own.low - 1e-6) | (row > own.high + 1e-6)
-            beyond[number] = np.where(known, out, np.nan)
+            beyond[number] = np.where(present, out, np.nan)
     return beyond
 
 

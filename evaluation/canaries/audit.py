@@ -48,7 +48,7 @@ class Audit:
     def of(
         cls,
         scores: NDArray[np.float64],
-        planted: NDArray[np.bool_],
+        is_planted: NDArray[np.bool_],
         *,
         guesses: int,
         delta: float,
@@ -59,7 +59,7 @@ class Audit:
 
         Args:
             scores: Suspicion of each canary, ``[M]``.
-            planted: What their coins showed, ``[M]``.
+            is_planted: What their coins showed, ``[M]``.
             guesses: How many are guessed, fixed before the training; an odd one is left out.
             delta: Delta of the bound.
             confidence: Chance with which the bound is to hold.
@@ -67,13 +67,15 @@ class Audit:
         """
         order = np.argsort(scores)
         half = guesses // 2
-        correct = int((~planted[order[:half]]).sum() + planted[order[len(order) - half :]].sum())
-        found = cls(
-            canaries=len(planted),
+        correct = int(
+            (~is_planted[order[:half]]).sum() + is_planted[order[len(order) - half :]].sum()
+        )
+        audit = cls(
+            canaries=len(is_planted),
             guesses=2 * half,
             correct=correct,
             lower_bound=epsilon_lower_bound(
-                canaries=len(planted),
+                canaries=len(is_planted),
                 guesses=2 * half,
                 correct=correct,
                 delta=delta,
@@ -84,6 +86,6 @@ class Audit:
         )
         if not silent and np.ptp(scores) == 0:
             silent = "all canaries look exactly alike to the auditor, planted or not"
-        if not silent and found.most == 0:
+        if not silent and audit.most == 0:
             silent = f"{2 * half} guesses are too few to prove anything even if all are right"
-        return replace(found, silent=silent)
+        return replace(audit, silent=silent)

@@ -20,6 +20,7 @@ from ...privacy.settings import PrivacySettings
 from ..measures.image_sets import ImageSet
 from ..section import Section
 from ..settings import CanarySettings
+from .audited import AuditedTraining
 from .gradients import audit_steps
 from .images import audit_images
 from .rehearsal import SiteTraining
@@ -57,37 +58,28 @@ def examine_canaries(
     privacy = training.privacy
     steps = settings.steps or training.steps
     mechanism = _mechanism(privacy, steps)
-    among = _first_patients(real, settings.patients)
-    # Each bound holds a little more surely, so that the larger one holds as surely as asked.
-    confidence = 1 - (1 - settings.confidence) / 2
-    by_steps = audit_steps(
-        start,
-        among,
+    audited = AuditedTraining(
+        start=start,
+        real=_first_patients(real, settings.patients),
         training=training,
         mechanism=mechanism,
         steps=steps,
+        # Each bound holds a little more surely, so that the larger one holds as surely as asked.
+        confidence=1 - (1 - settings.confidence) / 2,
+        seed=seed,
+    )
+    by_steps = audit_steps(
+        audited,
         canaries=settings.gradients,
         guesses=settings.gradient_guesses,
-        confidence=confidence,
-        seed=seed,
         on_progress=part_of(on_progress, 0, 2),
     )
-    by_images = audit_images(
-        start,
-        among,
-        training=training,
-        mechanism=mechanism,
-        steps=steps,
-        confidence=confidence,
-        settings=settings,
-        seed=seed,
-        on_progress=part_of(on_progress, 1, 2),
-    )
+    by_images = audit_images(audited, settings=settings, on_progress=part_of(on_progress, 1, 2))
     on_progress("finished", 1, 1)
     return canaries_section(
         by_steps,
         by_images,
-        accounted=accounted_epsilon([mechanism], privacy.delta) if mechanism else None,
+        claim=accounted_epsilon([mechanism], privacy.delta) if mechanism else None,
         confidence=settings.confidence,
         steps=steps,
     )
@@ -105,5 +97,5 @@ def _mechanism(privacy: PrivacySettings, steps: int) -> SubsampledGaussian | Non
 
 
 def _first_patients(images: ImageSet, count: int) -> ImageSet:
-    chosen = set(list(dict.fromkeys(images.patients))[:count])
-    return images.select([i for i, patient in enumerate(images.patients) if patient in chosen])
+    choice = set(list(dict.fromkeys(images.patients))[:count])
+    return images.select([i for i, patient in enumerate(images.patients) if patient in choice])

@@ -20,16 +20,14 @@ from torch import Tensor, nn
 
 from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
-from ...model.generator import Generator
 from ...privacy.descent import DescentSettings
 from ...privacy.dp_sgd import run_private_steps, run_unprotected_steps
 from ...privacy.gradients import PatientLoss
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
-from ..measures.image_sets import ImageSet
 from .audit import Audit
+from .audited import AuditedTraining
 from .image_rows import image_loss
-from .rehearsal import SiteTraining, open_copy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,62 +65,50 @@ class PlantedGradients:
 
 
 def audit_steps(
-    start: Generator,
-    real: ImageSet,
+    audited: AuditedTraining,
     *,
-    training: SiteTraining,
-    mechanism: SubsampledGaussian | None,
-    steps: int,
     canaries: int,
     guesses: int,
-    confidence: float,
-    seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> Audit:
     """Plant gradients, take steps, see each of them, and guess.
 
     Args:
-        start: What the study starts from; not changed.
-        real: Real patients among whom the canaries are planted.
-        training: How the study's sites train.
-        mechanism: What protects the patients; ``None`` for an unprotected training.
-        steps: How many steps are taken.
+        audited: The training whose steps are looked at.
         canaries: Made-up patients, each planted with chance one half.
         guesses: How many of them are guessed.
-        confidence: Chance with which the bound is to hold.
-        seed: Seed of canaries, coins and steps.
         on_progress: Told about the progress.
 
     Raises:
         ConfigurationError: If there are more canaries than trained numbers, or more guesses.
     """
-    generator, parameters = open_copy(start, training)
-    privacy = training.privacy
+    generator, parameters = audited.open_copy()
+    privacy, mechanism = audited.training.privacy, audited.mechanism
     size = sum(parameter.numel() for parameter in parameters.values())
     if not guesses <= canaries <= size:
         raise ConfigurationError(
             f"{guesses} guesses were asked for about {canaries} gradients of {size} numbers.",
             hint="Plant at most one gradient for each trained number, and guess no more.",
         )
-    rng = np.random.default_rng((seed, 15))
+    rng = np.random.default_rng((audited.seed, 15))
     weights = _weights(parameters, rng.choice(size, canaries, replace=False))
-    planted = rng.random(canaries) < 0.5
-    among = image_loss(generator, real, training.loss) if len(real) else None
-    patients = real.patient_count
+    is_planted = rng.random(canaries) < 0.5
+    real, patients = audited.real, audited.real.patient_count
+    among = image_loss(generator, real, audited.training.loss) if len(real) else None
     loss = PlantedGradients(
         # Without real patients nobody is numbered below the canaries.
         real=among or _nobody,
         patients=patients,
-        weights=tuple(one for one, there in zip(weights, planted, strict=True) if there),
+        weights=tuple(one for one, there in zip(weights, is_planted, strict=True) if there),
         size=privacy.clip_norm,
     )
     # Plain steps of length one: the auditor reads the noised sums from the weights. What the
     # sites' optimizer makes of these sums is a function of them, and gives away no more.
     descent = DescentSettings(learning_rate=1.0, optimizer="sgd")
-    stream = SecretStream(hashlib.sha256(f"gradients {seed}".encode()).digest(), "audit")
+    stream = SecretStream(hashlib.sha256(f"gradients {audited.seed}".encode()).digest(), "audit")
     scores = np.zeros(canaries)
-    for number in range(steps):
-        on_progress("stepping among planted gradients", number, steps)
+    for number in range(audited.steps):
+        on_progress("stepping among planted gradients", number, audited.steps)
         before = _values(weights)
         if mechanism is None:
             run_unprotected_steps(
@@ -139,15 +125,14 @@ def audit_steps(
                 parameters,
                 loss,
                 population=patients + len(loss.weights),
-                # Chosen without looking at the coins.
-                expected_patients=patients + canaries / 2,
+                expected_patients=audited.expected_patients(canaries),
                 mechanism=SubsampledGaussian(mechanism.sample_rate, mechanism.noise_multiplier, 1),
                 clip_norm=privacy.clip_norm,
                 descent=descent,
                 stream=stream.child(f"audited step {number}"),
             )
         scores += before - _values(weights)
-    return Audit.of(scores, planted, guesses=guesses, delta=privacy.delta, confidence=confidence)
+    return audited.judge(scores, is_planted, guesses=guesses)
 
 
 def _weights(

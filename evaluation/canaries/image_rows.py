@@ -48,8 +48,8 @@ class ImageRows:
 
     def rows(self, key: str, indices: Sequence[int], *, rng: np.random.Generator) -> LatentRows:
         """Return some of a patient's rows, with conditions drawn as in training."""
-        chosen = [self.examples[key][index] for index in indices]
-        return conditioned_rows(self.generator, self.latents[key][list(indices)], chosen, rng=rng)
+        examples = [self.examples[key][index] for index in indices]
+        return conditioned_rows(self.generator, self.latents[key][list(indices)], examples, rng=rng)
 
 
 def image_loss(generator: Generator, images: ImageSet, settings: LossSettings) -> DiffusionLoss:

@@ -21,14 +21,14 @@ from ...model.description import BODY_PARTS, FINDINGS, MODALITIES, PLANES, Descr
 from ...model.generator import Generator
 from ...model.patient_loss import DiffusionLoss
 from ...privacy.gradients import patient_gradient
-from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ..measures.image_sets import ImageSet
 from ..memory.membership import less_reference, loss_errors
 from ..settings import CanarySettings
 from .audit import Audit
+from .audited import AuditedTraining
 from .image_rows import image_loss
-from .rehearsal import SiteTraining, open_copy, rehearse
+from .rehearsal import rehearse
 
 #: Smoothness of a canary's texture in pixels, and its spread in grey levels.
 _SMOOTH, _SPREAD = 1.5, 0.5
@@ -37,55 +37,41 @@ _LOOKS = 8
 
 
 def audit_images(
-    start: Generator,
-    real: ImageSet,
+    audited: AuditedTraining,
     *,
-    training: SiteTraining,
-    mechanism: SubsampledGaussian | None,
-    steps: int,
-    confidence: float,
     settings: CanarySettings,
-    seed: int = 0,
     on_progress: Progress = no_progress,
 ) -> Audit:
     """Plant images, train, and guess.
 
     Args:
-        start: What the study starts from; not changed.
-        real: Real patients among whom the canaries are planted.
-        training: How the study's sites train.
-        mechanism: What protects the patients; ``None`` for an unprotected training.
-        steps: Steps of the training.
-        confidence: Chance with which the bound is to hold.
+        audited: The training.
         settings: How many canaries, guesses and losses.
-        seed: Seed of canaries, coins and training.
         on_progress: Told about the progress.
     """
-    rng = np.random.default_rng((seed, 9))
+    start, training = audited.start, audited.training
+    rng = np.random.default_rng((audited.seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
-    planted = rng.random(settings.canaries) < 0.5
+    is_planted = rng.random(settings.canaries) < 0.5
     on_progress("training among planted images", 0, 10)
-    trained, parameters = open_copy(start, training)
-    everybody = image_loss(trained, _joined(real, canaries), training.loss)
-    away = {canaries.patients[number] for number in np.flatnonzero(~planted)}
-    key = hashlib.sha256(f"audit {seed}".encode()).digest()
+    result, parameters = audited.open_copy()
+    everybody = image_loss(result, _joined(audited.real, canaries), training.loss)
+    away = {canaries.patients[number] for number in np.flatnonzero(~is_planted)}
+    key = hashlib.sha256(f"audit {audited.seed}".encode()).digest()
     rehearse(
         parameters,
         replace(everybody, patients=tuple(p for p in everybody.patients if p not in away)),
         training,
-        mechanism=mechanism,
-        steps=steps,
-        # Chosen without looking at the coins.
-        expected_patients=real.patient_count + settings.canaries / 2,
+        mechanism=audited.mechanism,
+        steps=audited.steps,
+        expected_patients=audited.expected_patients(settings.canaries),
         key=key,
     )
     on_progress("guessing which images were planted", 8, 10)
-    return Audit.of(
-        _suspicion(start, trained, canaries, settings, seed),
-        planted,
+    return audited.judge(
+        _suspicion(start, result, canaries, settings, audited.seed),
+        is_planted,
         guesses=settings.guesses,
-        delta=training.privacy.delta,
-        confidence=confidence,
         silent=_silence(
             parameters, replace(everybody, patients=canaries.patients), SecretStream(key, "looks")
         ),
@@ -147,7 +133,7 @@ def _silence(
 
 
 def _suspicion(
-    start: Generator, trained: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
+    start: Generator, result: Generator, canaries: ImageSet, settings: CanarySettings, seed: int
 ) -> NDArray[np.float64]:
     """How much of a canary's loss the training took away, as a share of it."""
     before, after = (
@@ -158,7 +144,7 @@ def _suspicion(
             noises=settings.noises,
             seed=seed,
         )
-        for generator in (start, trained)
+        for generator in (start, result)
     )
     share: NDArray[np.float64] = np.log(np.maximum(before, 1e-12) / np.maximum(after, 1e-12))
     share[less_reference(after, before) == 0] = 0.0

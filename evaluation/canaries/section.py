@@ -15,7 +15,7 @@ def canaries_section(
     by_steps: Audit,
     by_images: Audit,
     *,
-    accounted: float | None,
+    claim: float | None,
     confidence: float,
     steps: int,
 ) -> Section:
@@ -24,50 +24,50 @@ def canaries_section(
     Args:
         by_steps: Of planted gradients.
         by_images: Of planted images.
-        accounted: Epsilon of the audited training; ``None`` if it had no privacy.
+        claim: Epsilon of the audited training; ``None`` if it had no privacy.
         confidence: Chance that the larger of their bounds holds.
         steps: Steps of the audited training.
     """
     audits = {"made-up gradients": by_steps, "made-up images": by_images}
     silent = [f"{what}: {audit.silent}" for what, audit in audits.items() if audit.silent]
-    told = [audit.lower_bound for audit in audits.values() if not audit.silent]
-    proven = max(told, default=0.0)
-    broken = accounted is not None and proven > accounted
+    bounds = [audit.lower_bound for audit in audits.values() if not audit.silent]
+    lower_bound = max(bounds, default=0.0)
+    contradicts = claim is not None and lower_bound > claim
     # What one audit proves stands; what neither contradicts is clean only if both could have.
-    blind = bool(silent) and not broken
+    blind = bool(silent) and not contradicts
     return Section(
         key=KEY,
         title=TITLE,
-        summary=_summary(audits, proven, accounted, confidence, steps),
+        summary=_summary(audits, lower_bound, claim, confidence, steps),
         measures=(
             Measure(
                 name="epsilon_lower_bound",
                 title="Epsilon that the canaries prove",
-                value=proven if told else None,
+                value=lower_bound if bounds else None,
                 better="lower",
                 note=f"The larger of the two below; with confidence {confidence:.0%} epsilon is at "
                 "least this."
-                if told
+                if bounds
                 else _nothing(silent),
-                inconclusive=not told,
+                inconclusive=not bounds,
             ),
             Measure(
                 name="epsilon_accounted",
                 title="Epsilon accounted for the audited training",
-                value=accounted,
+                value=claim,
                 better="lower",
-                note="" if accounted is not None else "It was trained without privacy.",
+                note="" if claim is not None else "It was trained without privacy.",
             ),
             Measure(
                 name="epsilon_excess",
                 title="Proven epsilon above the accounted one",
-                value=None if accounted is None or blind else proven - accounted,
+                value=None if claim is None or blind else lower_bound - claim,
                 better="lower",
                 inconclusive=blind,
                 note=_nothing(silent)
                 if blind
                 else "Above 0 the privacy is broken, in the code or in the accounting."
-                if accounted is not None
+                if claim is not None
                 else "Nothing was accounted for: it was trained without privacy.",
             ),
             *_measures("gradient", "made-up gradients", by_steps),
@@ -134,25 +134,25 @@ def _row(name: str, audit: Audit) -> tuple[Cell, ...]:
 
 def _summary(
     audits: Mapping[str, Audit],
-    proven: float,
-    accounted: float | None,
+    lower_bound: float,
+    claim: float | None,
     confidence: float,
     steps: int,
 ) -> str:
-    told = [_guessed(what, audit) for what, audit in audits.items() if not audit.silent]
+    sentences = [_guessed(what, audit) for what, audit in audits.items() if not audit.silent]
     silent = [
         f"The audit by {what} COULD HAVE SHOWN NOTHING: {audit.silent}. That is no clean result."
         for what, audit in audits.items()
         if audit.silent
     ]
-    if not told:
+    if not sentences:
         return " ".join(silent)
     (delta,) = {audit.delta for audit in audits.values()}
     bound = (
         f"With confidence {confidence:.0%} the epsilon of this training of {steps} steps is at "
-        f"least {proven:.2f} at delta {delta:g}."
+        f"least {lower_bound:.2f} at delta {delta:g}."
     )
-    return " ".join([*told, bound, _verdict(proven, accounted), *silent])
+    return " ".join([*sentences, bound, _verdict(lower_bound, claim), *silent])
 
 
 def _guessed(what: str, audit: Audit) -> str:
@@ -163,19 +163,19 @@ def _guessed(what: str, audit: Audit) -> str:
     return f"{sees} guesses {audit.correct} of {audit.guesses} planted {what} right."
 
 
-def _verdict(proven: float, accounted: float | None) -> str:
-    if accounted is None:
+def _verdict(lower_bound: float, claim: float | None) -> str:
+    if claim is None:
         return (
             "It was trained without privacy, so nothing bounds what it can give away."
-            if proven > 0
+            if lower_bound > 0
             else "It was trained without privacy; that the auditor found nothing proves nothing."
         )
-    if proven > accounted:
+    if lower_bound > claim:
         return (
-            f"That is above the accounted {accounted:.2f}: THE PRIVACY IS BROKEN, in the code or "
+            f"That is above the accounted {claim:.2f}: THE PRIVACY IS BROKEN, in the code or "
             "in the accounting."
         )
     return (
-        f"The accounted epsilon is {accounted:.2f}, and nothing contradicts it. The bound is "
+        f"The accounted epsilon is {claim:.2f}, and nothing contradicts it. The bound is "
         "what this auditor could prove, not what an attacker may learn."
     )

@@ -51,27 +51,27 @@ def examine_fairness(
         return no_groups(settings)
     on_progress("sampling images of every group", 0, 10)
     rng = np.random.default_rng((subject.seed, 10))
-    chosen = prompts_for(real.train, grouping, per_group=settings.samples_per_group, rng=rng)
-    asked = real.train.select(chosen)
-    prompts = Prompts.copied(asked, np.arange(len(asked)))
+    rows = prompts_for(real.train, grouping, per_group=settings.samples_per_group, rng=rng)
+    sources = real.train.select(rows)
+    prompts = Prompts.copied(sources, np.arange(len(sources)))
     images = np.clip(subject.draw(prompts.captions, prompts.positions.tolist()), -1, 1)
     on_progress("training classifiers", 5, 10)
-    measures, of_real = _measures(subject, real, asked, images, settings)
+    measures, of_real = _measures(subject, real, sources, images, settings)
     on_progress("comparing groups", 9, 10)
     bench = Bench(
         holdout=holdout,
         members={
-            group: Members(real=members(holdout, group), synthetic=members(asked, group))
+            group: Members(real=members(holdout, group), synthetic=members(sources, group))
             for group in grouping.groups
         },
         real=patient_weights(holdout.patients, resamples=settings.bootstrap, seed=subject.seed),
         synthetic=patient_weights(
-            [f"{index:06}" for index in range(len(asked))],
+            [f"{index:06}" for index in range(len(sources))],
             resamples=settings.bootstrap,
             seed=subject.seed + 1,
         ),
         choose_real=first_half(holdout.patients, subject.seed),
-        choose_synthetic=rng.permutation(len(asked)) < len(asked) // 2,
+        choose_synthetic=rng.permutation(len(sources)) < len(sources) // 2,
         least=settings.min_patients,
     )
     section = fairness_section(bench, grouping, measures, of_real)
@@ -82,7 +82,7 @@ def examine_fairness(
 def _measures(
     subject: Subject,
     real: RealSets,
-    asked: ImageSet,
+    sources: ImageSet,
     images: NDArray[np.float32],
     settings: FairnessSettings,
 ) -> tuple[list[GroupMeasure], dict[str, GroupMeasure]]:
@@ -98,8 +98,10 @@ def _measures(
     of_real: dict[str, GroupMeasure] = {}
     for task in choose_tasks(real, min_patients_per_class=settings.min_patients):
         labels = task.labels(real.holdout.descriptions)
-        taught = _probabilities(task, images, asked, [real.holdout.images], settings, subject.seed)
-        if taught is None:
+        by_synthetic = _probabilities(
+            task, images, sources, [real.holdout.images], settings, subject.seed
+        )
+        if by_synthetic is None:
             continue
         by_real = _probabilities(
             task,
@@ -110,8 +112,8 @@ def _measures(
             subject.seed,
         )
         assert by_real is not None  # choose_tasks made sure of the classes
-        utility = Utility(task, taught[0], labels)
-        measures += [utility, Fidelity(task, by_real[1], task.labels(asked.descriptions))]
+        utility = Utility(task, by_synthetic[0], labels)
+        measures += [utility, Fidelity(task, by_real[1], task.labels(sources.descriptions))]
         of_real[utility.key] = Utility(task, by_real[0], labels, taught_by="real")
     return measures, of_real
 
@@ -119,13 +121,13 @@ def _measures(
 def _probabilities(
     task: Task,
     images: NDArray[np.float32],
-    described: ImageSet,
-    judged: Sequence[NDArray[np.float32]],
+    sources: ImageSet,
+    targets: Sequence[NDArray[np.float32]],
     settings: FairnessSettings,
     seed: int,
 ) -> list[list[Values]] | None:
     """Train classifiers and let them judge; ``None`` if a class is not among the images."""
-    labels = task.labels(described.descriptions)
+    labels = task.labels(sources.descriptions)
     part = np.flatnonzero(labels >= 0)
     if set(labels[part]) != set(range(len(task.classes))):
         return None
@@ -139,4 +141,4 @@ def _probabilities(
         )
         for number in range(settings.classifier_seeds)
     ]
-    return [[predict(network, those) for network in networks] for those in judged]
+    return [[predict(network, those) for network in networks] for those in targets]

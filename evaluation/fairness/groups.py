@@ -47,16 +47,16 @@ class Grouping:
     @property
     def attributes(self) -> tuple[str, ...]:
         """Attributes of which there is something to say."""
-        known = [group.attribute for group in self.groups]
-        return tuple(dict.fromkeys([*known, *self.suppressed]))
+        attributes = [group.attribute for group in self.groups]
+        return tuple(dict.fromkeys([*attributes, *self.suppressed]))
 
 
 def labels(images: ImageSet) -> dict[str, tuple[str, ...]]:
     """Name the group of each image by attribute; "" where it is not known."""
     unknown = ("",) * len(images)
     return {
-        "sex": tuple(shown.sex for shown in images.descriptions),
-        "age band": tuple(shown.age_band for shown in images.descriptions),
+        "sex": tuple(description.sex for description in images.descriptions),
+        "age band": tuple(description.age_band for description in images.descriptions),
         "site": images.sites or unknown,
         "scanner": images.scanners or unknown,
     }
@@ -71,26 +71,26 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
         min_patients: Held-out patients that a group needs.
     """
     groups: list[Group] = []
-    suppressed: dict[str, int] = {}
-    trained = labels(train)
+    suppressions: dict[str, int] = {}
+    train_labels = labels(train)
     patients = np.array(holdout.patients)
-    repeated = _one_scanner_each(train, holdout)
+    one_each = _one_scanner_each(train, holdout)
     for attribute, names in labels(holdout).items():
-        if attribute == "scanner" and repeated:
+        if attribute == "scanner" and one_each:
             continue
         owner = np.array(names)
         for name in sorted(set(names) - {""}):
             count = len(set(patients[owner == name]))
-            if count >= min_patients and name in trained[attribute]:
+            if count >= min_patients and name in train_labels[attribute]:
                 groups.append(Group(attribute=attribute, name=name, patients=count))
             else:
-                suppressed[attribute] = suppressed.get(attribute, 0) + 1
-    return Grouping(groups=tuple(groups), suppressed=suppressed, one_scanner_each=repeated)
+                suppressions[attribute] = suppressions.get(attribute, 0) + 1
+    return Grouping(groups=tuple(groups), suppressed=suppressions, one_scanner_each=one_each)
 
 
 def _one_scanner_each(train: ImageSet, holdout: ImageSet) -> bool:
-    known = [labels(images) for images in (train, holdout)]
-    pairs = {pair for one in known for pair in zip(one["site"], one["scanner"], strict=True)}
+    parts = [labels(images) for images in (train, holdout)]
+    pairs = {pair for one in parts for pair in zip(one["site"], one["scanner"], strict=True)}
     sites, scanners = ({pair[side] for pair in pairs} for side in (0, 1))
     return "" not in scanners and len(sites) == len(scanners) == len(pairs)
 
@@ -109,14 +109,14 @@ def prompts_for(
     Returns:
         Indices of training images, repeated where a group has few.
     """
-    named = labels(train)
-    chosen = np.resize(rng.permutation(len(train)), per_group)
+    train_labels = labels(train)
+    rows = np.resize(rng.permutation(len(train)), per_group)
     for group in grouping.groups:
-        own = np.flatnonzero(np.array(named[group.attribute]) == group.name)
-        lacking = per_group - int(np.isin(chosen, own).sum())
+        own = np.flatnonzero(np.array(train_labels[group.attribute]) == group.name)
+        lacking = per_group - int(np.isin(rows, own).sum())
         if lacking > 0:
-            chosen = np.concatenate([chosen, np.resize(rng.permutation(own), lacking)])
-    return chosen.astype(np.int64)
+            rows = np.concatenate([rows, np.resize(rng.permutation(own), lacking)])
+    return rows.astype(np.int64)
 
 
 def members(images: ImageSet, group: Group) -> NDArray[np.bool_]:

@@ -87,14 +87,16 @@ class Quality:
 
     def values(self, group: Members, real: Weights, synthetic: Weights) -> Values:
         """See :class:`GroupMeasure`."""
-        own, made = np.flatnonzero(group.real), np.flatnonzero(group.synthetic)
-        left, right = real[:, own].astype(float), synthetic[:, made].astype(float)
-        different = 1.0 - np.eye(len(made))
+        own, drawings = np.flatnonzero(group.real), np.flatnonzero(group.synthetic)
+        left, right = real[:, own].astype(float), synthetic[:, drawings].astype(float)
+        different = 1.0 - np.eye(len(drawings))
         return (
             _mean(left, self._real[np.ix_(own, own)], self._others[np.ix_(own, own)], left)
-            + _mean(right, self._synthetic[np.ix_(made, made)], different, right)
+            + _mean(right, self._synthetic[np.ix_(drawings, drawings)], different, right)
             - 2
-            * _mean(left, self._across[np.ix_(own, made)], np.ones((len(own), len(made))), right)
+            * _mean(
+                left, self._across[np.ix_(own, drawings)], np.ones((len(own), len(drawings))), right
+            )
         )
 
 

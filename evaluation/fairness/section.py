@@ -29,7 +29,7 @@ def fairness_section(
         measures: What they are compared by.
         of_real: By the keys of measures, the same of classifiers trained on real images.
     """
-    found: list[Measure] = []
+    results: list[Measure] = []
     rows: list[tuple[Cell, ...]] = []
     beyond: list[str] = []
     for attribute in grouping.attributes:
@@ -40,15 +40,15 @@ def fairness_section(
             rows.append((attribute, "smaller groups, not shown", None, *empty))
         for measure in measures:
             gap = bench.gap(measure, groups)
-            found.append(_gap_measure(bench, attribute, groups, measure, gap, of_real))
+            results.append(_gap_measure(bench, attribute, groups, measure, gap, of_real))
             if gap is not None and gap.difference.low > 0:
                 beyond.append(f"{measure.title}: {gap.worst} below {gap.best}")
     titles = [title for measure in measures for title in _titles(measure, of_real)]
     return Section(
         key=KEY,
         title=TITLE,
-        summary=_summary(found, beyond, bench.least, grouping),
-        measures=tuple(found),
+        summary=_summary(results, beyond, bench.least, grouping),
+        measures=tuple(results),
         tables=(
             Grid(
                 title="Groups of held-out patients",
@@ -116,14 +116,14 @@ def _gap_measure(
 
 
 def _summary(
-    found: Sequence[Measure], beyond: Sequence[str], least: int, grouping: Grouping
+    measures: Sequence[Measure], beyond: Sequence[str], least: int, grouping: Grouping
 ) -> str:
-    measured = sum(measure.value is not None for measure in found)
+    comparisons = sum(measure.value is not None for measure in measures)
     verdict = (
-        f"Groups differ beyond chance in {len(beyond)} of {measured} comparisons: "
+        f"Groups differ beyond chance in {len(beyond)} of {comparisons} comparisons: "
         f"{'; '.join(beyond)}."
         if beyond
-        else f"No gap beyond chance was found in {measured} comparisons."
+        else f"No gap beyond chance was found in {comparisons} comparisons."
     )
     scanners = (
         " Each site has one scanner of its own, so scanners are compared with the sites."

@@ -45,9 +45,9 @@ def weighted_auc(
     _, rank = np.unique(scores, return_inverse=True)
     order = np.argsort(rank, kind="stable")
     starts = np.flatnonzero(np.diff(rank[order], prepend=-1))
-    ordered = weights[:, order].astype(np.float64)
-    above = np.add.reduceat(ordered * positive[order], starts, axis=1)
-    below = np.add.reduceat(ordered * ~positive[order], starts, axis=1)
+    sorted_weights = weights[:, order].astype(np.float64)
+    above = np.add.reduceat(sorted_weights * positive[order], starts, axis=1)
+    below = np.add.reduceat(sorted_weights * ~positive[order], starts, axis=1)
     wins = np.sum(above * (np.cumsum(below, axis=1) - below / 2), axis=1)
     total = above.sum(axis=1) * below.sum(axis=1)
     return np.divide(wins, total, out=np.full(len(wins), np.nan), where=total > 0)
@@ -103,8 +103,8 @@ def interval(values: NDArray[np.float64]) -> Interval:
     Args:
         values: ``[1 + B]``; the first is the value itself, the rest are resamples.
     """
-    resampled = values[1:][np.isfinite(values[1:])]
-    if not len(resampled):
-        resampled = values[:1]
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    resamples = values[1:][np.isfinite(values[1:])]
+    if not len(resamples):
+        resamples = values[:1]
+    low, high = np.percentile(resamples, [2.5, 97.5])
     return Interval(value=float(values[0]), low=float(low), high=float(high))

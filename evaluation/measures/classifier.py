@@ -30,7 +30,7 @@ def train_classifier(
     classes: int,
     steps: int,
     seed: int,
-    added: NDArray[np.bool_] | None = None,
+    is_extra: NDArray[np.bool_] | None = None,
 ) -> nn.Module:
     """Train on batches with every class equally likely.
 
@@ -40,15 +40,15 @@ def train_classifier(
         classes: Number of classes.
         steps: Optimizer steps.
         seed: Seed of weights, batches and augmentation.
-        added: Which images are added to the others, ``[N]``, for example synthetic to real
+        is_extra: Which images are added to the others, ``[N]``, for example synthetic to real
             ones: in each class they are drawn as often as the others, however many they are.
 
     Returns:
         The network, in evaluation mode: ``[B, 1, h, w]`` to logits ``[B, classes]``.
     """
-    prepared = _prepare(images)
+    pictures = _prepare(images)
     targets = torch.from_numpy(labels)
-    kinds = targets if added is None else targets + classes * torch.from_numpy(added).long()
+    kinds = targets if is_extra is None else targets + classes * torch.from_numpy(is_extra).long()
     chances = (1.0 / torch.bincount(kinds))[kinds]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -60,7 +60,7 @@ def train_classifier(
         network.train()
         for _ in range(steps):
             batch = torch.multinomial(chances, _BATCH, replacement=True)
-            logits = network(_augment(prepared[batch]))
+            logits = network(_augment(pictures[batch]))
             loss = functional.cross_entropy(logits, targets[batch], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
@@ -107,10 +107,10 @@ def _augment(images: Tensor) -> Tensor:
     """Blur, turn up to 6°, scale and shift up to 6 %, add noise."""
     images = _blur(images)
     grid = random_grid(images.shape, degrees=6, share=0.06)
-    moved = functional.grid_sample(
+    image = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
-    return moved + 0.1 * torch.randn_like(moved)
+    return image + 0.1 * torch.randn_like(image)
 
 
 def _blur(images: Tensor) -> Tensor:

@@ -52,8 +52,8 @@ def ms_ssim(
         return None
     rng = np.random.default_rng((seed, 2))
     sizes = np.array([len(group) for group in groups])
-    chosen = rng.choice(len(groups), size=pairs, p=sizes / sizes.sum())
-    indices = np.array([rng.choice(groups[group], 2, replace=False) for group in chosen])
+    draws = rng.choice(len(groups), size=pairs, p=sizes / sizes.sum())
+    indices = np.array([rng.choice(groups[group], 2, replace=False) for group in draws])
     stack = torch.from_numpy(images[:, None])
     metric = MultiScaleSSIMMetric(2, data_range=_RANGE, kernel_size=_KERNEL, weights=_WEIGHTS)
     values = metric(stack[indices[:, 0]], stack[indices[:, 1]])

@@ -55,10 +55,10 @@ class Extractor:
             # Even parts: an exported network with a dynamic batch refuses a batch of one.
             count = -(-len(images) // batch_size)
             for batch in torch.from_numpy(np.ascontiguousarray(images)).tensor_split(count):
-                resized = functional.interpolate(
+                pictures = functional.interpolate(
                     batch[:, None], size=INPUT_PIXELS, mode="bilinear", antialias=True
                 )
-                parts.append(self.network(resized.expand(-1, 3, -1, -1)).float())
+                parts.append(self.network(pictures.expand(-1, 3, -1, -1)).float())
         return torch.cat(parts).clone()
 
 

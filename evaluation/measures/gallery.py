@@ -49,17 +49,19 @@ def write_gallery(
         start += len(row)
         captions = plan.gallery_prompts.captions[part]
         title = topic(holdout.descriptions[row[0]]).caption()
-        drawn: list[tuple[GalleryStrip, Image.Image]] = []
+        strips: list[tuple[GalleryStrip, Image.Image]] = []
         if show_real:
             images = holdout.images[list(row)]
-            drawn.append(_draw(f"{number:02d}", REAL, "real, held-out patients", images, columns))
-        for name, made in synthetic.items():
-            drawn.append(_draw(f"{number:02d}", name, name, made[part], columns, synthetic=True))
-        _save(folder, drawn, title, captions)
+            strips.append(_draw(f"{number:02d}", REAL, "real, held-out patients", images, columns))
+        for name, pictures in synthetic.items():
+            strips.append(
+                _draw(f"{number:02d}", name, name, pictures[part], columns, synthetic=True)
+            )
+        _save(folder, strips, title, captions)
         for name, sheet in sheets.items():
-            shown = [image for entry, image in drawn if entry.source in (REAL, name)]
-            sheet += zip([title] + [""] * len(shown), shown, strict=False)
-        groups.append(_group(title, captions, drawn))
+            rows = [image for entry, image in strips if entry.source in (REAL, name)]
+            sheet += zip([title] + [""] * len(rows), rows, strict=False)
+        groups.append(_group(title, captions, strips))
     for name, sheet in sheets.items():
         texts = {"Description": f"Contact sheet of {name}. {NOTICE}.", "Source": name}
         stack(sheet).save(
@@ -86,13 +88,13 @@ def write_closest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = f"closest-{_slug(name)}"
-    drawn = [
+    strips = [
         _draw(file, name, name, synthetic, len(synthetic), synthetic=True),
         _draw(file, TRAINING, "real, nearest training image", training, len(training)),
     ]
     title = f"{name}: closest to training images"
-    _save(folder, drawn, title, captions)
-    return _group(title, tuple(captions), drawn)
+    _save(folder, strips, title, captions)
+    return _group(title, tuple(captions), strips)
 
 
 def _draw(
@@ -110,19 +112,19 @@ def _draw(
 
 def _save(
     folder: Path,
-    drawn: Sequence[tuple[GalleryStrip, Image.Image]],
+    strips: Sequence[tuple[GalleryStrip, Image.Image]],
     title: str,
     captions: Sequence[str],
 ) -> None:
-    for entry, image in drawn:
+    for entry, image in strips:
         texts = {"Description": title, "Source": entry.source, "Prompts": "\n".join(captions)}
         image.save(folder / entry.file, pnginfo=png_text(texts, synthetic=entry.synthetic))
 
 
 def _group(
-    title: str, captions: tuple[str, ...], drawn: Sequence[tuple[GalleryStrip, Image.Image]]
+    title: str, captions: tuple[str, ...], strips: Sequence[tuple[GalleryStrip, Image.Image]]
 ) -> GalleryGroup:
-    return GalleryGroup(title=title, captions=captions, strips=tuple(entry for entry, _ in drawn))
+    return GalleryGroup(title=title, captions=captions, strips=tuple(entry for entry, _ in strips))
 
 
 def check_names(names: Collection[str]) -> None:

@@ -68,34 +68,34 @@ class ImageSet:
         Raises:
             DataError: If there is no example or the images differ in shape.
         """
-        kept = _spread(examples, limit, np.random.default_rng((seed, 4)))
-        if not kept:
+        choice = _spread(examples, limit, np.random.default_rng((seed, 4)))
+        if not choice:
             raise DataError(
                 "There are no real images to evaluate against.",
                 hint="Check that the sites have held-out patients (data.holdout_fraction).",
             )
-        shapes = {example.image.shape for _, example in kept}
+        shapes = {example.image.shape for _, example in choice}
         if len(shapes) > 1:
             raise DataError(f"Real images differ in shape: {sorted(shapes)}.")
         return cls(
-            images=np.stack([example.image for _, example in kept]).astype(np.float32),
-            descriptions=tuple(example.description for _, example in kept),
-            positions=np.array([example.position for _, example in kept], np.float32),
-            patients=tuple(patient for patient, _ in kept),
-            masks=_given([example.mask for _, example in kept]),
+            images=np.stack([example.image for _, example in choice]).astype(np.float32),
+            descriptions=tuple(example.description for _, example in choice),
+            positions=np.array([example.position for _, example in choice], np.float32),
+            patients=tuple(patient for patient, _ in choice),
+            masks=_given([example.mask for _, example in choice]),
         )
 
     def select(self, indices: Sequence[int] | NDArray[np.integer]) -> ImageSet:
         """Return the images at ``indices``, in that order."""
-        chosen = np.asarray(indices, dtype=np.int64)
+        rows = np.asarray(indices, dtype=np.int64)
         return ImageSet(
-            images=self.images[chosen],
-            descriptions=tuple(self.descriptions[i] for i in chosen),
-            positions=self.positions[chosen],
-            patients=tuple(self.patients[i] for i in chosen),
-            masks=tuple(self.masks[i] for i in chosen) if self.masks else (),
-            sites=tuple(self.sites[i] for i in chosen) if self.sites else (),
-            scanners=tuple(self.scanners[i] for i in chosen) if self.scanners else (),
+            images=self.images[rows],
+            descriptions=tuple(self.descriptions[i] for i in rows),
+            positions=self.positions[rows],
+            patients=tuple(self.patients[i] for i in rows),
+            masks=tuple(self.masks[i] for i in rows) if self.masks else (),
+            sites=tuple(self.sites[i] for i in rows) if self.sites else (),
+            scanners=tuple(self.scanners[i] for i in rows) if self.scanners else (),
         )
 
     def thin(self, limit: int, seed: int) -> ImageSet:
@@ -103,8 +103,8 @@ class ImageSet:
         if len(self) <= limit:
             return self
         pairs = zip(self.patients, range(len(self)), strict=True)
-        kept = _spread(pairs, limit, np.random.default_rng((seed, 4)))
-        return self.select([index for _, index in kept])
+        choice = _spread(pairs, limit, np.random.default_rng((seed, 4)))
+        return self.select([index for _, index in choice])
 
 
 def _given(masks: list[NDArray[np.uint8] | None]) -> tuple[NDArray[np.uint8] | None, ...]:
@@ -143,10 +143,10 @@ class RealSets:
     holdout: ImageSet
 
     def __post_init__(self) -> None:
-        shared = set(self.train.patients) & set(self.holdout.patients)
-        if shared:
+        both = set(self.train.patients) & set(self.holdout.patients)
+        if both:
             raise DataError(
-                f"{len(shared)} patients are both trained on and held out.",
+                f"{len(both)} patients are both trained on and held out.",
                 hint="Prefix the patient keys with the site, and split by patient.",
             )
         if self.train.images.shape[1:] != self.holdout.images.shape[1:]:

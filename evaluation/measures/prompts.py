@@ -86,19 +86,19 @@ class PromptPlan:
 def plan_prompts(real: RealSets, tasks: Sequence[Task], settings: EvaluationSettings) -> PromptPlan:
     """Plan the prompts; the same for every generator, and deterministic by the seed."""
     rng = np.random.default_rng((settings.seed, 1))
-    chosen = _cycle(rng, np.arange(len(real.train)), settings.samples)
-    matched = Prompts.copied(real.train, chosen)
+    train_rows = _cycle(rng, np.arange(len(real.train)), settings.samples)
+    copies = Prompts.copied(real.train, train_rows)
     extra: list[int] = []
     for task in tasks:
         train_labels = task.labels(real.train.descriptions)
-        have = train_labels[np.concatenate([chosen, np.array(extra, np.int64)])]
+        have = train_labels[np.concatenate([train_rows, np.array(extra, np.int64)])]
         for value in range(len(task.classes)):
             lacking = settings.samples_per_class - int(np.sum(have == value))
             if lacking > 0:
                 extra += _cycle(rng, np.flatnonzero(train_labels == value), lacking).tolist()
     rows = _gallery_rows(real.holdout, tasks, settings, rng)
     return PromptPlan(
-        matched=matched,
+        matched=copies,
         extra=Prompts.copied(real.train, extra),
         gallery=rows,
         gallery_prompts=Prompts.copied(real.holdout, [i for row in rows for i in row]),
@@ -122,13 +122,13 @@ def _gallery_rows(
         members.setdefault(topic(holdout.descriptions[index]), []).append(int(index))
     by_size = sorted(members, key=lambda key: (-len(members[key]), key.caption()))
 
-    chosen: list[Description] = []
-    wanted = [(task, value) for task in tasks for value in range(len(task.classes))]
-    for task, value in wanted:
-        if not any(task.label(key) == value for key in chosen):
-            chosen += [key for key in by_size if key not in chosen and task.label(key) == value][:1]
-    chosen += [key for key in by_size if key not in chosen]
-    rows = sorted(chosen[: settings.gallery_prompts], key=Description.caption)
+    choice: list[Description] = []
+    labels = [(task, value) for task in tasks for value in range(len(task.classes))]
+    for task, value in labels:
+        if not any(task.label(key) == value for key in choice):
+            choice += [key for key in by_size if key not in choice and task.label(key) == value][:1]
+    choice += [key for key in by_size if key not in choice]
+    rows = sorted(choice[: settings.gallery_prompts], key=Description.caption)
     return tuple(
         tuple(_different_patients(holdout, members[key])[: settings.gallery_columns])
         for key in rows
@@ -137,10 +137,10 @@ def _gallery_rows(
 
 def _different_patients(images: ImageSet, indices: Sequence[int]) -> list[int]:
     """Order the indices so that every patient comes once before any comes twice."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     turns = []
     for index in indices:
         patient = images.patients[index]
-        turns.append(seen.get(patient, 0))
-        seen[patient] = turns[-1] + 1
+        turns.append(counts.get(patient, 0))
+        counts[patient] = turns[-1] + 1
     return [index for _, index in sorted(zip(turns, indices, strict=True), key=lambda t: t[0])]

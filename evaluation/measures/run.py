@@ -69,7 +69,7 @@ def evaluate(
     plan = plan_prompts(reference.real, [bench.task for bench in reference.benches], settings)
     generators: list[GeneratorScores] = []
     closest: list[GalleryGroup] = []
-    shown: dict[str, NDArray[np.float32]] = {}
+    gallery_images: dict[str, NDArray[np.float32]] = {}
     for number, (name, sampler) in enumerate(samplers.items(), start=1):
         progress(f"sampling {name}", 2 * number, stages)
         began = time.perf_counter()
@@ -78,7 +78,7 @@ def evaluate(
         progress(f"measuring {name}", 2 * number + 1, stages)
         scores, copies = reference.measure(name, images, plan, seconds)
         generators.append(scores)
-        shown[name] = images[len(plan.matched) + len(plan.extra) :]
+        gallery_images[name] = images[len(plan.matched) + len(plan.extra) :]
         if gallery and settings.gallery_real:
             first = torch.argsort(copies.distances, stable=True)[: settings.gallery_columns]
             closest.append(
@@ -103,7 +103,11 @@ def evaluate(
         ),
         gallery=(
             write_gallery(
-                gallery, plan, reference.real.holdout, shown, show_real=settings.gallery_real
+                gallery,
+                plan,
+                reference.real.holdout,
+                gallery_images,
+                show_real=settings.gallery_real,
             )
             if gallery
             else ()
@@ -120,10 +124,10 @@ def _sample(
     shape: tuple[int, ...],
 ) -> NDArray[np.float32]:
     images = np.asarray(sampler(plan.captions, plan.positions, settings.seed), np.float32)
-    expected = (len(plan.captions), *shape)
-    if images.shape != expected:
+    shape_needed = (len(plan.captions), *shape)
+    if images.shape != shape_needed:
         raise ModelError(
-            f"Generator {name!r} returned images of shape {images.shape}, expected {expected}.",
+            f"Generator {name!r} returned images of shape {images.shape}, expected {shape_needed}.",
             hint="Evaluate a generator on images of the size it was trained for.",
         )
     if not np.isfinite(images).all():
@@ -146,8 +150,8 @@ class _Reference:
         self.train_features = extractor.features(self.real.train.images)
         self.holdout_features = extractor.features(self.real.holdout.images)
         # Pixels are cheap: search more training images than those with features.
-        searched = real.train.thin(settings.searched_images, settings.seed)
-        self.train_pixels = pixel_vectors(searched.images)
+        search_set = real.train.thin(settings.searched_images, settings.seed)
+        self.train_pixels = pixel_vectors(search_set.images)
         self.feature_nearest = nearest(self.holdout_features, self.train_features)
         self.pixel_nearest = nearest(pixel_vectors(self.real.holdout.images), self.train_pixels)
         self.utility: list[Scores] = [
@@ -164,9 +168,9 @@ class _Reference:
             The scores, and the nearest training image of each matched image, by features.
         """
         count = len(plan.matched)
-        matched = images[:count]
-        features = self.extractor.features(matched)
-        labelled = count + len(plan.extra)
+        counterparts = images[:count]
+        features = self.extractor.features(counterparts)
+        label_count = count + len(plan.extra)
         descriptions = plan.matched.descriptions + plan.extra.descriptions
         copies = nearest(features, self.train_features)
         scores = GeneratorScores(
@@ -174,11 +178,11 @@ class _Reference:
             images=len(images),
             seconds=seconds,
             distances=self._distances(features),
-            ms_ssim=ms_ssim(matched, plan.matched.descriptions, seed=self.settings.seed),
+            ms_ssim=ms_ssim(counterparts, plan.matched.descriptions, seed=self.settings.seed),
             utility=tuple(
                 summarise(
                     bench.task,
-                    score(bench, images[:labelled], descriptions, self.settings),
+                    score(bench, images[:label_count], descriptions, self.settings),
                     real,
                 )
                 for bench, real in zip(self.benches, self.utility, strict=True)
@@ -186,7 +190,7 @@ class _Reference:
             memorisation=compare(
                 feature=copies,
                 feature_holdout=self.feature_nearest,
-                pixel=nearest(pixel_vectors(matched), self.train_pixels),
+                pixel=nearest(pixel_vectors(counterparts), self.train_pixels),
                 pixel_holdout=self.pixel_nearest,
                 searched=len(self.train_pixels),
             ),
@@ -208,13 +212,13 @@ class _Reference:
         """What a perfect generator would reach; at most as many images as it would give."""
         train, holdout = self.real.train, self.real.holdout
         generator = torch.Generator().manual_seed(self.settings.seed)
-        chosen = torch.randperm(len(train), generator=generator)[: self.settings.samples]
+        sample = torch.randperm(len(train), generator=generator)[: self.settings.samples]
         return RealScores(
             train_patients=train.patient_count,
             train_images=len(train),
             holdout_patients=holdout.patient_count,
             holdout_images=len(holdout),
-            distances=self._distances(self.train_features[chosen]),
+            distances=self._distances(self.train_features[sample]),
             ms_ssim=ms_ssim(holdout.images, holdout.descriptions, seed=self.settings.seed),
             utility=tuple(
                 summarise(bench.task, scores)

@@ -38,8 +38,8 @@ class Task:
 
     def labels(self, descriptions: Sequence[Description]) -> NDArray[np.int64]:
         """Classes of many images, -1 where an image takes no part; int64 ``[N]``."""
-        found = [self.label(description) for description in descriptions]
-        return np.array([-1 if label is None else label for label in found], np.int64)
+        labels = [self.label(description) for description in descriptions]
+        return np.array([-1 if label is None else label for label in labels], np.int64)
 
 
 #: Per family the candidates, best first; the first that the data allow is used.

@@ -71,18 +71,20 @@ def find_copies(
         resamples: Bootstrap resamples, of patients and of synthetic images.
         seed: Seed of everything random.
     """
-    made = nearest(synthetic, train.values).distances.double().numpy()
+    distances = nearest(synthetic, train.values).distances.double().numpy()
     unseen = nearest(holdout.values, train.values).distances.double().numpy()
     of_patients = patient_weights(holdout.patients, resamples=resamples, seed=seed)
     of_images = patient_weights(
-        [str(index) for index in range(len(made))], resamples=resamples, seed=seed + 1
+        [str(index) for index in range(len(distances))], resamples=resamples, seed=seed + 1
     )
     choose = first_half(holdout.patients, seed)
     threshold = float(np.quantile(unseen[choose], CLOSE))
-    close = (made < threshold).astype(np.float64)
+    close = (distances < threshold).astype(np.float64)
     return Copies(
-        ratio=interval(_medians(made, of_images) / np.maximum(_medians(unseen, of_patients), 1e-9)),
-        close_share=interval(of_images @ close / len(made)),
+        ratio=interval(
+            _medians(distances, of_images) / np.maximum(_medians(unseen, of_patients), 1e-9)
+        ),
+        close_share=interval(of_images @ close / len(distances)),
         close_baseline=float((unseen[~choose] < threshold).mean()),
         nearest_share=interval(
             _nearest_train(synthetic, train, holdout, of_images, resamples=resamples, seed=seed)
@@ -110,11 +112,11 @@ def _nearest_train(
     unseen, keeper = np.unique(np.array(holdout.patients), return_inverse=True)
     rng = np.random.default_rng((seed, 8))
 
-    def share(images: NDArray[np.int64], drawn: NDArray[np.int64]) -> float:
+    def share(images: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
         # A patient who is not drawn is not there; one drawn twice is as near as once.
-        present = rng.permutation(np.flatnonzero(drawn))[: len(patients)]
-        chosen = rng.permutation(len(patients))[: len(present)]
-        ours = rng.permutation(np.flatnonzero(np.isin(owner, chosen)))
+        present = rng.permutation(np.flatnonzero(counts))[: len(patients)]
+        sample = rng.permutation(len(patients))[: len(present)]
+        ours = rng.permutation(np.flatnonzero(np.isin(owner, sample)))
         theirs = rng.permutation(np.flatnonzero(np.isin(keeper, present)))
         count = min(len(ours), len(theirs))  # more images of a patient would be nearer, too
         nearest_own = own[:, ours[:count]].min(axis=1)
@@ -124,8 +126,8 @@ def _nearest_train(
 
     draws = patient_weights(unseen.tolist(), resamples=resamples, seed=seed + 3)
     whole = np.mean([share(of_images[0], draws[0]) for _ in range(_CHOICES)])
-    resampled = [share(*both) for both in zip(of_images[1:], draws[1:], strict=True)]
-    return np.array([whole, *resampled])
+    resampled_shares = [share(*both) for both in zip(of_images[1:], draws[1:], strict=True)]
+    return np.array([whole, *resampled_shares])
 
 
 def _medians(values: NDArray[np.float64], weights: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -50,9 +50,9 @@ def examine_memory(
     on_progress("sampling images to search for copies", 0, 10)
     synthetic = _draw(subject, settings.samples)
     copies = _copies(subject, synthetic, settings, on_progress)
-    guessed = _attacks(subject, settings, on_progress)
+    attacks = _attacks(subject, settings, on_progress)
     on_progress("finished", 10, 10)
-    return memory_section(copies, guessed, calibrated=REFERENCE in subject.others)
+    return memory_section(copies, attacks, has_reference=REFERENCE in subject.others)
 
 
 def _draw(subject: Subject, count: int) -> NDArray[np.float32]:
@@ -68,19 +68,19 @@ def _copies(
     extractor = load_extractor()
     sides = (subject.real.train, subject.real.holdout)
     train, holdout = (side.thin(settings.searched_images, subject.seed) for side in sides)
-    found = {}
+    copies = {}
     for number, (space, vectors) in enumerate(
         {"feature": extractor.features, "pixel": pixel_vectors}.items()
     ):
         tell(f"searching for copies, by {space}s", 3 + number, 10)
-        found[space] = find_copies(
+        copies[space] = find_copies(
             vectors(synthetic),
             Vectors(values=vectors(train.images), patients=train.patients),
             Vectors(values=vectors(holdout.images), patients=holdout.patients),
             resamples=settings.bootstrap,
             seed=subject.seed,
         )
-    return found
+    return copies
 
 
 def _attacks(subject: Subject, settings: MemorySettings, tell: Progress) -> dict[str, Guessing]:
@@ -102,7 +102,7 @@ def _attacks(subject: Subject, settings: MemorySettings, tell: Progress) -> dict
         return trajectory_errors(generator, images, steps=settings.trajectory_steps)
 
     reference = subject.others.get(REFERENCE)
-    found = {}
+    attacks = {}
     for number, (attack, errors) in enumerate(
         {"loss": by_loss, "trajectory": by_trajectory}.items()
     ):
@@ -113,7 +113,7 @@ def _attacks(subject: Subject, settings: MemorySettings, tell: Progress) -> dict
                 less_reference(own, errors(reference, side))
                 for own, side in zip(of_sides, sides, strict=True)
             ]
-        found[attack] = guess(
+        attacks[attack] = guess(
             of_sides[0],
             sides[0].patients,
             of_sides[1],
@@ -121,4 +121,4 @@ def _attacks(subject: Subject, settings: MemorySettings, tell: Progress) -> dict
             resamples=settings.bootstrap,
             seed=subject.seed,
         )
-    return found
+    return attacks

@@ -65,11 +65,11 @@ def encode_rows(generator: Generator, images: ImageSet) -> Iterator[tuple[Latent
         ]
         bare = LatentRows(
             latents=generator.encode(torch.from_numpy(part.images)[:, None]),
-            text=generator.embed([shown.caption() for shown in part.descriptions]),
+            text=generator.embed([description.caption() for description in part.descriptions]),
             position=torch.from_numpy(part.positions).to(generator.device),
         )
-        shown = torch.from_numpy(np.stack(spatial)).to(generator.device)
-        yield bare, replace(bare, spatial=shown)
+        conditions = torch.from_numpy(np.stack(spatial)).to(generator.device)
+        yield bare, replace(bare, spatial=conditions)
 
 
 def less_reference(
@@ -105,21 +105,21 @@ def loss_errors(
         ``[N]``.
     """
     low, high = _LOSS_RANGE
-    chosen = np.linspace(low, high, timesteps) * num_train_timesteps(generator)
-    found = []
+    noise_times = np.linspace(low, high, timesteps) * num_train_timesteps(generator)
+    errors = []
     for ways in encode_rows(generator, images):
         bare = ways[0]
         total = torch.zeros(len(bare), dtype=torch.float64)
         source = torch.Generator().manual_seed(seed)
-        for timestep in chosen.astype(int).tolist():
+        for timestep in noise_times.astype(int).tolist():
             for _ in range(noises):
                 noise = torch.randn(generator.latent_shape, generator=source)
                 times = torch.full((len(bare),), timestep, device=generator.device)
                 draws = noise.to(generator.device).expand_as(bare.latents)
                 for rows in ways:
                     total += diffusion_loss(generator, rows, times, draws).double().cpu()
-        found.append(total / (timesteps * noises * len(ways)))
-    return torch.cat(found).numpy()
+        errors.append(total / (timesteps * noises * len(ways)))
+    return torch.cat(errors).numpy()
 
 
 @torch.no_grad()
@@ -139,11 +139,11 @@ def trajectory_errors(generator: Generator, images: ImageSet, *, steps: int) -> 
     low, high = _TRAJECTORY_RANGE
     times = np.linspace(low, high, steps + 1) * num_train_timesteps(generator)
     stops = times.astype(int).tolist()
-    found = []
+    errors = []
     for ways in encode_rows(generator, images):
         total = torch.stack([_there_and_back(generator, rows, stops) for rows in ways]).sum(0)
-        found.append(total / (steps * len(ways)))
-    return torch.cat(found).numpy()
+        errors.append(total / (steps * len(ways)))
+    return torch.cat(errors).numpy()
 
 
 def _there_and_back(generator: Generator, rows: LatentRows, stops: list[int]) -> Tensor:
@@ -169,10 +169,10 @@ def _predict(
     share = float(scheduler.alphas_cumprod[timestep])
     signal, spread = share**0.5, (1 - share) ** 0.5
     times = torch.full((len(rows),), timestep, device=generator.device)
-    predicted = generator.denoise(noisy, times, rows.text, rows.position, rows.spatial)
+    prediction = generator.denoise(noisy, times, rows.text, rows.position, rows.spatial)
     if scheduler.config.prediction_type == "v_prediction":
-        return signal * noisy - spread * predicted, spread * noisy + signal * predicted
-    return (noisy - spread * predicted) / signal, predicted
+        return signal * noisy - spread * prediction, spread * noisy + signal * prediction
+    return (noisy - spread * prediction) / signal, prediction
 
 
 def _mix(generator: Generator, image: Tensor, noise: Tensor, timestep: int) -> Tensor:
@@ -186,7 +186,7 @@ class Guessing:
 
     Attributes:
         auc: Chance that a member looks more like one than a non-member does; 0.5 is a guess.
-        caught: Share of members above the threshold.
+        true_positives: Share of members above the threshold.
         false_positives: Share of the reporting half of the non-members above it.
         threshold_patients: Non-members that the threshold was chosen on.
         members: Patients who were trained on.
@@ -196,7 +196,7 @@ class Guessing:
     """
 
     auc: Interval
-    caught: Interval
+    true_positives: Interval
     false_positives: float
     threshold_patients: int
     members: int
@@ -237,14 +237,14 @@ def guess(
             for shift, count in enumerate((len(inside), len(outside)))
         ]
     )
-    chosen = first_half(keys, seed)
-    threshold = _threshold(outside[chosen])
+    calibration = first_half(keys, seed)
+    threshold = _threshold(outside[calibration])
     above = (inside > threshold).astype(np.float64)
     return Guessing(
         auc=interval(weighted_auc(scores, member, weights)),
-        caught=interval(weights[:, : len(inside)] @ above / len(inside)),
-        false_positives=float((outside[~chosen] > threshold).mean()),
-        threshold_patients=int(chosen.sum()),
+        true_positives=interval(weights[:, : len(inside)] @ above / len(inside)),
+        false_positives=float((outside[~calibration] > threshold).mean()),
+        threshold_patients=int(calibration.sum()),
         members=len(inside),
         others=len(outside),
         silent=_silence(scores, len(inside)),
@@ -265,8 +265,8 @@ def _silence(scores: NDArray[np.float64], members: int) -> str:
 
 def _threshold(outside: NDArray[np.float64]) -> float:
     """The least score that at most 1 % of these exceed: the largest of fewer than 100."""
-    allowed = int(FALSE_POSITIVES * len(outside))
-    return float(np.sort(outside)[len(outside) - 1 - allowed])
+    errors = int(FALSE_POSITIVES * len(outside))
+    return float(np.sort(outside)[len(outside) - 1 - errors])
 
 
 def _by_patient(

@@ -13,75 +13,75 @@ KEY = "memory"
 
 
 def memory_section(
-    copies: dict[str, Copies], guessed: dict[str, Guessing], *, calibrated: bool
+    copies: dict[str, Copies], attacks: dict[str, Guessing], *, has_reference: bool
 ) -> Section:
     """Say what the search for copies and the attacks found.
 
     Args:
         copies: What was found in each space.
-        guessed: What each attack was worth.
-        calibrated: Whether the attacks were calibrated by the base generator.
+        attacks: What each attack was worth.
+        has_reference: Whether the attacks were calibrated by the base generator.
     """
     measures = [
-        *(one for space, found in copies.items() for one in _copy_measures(space, found)),
-        *(one for attack, found in guessed.items() for one in _guess_measures(attack, found)),
+        *(one for space, result in copies.items() for one in _copy_measures(space, result)),
+        *(one for attack, result in attacks.items() for one in _guess_measures(attack, result)),
     ]
     return Section(
         key=KEY,
         title="Does it remember patients?",
-        summary=_summary(copies, guessed, calibrated),
+        summary=_summary(copies, attacks, has_reference),
         measures=tuple(measures),
-        tables=(_copy_table(copies), _guess_table(guessed)),
+        tables=(_copy_table(copies), _guess_table(attacks)),
     )
 
 
-def _copy_measures(space: str, found: Copies) -> list[Measure]:
+def _copy_measures(space: str, copies: Copies) -> list[Measure]:
     return [
         _measure(
             f"{space}_copy_ratio",
             f"Distance to the nearest training image by that of held-out images, {space}s",
-            found.ratio,
+            copies.ratio,
             better="higher",
             note="Well below 1 hints at copies, or at images that are blurred and near to all.",
         ),
         _measure(
             f"{space}_close_share",
             f"Synthetic images close to a training image, {space}s",
-            found.close_share,
+            copies.close_share,
             better="lower",
             note=f"Closer than {CLOSE:.0%} of one half of the held-out images; "
-            f"{found.close_baseline:.1%} of the other half are.",
+            f"{copies.close_baseline:.1%} of the other half are.",
         ),
         _measure(
             f"{space}_nearest_train_share",
             f"Synthetic images nearer to training patients than to held-out ones, {space}s",
-            found.nearest_share,
+            copies.nearest_share,
             better="lower",
             note="0.5 if nothing is remembered.",
         ),
     ]
 
 
-def _guess_measures(attack: str, found: Guessing) -> list[Measure]:
-    measures = _told(attack, found)
-    if not found.silent:
+def _guess_measures(attack: str, guessing: Guessing) -> list[Measure]:
+    measures = _told(attack, guessing)
+    if not guessing.silent:
         return measures
-    note = f"It could have shown nothing: {found.silent}."
+    note = f"It could have shown nothing: {guessing.silent}."
     return [
         replace(one, value=None, low=None, high=None, inconclusive=True, note=note)
         for one in measures
     ]
 
 
-def _told(attack: str, found: Guessing) -> list[Measure]:
+def _told(attack: str, guessing: Guessing) -> list[Measure]:
     note = (
-        f"{found.members} patients trained on, {found.others} held out. "
-        f"The threshold is chosen on {found.threshold_patients} of these"
+        f"{guessing.members} patients trained on, {guessing.others} held out. "
+        f"The threshold is chosen on {guessing.threshold_patients} of these"
     )
-    if found.threshold_patients < 1 / FALSE_POSITIVES:
+    if guessing.threshold_patients < 1 / FALSE_POSITIVES:
         note += f", too few for {FALSE_POSITIVES:.0%}: it is above all of them"
     guess = "0.5 is a guess. The unit is the patient."
-    if found.auc.high < 0.5:
+    if guessing.auc.high < 0.5:
         guess += (
             " Below it those held out look more like members: no sign of memory by this attack, "
             "whose direction is fixed beforehand, but the two groups differ, or it is chance."
@@ -90,16 +90,16 @@ def _told(attack: str, found: Guessing) -> list[Measure]:
         _measure(
             f"{attack}_auc",
             f"Membership inference by {attack}, AUC",
-            found.auc,
+            guessing.auc,
             better="lower",
             note=guess,
         ),
         _measure(
             f"{attack}_tpr_at_1_fpr",
             f"Membership inference by {attack}, members caught at 1 % false positives",
-            found.caught,
+            guessing.true_positives,
             better="lower",
-            note=f"{note}; on the rest {found.false_positives:.1%} are false positives.",
+            note=f"{note}; on the rest {guessing.false_positives:.1%} are false positives.",
         ),
     ]
 
@@ -123,25 +123,30 @@ def _copy_table(copies: dict[str, Copies]) -> Grid:
         rows=tuple(
             (
                 space,
-                _shown(found.ratio),
-                _shown(found.close_share),
-                f"{found.close_baseline:.2f}",
-                _shown(found.nearest_share),
+                _shown(result.ratio),
+                _shown(result.close_share),
+                f"{result.close_baseline:.2f}",
+                _shown(result.nearest_share),
             )
-            for space, found in copies.items()
+            for space, result in copies.items()
         ),
     )
 
 
-def _guess_table(guessed: dict[str, Guessing]) -> Grid:
+def _guess_table(attacks: dict[str, Guessing]) -> Grid:
     return Grid(
         title="Membership inference",
         columns=("attack", "AUC", "caught at 1 % FPR", "FPR on the other half"),
         rows=tuple(
             (attack, None, None, None)
-            if found.silent
-            else (attack, _shown(found.auc), _shown(found.caught), f"{found.false_positives:.3f}")
-            for attack, found in guessed.items()
+            if result.silent
+            else (
+                attack,
+                _shown(result.auc),
+                _shown(result.true_positives),
+                f"{result.false_positives:.3f}",
+            )
+            for attack, result in attacks.items()
         ),
     )
 
@@ -150,50 +155,50 @@ def _shown(value: Interval) -> str:
     return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
 
 
-def signs(copies: dict[str, Copies], guessed: dict[str, Guessing]) -> list[str]:
+def signs(copies: dict[str, Copies], attacks: dict[str, Guessing]) -> list[str]:
     """Name what speaks for memory: whatever lies beyond chance with its whole interval."""
-    found = [
+    lines = [
         f"images too often nearer to training patients, by {space}s"
         for space, one in copies.items()
         if one.nearest_share.low > 0.5
     ]
-    found += [
+    lines += [
         f"images too often close to a training image, by {space}s"
         for space, one in copies.items()
         if one.close_share.low > max(CLOSE, one.close_baseline)
     ]
-    found += [
+    lines += [
         f"members told from others by their {attack}"
-        for attack, one in guessed.items()
+        for attack, one in attacks.items()
         if one.auc.low > 0.5 and not one.silent
     ]
-    return found
+    return lines
 
 
-def _summary(copies: dict[str, Copies], guessed: dict[str, Guessing], calibrated: bool) -> str:
-    found = signs(copies, guessed)
+def _summary(copies: dict[str, Copies], attacks: dict[str, Guessing], has_reference: bool) -> str:
+    lines = signs(copies, attacks)
     silent = [
         f"The attack by {attack} COULD HAVE SHOWN NOTHING: {one.silent}. That is no clean result."
-        for attack, one in guessed.items()
+        for attack, one in attacks.items()
         if one.silent
     ]
-    told = (
+    numbers = (
         "the attacks do not tell who was trained on beyond chance"
         if not silent
         else "what the attacks that could show something show is no more than chance"
-        if len(silent) < len(guessed)
+        if len(silent) < len(attacks)
         else "no attack could be made"
     )
     verdict = (
-        f"Yes, there are signs: {'; '.join(found)}."
-        if found
+        f"Yes, there are signs: {'; '.join(lines)}."
+        if lines
         else "No sign was found: synthetic images are no nearer to patients trained on than to "
-        f"others, and {told}."
+        f"others, and {numbers}."
     )
     verdict = " ".join([verdict, *silent])
     return (
         f"{verdict} Each sign is a 95 % interval, over patients, that excludes what chance gives; "
-        f"of {2 * len(copies) + len(guessed)} looked for, one can show by chance. The attacks know "
-        f"the weights and are {'' if calibrated else 'not '}calibrated by the base generator. That "
-        "nothing is found proves nothing: what protects patients is the privacy budget."
+        f"of {2 * len(copies) + len(attacks)} looked for, one can show by chance. The attacks know "
+        f"the weights and are {'' if has_reference else 'not '}calibrated by the base generator. "
+        "That nothing is found proves nothing: what protects patients is the privacy budget."
     )

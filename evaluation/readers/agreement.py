@@ -34,7 +34,7 @@ def nominal_alpha(
     unlike = (each**2 - (own**2).sum(axis=1)) / (each - 1)
     totals = times @ own
     total = totals.sum()
-    expected = total**2 - (totals**2).sum()
-    if not expected:
+    pairs_by_chance = total**2 - (totals**2).sum()
+    if not pairs_by_chance:
         return None
-    return float(1 - (total - 1) * (times @ unlike) / expected)
+    return float(1 - (total - 1) * (times @ unlike) / pairs_by_chance)

@@ -54,7 +54,7 @@ class AnswerBook:
         file = self._file(reader)
         with self._lock:
             file.parent.mkdir(parents=True, exist_ok=True)
-            made = not file.exists()
+            is_new = not file.exists()
             with file.open("ab+") as book:
                 # A line that a crash cut short ends here, and is skipped when read.
                 if book.tell() and not _ends_line(book.fileno(), book.tell()):
@@ -62,7 +62,7 @@ class AnswerBook:
                 book.write(json.dumps(asdict(answer)).encode() + b"\n")
                 book.flush()
                 os.fsync(book.fileno())
-            if made:
+            if is_new:
                 sync_folder(file.parent)
 
     def of(self, reader: str) -> dict[str, Answer]:

@@ -73,43 +73,43 @@ def score_study(study: ReaderStudy, *, seed: int = 0) -> Section:
 def score_sheet(sheet: Sheet, *, seed: int = 0) -> Section:
     """Score a table of answers; intervals cover 95 % of resamples of readers and of images."""
     draws = _draws(sheet, seed)
-    judged = sheet.ratings > 0
-    accepted = sheet.ratings >= ACCEPTED
-    made, real = sheet.synthetic, ~sheet.synthetic
-    found = {
-        "accepted_synthetic": _pooled(accepted, judged & made, draws),
-        "accepted_real": _pooled(accepted, judged & real, draws),
-        "sensitivity": _pooled(~accepted, judged & made, draws),
+    ratings_given = sheet.ratings > 0
+    acceptances = sheet.ratings >= ACCEPTED
+    synthetic, real = sheet.synthetic, ~sheet.synthetic
+    intervals = {
+        "accepted_synthetic": _pooled(acceptances, ratings_given & synthetic, draws),
+        "accepted_real": _pooled(acceptances, ratings_given & real, draws),
+        "sensitivity": _pooled(~acceptances, ratings_given & synthetic, draws),
         "auc": _auc(sheet, draws),
         "agreement": _agreement(sheet, draws),
     }
     return Section(
         key=KEY,
         title=TITLE,
-        summary=_summary(sheet, found),
+        summary=_summary(sheet, intervals),
         measures=(
             _measure(
-                "accepted_synthetic", "Synthetic images taken for real", found, better="higher"
+                "accepted_synthetic", "Synthetic images taken for real", intervals, better="higher"
             ),
-            _measure("accepted_real", "Real images taken for real", found),
+            _measure("accepted_real", "Real images taken for real", intervals),
             _measure(
                 "sensitivity",
                 "Synthetic images recognised",
-                found,
+                intervals,
                 better="lower",
                 note="Of all synthetic images judged; read it beside the real ones taken for real.",
             ),
             _measure(
                 "auc",
                 "Telling synthetic from real, AUC of the ratings",
-                found,
+                intervals,
                 better="lower",
                 note="0.5 is a guess; mean over the readers.",
             ),
             _measure(
                 "agreement",
                 "Agreement between readers, Krippendorff's alpha",
-                found,
+                intervals,
                 note="1 is perfect, 0 is chance; of taking an image for real or not.",
             ),
         ),
@@ -130,8 +130,8 @@ def _draws(sheet: Sheet, seed: int) -> _Draws:
     readers, images = sheet.ratings.shape
 
     def times(count: int) -> NDArray[np.int64]:
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
-        return np.vstack([np.ones((1, count), np.int64), drawn])
+        counts = rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
+        return np.vstack([np.ones((1, count), np.int64), counts])
 
     return _Draws(times(readers), times(images))
 
@@ -141,59 +141,61 @@ def _pooled(hits: NDArray[np.bool_], among: NDArray[np.bool_], draws: _Draws) ->
     if not among.any():
         return None
     total = np.einsum("br,rn,bn->b", draws.readers, among, draws.images, optimize=True)
-    found = np.einsum("br,rn,bn->b", draws.readers, hits & among, draws.images, optimize=True)
-    return interval(np.divide(found, total, out=np.full(len(total), np.nan), where=total > 0))
+    successes = np.einsum("br,rn,bn->b", draws.readers, hits & among, draws.images, optimize=True)
+    return interval(np.divide(successes, total, out=np.full(len(total), np.nan), where=total > 0))
 
 
 def _auc(sheet: Sheet, draws: _Draws) -> Interval | None:
     rows = []
     for ratings in sheet.ratings:
-        judged = ratings > 0
+        has_rating = ratings > 0
         # A low rating says synthetic.
         rows.append(
-            weighted_auc(-ratings[judged], sheet.synthetic[judged], draws.images[:, judged])
+            weighted_auc(
+                -ratings[has_rating], sheet.synthetic[has_rating], draws.images[:, has_rating]
+            )
         )
     values = np.stack(rows, axis=1)
-    known = np.isfinite(values)
-    weights = draws.readers * known
+    present = np.isfinite(values)
+    weights = draws.readers * present
     total = weights.sum(axis=1)
     if not total[0]:
         return None
-    sums = (weights * np.where(known, values, 0.0)).sum(axis=1)
+    sums = (weights * np.where(present, values, 0.0)).sum(axis=1)
     return interval(np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0))
 
 
 def _agreement(sheet: Sheet, draws: _Draws) -> Interval | None:
-    accepted = (sheet.ratings >= ACCEPTED).sum(axis=0)
-    counts = np.stack([accepted, (sheet.ratings > 0).sum(axis=0) - accepted], axis=1)
+    acceptances = (sheet.ratings >= ACCEPTED).sum(axis=0)
+    counts = np.stack([acceptances, (sheet.ratings > 0).sum(axis=0) - acceptances], axis=1)
     value = nominal_alpha(counts)
     if value is None:
         return None
     # A reader drawn twice would agree with himself: only images are drawn.
-    resampled = [nominal_alpha(counts, weights) for weights in draws.images[1:]]
+    resamples = [nominal_alpha(counts, weights) for weights in draws.images[1:]]
     return interval(
-        np.array([value, *(np.nan if one is None else one for one in resampled)], np.float64)
+        np.array([value, *(np.nan if one is None else one for one in resamples)], np.float64)
     )
 
 
 def _by_reader(sheet: Sheet) -> Grid:
     rows = []
     for name, ratings in zip(sheet.readers, sheet.ratings, strict=True):
-        made = ratings[(ratings > 0) & sheet.synthetic]
+        synthetic = ratings[(ratings > 0) & sheet.synthetic]
         real = ratings[(ratings > 0) & ~sheet.synthetic]
-        judged = ratings > 0
+        has_rating = ratings > 0
         auc = weighted_auc(
-            -ratings[judged],
-            sheet.synthetic[judged],
-            np.ones((1, int(judged.sum())), np.int64),
+            -ratings[has_rating],
+            sheet.synthetic[has_rating],
+            np.ones((1, int(has_rating.sum())), np.int64),
         )[0]
         rows.append(
             (
                 name,
-                int(judged.sum()),
-                _share(int((made >= ACCEPTED).sum()), len(made)),
+                int(has_rating.sum()),
+                _share(int((synthetic >= ACCEPTED).sum()), len(synthetic)),
                 _share(int((real >= ACCEPTED).sum()), len(real)),
-                _share(int((made < ACCEPTED).sum()), len(made)),
+                _share(int((synthetic < ACCEPTED).sum()), len(synthetic)),
                 f"{auc:.2f}" if np.isfinite(auc) else None,
             )
         )
@@ -214,19 +216,19 @@ def _by_reader(sheet: Sheet) -> Grid:
 def _share(hits: int, total: int) -> str | None:
     if not total:
         return None
-    found = binomtest(hits, total).proportion_ci(method="wilson")
-    return f"{hits / total:.0%} ({found.low:.0%} to {found.high:.0%})"
+    limits = binomtest(hits, total).proportion_ci(method="wilson")
+    return f"{hits / total:.0%} ({limits.low:.0%} to {limits.high:.0%})"
 
 
 def _measure(
     name: str,
     title: str,
-    found: Mapping[str, Interval | None],
+    intervals: Mapping[str, Interval | None],
     *,
     better: str = "",
     note: str = "",
 ) -> Measure:
-    own = found[name]
+    own = intervals[name]
     return Measure(
         name=name,
         title=title,
@@ -238,18 +240,19 @@ def _measure(
     )
 
 
-def _summary(sheet: Sheet, found: Mapping[str, Interval | None]) -> str:
+def _summary(sheet: Sheet, intervals: Mapping[str, Interval | None]) -> str:
     count = len(sheet.readers)
     who = "One reader" if count == 1 else f"{count} readers"
     text = (
         f"{who} judged {int((sheet.ratings > 0).sum())} times, of {len(sheet.synthetic)} images of "
         f"which {int(sheet.synthetic.sum())} are synthetic."
     )
-    made, real = found["accepted_synthetic"], found["accepted_real"]
-    if made and real:
+    synthetic, real = intervals["accepted_synthetic"], intervals["accepted_real"]
+    if synthetic and real:
         text += (
-            f" They took {made.value:.0%} of the synthetic images for real ({made.low:.0%} to "
-            f"{made.high:.0%}), and {real.value:.0%} of the real ones ({real.low:.0%} to "
+            f" They took {synthetic.value:.0%} of the synthetic images for real "
+            f"({synthetic.low:.0%} to {synthetic.high:.0%}), and "
+            f"{real.value:.0%} of the real ones ({real.low:.0%} to "
             f"{real.high:.0%}): only the two together mean anything."
         )
     if count < 2:

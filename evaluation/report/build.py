@@ -44,7 +44,7 @@ def write_report(
     run = results if isinstance(results, RunResults) else RunResults.from_dict(results)
     charts = curves(run)
     evaluation = run.evaluation
-    examined = read_examination(examination) if examination else None
+    document = read_examination(examination) if examination else None
     page = (
         templates()
         .get_template("report.html.j2")
@@ -60,8 +60,8 @@ def write_report(
             distances=distance_charts(evaluation) if evaluation else [],
             gallery=_groups(evaluation.gallery, gallery) if evaluation and gallery else [],
             closest=_groups(evaluation.closest, gallery) if evaluation and gallery else [],
-            examination=examined,
-            pictures=pictures(examined, examination) if examined and examination else {},
+            examination=document,
+            pictures=pictures(document, examination) if document and examination else {},
             data=data_uri("application/json", json.dumps(run.to_dict(), indent=1).encode()),
         )
     )

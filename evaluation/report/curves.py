@@ -11,14 +11,14 @@ from .results import RunResults, SiteRound
 def curves(run: RunResults) -> list[LineChart]:
     """The curves that the run's rounds allow; a quantity that is never known has none."""
     sites = site_names(run)
-    answered = [entry for entry in run.rounds if entry.code == "ok"]
+    answers = [entry for entry in run.rounds if entry.code == "ok"]
 
     def series(value: Callable[[SiteRound], float | None]) -> dict[str, list[tuple[int, float]]]:
         points: dict[str, list[tuple[int, float]]] = {site: [] for site in sites}
-        for entry in sorted(answered, key=lambda entry: entry.round):
-            known = value(entry)
-            if known is not None:
-                points[entry.site].append((entry.round, known))
+        for entry in sorted(answers, key=lambda entry: entry.round):
+            number = value(entry)
+            if number is not None:
+                points[entry.site].append((entry.round, number))
         return points
 
     ceilings = [site.privacy.epsilon_ceiling for site in run.sites if site.privacy]
@@ -41,5 +41,5 @@ def curves(run: RunResults) -> list[LineChart]:
 
 def site_names(run: RunResults) -> Sequence[str]:
     """The sites in the order of the report, then any other name that the rounds know."""
-    known = [site.name for site in run.sites]
-    return [*known, *sorted({entry.site for entry in run.rounds} - set(known))]
+    names = [site.name for site in run.sites]
+    return [*names, *sorted({entry.site for entry in run.rounds} - set(names))]

@@ -33,9 +33,9 @@ def summary(run: RunResults) -> str:
         f"{run.generator.image_size} images{together}, in {number(rounds)} "
         f"round{'' if rounds == 1 else 's'} and {duration(run.seconds)}; no image left its site."
     )
-    spent = [site.privacy for site in run.sites if site.privacy]
-    if run.private and spent:
-        worst = max(spent, key=lambda privacy: privacy.epsilon)
+    costs = [site.privacy for site in run.sites if site.privacy]
+    if run.private and costs:
+        worst = max(costs, key=lambda privacy: privacy.epsilon)
         text += (
             f" Whatever left a site is differentially private for each patient as a whole: "
             f"no site spent more than ε = {number(worst.epsilon)} at δ = {number(worst.delta)}."
@@ -45,11 +45,11 @@ def summary(run: RunResults) -> str:
 
 def tiles(run: RunResults) -> list[Tile]:
     """The headline's numbers; what was not measured is left out."""
-    found = []
-    spent = [site.privacy for site in run.sites if site.privacy]
-    if run.private and spent:
-        worst = max(spent, key=lambda privacy: privacy.epsilon)
-        found.append(
+    entries = []
+    costs = [site.privacy for site in run.sites if site.privacy]
+    if run.private and costs:
+        worst = max(costs, key=lambda privacy: privacy.epsilon)
+        entries.append(
             Tile(
                 name="Privacy spent, most of any site",
                 value=f"ε {number(worst.epsilon)}",
@@ -58,7 +58,7 @@ def tiles(run: RunResults) -> list[Tile]:
         )
     patients = [site.train_patients for site in run.sites if site.train_patients is not None]
     if patients and len(patients) == len(run.sites):
-        found.append(
+        entries.append(
             Tile(
                 name="Patients trained on",
                 value=number(sum(patients)),
@@ -66,8 +66,8 @@ def tiles(run: RunResults) -> list[Tile]:
             )
         )
     if run.evaluation:
-        found += _measured(run.evaluation)
-    return found
+        entries += _measured(run.evaluation)
+    return entries
 
 
 def _measured(evaluation: EvaluationResult) -> list[Tile]:
@@ -76,7 +76,7 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
     if main is None:
         return []
     against = f", base {number(base.distances.frechet)}" if base else ""
-    found = [
+    entries = [
         Tile(
             name="Fréchet distance to held-out images",
             value=number(main.distances.frechet),
@@ -86,7 +86,7 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
     titles = {task.key: task.title for task in evaluation.tasks}
     for scores, real in zip(main.utility, evaluation.real.utility, strict=True):
         share = scores.auc_of_real
-        found.append(
+        entries.append(
             Tile(
                 name=f"AUC, trained on synthetic: {titles[scores.task]}",
                 value=score(scores.auc.value),
@@ -94,7 +94,7 @@ def _measured(evaluation: EvaluationResult) -> list[Tile]:
                 + (f", so {percent(share.value)} of it" if share else ""),
             )
         )
-    return found
+    return entries
 
 
 def _named(evaluation: EvaluationResult, name: str) -> GeneratorScores | None:

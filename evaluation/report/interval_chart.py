@@ -50,19 +50,19 @@ def interval_chart(rows: Sequence[IntervalRow], *, title: str, axis: str, chance
     parts.append(text((_LEFT + _WIDTH - _RIGHT) / 2, height - 4, axis, "axis", "middle"))
     for index, row in enumerate(rows):
         y = _TOP + _ROW * (index + 0.5)
-        found = row.interval
-        spoken = (
-            f"{row.name}: {score(found.value)}, 95 % interval "
-            f"{score(found.low)} to {score(found.high)}"
+        estimate = row.interval
+        sentence = (
+            f"{row.name}: {score(estimate.value)}, 95 % interval "
+            f"{score(estimate.low)} to {score(estimate.high)}"
         )
         parts.append(text(_LEFT - 10, y + 4, row.name, "row-name", "end"))
         parts.append(
             tag(
                 "g",
-                tag("title", spoken)
-                + line(x(found.low), y, x(found.high), y, f"whisker {row.style}")
-                + tag("circle", cx=x(found.value), cy=y, r=5, class_=f"dot {row.style}"),
+                tag("title", sentence)
+                + line(x(estimate.low), y, x(estimate.high), y, f"whisker {row.style}")
+                + tag("circle", cx=x(estimate.value), cy=y, r=5, class_=f"dot {row.style}"),
             )
         )
-        parts.append(text(_WIDTH - _RIGHT + 10, y + 4, score(found.value), "value"))
+        parts.append(text(_WIDTH - _RIGHT + 10, y + 4, score(estimate.value), "value"))
     return picture(_WIDTH, height, title, join(parts))

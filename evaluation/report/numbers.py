@@ -18,8 +18,8 @@ def number(value: float | int | None, digits: int = 3) -> str:
         factor = "" if float(mantissa) == 1 else f"{mantissa.rstrip('0').rstrip('.')}·"
         return f"{factor}10{_superscript(size)}".replace("-", "−")
     decimals = max(0, digits - 1 - size)
-    rounded = round(value, digits - 1 - size)
-    return f"{rounded:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
+    nearest = round(value, digits - 1 - size)
+    return f"{nearest:,.{decimals}f}".replace(",", "\u202f").replace("-", "−")
 
 
 def score(value: float) -> str:

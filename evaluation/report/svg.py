@@ -12,11 +12,11 @@ STYLES = 8
 
 def tag(name: str, content: str | Markup = "", /, **attributes: str | float) -> Markup:
     """Make an element; ``class_`` and ``text_anchor`` become ``class`` and ``text-anchor``."""
-    written = Markup("").join(
+    attribute_text = Markup("").join(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), coordinate(value))
         for key, value in attributes.items()
     )
-    return Markup("<{}{}>{}</{}>").format(name, written, content, name)
+    return Markup("<{}{}>{}</{}>").format(name, attribute_text, content, name)
 
 
 def coordinate(value: str | float) -> str:

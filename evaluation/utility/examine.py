@@ -57,7 +57,7 @@ def examine_rare_class(
             settings.synthetic_images,
             on_progress=part_of(on_progress, number, parts, name=name),
         )
-    alone, added = add_to_real(
+    alone, additions = add_to_real(
         task,
         rare,
         subject.real,
@@ -66,7 +66,7 @@ def examine_rare_class(
         evaluation,
         on_progress=part_of(on_progress, len(generators), parts),
     )
-    return utility_section(subject, task, rare, alone, added, settings)
+    return utility_section(subject, task, rare, alone, additions, settings)
 
 
 def rare_class(task: Task, train: ImageSet) -> int:
@@ -92,19 +92,21 @@ def draw_pool(
         on_progress: Told how many of them are drawn.
     """
     train = subject.real.train
-    known = task.labels(train.descriptions)
+    labels = task.labels(train.descriptions)
     rng = np.random.default_rng((subject.seed, 11))
     classes = len(task.classes)
-    chosen = np.concatenate(
+    rows = np.concatenate(
         [
-            rng.choice(np.flatnonzero(known == value), count // classes + (value < count % classes))
+            rng.choice(
+                np.flatnonzero(labels == value), count // classes + (value < count % classes)
+            )
             for value in range(classes)
         ]
     )
     parts = []
-    for start in range(0, len(chosen), _PER_DRAW):
-        on_progress("drawing images", start, len(chosen))
-        part = chosen[start : start + _PER_DRAW]
+    for start in range(0, len(rows), _PER_DRAW):
+        on_progress("drawing images", start, len(rows))
+        part = rows[start : start + _PER_DRAW]
         parts.append(
             subject.draw(
                 [train.descriptions[i].caption() for i in part],
@@ -114,4 +116,4 @@ def draw_pool(
                 generator=generator,
             )
         )
-    return Pool(images=np.concatenate(parts), labels=known[chosen])
+    return Pool(images=np.concatenate(parts), labels=labels[rows])

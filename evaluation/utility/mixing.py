@@ -92,21 +92,23 @@ def add_to_real(
     """
     labels = task.labels(real.holdout.descriptions)
     part = np.flatnonzero(labels >= 0)
-    held, truth = real.holdout.images[part], labels[part]
+    test_images, truth = real.holdout.images[part], labels[part]
     weights = patient_weights(
         [real.holdout.patients[i] for i in part],
         resamples=evaluation.bootstrap,
         seed=evaluation.seed,
     )
-    nothing = Pool(images=np.empty((0, *held.shape[1:]), np.float32), labels=np.empty(0, np.int64))
+    nothing = Pool(
+        images=np.empty((0, *test_images.shape[1:]), np.float32), labels=np.empty(0, np.int64)
+    )
     rows: dict[str | None, list[_Scores]] = {None: [], **{name: [] for name in pools}}
     for number in range(settings.utility_seeds):
         seed = evaluation.seed + number
         few = draw_few(task, rare, real.train, settings, seed)
         own = task.labels([real.train.descriptions[i] for i in few])
-        for place, (name, kept) in enumerate(rows.items()):
-            trained = number * len(rows) + place
-            on_progress("training classifiers", trained, settings.utility_seeds * len(rows))
+        for place, (name, row_scores) in enumerate(rows.items()):
+            number_done = number * len(rows) + place
+            on_progress("training classifiers", number_done, settings.utility_seeds * len(rows))
             pool = nothing if name is None else pools[name]
             network = train_classifier(
                 np.concatenate([real.train.images[few], pool.images]),
@@ -114,27 +116,27 @@ def add_to_real(
                 classes=len(task.classes),
                 steps=settings.utility_steps,
                 seed=seed,
-                added=np.arange(len(few) + len(pool.labels)) >= len(few),
+                is_extra=np.arange(len(few) + len(pool.labels)) >= len(few),
             )
-            found = predict(network, held)
-            kept.append(
+            prediction = predict(network, test_images)
+            row_scores.append(
                 _Scores(
-                    auc=macro_auc(found, truth, weights),
-                    accuracy=balanced_accuracy(found, truth, weights),
+                    auc=macro_auc(prediction, truth, weights),
+                    accuracy=balanced_accuracy(prediction, truth, weights),
                 )
             )
     rng = np.random.default_rng((evaluation.seed, 12))
-    drawn = rng.integers(
+    draws = rng.integers(
         settings.utility_seeds, size=(evaluation.bootstrap, settings.utility_seeds)
     )
-    stacked = {
+    arrays = {
         name: _Scores(
-            auc=np.stack([row.auc for row in kept]),
-            accuracy=np.stack([row.accuracy for row in kept]),
+            auc=np.stack([row.auc for row in row_scores]),
+            accuracy=np.stack([row.accuracy for row in row_scores]),
         )
-        for name, kept in rows.items()
+        for name, row_scores in rows.items()
     }
-    summaries = {name: _summary(scores, stacked[None], drawn) for name, scores in stacked.items()}
+    summaries = {name: _summary(scores, arrays[None], draws) for name, scores in arrays.items()}
     return summaries[None], {name: summaries[name] for name in pools}
 
 
@@ -158,17 +160,17 @@ def draw_few(
     scarce = max(2, round(settings.real_images * settings.rare_share))
     others = len(task.classes) - 1
     plenty = max(2, (settings.real_images - scarce) // others)
-    drawn = []
+    rows = []
     for value in range(len(task.classes)):
         members = rng.permutation(np.flatnonzero(labels == value))
-        drawn.append(members[: scarce if value == rare else plenty])
-    return np.concatenate(drawn)
+        rows.append(members[: scarce if value == rare else plenty])
+    return np.concatenate(rows)
 
 
-def _summary(scores: _Scores, alone: _Scores, drawn: NDArray[np.int64]) -> Added:
+def _summary(scores: _Scores, alone: _Scores, draws: NDArray[np.int64]) -> Added:
     def mean(values: NDArray[np.float64]) -> Interval:
-        resampled = values[drawn, np.arange(1, values.shape[1])[:, None]].mean(axis=1)
-        return interval(np.concatenate([values[:, 0].mean(keepdims=True), resampled]))
+        resamples = values[draws, np.arange(1, values.shape[1])[:, None]].mean(axis=1)
+        return interval(np.concatenate([values[:, 0].mean(keepdims=True), resamples]))
 
     return Added(
         auc=mean(scores.auc),

@@ -22,7 +22,7 @@ def utility_section(
     task: Task,
     rare: int,
     alone: Added,
-    added: Mapping[str, Added],
+    additions: Mapping[str, Added],
     settings: ExaminationSettings,
 ) -> Section:
     """Say what the experiment found.
@@ -32,10 +32,10 @@ def utility_section(
         task: What the classifiers told apart.
         rare: The rare class.
         alone: Scores of the real images alone.
-        added: Scores with each generator's images added.
+        additions: Scores with each generator's images added.
         settings: Counts of images.
     """
-    own = added[subject.name]
+    own = additions[subject.name]
     word = task.classes[rare]
     # Both can be fewer than asked for.
     few = draw_few(task, rare, subject.real.train, settings, subject.seed)
@@ -64,7 +64,7 @@ def utility_section(
         _measure("accuracy_gain", "Gain in balanced accuracy", own.accuracy_gain),
     ]
     rows = [_row("real images alone", alone, gains=False)]
-    rows += [_row(f"and {name}", entry, gains=True) for name, entry in added.items()]
+    rows += [_row(f"and {name}", entry, gains=True) for name, entry in additions.items()]
     table = Grid(
         title=f"{task.title.capitalize()}: {len(few)} real images, and "
         f"{settings.synthetic_images} synthetic ones added",
@@ -74,9 +74,14 @@ def utility_section(
     return Section(key=KEY, title=TITLE, summary=summary, measures=tuple(measures), tables=(table,))
 
 
-def _measure(name: str, title: str, found: Interval) -> Measure:
+def _measure(name: str, title: str, estimate: Interval) -> Measure:
     return Measure(
-        name=name, title=title, value=found.value, low=found.low, high=found.high, better="higher"
+        name=name,
+        title=title,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        better="higher",
     )
 
 
@@ -91,9 +96,9 @@ def _row(name: str, entry: Added, *, gains: bool) -> tuple[str | None, ...]:
     )
 
 
-def _words(found: Interval, sign: str = "") -> str:
+def _words(estimate: Interval, sign: str = "") -> str:
     form = f"{sign}.3f"
-    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
+    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
 
 
 def _listed(values: Sequence[float]) -> str:

@@ -46,10 +46,10 @@ def check_revocations(path: Path, *, renew: str) -> str:
         FederationError: If it is missing, damaged or out of date.
     """
     try:
-        listed = x509.load_pem_x509_crl(path.read_bytes())
+        revocations = x509.load_pem_x509_crl(path.read_bytes())
     except (OSError, ValueError) as error:
         raise FederationError(f"{path} is no list of revoked certificates.", hint=renew) from error
-    end = listed.next_update_utc
+    end = revocations.next_update_utc
     if end is None:
         raise FederationError(f"{path.name} has no end.", hint=renew)
     left = (end - now()).total_seconds() / 86_400
@@ -57,7 +57,9 @@ def check_revocations(path: Path, *, renew: str) -> str:
         raise FederationError(f"{path.name} is out of date since {end:%Y-%m-%d}.", hint=renew)
     if left < _SOON_REVOCATIONS_DAYS:
         raise DoubtError(f"{path.name} will be out of date on {end:%Y-%m-%d}.", hint=renew)
-    return f"{path.name} is valid until {end:%Y-%m-%d}; {len(listed)} certificates are revoked."
+    return (
+        f"{path.name} is valid until {end:%Y-%m-%d}; {len(revocations)} certificates are revoked."
+    )
 
 
 def check_secret(path: Path) -> str:

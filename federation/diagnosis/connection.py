@@ -58,11 +58,11 @@ def explain(error: BaseException, host: str, port: int) -> FederationError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, host, where)
     for cause in causes:
-        if isinstance(cause, ssl.SSLError) and (found := _alert(cause, where)) is not None:
-            return found
+        if isinstance(cause, ssl.SSLError) and (problem := _alert(cause, where)) is not None:
+            return problem
     for cause in causes:
-        if (found := _network(cause, host, where)) is not None:
-            return found
+        if (problem := _network(cause, host, where)) is not None:
+            return problem
     return UnreachableError(
         f"The connection to {where} ended unexpectedly.", hint="Look at the log of that server."
     )
@@ -70,15 +70,15 @@ def explain(error: BaseException, host: str, port: int) -> FederationError:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and all that it wraps, in whichever way."""
-    pending, seen = [error], set()
+    pending, visits = [error], set()
     while pending:
         current = pending.pop()
-        if id(current) in seen:
+        if id(current) in visits:
             continue
-        seen.add(id(current))
+        visits.add(id(current))
         yield current
-        wrapped = (current.__cause__, current.__context__, getattr(current, "reason", None))
-        pending += [item for item in (*wrapped, *current.args) if isinstance(item, BaseException)]
+        inner = (current.__cause__, current.__context__, getattr(current, "reason", None))
+        pending += [item for item in (*inner, *current.args) if isinstance(item, BaseException)]
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, host: str, where: str) -> FederationError:

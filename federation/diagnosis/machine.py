@@ -28,28 +28,28 @@ def check_room(folder: Path) -> str:
         FedscanError: If there is less than 1 GiB, or the folder cannot be written to.
     """
     free = shutil.disk_usage(folder).free
-    shown = f"{free / 2**30:.1f} GiB are free on the disk of {folder}"
+    room = f"{free / 2**30:.1f} GiB are free on the disk of {folder}"
     hint = "Make room: without it neither ledger nor audit log can be written, and nothing runs."
     if not os.access(folder, os.W_OK):
         raise FedscanError(
             f"This user cannot write to {folder}.", hint="Run as the user that fedscan runs as."
         )
     if free < _LEAST_FREE:
-        raise FedscanError(f"Only {shown}.", hint=hint)
+        raise FedscanError(f"Only {room}.", hint=hint)
     if free < _LITTLE_FREE:
-        raise DoubtError(f"Only {shown}.", hint=hint)
-    return f"{shown}."
+        raise DoubtError(f"Only {room}.", hint=hint)
+    return f"{room}."
 
 
 def installed_versions() -> dict[str, str]:
     """Versions of fedscan, of the libraries that both sides must agree on, and of Python."""
-    found = {"fedscan": __version__}
+    versions = {"fedscan": __version__}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "missing"
-    return {**found, "python": platform.python_version()}
+            versions[name] = "missing"
+    return {**versions, "python": platform.python_version()}
 
 
 def compare_versions(own: Mapping[str, str], theirs: Mapping[str, str]) -> str:
@@ -61,7 +61,7 @@ def compare_versions(own: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     """
     names = [name for name in own if name in theirs and own[name] != theirs[name]]
     different = ", ".join(f"{name} {own[name]} here and {theirs[name]} there" for name in names)
-    shown = ", ".join(f"{name} {value}" for name, value in own.items() if name != "bundle")
+    versions = ", ".join(f"{name} {value}" for name, value in own.items() if name != "bundle")
     if "fedscan" in names or "flwr" in names or "bundle" in names:
         raise FederationError(
             f"The two sides have different versions: {_short(different)}.",
@@ -73,7 +73,7 @@ def compare_versions(own: Mapping[str, str], theirs: Mapping[str, str]) -> str:
             f"The two sides have different versions: {different}.",
             hint="They work together; results are not comparable to the last bit.",
         )
-    return f"Both sides have {shown}."
+    return f"Both sides have {versions}."
 
 
 def _short(text: str) -> str:

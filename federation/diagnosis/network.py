@@ -33,10 +33,10 @@ def resolve(host: str, port: int) -> str:
     if proxy := proxy_for(host, port):
         raise NotApplicableError(f"The proxy {proxy} finds the address of {host}.")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise explain(error, host, port) from error
-    addresses = sorted({str(entry[4][0]) for entry in found})
+    addresses = sorted({str(entry[4][0]) for entry in entries})
     return f"{host} is {', '.join(addresses)}."
 
 
@@ -81,9 +81,9 @@ def ask(
         FederationError: If there is no answer, or one side does not trust the other.
     """
     connection = http.client.HTTPSConnection(host, port, timeout=_LIMIT_S, context=context)
-    opened = connect(host, port, _LIMIT_S)
+    plain_socket = connect(host, port, _LIMIT_S)
     try:
-        connection.sock = context.wrap_socket(opened, server_hostname=host)
+        connection.sock = context.wrap_socket(plain_socket, server_hostname=host)
         connection.request(method, path, headers=dict(headers or {}))
         reply = connection.getresponse()
         content, date = reply.read(_MOST_BYTES), reply.getheader("Date")
@@ -91,7 +91,7 @@ def ask(
         raise explain(error, host, port) from error
     finally:
         connection.close()
-        opened.close()
+        plain_socket.close()
     return Answer(reply.status, content, _skew(date))
 
 
@@ -109,10 +109,10 @@ def compare_clocks(answer: Answer) -> str:
     if amount <= _NOTED_SKEW_S:
         return f"The clocks differ by {amount:.0f} s."
     direction = "ahead of" if answer.skew_s > 0 else "behind"
-    shown = f"{amount / 60:.0f} minutes" if amount >= 120 else f"{amount:.0f} s"
+    difference = f"{amount / 60:.0f} minutes" if amount >= 120 else f"{amount:.0f} s"
     kind = FederationError if amount > _MOST_SKEW_S else DoubtError
     raise kind(
-        f"This machine's clock is {shown} {direction} the other side's.",
+        f"This machine's clock is {difference} {direction} the other side's.",
         hint="Set both by NTP: Flower refuses signatures that are older than five minutes.",
     )
 

@@ -48,10 +48,10 @@ def proxy_for(host: str, port: int) -> Proxy | None:
         ConfigurationError: If what the environment names is no HTTP proxy.
     """
     url = f"https://{named(host, port)}"
-    found = select_proxy(url, get_environ_proxies(url, no_proxy=None))
-    if not found:
+    proxy_url = select_proxy(url, get_environ_proxies(url, no_proxy=None))
+    if not proxy_url:
         return None
-    parts = urlsplit(found if "://" in found else f"http://{found}")
+    parts = urlsplit(proxy_url if "://" in proxy_url else f"http://{proxy_url}")
     try:
         number = parts.port or _PORT
     except ValueError:
@@ -97,20 +97,20 @@ def connect(host: str, port: int, limit_s: float) -> socket.socket:
         except OSError as error:
             raise explain(error, host, port) from error
     try:
-        opened = socket.create_connection((proxy.host, proxy.port), timeout=limit_s)
+        tunnel = socket.create_connection((proxy.host, proxy.port), timeout=limit_s)
         try:
-            opened.sendall(_request(proxy, named(host, port)))
-            status = _status(_head(opened, limit_s))
+            tunnel.sendall(_request(proxy, named(host, port)))
+            status = _status(_head(tunnel, limit_s))
             _check(status, proxy, host, port)
         except BaseException:
-            opened.close()
+            tunnel.close()
             raise
     except OSError as error:
         cause = explain(error, proxy.host, proxy.port)
         raise UnreachableError(
             cause.message, hint=f"It is the proxy that HTTPS_PROXY names. {cause.hint}"
         ) from error
-    return opened
+    return tunnel
 
 
 def _request(proxy: Proxy, target: str) -> bytes:
@@ -120,13 +120,13 @@ def _request(proxy: Proxy, target: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _head(opened: socket.socket, limit_s: float) -> bytes:
+def _head(tunnel: socket.socket, limit_s: float) -> bytes:
     """Read an answer's head and not one byte more: what follows belongs to the tunnel."""
     head, deadline = b"", time.monotonic() + limit_s
     while not head.endswith(b"\r\n\r\n") and len(head) < _MOST_BYTES:
         if time.monotonic() > deadline:
             raise TimeoutError
-        if not (byte := opened.recv(1)):
+        if not (byte := tunnel.recv(1)):
             raise ConnectionResetError
         head += byte
     return head
@@ -134,8 +134,8 @@ def _head(opened: socket.socket, limit_s: float) -> bytes:
 
 def _status(head: bytes) -> int:
     words = head.split(b" ", 2)
-    spoken = words[0].startswith(b"HTTP/") and len(words) > 1 and words[1][:3].isdigit()
-    return int(words[1][:3]) if spoken else 0
+    is_http = words[0].startswith(b"HTTP/") and len(words) > 1 and words[1][:3].isdigit()
+    return int(words[1][:3]) if is_http else 0
 
 
 def _check(status: int, proxy: Proxy, host: str, port: int) -> None:

@@ -185,8 +185,8 @@ class Authority:
                     .revocation_date(datetime.datetime.fromisoformat(entry.revoked))
                     .build()
                 )
-        listed = builder.sign(read_private_key(self._folder / _KEY), SHA384())
-        write_atomically(self.revocation_file, listed.public_bytes(Encoding.PEM))
+        revocations = builder.sign(read_private_key(self._folder / _KEY), SHA384())
+        write_atomically(self.revocation_file, revocations.public_bytes(Encoding.PEM))
 
 
 def serial_text(serial: int) -> str:

@@ -36,8 +36,8 @@ def subject(name: str) -> x509.Name:
 
 def common_name(name: x509.Name) -> str:
     """Return the common name within a distinguished name; empty without exactly one."""
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if len(found) == 1 else ""
+    names = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""
 
 
 def general_name(host: str) -> x509.GeneralName:

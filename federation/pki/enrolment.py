@@ -70,14 +70,14 @@ class EnrolmentRequest:
         """
         require_name(site, "a site", FederationError)
         builder = x509.CertificateSigningRequestBuilder().subject_name(subject(site))
-        unsigned = cls(
+        request = cls(
             site=site,
             certificate_request=builder.sign(tls_key, SHA384()).public_bytes(Encoding.PEM).decode(),
             node_key=public_text(node_key.public_key()),
             signature="",
         )
-        signature = node_key.sign(unsigned._signed(), ec.ECDSA(SHA384()))
-        return cls(**{**asdict(unsigned), "signature": base64.b64encode(signature).decode()})
+        signature = node_key.sign(request._signed(), ec.ECDSA(SHA384()))
+        return cls(**{**asdict(request), "signature": base64.b64encode(signature).decode()})
 
     @classmethod
     def from_json(cls, content: bytes) -> EnrolmentRequest:
@@ -88,10 +88,10 @@ class EnrolmentRequest:
         """
         request = cls(**_from_json(content, cls, "The enrolment request"))
         require_name(request.site, "a site", FederationError)
-        signed = _load_request(request.certificate_request)
-        if not signed.is_signature_valid:
+        certificate_request = _load_request(request.certificate_request)
+        if not certificate_request.is_signature_valid:
             raise FederationError("The certificate request's signature does not fit its key.")
-        if common_name(signed.subject) != request.site:
+        if common_name(certificate_request.subject) != request.site:
             raise FederationError(f"The certificate request is not for site {request.site!r}.")
         request.public_key()
         try:

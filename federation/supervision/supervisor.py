@@ -43,7 +43,7 @@ class ChildStatus:
 class _Place:
     spec: ChildSpec
     child: Child
-    started: float = field(default_factory=time.monotonic)
+    start: float = field(default_factory=time.monotonic)
     pause: float = _FIRST_PAUSE_S
     due: float | None = None
     restarts: int = 0
@@ -58,8 +58,8 @@ class Supervisor:
         ended: Told about each end that nobody asked for.
     """
 
-    def __init__(self, specs: Sequence[ChildSpec], ended: Notice) -> None:
-        self._ended = ended
+    def __init__(self, specs: Sequence[ChildSpec], on_end: Notice) -> None:
+        self._on_end = on_end
         self._places: dict[str, _Place] = {}
         try:
             for spec in specs:
@@ -103,15 +103,15 @@ class Supervisor:
         if place.due is None:
             place.last_exit = code
             place.child.sweep()
-            if moment - place.started > _STEADY_S:
+            if moment - place.start > _STEADY_S:
                 place.pause = _FIRST_PAUSE_S
             place.due = moment + place.pause
             place.pause = min(2 * place.pause, _LONGEST_PAUSE_S)
             _log.warning("%s ended with status %d and is started again", name, code)
-            self._ended(name, code)
+            self._on_end(name, code)
         if moment >= place.due:
             place.child = Child(place.spec)
-            place.started, place.due = moment, None
+            place.start, place.due = moment, None
             place.restarts += 1
 
 

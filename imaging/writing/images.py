@@ -79,7 +79,7 @@ def write_images(
                 hint="Name one, such as CT, T1, T2 or X-ray, or write --format png.",
             )
     folder.mkdir(parents=True, exist_ok=True)
-    written: list[tuple[Path, Mapping[str, Any]]] = []
+    entries: list[tuple[Path, Mapping[str, Any]]] = []
     strips, index, study_uid = [], 0, generate_uid()
     for row, group in enumerate(prompts):
         for column, image in enumerate(group.images):
@@ -92,14 +92,14 @@ def write_images(
             )
             stem = folder / f"{row:02}-{column:03}"
             file = _write_one(stem, image, form, group, provenance, study_uid, index)
-            written.append((file, provenance.facts()))
+            entries.append((file, provenance.facts()))
             index += 1
         strips.append((group.prompt, strip(group.images, label=f"seed {seed}", synthetic=True)))
     facts = {"Seed": str(seed), "Generator": generator}
     stack(strips).save(folder / SHEET, pnginfo=png_text(facts, synthetic=True))
-    files = [file for file, _ in written]
-    written.append((folder / SHEET, {"synthetic": True, "generator": generator}))
-    write_manifest(folder, written, generator=generator, key=key)
+    files = [file for file, _ in entries]
+    entries.append((folder / SHEET, {"synthetic": True, "generator": generator}))
+    write_manifest(folder, entries, generator=generator, key=key)
     return files
 
 

@@ -94,29 +94,29 @@ def check_folder(folder: Path, *, signer: str = "") -> CheckedFolder:
     ()
     """
     try:
-        signed = verify_document((folder / NAME).read_bytes())
+        document = verify_document((folder / NAME).read_bytes())
     except OSError as error:
         raise SignatureError(
             f"{folder} has no readable {NAME}.",
             hint="Give a folder that `fedscan generate` wrote.",
         ) from error
-    if not signed.signer.startswith(signer.lower()):
+    if not document.signer.startswith(signer.lower()):
         raise SignatureError(
-            f"Another key signed the manifest: {signed.signer}.",
+            f"Another key signed the manifest: {document.signer}.",
             hint="Ask whoever gave you the files which of the two keys is theirs.",
         )
     wrong, names = [], []
     try:
-        generator = str(signed.content["generator"])
-        for entry in signed.content["files"]:
-            name, expected = str(entry["name"]), str(entry["sha256"])
+        generator = str(document.content["generator"])
+        for entry in document.content["files"]:
+            name, digest = str(entry["name"]), str(entry["sha256"])
             names.append(name)
             file = folder / name
             if not file.resolve().is_relative_to(folder.resolve()):
                 raise SignatureError(f"The manifest lists a file outside {folder}: {name!r}.")
             if not file.is_file():
                 wrong.append(f"{name} is missing")
-            elif _digest(file) != expected:
+            elif _digest(file) != digest:
                 wrong.append(f"{name} was changed")
     except (KeyError, TypeError) as error:
         raise SignatureError(f"The manifest in {folder} is of an unknown layout.") from error
@@ -126,7 +126,7 @@ def check_folder(folder: Path, *, signer: str = "") -> CheckedFolder:
     return CheckedFolder(
         files=tuple(names),
         unlisted=tuple(sorted(present - set(names) - {NAME})),
-        signer=signed.signer,
+        signer=document.signer,
         generator=generator,
     )
 

@@ -32,7 +32,7 @@ class Provenance:
 
     def facts(self) -> dict[str, Any]:
         """Return all of it, JSON-ready."""
-        derived = {"derivation": self.derivation} if self.derivation else {}
+        derivation = {"derivation": self.derivation} if self.derivation else {}
         return {
             "synthetic": True,
             "notice": NOTICE,
@@ -42,5 +42,5 @@ class Provenance:
             "index": self.index,
             "generator": self.generator,
             "software": f"fedscan {__version__}",
-            **derived,
+            **derivation,
         }

@@ -39,8 +39,8 @@ def _fitted(cut: NDArray[np.float32], high: float, wide: float) -> NDArray[np.fl
     height = max(1, round(cut.shape[0] * high * _SIDE))
     width = max(1, round(cut.shape[1] * wide * _SIDE))
     picture = Image.fromarray(cut.astype(np.float32))
-    scaled = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    small = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
     tile = np.full((_SIDE, _SIDE), -1.0, np.float32)
     top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
-    tile[top : top + height, left : left + width] = scaled
+    tile[top : top + height, left : left + width] = small
     return tile

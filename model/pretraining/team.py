@@ -66,10 +66,10 @@ class Team:
         """Replace every gradient by its mean over the processes; a missing one counts as zero."""
         if self.size == 1:
             return
-        trained = list(parameters)
-        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        own = list(parameters)
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in own]
         flat: Tensor = torch.cat([part.flatten() for part in parts])
         distributed.all_reduce(flat)
         means = (flat / self.size).split([part.numel() for part in parts])
-        for parameter, mean in zip(trained, means, strict=True):
+        for parameter, mean in zip(own, means, strict=True):
             parameter.grad = mean.view_as(parameter)

@@ -49,10 +49,10 @@ def patient_shares(descriptions: Iterable[Description]) -> NDArray[np.float32]:
     place = {cell: index for index, cell in enumerate(cells())}
     counts = np.zeros(len(place))
     images = 0
-    for shown in descriptions:
+    for description in descriptions:
         images += 1
         for attribute in ATTRIBUTES:
-            counts[place[attribute, getattr(shown, attribute)]] += 1
+            counts[place[attribute, getattr(description, attribute)]] += 1
     return (counts * (SCALE / max(images, 1))).astype(np.float32)
 
 

@@ -93,10 +93,14 @@ def all_groups(body_parts: Sequence[str] = BODY_PARTS) -> tuple[Group, ...]:
 
 def group_of(example: Example) -> Group:
     """The group that an example belongs to."""
-    shown = example.description
-    orientation = shown.plane or shown.view
-    where = min(int(example.position * POSITION_BINS), POSITION_BINS - 1) if shown.plane else 0
-    return Group(shown.modality, shown.body_part, orientation, shown.finding, where)
+    description = example.description
+    orientation = description.plane or description.view
+    where = (
+        min(int(example.position * POSITION_BINS), POSITION_BINS - 1) if description.plane else 0
+    )
+    return Group(
+        description.modality, description.body_part, orientation, description.finding, where
+    )
 
 
 def pool(image: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -106,8 +110,8 @@ def pool(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     side = image.shape[0] // RESOLUTION
     cells = image[: side * RESOLUTION, : side * RESOLUTION]
-    pooled = cells.reshape(RESOLUTION, side, RESOLUTION, side).mean((1, 3))
-    return ((pooled + 1.0) / 2.0).astype(np.float32)
+    means = cells.reshape(RESOLUTION, side, RESOLUTION, side).mean((1, 3))
+    return ((means + 1.0) / 2.0).astype(np.float32)
 
 
 def patient_vector(examples: Iterable[Example], groups: Sequence[Group]) -> NDArray[np.float32]:
@@ -129,9 +133,9 @@ def patient_vector(examples: Iterable[Example], groups: Sequence[Group]) -> NDAr
             sums.setdefault(index, []).append(pool(example.image).ravel() - grey)
     images = np.zeros((len(groups), RESOLUTION**2), np.float32)
     counts = np.zeros(len(groups), np.float32)
-    for index, pooled in sums.items():
+    for index, coarse in sums.items():
         weight = 1.0 / math.sqrt(len(sums))
-        images[index] = weight * np.mean(pooled, axis=0)
+        images[index] = weight * np.mean(coarse, axis=0)
         counts[index] = weight * _COUNT_WEIGHT
     return np.concatenate([images.ravel(), counts])
 
@@ -168,13 +172,13 @@ def estimate_means(
     """
     sums = total[: len(groups) * RESOLUTION**2].reshape(-1, RESOLUTION, RESOLUTION)
     counts = total[len(groups) * RESOLUTION**2 :] / _COUNT_WEIGHT
-    kept = [
+    large_groups = [
         index
         for index, count in enumerate(counts)
         if count > _LEAST_DEVIATIONS * noise_deviation / _COUNT_WEIGHT
         and noise_deviation / count < _MOST_NOISE
     ]
-    everyone = float(sum(counts[index] for index in kept))
+    everyone = float(sum(counts[index] for index in large_groups))
     return [
         GroupMean(
             groups[index],
@@ -184,5 +188,5 @@ def estimate_means(
             float(noise_deviation / counts[index]),
             float(counts[index] / everyone),
         )
-        for index in kept
+        for index in large_groups
     ]

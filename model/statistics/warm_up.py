@@ -54,15 +54,17 @@ def moved_samples(
     positions = [
         mean.group.position for mean, count in zip(means, counts, strict=True) for _ in range(count)
     ]
-    drawn = sample(generator, captions, positions=positions, guidance_scale=1.0, steps=8, seed=seed)
+    samples = sample(
+        generator, captions, positions=positions, guidance_scale=1.0, steps=8, seed=seed
+    )
     start = 0
     for mean, count in zip(means, counts, strict=True):
-        drawn[start : start + count] = _move(drawn[start : start + count], mean)
+        samples[start : start + count] = _move(samples[start : start + count], mean)
         start += count
     latents = torch.cat(
         [
-            generator.encode(torch.from_numpy(drawn[first : first + 128])[:, None])
-            for first in range(0, len(drawn), 128)
+            generator.encode(torch.from_numpy(samples[first : first + 128])[:, None])
+            for first in range(0, len(samples), 128)
         ]
     )
     return LatentRows(
@@ -97,8 +99,8 @@ def train_on_moved_samples(
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = learning_rate * (1.0 - step / steps)
         batch = rows.select(torch.randint(len(rows), (_BATCH,), generator=rng))
-        dropped = torch.rand(_BATCH, generator=rng) < CAPTION_DROPOUT
-        batch.text[dropped] = nothing
+        without_text = torch.rand(_BATCH, generator=rng) < CAPTION_DROPOUT
+        batch.text[without_text] = nothing
         timesteps = torch.randint(num_train_timesteps(generator), (_BATCH,), generator=rng)
         noise = torch.randn(batch.latents.shape, generator=rng)
         loss = diffusion_loss(generator, batch, timesteps, noise).mean()
@@ -113,14 +115,14 @@ def _move(images: NDArray[np.float32], mean: GroupMean) -> NDArray[np.float32]:
     # Means of many patients are smooth and their noise is not: smoothing takes most of it away.
     difference = gaussian_filter(mean.image - current.mean(0), _SMOOTHING_CELLS)
     # James-Stein: the difference is trusted as far as it exceeds what noise alone would show.
-    unexplained = mean.noise_deviation**2 + float(current.var(0).mean()) / len(images)
-    unexplained *= _noise_left(difference.shape)
-    trust = max(0.0, 1.0 - unexplained / max(float((difference**2).mean()), 1e-12))
+    noise_variance = mean.noise_deviation**2 + float(current.var(0).mean()) / len(images)
+    noise_variance *= _noise_left(difference.shape)
+    trust = max(0.0, 1.0 - noise_variance / max(float((difference**2).mean()), 1e-12))
     # Where both are dark there is nobody, and a difference is noise.
     somebody = np.maximum(current.mean(0), mean.image) > _DARK
     factor = images.shape[1] / RESOLUTION
-    moved = np.where(somebody, 2.0 * trust * difference, 0.0)
-    shift = zoom(moved, factor, order=1, mode="nearest", grid_mode=True)
+    step = np.where(somebody, 2.0 * trust * difference, 0.0)
+    shift = zoom(step, factor, order=1, mode="nearest", grid_mode=True)
     return np.clip(images + shift.astype(np.float32), -1.0, 1.0)
 
 

@@ -122,7 +122,7 @@ def draw_cube(
         on_progress: Told after each step.
     """
     size, part = generator.image_size, description.body_part
-    placed = None if known is None else _placed(known, size, part, generator.device)
+    volumes = None if known is None else _placed(known, size, part, generator.device)
     views = [
         _View(
             generator,
@@ -135,7 +135,7 @@ def draw_cube(
                 seed=seed * len(PLANES) + number,
                 packing=generator.packing,
             ),
-            spatial=None if placed is None else _conditions(*placed, plane),
+            spatial=None if volumes is None else _conditions(*volumes, plane),
             batch_size=batch_size,
         )
         for number, plane in enumerate(PLANES)
@@ -145,8 +145,8 @@ def draw_cube(
     last = int(generator.scheduler.config.num_train_timesteps) - 1
     cube: Tensor | None = None
     for number, timestep in enumerate(np.linspace(last, _LAST * last, steps).round()):
-        found = torch.stack([view.step(cube, int(timestep)) for view in views])
-        cube = (weights * found).sum(0)
+        results = torch.stack([view.step(cube, int(timestep)) for view in views])
+        cube = (weights * results).sum(0)
         if known is not None:
             cube = from_plane(
                 agreeing(to_plane(cube, known.plane), known, part, correlation), known.plane
@@ -179,7 +179,7 @@ class _View:
         batch_size: int,
     ) -> None:
         self._generator = generator
-        self._shown = description
+        self._description = description
         self._guidance = guidance_scale
         self._noise = noise.to(generator.device)
         self._spatial = spatial
@@ -189,12 +189,12 @@ class _View:
         self._batches = [slice(at, at + batch_size) for at in range(0, size, batch_size)]
         # The autoencoder loses a little: what its images are encoded to differs from what they
         # were decoded from. Only what the other planes changed is to count.
-        self._latents = self._encoded = torch.zeros_like(self._noise)
+        self._latents = self._image_latents = torch.zeros_like(self._noise)
 
     def weights(self) -> Tensor:
         """How much this plane's slices count in the cube, ``[S, S, S]``."""
-        size, plane = self._generator.image_size, self._shown.plane
-        where = _positions(size, plane, self._shown.body_part)
+        size, plane = self._generator.image_size, self._description.plane
+        where = _positions(size, plane, self._description.body_part)
         inside = (where > _EDGE) & (where < 1 - _EDGE)
         share = torch.where(inside, 1.0, _OUTSIDE).to(self._generator.device)
         return from_plane(share[:, None, None].expand(size, size, size), plane)
@@ -206,15 +206,15 @@ class _View:
         signal, scale = levels(generator, timestep)
         noisy = scale * self._noise
         if cube is not None:
-            seen = generator.encode(to_plane(cube, self._shown.plane)[:, None])
-            noisy = noisy + signal * (self._latents + seen - self._encoded)
-        predicted = torch.cat(
+            latents = generator.encode(to_plane(cube, self._description.plane)[:, None])
+            noisy = noisy + signal * (self._latents + latents - self._image_latents)
+        prediction = torch.cat(
             [
                 guided_prediction(
                     generator,
                     noisy[rows],
                     timestep,
-                    [self._shown.caption()] * len(noisy[rows]),
+                    [self._description.caption()] * len(noisy[rows]),
                     self._where[rows],
                     None if self._spatial is None else self._spatial[rows],
                     self._guidance,
@@ -222,10 +222,10 @@ class _View:
                 for rows in self._batches
             ]
         )
-        self._latents, self._noise = clean_and_noise(generator, noisy, predicted, timestep)
+        self._latents, self._noise = clean_and_noise(generator, noisy, prediction, timestep)
         images = generator.decode(self._latents)
-        self._encoded = generator.encode(images)
-        return from_plane(images[:, 0], self._shown.plane)
+        self._image_latents = generator.encode(images)
+        return from_plane(images[:, 0], self._description.plane)
 
 
 def _positions(size: int, plane: str, body_part: str) -> Tensor:
@@ -239,21 +239,21 @@ def _placed(
 ) -> tuple[Tensor, Tensor]:
     """Return a cube with the known slices at their nearest places, and where they are."""
     values = torch.zeros(size, size, size, device=device)
-    given = torch.zeros(size, size, size, dtype=torch.bool, device=device)
+    is_given = torch.zeros(size, size, size, dtype=torch.bool, device=device)
     index = cube_index(size, known.plane, body_part, known.positions).round().long()
-    values[index], given[index] = known.images.to(device), True
-    return from_plane(values, known.plane), from_plane(given, known.plane)
+    values[index], is_given[index] = known.images.to(device), True
+    return from_plane(values, known.plane), from_plane(is_given, known.plane)
 
 
-def _conditions(values: Tensor, given: Tensor, plane: str) -> Tensor:
+def _conditions(values: Tensor, is_given: Tensor, plane: str) -> Tensor:
     """Known voxels as partial images of a plane's slices, ``[S, SPATIAL_CHANNELS, S, S]``."""
     images = to_plane(values, plane).cpu().numpy()
-    where = to_plane(given, plane).cpu().numpy()
+    where = to_plane(is_given, plane).cpu().numpy()
     return torch.from_numpy(
         np.stack(
             [
-                spatial_conditions(image.shape, partial=image, known=known)
-                for image, known in zip(images, where, strict=True)
+                spatial_conditions(image.shape, partial=image, known=mask)
+                for image, mask in zip(images, where, strict=True)
             ]
         )
     )

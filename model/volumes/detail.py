@@ -49,8 +49,8 @@ def restore_detail(volume: Floats, alone: Floats) -> Floats:
     side = volume.shape[-1]
     waves = side * np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None, :])
     rings = np.rint(waves).astype(np.int64)
-    held, wanted = _power(volume, rings), _power(alone, rings)
-    gain = np.sqrt(wanted / np.maximum(held, 1e-12))
+    power, target = _power(volume, rings), _power(alone, rings)
+    gain = np.sqrt(target / np.maximum(power, 1e-12))
     gain[: _COARSE + 1] = 1.0
     gain = np.clip(gaussian_filter1d(gain, _SMOOTH, mode="nearest"), 1.0, _MOST)
     sharper = np.fft.ifft2(np.fft.fft2(volume) * gain[rings]).real
@@ -74,37 +74,37 @@ _DEPTH_MM = 17.5
 _PASSAGE_MM = 2.6
 
 
-def coarse_kept(agreed: Floats, drawn: Floats, *, pixel_mm: float) -> Floats:
+def coarse_kept(coarse: Floats, fine: Floats, *, pixel_mm: float) -> Floats:
     """Take what is coarse within the slices from one volume and what is fine from another.
 
     Args:
-        agreed: ``[N, H, W]``, whose coarse waves are taken.
-        drawn: ``[N, H, W]``, the same slices, of which the fine waves are taken.
+        coarse: ``[N, H, W]``, whose coarse waves are taken.
+        fine: ``[N, H, W]``, the same slices, of which the fine waves are taken.
         pixel_mm: Side of a pixel, mm.
 
     Returns:
         ``[N, H, W]``.
     """
     width = _COARSE_MM / pixel_mm
-    return drawn + gaussian_filter(agreed - drawn, (0, width, width))
+    return fine + gaussian_filter(coarse - fine, (0, width, width))
 
 
-def outline_kept(agreed: Floats, drawn: Floats, *, pixel_mm: float, slice_mm: float) -> Floats:
+def outline_kept(coarse: Floats, fine: Floats, *, pixel_mm: float, slice_mm: float) -> Floats:
     """Take the outline from one volume and what lies deeper from another.
 
     Args:
-        agreed: ``[N, H, W]`` in [-1, 1], whose outline is taken.
-        drawn: ``[N, H, W]``, the same slices, of which the inside is taken.
+        coarse: ``[N, H, W]`` in [-1, 1], whose outline is taken.
+        fine: ``[N, H, W]``, the same slices, of which the inside is taken.
         pixel_mm: Side of a pixel, mm.
         slice_mm: Distance between slices, mm.
 
     Returns:
         ``[N, H, W]`` in [-1, 1].
     """
-    body = np.stack([binary_fill_holes(image) for image in agreed > _BODY_ABOVE])
+    body = np.stack([binary_fill_holes(image) for image in coarse > _BODY_ABOVE])
     # The first and the last slice asked for are no ends of the body.
     beyond = int(np.ceil(2 * _DEPTH_MM / slice_mm))
     body = np.pad(body, ((beyond, beyond), (0, 0), (0, 0)), mode="edge")
     depth = distance_transform_edt(body, sampling=(slice_mm, pixel_mm, pixel_mm))
     inside = expit((depth[beyond:-beyond] - _DEPTH_MM) / _PASSAGE_MM).astype(np.float32)
-    return agreed + inside * (drawn - agreed)
+    return coarse + inside * (fine - coarse)

@@ -143,8 +143,8 @@ def _whole(
     description: Description,
     positions: Sequence[float],
     settings: VolumeSettings,
-    agreed: NDArray[np.float32],
-    drawn: NDArray[np.float32],
+    coarse: NDArray[np.float32],
+    fine: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Join what is coarse in the cube's slices with what is fine in the drawn ones.
 
@@ -161,10 +161,10 @@ def _whole(
     )
     part = description.body_part
     pixel = pixel_mm(part, generator.image_size)
-    step = float(np.median(np.diff(positions))) if len(positions) > 1 else 1 / len(agreed[0])
+    step = float(np.median(np.diff(positions))) if len(positions) > 1 else 1 / len(coarse[0])
     return outline_kept(
-        restore_detail(agreed, alone),
-        restore_detail(coarse_kept(agreed, drawn, pixel_mm=pixel), alone),
+        restore_detail(coarse, alone),
+        restore_detail(coarse_kept(coarse, fine, pixel_mm=pixel), alone),
         pixel_mm=pixel,
         slice_mm=step * extent_mm(part, description.plane),
     )
@@ -174,12 +174,12 @@ def _meeting(
     volume: NDArray[np.float32], positions: Sequence[float], known: KnownSlices, length: float
 ) -> NDArray[np.float32]:
     """Move slices ``[N, H, W]`` towards the known ones near them, which the finish has left."""
-    made = interp1d(
+    curve = interp1d(
         positions, volume, axis=0, bounds_error=False, fill_value=(volume[0], volume[-1])
     )
-    off = known.images - torch.from_numpy(made(known.positions).astype(np.float32))
-    moved = volume + spread(off, known.positions, positions, length).numpy()
-    return np.asarray(np.clip(moved, -1, 1), np.float32)
+    off = known.images - torch.from_numpy(curve(known.positions).astype(np.float32))
+    volume_met = volume + spread(off, known.positions, positions, length).numpy()
+    return np.asarray(np.clip(volume_met, -1, 1), np.float32)
 
 
 def _between(
@@ -193,10 +193,10 @@ def _between(
     where, known_at = np.asarray(positions), np.asarray(known.positions)
     millimetres = extent_mm(body_part, known.plane)
     distance = np.abs(where[:, None] - known_at).min(1) * millimetres
-    believed = np.exp(-np.square(distance / _BELIEVED_MM) / 2)
-    believed[(where < known_at[0]) | (where > known_at[-1])] = 0.0
+    trust = np.exp(-np.square(distance / _BELIEVED_MM) / 2)
+    trust[(where < known_at[0]) | (where > known_at[-1])] = 0.0
     line = interpolate_slices(known.images.numpy(), known.positions, positions)
-    return (volume + believed[:, None, None] * (line - volume)).astype(np.float32)
+    return (volume + trust[:, None, None] * (line - volume)).astype(np.float32)
 
 
 @torch.no_grad()
@@ -217,8 +217,8 @@ def _finished(
         timestep = round(share * last)
         signal, scale = levels(generator, timestep)
         noisy = signal * clean + scale * noise
-        predicted = guided_prediction(
+        prediction = guided_prediction(
             generator, noisy, timestep, [caption] * len(noisy), where, None, guidance_scale
         )
-        clean, noise = clean_and_noise(generator, noisy, predicted, timestep)
+        clean, noise = clean_and_noise(generator, noisy, prediction, timestep)
     return np.asarray(generator.decode(clean)[:, 0].cpu().numpy())

@@ -31,18 +31,18 @@ def interpolate_slices(images: Floats, at: Sequence[float], to: Sequence[float])
     Returns:
         ``[N, H, W]``.
     """
-    known, asked = np.asarray(at), np.clip(np.asarray(to), at[0], at[-1])
-    after = np.clip(np.searchsorted(known, asked), 1, max(1, len(known) - 1))
-    found = np.repeat(images[:1], len(asked), axis=0)
-    for index in np.unique(after) if len(known) > 1 else ():
+    sources, targets = np.asarray(at), np.clip(np.asarray(to), at[0], at[-1])
+    after = np.clip(np.searchsorted(sources, targets), 1, max(1, len(sources) - 1))
+    slices = np.repeat(images[:1], len(targets), axis=0)
+    for index in np.unique(after) if len(sources) > 1 else ():
         low, high = images[index - 1], images[index]
         forth = optical_flow_tvl1(low, high, attachment=_ATTACHMENT)
         back = optical_flow_tvl1(high, low, attachment=_ATTACHMENT)
         for row in np.flatnonzero(after == index):
-            share = (asked[row] - known[index - 1]) / (known[index] - known[index - 1])
-            found[row] = (1 - share) * _moved(low, share * back)
-            found[row] += share * _moved(high, (1 - share) * forth)
-    return found
+            share = (targets[row] - sources[index - 1]) / (sources[index] - sources[index - 1])
+            slices[row] = (1 - share) * _moved(low, share * back)
+            slices[row] += share * _moved(high, (1 - share) * forth)
+    return slices
 
 
 def _moved(image: Floats, by: NDArray[np.floating]) -> Floats:

@@ -86,9 +86,9 @@ def spread(differences: Tensor, at: Sequence[float], to: Sequence[float], length
     Returns:
         ``[N, ...]``; near to the differences at their own positions, and to zero far from them.
     """
-    known, asked = np.asarray(at, np.float64), np.asarray(to, np.float64)
-    among = _kernel(known, known, length) + _JITTER * np.eye(len(known))
-    weights = np.linalg.solve(among, _kernel(known, asked, length))
+    sources, targets = np.asarray(at, np.float64), np.asarray(to, np.float64)
+    among = _kernel(sources, sources, length) + _JITTER * np.eye(len(sources))
+    weights = np.linalg.solve(among, _kernel(sources, targets, length))
     return torch.tensordot(torch.from_numpy(weights.T).to(differences), differences, dims=1)
 
 

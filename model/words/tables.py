@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import TypeAdapter
 
 from ...common.toml_settings import read_settings
 from ...errors import ConfigurationError
@@ -31,7 +29,6 @@ TABLES = (
     "contrasts",
 )
 _HINT = "Restore the file from where it was made; docs/words.md says how a vocabulary is written."
-_ADAPTER: TypeAdapter[VocabularySettings] = TypeAdapter(VocabularySettings)
 _HEADING = """\
 # The words that this generator's captions are made of, and what selects them. Its prompts are read
 # against them; the tables may stand in a study.toml, below [vocabulary].
@@ -93,8 +90,7 @@ def vocabulary_to_toml(vocabulary: Vocabulary) -> str:
 
 
 def _read(path: Path) -> VocabularySettings:
-    known = [field.name for field in fields(VocabularySettings)]
-    return read_settings(path, _ADAPTER, known, what="The vocabulary", hint=_HINT)
+    return read_settings(VocabularySettings, path, what="The vocabulary", hint=_HINT)
 
 
 def _bare_frame() -> Vocabulary:

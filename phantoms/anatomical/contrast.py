@@ -52,11 +52,11 @@ class Sequence:
         """Signal magnitude of a tissue (spin echo, or inversion recovery where TI > 0)."""
         # T1 of tissue grows with about the cube root of the field; water's does not.
         t1 *= 1.0 if t1 > 3000.0 else (self.field / 1.5) ** 0.34
-        relaxed = 1.0 - np.exp(-self.repetition_time / t1)
+        relaxation = 1.0 - np.exp(-self.repetition_time / t1)
         if self.inversion_time:
             recovery = 1.0 - 2.0 * np.exp(-self.inversion_time / t1)
-            relaxed = abs(recovery + np.exp(-self.repetition_time / t1))
-        return float(density * relaxed * np.exp(-self.echo_time / t2))
+            relaxation = abs(recovery + np.exp(-self.repetition_time / t1))
+        return float(density * relaxation * np.exp(-self.echo_time / t2))
 
 
 def mr_signal(anatomy: Anatomy, sequence: Sequence) -> NDArray[np.float32]:

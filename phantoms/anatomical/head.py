@@ -59,12 +59,12 @@ def _inner_skull(brain: Brain) -> Field:
     tissue = (brain.grey + brain.white) > 0.35
     # Thin leftovers of the average (tips of the temporal poles) would make spurs of skull.
     tissue = ndimage.binary_opening(tissue, iterations=max(1, round(3.0 / spacing)))
-    grown = ndimage.distance_transform_edt(~tissue, sampling=spacing) < 9.0
-    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > 9.0 - 1.8
+    around = ndimage.distance_transform_edt(~tissue, sampling=spacing) < 9.0
+    inside = ndimage.distance_transform_edt(around, sampling=spacing) > 9.0 - 1.8
     # The cistern between brain stem and frontal lobes is too wide for the closing to bridge.
-    closed |= ellipsoid(axes(spacing), (0.0, -6.0, -20.0), (13.0, 15.0, 9.0)) < 0.0
-    distance = ndimage.distance_transform_edt(~closed, sampling=spacing)
-    distance -= ndimage.distance_transform_edt(closed, sampling=spacing)
+    inside |= ellipsoid(axes(spacing), (0.0, -6.0, -20.0), (13.0, 15.0, 9.0)) < 0.0
+    distance = ndimage.distance_transform_edt(~inside, sampling=spacing)
+    distance -= ndimage.distance_transform_edt(inside, sampling=spacing)
     return np.asarray(ndimage.gaussian_filter(distance, 3.0 / spacing), np.float32)
 
 

@@ -62,8 +62,8 @@ def draw_head(
     displacement += ventricles * atlas.ventricle_push + cortex * atlas.cortex_pull
     lesions = draw_lesions(rng, atlas.lesion_sites) if lesion else ()
     points = np.indices(shape) * COARSE + np.reshape(BOX_LOW, (3, 1, 1, 1))
-    for found in lesions:
-        displacement += mass_effect(found, points)
+    for mass in lesions:
+        displacement += mass_effect(mass, points)
     return Head(
         sex=sex,
         age=age,

@@ -147,10 +147,10 @@ def _replace_brain(fractions: NDArray[np.float32], parts: dict[str, NDArray[np.f
     """Let a lesion's tissues take the place of brain in ``[C, n]`` fractions."""
     room = fractions[_BRAIN].sum(0)
     white = fractions[_BRAIN[1]].copy()
-    taken = np.zeros_like(room)
+    amount_taken = np.zeros_like(room)
     for name, part in parts.items():
         # Oedema spreads along white matter and spares the cortex.
         amount = part * (0.25 * room + 0.75 * white if name == "oedema" else room)
         fractions[PATIENT_TISSUES.index(name)] += amount
-        taken += amount
-    fractions[_BRAIN] *= 1.0 - taken / np.maximum(room, 1e-4)
+        amount_taken += amount
+    fractions[_BRAIN] *= 1.0 - amount_taken / np.maximum(room, 1e-4)

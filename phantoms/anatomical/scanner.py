@@ -81,8 +81,8 @@ def _kernel(image: NDArray[np.float32], sharpness: float) -> NDArray[np.float32]
             ndimage.gaussian_filter(image, (0.0, -sharpness, -sharpness), truncate=3.0), np.float32
         )
     # Bone would throw a wide dark shadow into the brain, which scanners correct.
-    limited = np.clip(image, -150.0, 250.0)
-    detail = limited - ndimage.gaussian_filter(limited, (0.0, 1.0, 1.0), truncate=3.0)
+    window = np.clip(image, -150.0, 250.0)
+    detail = window - ndimage.gaussian_filter(window, (0.0, 1.0, 1.0), truncate=3.0)
     return np.asarray(image + sharpness * detail, np.float32)
 
 

@@ -17,12 +17,12 @@ Point = tuple[float, float, float]
 def ellipsoid(axes: Axes, centre: Point, radii: Point) -> Field:
     """Approximate signed distance to an ellipsoid (exact for spheres)."""
     z, y, x = axes
-    scaled = np.sqrt(
+    norm = np.sqrt(
         ((x - centre[0]) / radii[0]) ** 2
         + ((y - centre[1]) / radii[1]) ** 2
         + ((z - centre[2]) / radii[2]) ** 2
     )
-    return np.asarray((scaled - 1.0) * min(radii), np.float32)
+    return np.asarray((norm - 1.0) * min(radii), np.float32)
 
 
 def cone(axes: Axes, start: Point, end: Point, start_radius: float, end_radius: float) -> Field:

@@ -48,10 +48,10 @@ class Canvas:
         points = self.points
         if solid.box is not None:
             margin = np.array([[-width], [width]], np.float32) * np.float32(0.5)
-            found = points.window(solid.box + margin)
-            if found is None:
+            around = points.window(solid.box + margin)
+            if around is None:
                 return
-            window = found
+            window = around
             points = points.crop(window)
         distance = points.distance(solid)
         if within is not None:

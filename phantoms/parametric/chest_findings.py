@@ -73,9 +73,9 @@ def _peripheral_haze(build: Build, lungs: Solid, ribs: Solid) -> list[Layer]:
 
     def measure(points: Points) -> Floats:
         """Patches of a field, where near the wall, and rather low and behind."""
-        wanted = patches(points) - cover - lower * (points.z + 20) + np.float32(0.004) * points.y
+        density = patches(points) - cover - lower * (points.z + 20) + np.float32(0.004) * points.y
         depth = -8 - points.distance(ribs)
-        return np.maximum(np.float32(-14) * wanted, (depth - rim) * np.float32(0.8))
+        return np.maximum(np.float32(-14) * density, (depth - rim) * np.float32(0.8))
 
     haze = Solid(measure, lungs.box).hazy(rng.uniform(8, 18))
     return [of("opacity", haze, alpha=rng.uniform(0.5, 0.9), within=lungs)]

@@ -123,14 +123,14 @@ def shoulder_layers(build: Build) -> list[Layer]:
     """Shoulder blades, collar bones, and upper arms (on films only)."""
     rng = build.rng
     rise = rng.normal(6, 9)
-    turned = rng.uniform(0, 1)  # shoulders rolled forward take the blades off the lungs
+    turn = rng.uniform(0, 1)  # shoulders rolled forward take the blades off the lungs
     layers: list[Layer] = []
     for side in (-1, 1):
         joint = build.at(side * 150, 14, 100)
         blade = ellipsoid(
-            build.at(side * (104 + 22 * turned), 92 - 14 * turned, 46),
+            build.at(side * (104 + 22 * turn), 92 - 14 * turn, 46),
             build.radii(38, 5.5, 66),
-            rotation(yaw=-side * (0.25 + 0.5 * turned), roll=-side * 0.25),
+            rotation(yaw=-side * (0.25 + 0.5 * turn), roll=-side * 0.25),
             square=0.3,
         )
         path = build.path(

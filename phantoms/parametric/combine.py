@@ -32,10 +32,10 @@ def union(*solids: Solid, blend: float = 0.0) -> Solid:
             window = (slice(None),) * total.ndim
             if solid.box is not None:
                 # Farther away it cannot change what is near the surface.
-                found = points.window(solid.box + np.array([[-margin], [margin]], np.float32))
-                if found is None:
+                around = points.window(solid.box + np.array([[-margin], [margin]], np.float32))
+                if around is None:
                     continue
-                window = found
+                window = around
             other, first = points.crop(window).distance(solid), total[window]
             if blend:
                 near = np.clip((other - first) * np.float32(0.5 / blend) + np.float32(0.5), 0, 1)

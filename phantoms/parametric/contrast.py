@@ -50,8 +50,8 @@ def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> Tiss
             Billot et al., Medical Image Analysis 2023, arXiv 2107.09559).
         body_part: Part of the body, which decides how often contrast agent is given.
     """
-    enhanced = modality == "CT" and body_part != "head" and rng.random() < 0.5
-    uptake = rng.uniform(0.4, 1.0) if enhanced else 0.0
+    has_contrast = modality == "CT" and body_part != "head" and rng.random() < 0.5
+    uptake = rng.uniform(0.4, 1.0) if has_contrast else 0.0
     grain = rng.uniform(0.4, 1.6)
     blood_signal = rng.uniform(-0.1, 0.5)
     mix, arbitrary = float(modality == "T1-weighted MR"), False
@@ -78,7 +78,7 @@ def draw_values(rng: np.random.Generator, modality: str, body_part: str) -> Tiss
             table["brain lesion"][0] = rng.uniform(62, 85)
     if modality == "T1-weighted MR" and rng.random() < 0.25:
         table["brain lesion"][0] = rng.uniform(0.9, 1.05)  # blood, fat or contrast agent
-    return TissueValues(modality, table, enhanced)
+    return TissueValues(modality, table, has_contrast)
 
 
 def finish(rng: np.random.Generator, values: TissueValues, image: Floats) -> Floats:

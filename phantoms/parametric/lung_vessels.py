@@ -27,20 +27,20 @@ def grow_vessels(build: Build) -> Vessels:
     scale = build.at(1, 1, 1)
     start, goal = start * scale, goal * scale
     radius = rng.uniform(0.8, 1.2) * rng.uniform(3.0, 5.0, len(side))
-    grown: list[tuple[NDArray[np.float64], ...]] = []
+    segments: list[tuple[NDArray[np.float64], ...]] = []
     for _ in range(_GENERATIONS):
         step = goal - start
         length = np.linalg.norm(step, axis=1, keepdims=True)
         part = rng.uniform(0.4, 0.55, length.shape)
         end = start + step * part + 0.08 * length * rng.standard_normal(step.shape)
-        grown.append((start, end, radius))
+        segments.append((start, end, radius))
         # Each branch splits in two, which spread around its goal.
         start = np.repeat(end, 2, axis=0)
         goal = np.repeat(goal, 2, axis=0)
         goal = goal + 0.26 * np.repeat(length, 2, axis=0) * rng.standard_normal(goal.shape)
         radius = np.repeat(radius, 2) * rng.uniform(0.58, 0.76, 2 * len(radius))
     starts, ends, radii = (
-        np.concatenate(parts).astype(np.float32) for parts in zip(*grown, strict=True)
+        np.concatenate(parts).astype(np.float32) for parts in zip(*segments, strict=True)
     )
     return Vessels(starts, ends, radii)
 

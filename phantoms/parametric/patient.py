@@ -51,5 +51,5 @@ def draw_patient(rng: np.random.Generator, body_part: str, finding: str | None =
         )
     sex = str(rng.choice(("female", "male")))
     years = float(np.clip(rng.normal(50, 20), least_age, 95))
-    drawn = str(rng.choice(list(findings), p=list(findings.values())))
-    return build(rng, finding or drawn, sex, years)
+    choice = str(rng.choice(list(findings), p=list(findings.values())))
+    return build(rng, finding or choice, sex, years)

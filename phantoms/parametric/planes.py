@@ -36,14 +36,14 @@ def slice_points(
     share = 1 - position if plane == "coronal" else position
     level = np.float32(scene.low[across] + share * extent[across])
     columns, rows = np.meshgrid(steps, steps)
-    fixed = np.full_like(rows, level)
+    levels = np.full_like(rows, level)
     if plane == "axial":
-        x, y, z = columns + middle[0], rows + middle[1], fixed
+        x, y, z = columns + middle[0], rows + middle[1], levels
         x, y = x + np.float32(offset[0]), y + np.float32(offset[1])
     elif plane == "coronal":
-        x, y, z = columns + middle[0], fixed, middle[2] - rows
+        x, y, z = columns + middle[0], levels, middle[2] - rows
         x, z = x + np.float32(offset[0]), z + np.float32(offset[1])
     else:
-        x, y, z = fixed, columns + middle[1], middle[2] - rows
+        x, y, z = levels, columns + middle[1], middle[2] - rows
         y, z = y + np.float32(offset[0]), z + np.float32(offset[1])
     return scene.points(x, y, z, float(pixel))

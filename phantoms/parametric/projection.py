@@ -169,8 +169,8 @@ def _add_vessels(path: Floats, scene: Scene, vessels: Vessels, geometry: Project
         for dy in (0, 1):
             x, y = left + dx, top + dy
             near = (1 - np.abs(column - x)) * (1 - np.abs(row - y)) * weights
-            seen = (x >= 0) & (x < size) & (y >= 0) & (y < size)
-            flat = np.bincount((y * size + x)[seen], near[seen], minlength=size * size)
+            inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
+            flat = np.bincount((y * size + x)[inside], near[inside], minlength=size * size)
             path += flat.reshape(size, size).astype(np.float32)
 
 

@@ -59,7 +59,7 @@ def sample_examples(
     if body_part is None:
         body_part = str(rng.choice(BODY_PARTS, p=(0.4, 0.45, 0.15)))
     scene = draw_patient(rng, body_part)
-    known: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "sex": scene.sex if rng.random() < 0.8 else "",
         "age_band": age_band(scene.years) if rng.random() < 0.8 else "",
     }
@@ -67,13 +67,13 @@ def sample_examples(
     examples = []
     for _ in range(per_volume):
         if body_part == "chest" and rng.random() < 0.6:
-            examples.append(_film(rng, scene, image_size, known))
+            examples.append(_film(rng, scene, image_size, facts))
             continue
         mr_share = 0.67 if body_part == "head" else 0.35
         modality = "CT" if rng.random() > mr_share else str(rng.choice(CONTRASTS[1:]))
         if modality not in series:
             series[modality] = draw_values(rng, modality, body_part)
-        examples.append(_slice(rng, scene, series[modality], image_size, known))
+        examples.append(_slice(rng, scene, series[modality], image_size, facts))
     return examples
 
 
@@ -98,7 +98,7 @@ def sample_paired_slices(
     scene = draw_patient(rng, body_part)
     modalities = (*CONTRASTS, ANY_MR, ANY_MR)
     series = [draw_values(rng, modality, body_part) for modality in modalities]
-    joined = {
+    table = {
         name: np.concatenate([each.table[name] for each in series]) for name in series[0].table
     }
     examples = []
@@ -107,7 +107,7 @@ def sample_paired_slices(
         # Apart, so that no two could be taken for one place.
         position = low + (high - low) * (number + float(rng.uniform(0.1, 0.9))) / count
         points = slice_points(rng, scene, "axial", position, image_size)
-        canvas = scene.paint(points, joined)
+        canvas = scene.paint(points, table)
         texture = 0.7 * scene.grain(points) + 0.7 * scene.mottle(points)
         finding = _stated(rng, scene, canvas.labels)
         examples += [
@@ -131,7 +131,7 @@ def _slice(
     scene: Scene,
     values: TissueValues,
     image_size: int,
-    known: dict[str, Any],
+    facts: dict[str, Any],
 ) -> Example:
     plane = str(rng.choice(PLANES, p=(0.5, 0.25, 0.25)))
     aim = scene.finding == "lesion" and rng.random() < _THROUGH_FINDING
@@ -152,7 +152,7 @@ def _slice(
         plane=plane,
         finding=_stated(rng, scene, canvas.labels),
         contrast=contrast,
-        **known,
+        **facts,
     )
     return Example(
         image=finish(rng, values, image),
@@ -163,7 +163,7 @@ def _slice(
 
 
 def _film(
-    rng: np.random.Generator, scene: Scene, image_size: int, known: dict[str, Any]
+    rng: np.random.Generator, scene: Scene, image_size: int, facts: dict[str, Any]
 ) -> Example:
     view = str(rng.choice(VIEWS, p=(0.55, 0.37, 0.08)))
     geometry = draw_geometry(rng, scene, view, image_size)
@@ -174,16 +174,16 @@ def _film(
         body_part=scene.body_part,
         view=view if rng.random() < 0.85 else "",
         finding=_stated(rng, scene, mask),
-        **known,
+        **facts,
     )
     return Example(image=expose(rng, path), description=description, position=0.5, mask=mask)
 
 
 def _stated(rng: np.random.Generator, scene: Scene, mask: NDArray[np.uint8]) -> str:
     """Name the finding that this image shows, or sometimes leave it unknown."""
-    seen = bool((mask == LABEL["lesion"]).any())
+    visible = bool((mask == LABEL["lesion"]).any())
     if scene.enlarged_heart:
-        seen = bool((mask == LABEL["heart"]).mean() > 0.02)
+        visible = bool((mask == LABEL["heart"]).mean() > 0.02)
     if rng.random() < 0.07:
         return ""
-    return scene.finding if seen else "no finding"
+    return scene.finding if visible else "no finding"

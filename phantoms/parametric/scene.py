@@ -105,12 +105,12 @@ class Scene:
         """
         middle = (self.low + self.high) / 2
         turn = self.turn.astype(np.float32)
-        shifted = [c - m for c, m in zip((x, y, z), middle, strict=True)]
-        turned = [
-            row[0] * shifted[0] + row[1] * shifted[1] + row[2] * shifted[2] + centre
+        offsets = [c - m for c, m in zip((x, y, z), middle, strict=True)]
+        rotation = [
+            row[0] * offsets[0] + row[1] * offsets[1] + row[2] * offsets[2] + centre
             for row, centre in zip(turn, middle, strict=True)
         ]
-        return Points(*self.warp(*turned), soft)
+        return Points(*self.warp(*rotation), soft)
 
     def place(self, positions: Floats) -> Floats:
         """Find where the scanner sees places of the anatomy (the inverse to first order).
@@ -121,9 +121,9 @@ class Scene:
         Returns:
             Scanner coordinates, float32 ``[n, 3]``.
         """
-        moved = np.stack(self.warp(*positions.T), axis=1)
+        images = np.stack(self.warp(*positions.T), axis=1)
         middle = (self.low + self.high) / 2
-        return ((2 * positions - moved - middle) @ self.turn + middle).astype(np.float32)
+        return ((2 * positions - images - middle) @ self.turn + middle).astype(np.float32)
 
     def paint(self, points: Points, values: dict[str, Floats], *, film: bool = False) -> Canvas:
         """Paint all layers.
@@ -137,10 +137,10 @@ class Scene:
         for layer in self.layers:
             if not (layer.films if film else layer.slices):
                 continue
-            chosen = layer.solids
+            solids = layer.solids
             if layer.boxes is not None:
-                chosen = [chosen[i] for i in points.near(layer.boxes)]
+                solids = [solids[i] for i in points.near(layer.boxes)]
             label = TISSUES[layer.tissue].label
-            for solid in chosen:
+            for solid in solids:
                 canvas.paint(solid, values[layer.tissue], label, layer.alpha, layer.within)
         return canvas

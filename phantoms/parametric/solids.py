@@ -62,8 +62,8 @@ def ellipsoid(
         z *= z
         norm = np.sqrt(x + y + z)
         if square:
-            boxed = np.sqrt(np.sqrt(x * x + y * y + z * z))
-            return (norm + np.float32(square) * (boxed - norm) - 1) * smallest
+            box_norm = np.sqrt(np.sqrt(x * x + y * y + z * z))
+            return (norm + np.float32(square) * (box_norm - norm) - 1) * smallest
         x *= rx * rx
         y *= ry * ry
         z *= rz * rz
@@ -96,16 +96,16 @@ def segment(
     """
     origin, factor = np.asarray(start, np.float32), np.asarray(flat, np.float32)
     step = (np.asarray(end, np.float32) - origin) * factor
-    scaled = step / max(float(step @ step), 1e-6)
+    direction = step / max(float(step @ step), 1e-6)
     first32, change = np.float32(first), np.float32(last - first)
 
     def measure(points: Points) -> Floats:
         x = (points.x - origin[0]) * factor[0]
         y = (points.y - origin[1]) * factor[1]
         z = (points.z - origin[2]) * factor[2]
-        along = x * scaled[0]
-        along += y * scaled[1]
-        along += z * scaled[2]
+        along = x * direction[0]
+        along += y * direction[1]
+        along += z * direction[2]
         np.clip(along, 0, 1, out=along)
         x -= along * step[0]
         y -= along * step[1]

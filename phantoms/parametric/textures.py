@@ -99,16 +99,16 @@ class Warp:
 
     def __call__(self, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
         """Move points: from where they are scanned to where they are in the anatomy."""
-        moved = [x.copy(), y.copy(), z.copy()]
+        coordinates = [x.copy(), y.copy(), z.copy()]
         for wave, phase, shift in zip(self.waves, self.phases, self.shifts, strict=True):
             value = wave[0] * x
             value += wave[1] * y
             value += wave[2] * z
             value += phase
             np.sin(value, out=value)
-            for coordinate, amount in zip(moved, shift, strict=True):
+            for coordinate, amount in zip(coordinates, shift, strict=True):
                 coordinate += amount * value
-        return moved[0], moved[1], moved[2]
+        return coordinates[0], coordinates[1], coordinates[2]
 
 
 def smooth_map(rng: np.random.Generator, shape: tuple[int, ...], waves: int = 3) -> Floats:

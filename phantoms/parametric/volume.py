@@ -68,8 +68,8 @@ def parametric_volume(
     grid = np.meshgrid(z, y, x, indexing="ij")
     points = scene.points(grid[2], grid[1], grid[0], voxel)
     tables = [draw_values(rng, modality, body_part).table for modality in CONTRASTS]
-    joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    canvas = scene.paint(points, joined)
+    values = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    canvas = scene.paint(points, values)
     texture = 0.7 * scene.grain(points) + 0.7 * scene.mottle(points)
     ct, t1, t2 = (canvas.values[2 * i] + canvas.values[2 * i + 1] * texture for i in range(3))
     return ParametricVolume(

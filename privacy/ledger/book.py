@@ -42,7 +42,7 @@ class Book:
         self.data_set = ""
         self.reservations: dict[int, Reserved] = {}
         self.plans: dict[str, Plan] = {}
-        self.refused: set[str] = set()
+        self.refusals: set[str] = set()
         self._by_request: dict[str, Reserved] = {}
         self._by_study: defaultdict[str, list[SubsampledGaussian]] = defaultdict(list)
         for entry in entries:
@@ -73,9 +73,9 @@ class Book:
     def completed_before(self, before: int) -> list[Reserved]:
         """Return completed reservations before a sequence number that still have a secret."""
         return [
-            reserved
-            for reserved in self.reservations.values()
-            if reserved.sequence < before and reserved.result and not reserved.erased
+            entry
+            for entry in self.reservations.values()
+            if entry.sequence < before and entry.result and not entry.erased
         ]
 
     def add(self, entry: Entry) -> None:
@@ -97,23 +97,23 @@ class Book:
             case Reserve():
                 self._reserve(entry, record)
             case Complete():
-                reserved = self.reservations.get(record.reservation)
-                if reserved is None or reserved.result:
+                reservation = self.reservations.get(record.reservation)
+                if reservation is None or reservation.result:
                     raise _contradiction(entry, "it completes no open reservation")
-                reserved.result = record.result
+                reservation.result = record.result
             case Refuse():
-                self.refused.add(record.request)
+                self.refusals.add(record.request)
             case Erase():
-                for reserved in self.completed_before(record.before):
-                    reserved.erased = True
+                for reservation in self.completed_before(record.before):
+                    reservation.erased = True
 
     def _reserve(self, entry: Entry, record: Reserve) -> None:
         if record.request in self._by_request:
             raise _contradiction(entry, "its request was paid for already")
         if not record.epsilon <= record.ceiling:
             raise _contradiction(entry, "it passes its ceiling")
-        reserved = Reserved(entry.sequence, record)
-        self.reservations[entry.sequence] = self._by_request[record.request] = reserved
+        reservation = Reserved(entry.sequence, record)
+        self.reservations[entry.sequence] = self._by_request[record.request] = reservation
         self._by_study[record.study] += record.mechanisms
 
 

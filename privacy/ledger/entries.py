@@ -22,6 +22,7 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
 
 from ...errors import FedscanError, PrivacyError
 from ..mechanism import SubsampledGaussian
@@ -33,9 +34,20 @@ NOTHING = "0" * 64
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
 
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_DIGEST = r"^[0-9a-f]{64}$"
+_LABEL = r"^[A-Za-z0-9][A-Za-z0-9 ._:/+#-]{0,119}$"
+_TIME = r"^[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z$"
+#: The patterns in words.
+_FORMS = {
+    _DIGEST: "it must be 64 hexadecimal digits in small letters",
+    _LABEL: "it must be 1 to 120 letters without accents, digits, blanks and any of ._:/+#-, "
+    "and begin with a letter or digit",
+    _TIME: "it must be a time such as 2030-01-31T12:00:00Z",
+}
+
+Digest = Annotated[str, StringConstraints(pattern=_DIGEST)]
 #: Words for people, chosen by the program: no free text, no line breaks.
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:/+#-]{0,119}$")]
+Label = Annotated[str, StringConstraints(pattern=_LABEL)]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -156,7 +168,7 @@ class Entry:
     """One line: a record and its place in the chain."""
 
     sequence: Count
-    time: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9-]{5}T[0-9:]{8}Z$")]
+    time: Annotated[str, StringConstraints(pattern=_TIME)]
     previous: Digest
     record: Record
 
@@ -179,8 +191,13 @@ def make(kind: type[R], **values: Any) -> R:
         first = error.errors(include_url=False)[0]
         where = first["loc"][0] if first["loc"] else "value"
         raise PrivacyError(
-            f"A ledger entry cannot hold {where} = {first['input']!r}: {first['msg']}."
+            f"A ledger entry cannot hold {where} = {first['input']!r}: {_said(first)}."
         ) from None
+
+
+def _said(problem: ErrorDetails) -> str:
+    """Return what is wrong with a value, a pattern in words."""
+    return _FORMS.get(problem.get("ctx", {}).get("pattern", ""), problem["msg"])
 
 
 def encode(entry: Entry) -> bytes:
@@ -205,7 +222,7 @@ def decode(line: bytes) -> Entry:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "line"
-        raise ValueError(f"{where}: {first['msg']}") from None
+        raise ValueError(f"{where}: {_said(first)}") from None
     except FedscanError as error:
         raise ValueError(error.message) from None
 

@@ -88,7 +88,7 @@ class LedgerFiles:
                 hint="Use it in the process that opened it.",
             )
 
-    def verify(self, pinned: LedgerHead | None) -> None:
+    def verify(self, head: LedgerHead | None) -> None:
         """Read everything again and check it; see :meth:`Ledger.verify`."""
         contents = read(self._folder)
         if contents is None or contents.head != self.journal.head:
@@ -96,10 +96,10 @@ class LedgerFiles:
                 "The ledger on the disk is not the one that was opened.",
                 hint="Something else wrote to its files; see 'Recovery' in docs/ledger.md.",
             )
-        contents.require(pinned)
-        for reserved in Book(contents.entries).reservations.values():
-            if not reserved.erased:
-                self.store.read(reserved.sequence, reserved.record.commitment)
+        contents.require(head)
+        for reservation in Book(contents.entries).reservations.values():
+            if not reservation.erased:
+                self.store.read(reservation.sequence, reservation.record.commitment)
 
 
 def _locked(waited_s: float, holder: str) -> LedgerError:
@@ -112,16 +112,16 @@ def _locked(waited_s: float, holder: str) -> LedgerError:
 def _tidy(store: SecretStore, book: Book, length: int) -> None:
     """Finish what a crash interrupted among the secrets; refuse what no crash explains."""
     for sequence in store.sequences():
-        reserved = book.reservations.get(sequence)
-        if reserved is None and sequence == length:
+        reservation = book.reservations.get(sequence)
+        if reservation is None and sequence == length:
             # Its line was never confirmed, so nobody was given it.
             store.discard(sequence)
-        elif reserved is None:
+        elif reservation is None:
             raise LedgerError(
                 f"There is a secret for entry {sequence}, which the ledger of {length} entries "
                 "does not reserve.",
                 hint="The ledger was replaced by an older copy or mixed with another one. What "
                 "was spent since is missing; see 'Recovery' in docs/ledger.md.",
             )
-        elif reserved.erased:
+        elif reservation.erased:
             store.erase(sequence)

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...common.chain_head import head_from_text, head_to_text
 from ...errors import LedgerError
 from .durable import SHARED, replace_file, write_all
 from .entries import NOTHING, Digest, Entry, Genesis, Record, decode, encode, line_digest
@@ -44,7 +44,7 @@ class LedgerHead:
     digest: str
 
     def __str__(self) -> str:
-        return f"{self.sequence}:{self.digest}"
+        return head_to_text(self.sequence, self.digest)
 
     @classmethod
     def parse(cls, text: str) -> LedgerHead:
@@ -53,12 +53,7 @@ class LedgerHead:
         Raises:
             LedgerError: If the text has another form.
         """
-        match = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())
-        if match is None:
-            raise LedgerError(
-                f"{text!r} is not a ledger's head.", hint="Write it as sequence:digest."
-            )
-        return cls(int(match[1]), match[2])
+        return cls(*head_from_text(text, "a ledger", LedgerError))
 
     def to_json(self) -> bytes:
         """Return the one line of ``head.json``."""
@@ -88,17 +83,17 @@ class Contents:
         """The last whole line."""
         return LedgerHead(len(self.entries) - 1, self.digests[-1])
 
-    def require(self, pinned: LedgerHead | None) -> None:
+    def require(self, head: LedgerHead | None) -> None:
         """Check that a head which was kept elsewhere is part of this history.
 
         Raises:
             LedgerError: If its line is missing or another one.
         """
-        if pinned is None:
+        if head is None:
             return
-        if pinned.sequence >= len(self.digests) or self.digests[pinned.sequence] != pinned.digest:
+        if head.sequence >= len(self.digests) or self.digests[head.sequence] != head.digest:
             raise LedgerError(
-                f"Line {pinned.sequence + 1} is not the one that was pinned: the history was "
+                f"Line {head.sequence + 1} is not the one that was pinned: the history was "
                 "changed or replaced by another.",
                 hint=_RESTORE,
             )
@@ -214,7 +209,7 @@ class Journal:
 
 def _check(raw: bytes, head: LedgerHead | None) -> Contents:
     # Without a head only the first line may be there: the crash was between the two files.
-    known = head.sequence if head else 0
+    last = head.sequence if head else 0
     entries: list[Entry] = []
     digests = [NOTHING]
     offset = 0
@@ -224,7 +219,7 @@ def _check(raw: bytes, head: LedgerHead | None) -> Contents:
         try:
             entry = _check_line(line, len(entries), digests[-1])
         except ValueError as problem:
-            if len(entries) == known + 1 and end == len(raw):
+            if len(entries) == last + 1 and end == len(raw):
                 break
             raise _damaged(len(entries), str(problem)) from None
         entries.append(entry)
@@ -232,21 +227,21 @@ def _check(raw: bytes, head: LedgerHead | None) -> Contents:
         offset = end
     if head is None and len(entries) != 1:
         raise LedgerError(f"{HEAD} is missing beside {len(entries)} lines.", hint=_RESTORE)
-    if len(entries) <= known:
+    if len(entries) <= last:
         raise LedgerError(
-            f"Line {len(entries) + 1} and later ones are missing: {HEAD} knows {known + 1} lines.",
+            f"Line {len(entries) + 1} and later ones are missing: {HEAD} knows {last + 1} lines.",
             hint=_RESTORE,
         )
-    if head and digests[known + 1] != head.digest:
-        raise _damaged(known, f"it is not the line that {HEAD} confirms")
-    if len(entries) > known + 2:
+    if head and digests[last + 1] != head.digest:
+        raise _damaged(last, f"it is not the line that {HEAD} confirms")
+    if len(entries) > last + 2:
         raise LedgerError(
-            f"{HEAD} confirms line {known + 1}, but there are {len(entries)} lines.", hint=_RESTORE
+            f"{HEAD} confirms line {last + 1}, but there are {len(entries)} lines.", hint=_RESTORE
         )
     return Contents(
         entries=tuple(entries),
         digests=tuple(digests[1:]),
-        confirmed=head is not None and len(entries) == known + 1,
+        confirmed=head is not None and len(entries) == last + 1,
         sound_bytes=offset,
         torn_bytes=len(raw) - offset,
     )

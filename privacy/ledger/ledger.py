@@ -117,9 +117,9 @@ class Ledger(Account):
         mechanisms = tuple(mechanisms)
         with self._mutex:
             self._files.require_open()
-            reserved = self._files.book.find(request_digest)
-            if reserved:
-                return self._replay(reserved, mechanisms)
+            earlier = self._files.book.find(request_digest)
+            if earlier:
+                return self._replay(earlier, mechanisms)
             total = self.epsilon_with(mechanisms)
             terms = {
                 "request": request_digest,
@@ -130,8 +130,8 @@ class Ledger(Account):
                 "ceiling": self._ceiling,
             }
             if not total <= self._ceiling:
-                recorded = total if math.isfinite(total) else None
-                self._refuse(make(Refuse, **terms, epsilon=recorded), total)
+                finite_total = total if math.isfinite(total) else None
+                self._refuse(make(Refuse, **terms, epsilon=finite_total), total)
             secret = fresh_secret()
             record = make(Reserve, **terms, epsilon=total, commitment=commitment(secret))
             sequence = len(self._files.journal.entries)
@@ -161,16 +161,16 @@ class Ledger(Account):
         """
         with self._mutex:
             self._files.require_open()
-            reserved = self._files.book.reservations.get(reservation.sequence)
-            if reserved is None or reserved.record.commitment != commitment(reservation.secret):
+            entry = self._files.book.reservations.get(reservation.sequence)
+            if entry is None or entry.record.commitment != commitment(reservation.secret):
                 raise LedgerError(
                     f"Reservation {reservation.sequence} is not one of this ledger.",
                     hint="Complete a step in the ledger that it was reserved in.",
                 )
             record = make(Complete, reservation=reservation.sequence, result=result_digest)
-            if not reserved.result:
+            if not entry.result:
                 self._files.append(record)
-            elif reserved.result != result_digest:
+            elif entry.result != result_digest:
                 raise PrivacyError(
                     f"The step of entry {reservation.sequence} was repeated with another result.",
                     hint="Data, software or hardware changed since it first ran. The difference "
@@ -198,19 +198,19 @@ class Ledger(Account):
         with self._mutex:
             self._files.require_open()
             record = make(Erase, before=before)
-            gone = self._files.book.completed_before(before)
-            if gone:
+            old = self._files.book.completed_before(before)
+            if old:
                 # On record first: a secret that is merely missing would look like damage.
                 self._files.append(record)
                 try:
-                    for reserved in gone:
-                        self._files.store.erase(reserved.sequence)
+                    for entry in old:
+                        self._files.store.erase(entry.sequence)
                 except OSError as error:
                     raise LedgerError(
                         f"A secret could not be erased: {error.strerror}.",
                         hint="It is erased when the ledger is next opened.",
                     ) from error
-            return len(gone)
+            return len(old)
 
     def plan(
         self,
@@ -271,29 +271,27 @@ class Ledger(Account):
                 min_noise_multiplier=min_noise_multiplier,
             )
 
-    def _replay(
-        self, reserved: Reserved, mechanisms: tuple[SubsampledGaussian, ...]
-    ) -> Reservation:
-        if reserved.record.mechanisms != mechanisms:
+    def _replay(self, earlier: Reserved, mechanisms: tuple[SubsampledGaussian, ...]) -> Reservation:
+        if earlier.record.mechanisms != mechanisms:
             raise PrivacyError(
-                f"The request of entry {reserved.sequence} was paid for with other mechanisms.",
+                f"The request of entry {earlier.sequence} was paid for with other mechanisms.",
                 hint="The request's digest must cover the noise, sampling and steps.",
             )
-        if reserved.erased:
+        if earlier.erased:
             raise LedgerError(
-                f"The step of entry {reserved.sequence} was completed and its secret erased.",
+                f"The step of entry {earlier.sequence} was completed and its secret erased.",
                 hint="The coordinator went back behind a round that it had stored. It must "
                 "resume from its newest checkpoint, or ask for a new round.",
             )
-        secret = self._files.store.read(reserved.sequence, reserved.record.commitment)
-        return Reservation(secret, reserved.sequence, replay=True)
+        secret = self._files.store.read(earlier.sequence, earlier.record.commitment)
+        return Reservation(secret, earlier.sequence, replay=True)
 
     def _refuse(self, record: Refuse, total: float) -> None:
-        if record.request not in self._files.book.refused:
+        if record.request not in self._files.book.refusals:
             self._files.append(record)
-        spent = self.spent().epsilon
+        balance = self.spent().epsilon
         raise BudgetExceededError(
             f"This step would bring the data set to epsilon {total:.4g}, past its ceiling of "
-            f"{self._ceiling:g} at delta {self._delta:g}; {spent:.4g} is spent.",
+            f"{self._ceiling:g} at delta {self._delta:g}; {balance:.4g} is spent.",
             hint="Nothing was run or spent. Only the site can raise its ceiling.",
         )

@@ -29,14 +29,14 @@ def require_same_plan(
     Raises:
         PrivacyError: If it is for another budget, rate or number of steps, or has less noise.
     """
-    planned = plan.mechanism
-    asked = (epsilon, delta, sample_rate, steps)
-    recorded = (plan.epsilon, plan.delta, planned.sample_rate, planned.steps)
-    if asked != recorded or planned.noise_multiplier < min_noise_multiplier:
+    mechanism = plan.mechanism
+    terms = (epsilon, delta, sample_rate, steps)
+    plan_terms = (plan.epsilon, plan.delta, mechanism.sample_rate, mechanism.steps)
+    if terms != plan_terms or mechanism.noise_multiplier < min_noise_multiplier:
         raise PrivacyError(
-            f"The study was planned with (epsilon, delta, sample rate, steps) {recorded} "
-            f"and noise {planned.noise_multiplier:g}, and is now asked with {asked} and "
+            f"The study was planned with (epsilon, delta, sample rate, steps) {plan_terms} "
+            f"and noise {mechanism.noise_multiplier:g}, and is now asked with {terms} and "
             f"noise of at least {min_noise_multiplier:g}.",
             hint="A study's plan is fixed. Other settings are another study.",
         )
-    return planned
+    return mechanism

@@ -52,7 +52,7 @@ class SecretStore:
         """Store a secret; it is on the disk on return."""
         create_file(self._path(sequence), secret, PRIVATE)
 
-    def read(self, sequence: int, expected: str) -> bytes:
+    def read(self, sequence: int, digest: str) -> bytes:
         """Return a secret, checked against its commitment.
 
         Raises:
@@ -64,7 +64,7 @@ class SecretStore:
             secret = path.read_bytes()
         except FileNotFoundError:
             secret = b""
-        if commitment(secret) != expected:
+        if commitment(secret) != digest:
             problem = "is not the one that was reserved" if secret else "is missing"
             raise LedgerError(
                 f"The secret of entry {sequence} {problem}.",
@@ -90,7 +90,7 @@ class SecretStore:
         Raises:
             LedgerError: If a file is there that no ledger wrote.
         """
-        found = []
+        numbers = []
         for path in self._folder.iterdir():
             match = _NAME.fullmatch(path.name)
             if match is None:
@@ -98,8 +98,8 @@ class SecretStore:
                     f"Among the secrets is a file that does not belong there: {path.name!r}.",
                     hint="Move it out of the folder.",
                 )
-            found.append(int(match[1]))
-        return sorted(found)
+            numbers.append(int(match[1]))
+        return sorted(numbers)
 
     def _path(self, sequence: int) -> Path:
         return self._folder / f"{sequence:08d}.secret"

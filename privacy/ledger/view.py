@@ -140,22 +140,22 @@ class LedgerView:
                     state="planned, nothing spent",
                 )
             case Reserve():
-                reserved = self.book.reservations[entry.sequence]
-                state = "completed" if reserved.result else "reserved"
+                reservation = self.book.reservations[entry.sequence]
+                state = "completed" if reservation.result else "reserved"
                 return replace(
                     row,
                     purpose=record.purpose,
                     mechanism=", ".join(map(_shown, record.mechanisms)),
                     epsilon=record.epsilon,
-                    state=f"{state}, secret erased" if reserved.erased else state,
+                    state=f"{state}, secret erased" if reservation.erased else state,
                 )
             case Refuse():
-                needed = "without bound" if record.epsilon is None else f"{record.epsilon:.3f}"
+                epsilon = "without bound" if record.epsilon is None else f"{record.epsilon:.3f}"
                 return replace(
                     row,
                     purpose=record.purpose,
                     mechanism=", ".join(map(_shown, record.mechanisms)),
-                    state=f"refused: {needed} against {record.ceiling:g}, nothing spent",
+                    state=f"refused: {epsilon} against {record.ceiling:g}, nothing spent",
                 )
             case Erase():
                 return replace(row, state=f"completed secrets before {record.before} erased")

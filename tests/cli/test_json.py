@@ -119,11 +119,16 @@ def test_keys_of_a_coordinator_are_as_documented(tmp_path: Path):
     request, out = tmp_path / "site" / "request.json", tmp_path / "welcome.json"
     words = ("enrol", "north", "--request", request, "--out", out)
     agrees("coordinator enrol", document("coordinator", *words, *home))
-    agrees("coordinator status", document("coordinator", "status", *home))
-    agrees("coordinator audit", document("coordinator", "audit", *home))
+    status = document("coordinator", "status", *home)
+    agrees("coordinator status", status)
+    assert [site["site"] for site in status["sites"]] == ["north"]
+    audit = document("coordinator", "audit", *home)
+    agrees("coordinator audit", audit)
     words = ("invite", "--out", tmp_path / "invitation.json")
     agrees("coordinator invite", document("coordinator", *words, *home))
     agrees("coordinator revoke", document("coordinator", "revoke", "north", *home))
+    assert document("coordinator", "status", *home)["sites"] == []
+    assert document("coordinator", "audit", *home)["entries"] > audit["entries"]
 
 
 @pytest.mark.parametrize(

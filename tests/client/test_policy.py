@@ -30,8 +30,11 @@ ALLOWED = ProposedStep(
 )
 
 
-def test_defaults_allow_an_ordinary_step():
-    SitePolicy().check(ALLOWED)
+def test_defaults_allow_an_ordinary_step_and_a_single_change_can_refuse_it():
+    policy = SitePolicy()
+    policy.check(ALLOWED)
+    with pytest.raises(PrivacyError, match="fewer than 101 patients"):
+        replace(policy, min_patients=ALLOWED.patients + 1).check(ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +165,10 @@ def test_the_file_explains_every_setting():
         ('allowed_subsets = ["everything"]', "allowed_subsets"),
         ("allowed_subsets = []", "allowed_subsets"),
         ("[section]\nx = 1", "section"),
-        ('hours = "7-19"', "hours = '7-19'"),
+        ('hours = "7-19"', "hours = '7-19': allowed is text, such as 19:00-07:00"),
         ('hours = "19:00-24:00"', "hours"),
         ("epsilon_ceiling =", "not valid TOML"),
-        ("\udcff", "not valid TOML"),
+        ("\udcff", "not UTF-8"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(text, named, tmp_path):

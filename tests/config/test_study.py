@@ -88,6 +88,38 @@ def test_an_override_of_another_form_is_refused(override):
         load_study(overrides=[override])
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("seed=" + "9" * 5000, "value of seed cannot be read: a number has thousands of digits"),
+        ("seed=0x" + "f" * 5000, "seed is a whole number of more than 64 bits"),
+        ("seed=" + "9" * 30, "seed is a whole number of more than 64 bits"),
+        ("seed=" + "[" * 5000, "value of seed cannot be read: it is nested too deeply"),
+        ("seed=" + "[" * 40 + "]" * 40, "is nested more than 16 deep"),
+        ("name=\udcff", "name holds bytes that are not UTF-8 text"),
+        ("\udcff=1", "holds bytes that are not UTF-8 text"),
+        ("name=" + "9" * 5000, "allowed is text, at least 1 characters, at most 64"),
+        ("name=" + "[" * 5000, "allowed is text, at least 1 characters, at most 64"),
+        ("privacy.epsilon=4\nseed=3", "privacy.epsilon = '4\\nseed=3': allowed is number"),
+        ("privacy.\x1b[2J=4", "privacy.'\\x1b[2J': there is no such setting"),
+    ],
+)
+def test_an_override_that_cannot_be_a_value_is_told_plainly(override, said):
+    with pytest.raises(ConfigurationError) as caught:
+        load_study(overrides=[override])
+    assert said in str(caught.value)
+
+
+@given(st.text(max_size=30) | st.from_regex(r"[a-z_.]{1,12}=[0-9\[\]{}\"'=.,x]{0,20}"))
+def test_any_override_is_taken_or_refused_in_words(override):
+    try:
+        study = load_study(overrides=[override])
+    except ConfigurationError as error:
+        study = None
+        str(error).encode()
+    assert study is None or load_study(overrides=[f"name={study.name!r}", override]) == study
+
+
 def test_overrides_do_not_change_what_they_are_given():
     overrides = ["privacy.epsilon=4"]
     assert load_study(overrides=overrides) == load_study(overrides=tuple(overrides))

@@ -89,16 +89,16 @@ def test_an_interrupted_examination_goes_on_where_it_was(subject):
     kept = KeptSections(subject.out, "these settings")
     with pytest.raises(KeyboardInterrupt):
         run_examiners(
-            subject, {"utility": counting("utility", done), "memory": interrupted}, kept=kept
+            subject, {"utility": counting("utility", done), "memory": interrupted}, store=kept
         )
     known = {key: counting(key, done) for key in ("utility", "memory")}
-    sections = run_examiners(subject, known, kept=kept)
+    sections = run_examiners(subject, known, store=kept)
     assert done == ["utility", "memory"]
     assert sections == run_examiners(subject, known)
     done.clear()
     # Other settings find other things, and what they found before is gone with its figures.
-    run_examiners(subject, known, only=["memory"], kept=KeptSections(subject.out, "other ones"))
-    run_examiners(subject, known, kept=kept)
+    run_examiners(subject, known, only=["memory"], store=KeptSections(subject.out, "other ones"))
+    run_examiners(subject, known, store=kept)
     assert done == ["memory", "memory"]
 
 
@@ -106,15 +106,15 @@ def test_an_interrupted_examination_goes_on_where_it_was(subject):
 def test_a_damaged_section_is_measured_anew(subject, content):
     done = []
     known, kept = {"memory": counting("memory", done)}, KeptSections(subject.out, "these settings")
-    run_examiners(subject, known, kept=kept)
+    run_examiners(subject, known, store=kept)
     [file] = (subject.out / "sections").iterdir()
     file.write_bytes(content)
-    run_examiners(subject, known, kept=kept)
+    run_examiners(subject, known, store=kept)
     values = json.loads(file.read_bytes())
     file.write_text(json.dumps({**values, "section": {"key": "memory"}}))
-    run_examiners(subject, known, kept=kept)
+    run_examiners(subject, known, store=kept)
     (subject.out / "memory.png").unlink()
-    run_examiners(subject, known, kept=kept)
+    run_examiners(subject, known, store=kept)
     assert done == 4 * ["memory"]
 
 
@@ -136,7 +136,7 @@ def test_a_section_is_taken_up_with_all_that_it_wrote_and_depends_on(subject):
         if scanners == "lost":
             model.unlink()
         found = [key for key in known if kept.find(key)]
-        run_examiners(subject, known, kept=kept)
+        run_examiners(subject, known, store=kept)
         assert sorted([*found, *done]) == sorted(known)
         return list(done)
 
@@ -151,8 +151,8 @@ def test_what_the_data_do_not_allow_is_tried_again(subject):
         raise DataError("There is one held-out patient.")
 
     kept = KeptSections(subject.out, "these settings")
-    assert not run_examiners(subject, {"memory": refuses}, kept=kept)[0].measures
-    [section] = run_examiners(subject, {"memory": named("memory")}, kept=kept)
+    assert not run_examiners(subject, {"memory": refuses}, store=kept)[0].measures
+    [section] = run_examiners(subject, {"memory": named("memory")}, store=kept)
     assert section.measures
 
 

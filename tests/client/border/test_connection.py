@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import http.client
 import ssl
@@ -25,7 +26,7 @@ from fedscan.federation.diagnosis.connection import UnreachableError
 from fedscan.federation.pki.authority import Authority
 from fedscan.federation.pki.certificates import make_client, make_server, to_pem
 from fedscan.federation.pki.enrolment import Welcome
-from fedscan.federation.pki.keys import new_key, read_private_key, write_private_key
+from fedscan.federation.pki.keys import new_key, public_pem, read_private_key, write_private_key
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
@@ -35,6 +36,8 @@ class Coordinator:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.authority = folder, Authority.create(folder / "ca", "test")
+        #: Node keys that were shown to it.
+        self.shown: list[str | None] = []
 
     @contextmanager
     def serving(
@@ -49,10 +52,11 @@ class Coordinator:
         tls: bool = True,
     ) -> Iterator[int]:
         """Serve on a free port."""
-        issuer = authority or self.authority
+        issuer, shown = authority or self.authority, self.shown
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                shown.append(self.headers["flwr-public-key"])
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 moment = datetime.datetime.now(datetime.UTC)
                 date = format_datetime(moment - datetime.timedelta(seconds=behind_s), usegmt=True)
@@ -121,6 +125,8 @@ def test_a_coordinator_that_accepts_the_site_is_fine(
 ) -> None:
     with coordinator.serving(status=status) as port:
         check_connection(at(home, port))
+    key = read_private_key(home.node_key).public_key()
+    assert coordinator.shown == [base64.b64encode(public_pem(key)).decode()]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ CHEST = Description(modality="X-ray", body_part="chest", view="PA")
 
 @pytest.fixture(scope="module")
 def model(chests) -> PlausibilityModel:
-    return learn_anatomy(chests.train, chests.holdout, steps=60, rejected=0.1, seed=0).model
+    return learn_anatomy(chests.train, chests.holdout, steps=60, rejected_share=0.1, seed=0).model
 
 
 def judged(model, images):
@@ -131,8 +131,8 @@ def test_swapping_the_masks_is_seen(model, chests, subject):
     masks[::4] = [np.roll(mask, -6, axis=1) for mask in masks[::4]]
     drawn = draw(Obedient(subject), None, model, report, replace(report, masks=tuple(masks)))
     assert drawn.own.by_image().mean() > 0.85
-    assert drawn.own.by_image().mean() > drawn.swapped.by_image().mean() + 0.03
-    assert drawn.judged.implausible.mean() < 0.5
+    assert drawn.own.by_image().mean() > drawn.mismatch.by_image().mean() + 0.03
+    assert drawn.judgement.implausible.mean() < 0.5
 
 
 def test_the_section_of_an_untrained_generator(subject):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from fedscan.errors import ConfigurationError
 from fedscan.evaluation.canaries.audit import Audit
+from fedscan.evaluation.canaries.audited import AuditedTraining
 from fedscan.evaluation.canaries.examine import examine_canaries
 from fedscan.evaluation.canaries.gradients import audit_steps
 from fedscan.evaluation.canaries.image_rows import image_loss
@@ -93,18 +94,17 @@ def test_planted_gradients_prove_much_but_no_more_than_accounted(start, heads):
     mechanism = plan_mechanism(epsilon=8.0, delta=1e-5, sample_rate=0.5, steps=4)
 
     def bound(noise: float) -> float:
-        return audit_steps(
-            start,
-            heads.train.select([0]),
+        audited = AuditedTraining(
+            start=start,
+            real=heads.train.select([0]),
             training=training(
                 PrivacySettings(epsilon=8.0, sample_rate=0.5, draws_per_patient=1), "lora"
             ),
             mechanism=replace(mechanism, noise_multiplier=noise),
             steps=4,
-            canaries=300,
-            guesses=60,
             confidence=0.95,
-        ).lower_bound
+        )
+        return audit_steps(audited, canaries=300, guesses=60).lower_bound
 
     assert 1 < bound(mechanism.noise_multiplier) < 8
     # A tenth of the noise that was accounted for is noticed.

@@ -133,7 +133,7 @@ def test_the_threshold_is_not_reported_on_those_it_was_chosen_on():
     names = tuple(f"h{number:03}" for number in range(400))
     found = guess(members, tuple(f"m{i}" for i in range(300)), others, names, resamples=100, seed=0)
     assert found.threshold_patients == 200
-    assert 0.5 < found.caught.value < 0.9
+    assert 0.5 < found.true_positives.value < 0.9
     assert 0 < found.false_positives < 0.05
     assert found.auc.low < 0.985 < found.auc.high  # the normal distribution's Phi(3 / sqrt(2))
 
@@ -162,7 +162,7 @@ def test_nearest_training_image_is_searched_among_all():
 def test_an_attack_that_points_the_wrong_way_is_said_to(high, said):
     guessing = Guessing(
         auc=Interval(value=0.42, low=0.36, high=high),
-        caught=Interval(value=0.0, low=0.0, high=0.02),
+        true_positives=Interval(value=0.0, low=0.0, high=0.02),
         false_positives=0.0,
         threshold_patients=51,
         members=256,

@@ -190,7 +190,9 @@ def test_phases_and_maps_are_not_called_weighted(fields):
 
 
 @pytest.mark.parametrize(("kind", "modality"), [(0, "T1-weighted MR"), (1, "MR"), (3, "MR")])
-def test_a_phase_that_only_a_private_element_names(tmp_path, make_image, save_dicom, kind, modality):
+def test_a_phase_that_only_a_private_element_names(
+    tmp_path, make_image, save_dicom, kind, modality
+):
     ds = make_image(np.full((16, 16), 40, np.int16), Modality="MR", **T1_TIMING)
     ds.add_new(0x00430010, "LO", "GEMS_PARM_01")
     ds.add_new(0x0043102F, "SS", kind)

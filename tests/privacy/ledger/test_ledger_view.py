@@ -86,7 +86,7 @@ def test_a_pin_is_text_and_back(folder):
         LedgerView.read(folder, LedgerHead(0, digest(5)))
     with pytest.raises(LedgerError, match="pinned"):
         LedgerView.read(folder, LedgerHead(7, head.digest))
-    with pytest.raises(LedgerError, match="not a ledger's head"):
+    with pytest.raises(LedgerError, match="not the head of a ledger"):
         LedgerHead.parse("0:abc")
 
 

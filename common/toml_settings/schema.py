@@ -13,6 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from .places import Node, resolved
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -75,20 +77,15 @@ def _settings_of(section: str, settings_type: type, skip: object) -> Iterator[Se
         )
 
 
-def _kind(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
-    node = _resolved(node, definitions)
+def _kind(node: Node, definitions: Mapping[str, Node]) -> str:
+    node = resolved(node, definitions)
     for option in node.get("anyOf", ()):
         if option.get("type") != "null":
             return _kind(option, definitions)
     return str(node.get("type", "string"))
 
 
-def _resolved(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    reference = node.get("$ref")
-    return definitions[reference.rsplit("/", 1)[-1]] if reference else node
-
-
-def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+def allowed_values(node: Node, definitions: Mapping[str, Node]) -> str:
     """Say in words what a JSON-schema node allows.
 
     Args:
@@ -98,7 +95,7 @@ def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
     Returns:
         For example ``"number, above 0, at most 100"`` or ``"one of tiny, small"``.
     """
-    node = _resolved(node, definitions)
+    node = resolved(node, definitions)
     if "anyOf" in node:
         options = [allowed_values(option, definitions) for option in node["anyOf"]]
         return " or ".join("left out" if text == "null" else text for text in options)
@@ -106,13 +103,19 @@ def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
         return "one of " + ", ".join(str(value) for value in node["enum"])
     if "const" in node:
         return f"only {node['const']}"
-    words = {"string": "text", "boolean": "true or false", "integer": "whole number"}
-    kind = node.get("type", "text")
+    words = {
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "whole number",
+        "object": "table",
+    }
+    kind = str(node.get("type", "text"))
     parts = [words.get(kind, kind)]
     if kind == "array":
         # A list of fixed length states each of its items; ours are all of one kind.
         items = node.get("items") or next(iter(node.get("prefixItems", ())), None)
-        parts = ["list of " + allowed_values(items, definitions) if items else "list"]
+        each = allowed_values(items, definitions) if items else ""
+        parts = [f"list of {each}{'s' if each == 'table' else ''}" if items else "list"]
     limits = {
         "exclusiveMinimum": "above {}",
         "minimum": "at least {}",
@@ -123,9 +126,11 @@ def allowed_values(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
         "maxItems": "at most {} of them",
         "minLength": "at least {} characters",
         "maxLength": "at most {} characters",
-        "pattern": "matching {}",
     }
     parts += [text.format(_number(node[name])) for name, text in limits.items() if name in node]
+    if "pattern" in node:
+        # An example says more to people than a regular expression.
+        parts.append("such as " + " or ".join(map(str, node["examples"])))
     return ", ".join(parts)
 
 

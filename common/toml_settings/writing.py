@@ -1,42 +1,14 @@
-"""Read and write the TOML form of a configuration."""
+"""Writing settings as TOML, each with its explanation."""
 
 from __future__ import annotations
 
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from ..errors import ConfigurationError
 from .schema import Setting
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        ConfigurationError: If the file cannot be read, or is not TOML; names the line.
-    """
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"{path} is not valid TOML: {error}.",
-            hint='Values look like: epsilon = 8.0, name = "study", enabled = true.',
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{path} is not UTF-8 text (byte {error.start}).", hint="Save it as UTF-8."
-        ) from error
-    except OSError as error:
-        raise ConfigurationError(
-            f"The configuration {path} cannot be read: {error.strerror or error}.",
-            hint="`fedscan config > study.toml` writes one with all defaults.",
-        ) from error
 
 
 def write_toml(settings: Iterable[Setting], value_of: Callable[[Setting], Any]) -> str:
