@@ -174,11 +174,7 @@ def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
-<<<<<<< HEAD
-def unpack_pixels(autoencoder: Autoencoder, decoded: Tensor) -> Tensor:
-=======
-def unpack_pixels(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
->>>>>>> main
+def unpack_pixels(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:

@@ -32,7 +32,43 @@ _LARGEST_STEP_HU = 64.0
 
 #: Quantities in image types and series descriptions, of perfusion and of materials.
 _MAP_WORDS = frozenset(
-    ["map", "maps", "mapping", "mapit", "perfusionmap", "cbf", "rcbf", "relcbf", "cbv", "rcbv", "relcbv", "corrcbv", "mtt", "rmtt", "ttp", "rttp", "tmax", "ttd", "ktrans", "kep", "quantity", "quantitative", "effatomicnum", "electrondensity", "zeff", "z_eff", "matspecific", "matfractional", "matvaluebased", "matmodified", "std_deviation", "stddeviation", "subtraction", "multiplication", "division"]
+    [
+        "map",
+        "maps",
+        "mapping",
+        "mapit",
+        "perfusionmap",
+        "cbf",
+        "rcbf",
+        "relcbf",
+        "cbv",
+        "rcbv",
+        "relcbv",
+        "corrcbv",
+        "mtt",
+        "rmtt",
+        "ttp",
+        "rttp",
+        "tmax",
+        "ttd",
+        "ktrans",
+        "kep",
+        "quantity",
+        "quantitative",
+        "effatomicnum",
+        "electrondensity",
+        "zeff",
+        "z_eff",
+        "matspecific",
+        "matfractional",
+        "matvaluebased",
+        "matmodified",
+        "std_deviation",
+        "stddeviation",
+        "subtraction",
+        "multiplication",
+        "division",
+    ]
 )
 #: "T1 map", "T2starMap", "fieldmap", "B0 mapping", "fat fraction", "Water(Iodine)", …
 _MAP_PHRASE = re.compile(
@@ -47,7 +83,32 @@ _CT_MAP_PHRASE = re.compile(
     r"|\brho\b|\bstopping power\b|\bpermeability\b"
 )
 _MR_MAP_WORDS = frozenset(
-    ["adc", "eadc", "dadc", "fa", "phase", "phasemap", "p", "real", "r", "imaginary", "i", "velocity", "vel", "fieldmap", "b0", "t1rho", "tensor", "trace_adc", "ff", "r2star", "r2s", "r1", "subtraction", "tmip"]
+    [
+        "adc",
+        "eadc",
+        "dadc",
+        "fa",
+        "phase",
+        "phasemap",
+        "p",
+        "real",
+        "r",
+        "imaginary",
+        "i",
+        "velocity",
+        "vel",
+        "fieldmap",
+        "b0",
+        "t1rho",
+        "tensor",
+        "trace_adc",
+        "ff",
+        "r2star",
+        "r2s",
+        "r1",
+        "subtraction",
+        "tmip",
+    ]
 )
 _MR_MAP_PHRASE = re.compile(
     r"\b(e?adc\w*|\w*fa ?map|apparent diffusion|phase ?(map|image|difference|contrast angle)"
@@ -78,9 +139,7 @@ def is_hounsfield(ds: Dataset) -> bool:
     if slope is None or intercept is None or not 0 < slope <= _LARGEST_STEP_HU:
         return False
     lowest, highest = _stored_range(ds)
-    return (
-        lowest * slope + intercept <= _AT_MOST_HU and highest * slope + intercept >= _AT_LEAST_HU
-    )
+    return lowest * slope + intercept <= _AT_MOST_HU and highest * slope + intercept >= _AT_LEAST_HU
 
 
 def is_weighted(ds: Dataset) -> bool:

@@ -110,7 +110,7 @@ def bank_of(
         images=np.stack([each.image for each in examples]).astype(np.float16),
         masks=np.stack(
             [
-                np.zeros(each.image.shape, np.uint8) if each.mask is None else each.mask
+                empty if each.mask is None else each.mask
                 for each in examples
             ]
         ),
