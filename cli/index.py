@@ -13,13 +13,22 @@ from rich.text import Text
 
 from .console import output
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import (
+    ConfigOption,
+    JsonOption,
+    LabelsByOption,
+    LabelsOption,
+    SetOption,
+    study_from,
+)
 from .progress import progress
 
 _EPILOG = """\
 Examples:
 
 - `fedscan index hospitals/hospital-a`
+
+- `fedscan index films --labels labels.csv` says which rows fit, and counts by their findings.
 
 - `fedscan index scans --set data.burned_in=refuse_unstated --json`
 """
@@ -32,6 +41,8 @@ def register(app: typer.Typer) -> None:
 
 def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -42,11 +53,16 @@ def index(
     shown. The counts are exact, so they are for the site itself.
     """
     from ..imaging.dicom.index import index_folder
-    from ..imaging.dicom.summary import summarise
+    from ..imaging.dicom.summary import shared_sentence, summarise
+    from ..imaging.labels.fit import fit_sentences, require_fitting
+    from ..imaging.labels.table import read_table
+    from ..model.words.tables import shipped_words
 
     study = study_from(config, sets)
+    table = read_table(labels, shipped_words(), labels_by or "") if labels else None
     with progress() as report:
-        found = index_folder(folder, study.data, progress=report)
+        found = index_folder(folder, study.data, labels=table, progress=report)
+    require_fitting(found.labels)
     summary = summarise(found)
     if as_json:
         print_json(asdict(summary))
@@ -55,6 +71,11 @@ def index(
     totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
     console = output()
     console.print(Text(totals))
+    if summary.shared_studies:
+        console.print(Text(shared_sentence(summary.shared_studies)))
+    if summary.labels:
+        for line in fit_sentences(summary.labels):
+            console.print(Text(line))
     if summary.captions:
         console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
     if summary.set_aside:

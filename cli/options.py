@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from ..config.study import Study
+
+
+class LabelName(StrEnum):
+    """What a row of a table of labels may name."""
+
+    IMAGE = "image"
+    SERIES = "series"
+    STUDY = "study"
+    ACCESSION = "accession"
+    PATIENT = "patient"
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -31,6 +43,17 @@ SetOption = Annotated[
     ),
 ]
 
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Table (CSV) with findings, splits or reports of images; it stays at the site.",
+        metavar="FILE",
+    ),
+]
+LabelsByOption = Annotated[
+    LabelName | None,
+    typer.Option(help="What its rows are matched by. [default: the most exact name it has]"),
+]
 SigningKeyOption = Annotated[
     Path | None,
     typer.Option(

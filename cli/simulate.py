@@ -13,7 +13,14 @@ from rich.text import Text
 
 from .console import output, status
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import (
+    ConfigOption,
+    JsonOption,
+    LabelsByOption,
+    LabelsOption,
+    SetOption,
+    study_from,
+)
 
 _EPILOG = """\
 Examples:
@@ -23,6 +30,8 @@ Examples:
 - `fedscan simulate --data hospitals --epsilon 4 --rounds 10 --out run`
 
 - `fedscan simulate --data hospitals --config study.toml --set local.learning_rate=0.002`
+
+- `fedscan simulate --data films --labels labels.csv` takes findings from a table.
 
 - `fedscan simulate --data hospitals --out run --resume` continues a run that was stopped.
 """
@@ -46,6 +55,8 @@ def simulate(
         typer.Option(help="Folder with one sub-folder of DICOM per site. [default: phantoms]"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("out"),
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     epsilon: Annotated[
@@ -92,6 +103,8 @@ def simulate(
             engine=engine.value,
             workers=workers,
             evaluate=evaluate,
+            labels=labels,
+            labels_by=labels_by or "",
             progress=observer,
         )
     if as_json:

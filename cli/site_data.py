@@ -11,8 +11,9 @@ from rich.text import Text
 from ..errors import ConfigurationError
 from .console import output, status
 from .json_output import print_json
-from .options import SITE_HOME, JsonOption, SiteHomeOption
+from .options import SITE_HOME, JsonOption, LabelsByOption, LabelsOption, SiteHomeOption
 from .progress import progress
+from .site_labels import fit_of, print_fit
 
 if TYPE_CHECKING:
     from ..client.sources.mirror import MirrorReport
@@ -23,6 +24,8 @@ _ADD_EPILOG = """\
 Examples:
 
 - `fedscan site add-data chest --folder /data/chest`
+
+- `fedscan site add-data films --folder /data/films --labels labels.csv`
 
 - `fedscan site add-data heads --dicomweb https://pacs.example.org/dicom-web
 --query ModalitiesInStudy=CT --query StudyDate=20200101- --modality CT --credentials pacs.txt`
@@ -83,13 +86,16 @@ def add_data(
     sender: Annotated[
         list[str] | None, typer.Option(help="AE title that may send. Repeatable.")
     ] = None,
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
     home: SiteHomeOption = SITE_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Add a data set: a folder, a DICOMweb service to mirror, or a C-STORE receiver.
 
     The source is only read; nothing is trained on it before a study is approved. A data set has
-    one privacy ledger for its whole life, so a patient belongs to one data set only.
+    one privacy ledger for its whole life, so a patient belongs to one data set only. A table of
+    labels stays where it is, at the site; `fedscan site labels` says what changing it costs.
     """
     from ..client.sources.refresh import dicomweb_source, store_source
     from ..client.steward.data_sets import DataSet, Registry
@@ -110,6 +116,8 @@ def add_data(
         authority=str(authority.resolve()) if authority else "",
         credentials=str(credentials.resolve()) if credentials else "",
         senders=tuple(sender or ()),
+        labels=str(labels.resolve()) if labels else "",
+        labels_by=labels_by or "",
     )
     # Before anything is kept: the address, the titles, and whether the service answers at all.
     if entry.kind == "dicomweb":
@@ -121,16 +129,20 @@ def add_data(
         store_source(entry)
     if entry.kind != "folder":
         Path(entry.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A folder's table is looked at before anything is kept; a mirror has no scans yet.
+    fit = fit_of(entry) if entry.kind == "folder" else None
     Registry(site).add(entry)
     site.log.append("data-added", data=name, kind=entry.kind)
     mirrored = _refresh(site, entry) if entry.kind == "dicomweb" else None
+    fit = fit_of(entry) if mirrored else fit
     if as_json:
         facts = {"data": name, "kind": entry.kind, "folder": entry.folder}
-        print_json({**facts, "mirror": mirrored})
+        print_json({**facts, "mirror": mirrored, "labels": fit})
         return
     if mirrored:
         output().print(Text(_sentence(mirrored)))
     console = output()
+    print_fit(fit)
     console.print(
         Text(f"The data set {name} is added. `fedscan index {entry.folder}` looks into it.")
     )
@@ -143,20 +155,32 @@ def add_data(
 def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Fetch what is new at the source, and remove what is gone there. Not between two rounds.
 
+    Whatever was made of patients who are gone (decoded images and latents, of every setting) is
+    removed, and patients who opted out are not fetched.
+
     Scans that changed are other data for the privacy ledger: a round that is repeated on them is
     paid for again. It can be killed at any moment and goes on where it was.
     """
+    from ..client.data.remains import remove_absent
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
-    mirror = _refresh(site, Registry(site).get(name))
+    entry = Registry(site).get(name)
+    mirror = _refresh(site, entry)
+    with progress() as report:
+        patients, files = remove_absent(site.state(name), Path(entry.folder), report)
+    if patients:
+        site.log.append("removed-absent", data=name, patients=patients, files=files)
     if as_json:
-        print_json({"data": name, "mirror": mirror})
-    elif mirror is None:
-        output().print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
+        print_json({"data": name, "mirror": mirror, "removed": files})
+        return
+    console = output()
+    if mirror is None:
+        console.print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
     else:
-        output().print(Text(_sentence(mirror)))
+        console.print(Text(_sentence(mirror)))
+    console.print(Text(_removed(patients, files)))
 
 
 def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
@@ -222,9 +246,11 @@ def charge(
 def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
     """Bring a data set's mirror up to date; a folder has none."""
     from ..client.sources.refresh import refresh as bring_up_to_date
+    from ..client.steward.opt_outs import require_list
 
+    listed = require_list(site)
     with progress() as report:
-        done = bring_up_to_date(entry, report=report)
+        done = bring_up_to_date(entry, opted_out=listed.has, report=report)
     if done is not None:
         site.log.append(
             "data-refreshed", data=entry.name, fetched=done.fetched, removed=done.removed
@@ -232,11 +258,19 @@ def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
     return done
 
 
+def _removed(patients: int, files: int) -> str:
+    if not patients:
+        return "Nothing is kept of patients who are not there any more."
+    return f"{files} files that were kept of {patients} patients who are gone are removed."
+
+
 def _sentence(mirror: MirrorReport) -> str:
     text = (
         f"{mirror.instances} instances of {mirror.studies} studies: "
         f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
+    if mirror.opted_out:
+        text += f", {mirror.opted_out} of patients who opted out not taken in"
     return f"{text}, {mirror.failed} could not be fetched." if mirror.failed else f"{text}."
 
 

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ..common.audit import verify
 from ..errors import ConfigurationError, DataError
 from ..federation.bundle import bundle_hash
+from ..federation.diagnosis.audit_log import check_audit_log
 from ..federation.diagnosis.certificates import check_certificate, check_secret
-from ..federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ..federation.diagnosis.finding import (
+    DoubtError,
+    Finding,
+    NotApplicableError,
+    examine,
+    examine_in_turn,
+)
 from ..federation.diagnosis.machine import (
     VERSIONS_PATH,
     check_room,
@@ -31,6 +37,7 @@ from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
+from .steward.opt_outs import require_list
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."
@@ -53,7 +60,8 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
-    yield examine("audit log", lambda: _audit(home))
+    yield examine("audit log", lambda: check_audit_log(home.audit))
+    yield examine("opt-outs", lambda: _opt_outs(home))
     yield from _data(home)
 
 
@@ -90,19 +98,17 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
         check_connection(home)
         return "The coordinator accepts this site's certificate and node key."
 
-    for check, look in (
-        ("name", lambda: resolve(host, port)),
-        ("port", lambda: reach(host, port)),
-        ("TLS", trusted),
-        ("clock", lambda: compare_clocks(answers[0])),
-        ("versions", lambda: _versions(answers[0])),
-        ("membership", accepted),
-    ):
-        finding = examine(check, look)
-        yield finding
-        # Another version does not keep the connection from being looked at further.
-        if finding.state == "problem" and check != "versions":
-            return
+    yield from examine_in_turn(
+        (
+            ("name", lambda: resolve(host, port)),
+            ("port", lambda: reach(host, port)),
+            ("TLS", trusted),
+            ("clock", lambda: compare_clocks(answers[0])),
+            ("versions", lambda: _versions(answers[0])),
+            ("membership", accepted),
+        ),
+        regardless="versions",
+    )
 
 
 def _versions(answer: Answer) -> str:
@@ -141,10 +147,8 @@ def _policy(home: SiteHome) -> str:
     return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
 
 
-def _audit(home: SiteHome) -> str:
-    if not home.audit.exists():
-        raise NotApplicableError("Nothing was put on record yet.")
-    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
+def _opt_outs(home: SiteHome) -> str:
+    return f"{len(require_list(home).patients)} patients opted out; the list is whole."
 
 
 def _data(home: SiteHome) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Size = Literal["tiny", "small", "128", "base"]
+Size = Literal["tiny", "small", "base"]
 Subset = Literal["attention", "adapters", "lora", "all"]
 
 
@@ -18,8 +18,7 @@ class GeneratorSettings:
     size: Size = Field(
         "small",
         description="Architecture of a newly built generator: `tiny` (32 px, for tests), `small` "
-        "(64 px), `128` (128 px) or `base` (256 px and up, for GPUs). Ignored where `base` names a "
-        "folder.",
+        "(64 px) or `base` (256 px and up, for GPUs). Ignored where `base` names a folder.",
     )
     prediction: Literal["v_prediction", "epsilon"] = Field(
         "v_prediction", description="What the U-Net of a newly built generator predicts."
@@ -50,7 +49,7 @@ class TrainableSettings:
 
 #: A word of a caption: no comma, which stands between words there.
 WordText = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$", examples=["bone tumour"])
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 /+.\-]{0,39}$", examples=["fracture"])
 ]
 #: A code with its system: SNOMED CT, RadLex or ICD-10, the last also as a range such as J12-J18.
 CodeText = Annotated[

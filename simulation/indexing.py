@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..client.site import Site
 from ..client.workspace.opened import open_data
+from ..imaging.labels.source import LabelReport
 from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings
 from .pool import map_processes
@@ -23,6 +24,8 @@ class SiteSummary:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files set aside, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's table of labels fits, if it has one.
     """
 
     site: str
@@ -31,6 +34,8 @@ class SiteSummary:
     examples: int
     captions: Mapping[str, tuple[int, int]]
     set_aside: Mapping[str, int]
+    shared_studies: int = 0
+    labels: LabelReport | None = None
 
 
 def index_sites(
@@ -74,4 +79,6 @@ def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
         examples=contents.examples,
         captions=contents.captions,
         set_aside=contents.set_aside,
+        shared_studies=contents.shared_studies,
+        labels=contents.labels,
     )

@@ -17,6 +17,7 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
+from ..imaging.labels.fit import require_fitting
 from ..model.storage import generator_digest, shipped_base
 from ..server.events import Observer, log_event
 from ..server.history import History
@@ -28,7 +29,7 @@ from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
 from .measure import measure
 from .results import run_results
-from .sites import find_sites, write_policies
+from .sites import find_sites, keep_labels, write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
 SINGLE_SITE = "single-site"
@@ -58,6 +59,8 @@ def simulate(
     engine: Engine = "in-process",
     workers: int = 0,
     evaluate: bool = True,
+    labels: Path | None = None,
+    labels_by: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -74,6 +77,9 @@ def simulate(
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time; 0 for one per site and processor.
         evaluate: Whether to measure the generator and compare it.
+        labels: Table that tells findings, splits and reports of the sites' images; see
+            :func:`~fedscan.imaging.labels.table.read_table`. A resumed run keeps its own.
+        labels_by: What its rows are matched by.
         progress: Told what happens.
 
     Raises:
@@ -88,7 +94,9 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
-    sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
+    sites = find_sites(
+        data.resolve(), (out / "sites").resolve(), base, labels=labels, labels_by=labels_by
+    )
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
@@ -103,6 +111,8 @@ def simulate(
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
+    sites = _with_fitting_labels(sites, summaries)
+    keep_labels(sites, out / "sites")
     runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
@@ -188,6 +198,24 @@ def _examined(out: Path, generator: Path) -> Path | None:
     return folder if read_examination(folder).generator == generator_digest(generator) else None
 
 
+def _with_fitting_labels(sites: Sequence[Site], summaries: Sequence[SiteSummary]) -> list[Site]:
+    """Leave a table out where none of its rows is about an image; it must be about some site's.
+
+    Raises:
+        DataError: If it is about no site's images.
+    """
+    fits = {summary.site: summary.labels for summary in summaries}
+    fitting = [fit for fit in fits.values() if fit is not None and fit.matched]
+    if not fitting:
+        for fit in fits.values():
+            require_fitting(fit)
+        return list(sites)
+    return [
+        site if (fit := fits[site.name]) is None or fit.matched else replace(site, labels=None)
+        for site in sites
+    ]
+
+
 def _without_privacy(study: Study) -> Study:
     return replace(study, privacy=replace(study.privacy, enabled=False))
 
@@ -209,7 +237,8 @@ def _site_alone(study: Study, site: Site, folder: Path) -> Site:
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
     """Make one site of all sites' data: patients are held out by their identifier alone."""
-    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
+    one = next((site for site in sites if site.labels), sites[0])
+    site = replace(one, name="pooled", data=data, state=(folder / "site").resolve())
     write_policies([site], study)
     return site
 

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from flwr.app import UserConfig
 
 from ..client.policy import SitePolicy, write_policy
 from ..client.site import Site
+from ..common.files import write_atomically
 from ..common.names import require_name
 from ..config.study import Study
 from ..errors import DataError
 
+#: File in the folder of the sites' state.
+_LABELS = "labels.json"
 
-def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
+
+def find_sites(
+    data: Path, state: Path, base: Path, *, labels: Path | None = None, labels_by: str = ""
+) -> list[Site]:
     """Make one site of every folder in ``data``.
 
     Args:
         data: Folder whose subfolders are the sites' DICOM files.
         state: Folder that gets one subfolder per site, for what a site keeps.
         base: Folder of the generator that the study starts from.
+        labels: Table of labels, the same for all sites; if not given, the one that an earlier
+            call of :func:`keep_labels` noted in ``state``.
+        labels_by: What its rows are matched by.
 
     Returns:
         The sites, sorted by name.
@@ -35,10 +46,33 @@ def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
         )
     for folder in folders:
         require_name(folder.name, "a site", DataError)
-    return [
-        Site(name=folder.name, data=folder, state=state / folder.name, base=base)
-        for folder in folders
-    ]
+    noted = {} if labels else _noted_labels(state)
+    sites = []
+    for folder in folders:
+        table, by = noted.get(folder.name, (labels.resolve() if labels else None, labels_by))
+        sites.append(
+            Site(
+                name=folder.name,
+                data=folder,
+                state=state / folder.name,
+                base=base,
+                labels=table,
+                labels_by=by,
+            )
+        )
+    return sites
+
+
+def keep_labels(sites: Sequence[Site], state: Path) -> None:
+    """Note the sites' tables, so that whoever opens their data later reads the same ones."""
+    tables = {site.name: [str(site.labels), site.labels_by] for site in sites if site.labels}
+    write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+
+
+def _noted_labels(state: Path) -> dict[str, tuple[Path, str]]:
+    path = state / _LABELS
+    tables = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {name: (Path(table), by) for name, (table, by) in tables.items()}
 
 
 def write_policies(sites: list[Site], study: Study) -> None:
@@ -61,6 +95,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         weight=0.0,
         max_update_norm=1e9,
         release_composition=True,
+        allow_free_text=study.data.captions == "text",
         allow_non_private=not study.privacy.enabled or evaluation.non_private or evaluation.pooled,
     )
     for site in sites:
@@ -75,4 +110,6 @@ def node_config(site: Site) -> UserConfig:
         "state": str(site.state),
         "base": str(site.base),
         "device": site.device,
+        "labels": str(site.labels or ""),
+        "labels-by": site.labels_by,
     }

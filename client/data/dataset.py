@@ -11,11 +11,15 @@ from pathlib import Path
 from ...common.progress import Progress, no_progress
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
+from ...imaging.labels.source import LabelReport, LabelSource
 from ...imaging.settings import DataSettings
 from ...model.example import Example
 from .example_cache import CachedPatient, ExampleCache, open_cache
 from .identity import DatasetIdentity
+from .opt_out import OptOutList
 from .patient_file import PatientFile
+
+_NOBODY = OptOutList()
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Contents:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files (or blank slices) not used, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's labels fit, if it has any.
     """
 
     patients: int
@@ -35,6 +41,8 @@ class Contents:
     examples: int
     captions: dict[str, tuple[int, int]]
     set_aside: dict[str, int]
+    shared_studies: int
+    labels: LabelReport | None
 
 
 class SiteDataset:
@@ -64,6 +72,8 @@ class SiteDataset:
         cache_dir: Path,
         *,
         state_dir: Path | None = None,
+        labels: LabelSource | None = None,
+        opt_outs: OptOutList = _NOBODY,
         report: Progress = no_progress,
     ) -> SiteDataset:
         """Open a folder of DICOM files; index and cache what is new or has changed.
@@ -73,13 +83,18 @@ class SiteDataset:
             settings: How scans become examples.
             cache_dir: For the cache; can be deleted at any time.
             state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
+            labels: What tells findings, splits and reports besides the headers, if anything does.
+            opt_outs: Patients who are left out, whatever is asked.
             report: Told about progress: what is counted, how many are done, how many there are.
 
         Raises:
             DataError: If the folder does not exist or the identity file is damaged.
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
-        return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
+        cache = open_cache(
+            folder, settings, cache_dir, identity, report, labels=labels, opt_outs=opt_outs
+        )
+        return cls(cache, settings, identity)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -124,8 +139,15 @@ class SiteDataset:
             train_patients=len(self.train_patients),
             examples=sum(patient.examples for patient in self._cache.patients),
             captions=caption_counts(self.patient(key).descriptions for key in self.patients),
-            set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common()},
+            set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common() if n},
+            shared_studies=self._cache.shared_studies,
+            labels=self._cache.labels,
         )
+
+    @property
+    def labels(self) -> LabelReport | None:
+        """How the site's labels fit, if it has any."""
+        return self._cache.labels
 
     def _held_out(self, patient: CachedPatient) -> bool:
         return patient.draw < self.settings.holdout_fraction

@@ -72,6 +72,8 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         state=home.state(data_set.name),
         base=Path(folder) if folder else shipped_base(),
         home=home.folder,
+        labels=Path(data_set.labels) if data_set.labels else None,
+        labels_by=data_set.labels_by,
     )
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
@@ -107,6 +109,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             clip_norm=privacy.clip_norm,
             patients=policy.min_patients,
             burned_in=terms.data.burned_in,
+            captions=terms.data.captions,
             subset=terms.trainable.subset,
         )
     )
@@ -114,10 +117,16 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
 
 def _trained(terms: StudyTerms) -> str:
     side, local = terms.data.image_size, terms.local
-    return (
+    text = (
         f"{_SUBSETS[terms.trainable.subset]}, on images of {side} x {side} pixels, "
         f"{local.steps} steps a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
     )
+    if terms.data.captions == "text":
+        text += (
+            " With the reports in the data set's table (free text), which are protected as the "
+            "images are and leave nowhere."
+        )
+    return text
 
 
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:

@@ -128,8 +128,8 @@ def allowed_values(node: Node, definitions: Mapping[str, Node]) -> str:
         "maxLength": "at most {} characters",
     }
     parts += [text.format(_number(node[name])) for name, text in limits.items() if name in node]
-    if "pattern" in node:
-        # An example says more to people than a regular expression.
+    if "examples" in node:
+        # They say more to people than a pattern, a regular expression.
         parts.append("such as " + " or ".join(map(str, node["examples"])))
     return ", ".join(parts)
 

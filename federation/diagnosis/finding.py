@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import FedscanError
 
 State = Literal["ok", "warning", "problem", "skipped"]
+_PROBLEM: tuple[State, ...] = ("problem",)
 
 
 class DoubtError(FedscanError):
@@ -72,6 +73,26 @@ def examine(check: str, look: Callable[[], str]) -> Finding:
             hint="Run as the user that fedscan runs as, and see that the file exists.",
             exit_status=FedscanError.exit_status,
         )
+
+
+def examine_in_turn(
+    checks: Iterable[tuple[str, Callable[[], str]]],
+    *,
+    ends: Collection[State] = _PROBLEM,
+    regardless: str,
+) -> Iterator[Finding]:
+    """Make checks of which each needs what the one before it looked at: the first fault ends them.
+
+    Args:
+        checks: What is looked at, and how; see :func:`examine`.
+        ends: What a finding must be to end them.
+        regardless: The check whose fault keeps nothing after it from being looked at.
+    """
+    for check, look in checks:
+        finding = examine(check, look)
+        yield finding
+        if finding.state in ends and check != regardless:
+            return
 
 
 def exit_status(findings: list[Finding]) -> int:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .codecs import safe_frames
-from .index import Slice
 from .pixels import Values
 from .segmentation import Labels, Segmentation, merge_labels
 from .set_aside import Reason, SetAsideError
+from .stacks.stack import Slice
 
 Image = NDArray[np.float32]
 

@@ -45,7 +45,7 @@ def first_text(ds: Dataset, keyword: str) -> str:
 def numbers(ds: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     """Return exactly ``count`` finite numbers, or ``None``."""
     try:
-        result = tuple(float(value) for value in values(ds, keyword))
+        result = tuple(_decimal(value) for value in values(ds, keyword))
     except (TypeError, ValueError):
         return None
     return result if len(result) == count and all(map(math.isfinite, result)) else None
@@ -56,9 +56,16 @@ def first_number(ds: Dataset, *keywords: str) -> float | None:
     for keyword in keywords:
         for value in values(ds, keyword)[:1]:
             with contextlib.suppress(TypeError, ValueError):
-                if math.isfinite(number := float(value)):
+                if math.isfinite(number := _decimal(value)):
                     return number
     return None
+
+
+def _decimal(value: Any) -> float:
+    """Return a number; some writers put the decimal comma of their country."""
+    if isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        value = value.replace(",", ".")
+    return float(value)
 
 
 def integer(ds: Dataset, keyword: str, default: int = 0) -> int:

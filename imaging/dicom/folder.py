@@ -23,22 +23,54 @@ class FileEntry:
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
     """List all files below a folder, in the order of their paths.
 
+    Linked folders are read like others, each real folder once: links may go in a circle. What
+    cannot be looked into (a dangling link, a folder without permission) is listed as an empty
+    file, so that it is counted as unreadable later and not passed over.
+
     Raises:
         DataError: If the folder does not exist.
     """
     if not folder.is_dir():
         raise DataError("The scan folder does not exist.", hint="Give a folder of DICOM files.")
-    entries = []
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = os.path.join(parent, name)
-            try:
-                status = os.stat(path)
-                size, changed = status.st_size, status.st_mtime_ns
-            except OSError:  # a dangling link is still listed, and set aside by reason later
-                size, changed = 0, 0
-            entries.append(FileEntry(os.path.relpath(path, folder), size, changed))
+    entries: list[FileEntry] = []
+    visited: set[tuple[int, int]] = set()
+    folders = [""]
+    links: list[str] = []
+    while folders or links:
+        # Links come last: a folder that lies here itself is known by its own path.
+        inner = folders.pop() if folders else links.pop(links.index(min(links)))
+        try:
+            status = os.stat(folder / inner)
+            if (status.st_dev, status.st_ino) in visited:
+                continue
+            visited.add((status.st_dev, status.st_ino))
+            with os.scandir(folder / inner) as children:
+                for child in children:
+                    path = os.path.join(inner, child.name)
+                    if not _is_folder(child):
+                        entries.append(_file_entry(child, path))
+                    elif child.is_symlink():
+                        links.append(path)
+                    else:
+                        folders.append(path)
+        except OSError:
+            entries.append(FileEntry(inner or ".", 0, 0))
     return tuple(sorted(entries, key=lambda entry: entry.path))
+
+
+def _is_folder(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _file_entry(child: os.DirEntry[str], path: str) -> FileEntry:
+    try:
+        status = child.stat()
+    except OSError:  # a dangling link
+        return FileEntry(path, 0, 0)
+    return FileEntry(path, status.st_size, status.st_mtime_ns)
 
 
 def digest_of(entries: Iterable[FileEntry], *salts: str) -> str:

@@ -16,7 +16,14 @@ from .fields import items
 
 #: Functional group macros that the rest of the client reads.
 _MACROS = (
+    # First, because it holds whatever has no macro: a macro says better where both speak.
+    "UnassignedSharedConvertedAttributesSequence",
+    "UnassignedPerFrameConvertedAttributesSequence",
+    "CTAcquisitionDetailsSequence",
     "CTImageFrameTypeSequence",
+    "CTReconstructionSequence",
+    "CTXRayDetailsSequence",
+    "CardiacSynchronizationSequence",
     "DerivationImageSequence",
     "FrameAnatomySequence",
     "FrameContentSequence",
@@ -30,7 +37,10 @@ _MACROS = (
     "PixelValueTransformationSequence",
     "PlaneOrientationSequence",
     "PlanePositionSequence",
+    "RespiratorySynchronizationSequence",
     "SegmentIdentificationSequence",
+    "TemporalPositionSequence",
+    "XAXRFFrameCharacteristicsSequence",
 )
 
 

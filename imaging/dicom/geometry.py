@@ -18,6 +18,12 @@ from .fields import first_number, numbers
 
 Vector = tuple[float, ...]
 
+#: Header keywords that a place and a size are read from.
+PLACED_BY = (
+    "ImageOrientationPatient", "ImagePositionPatient", "ImagerPixelSpacing", "PixelAspectRatio",
+    "PixelSpacing", "SliceThickness", "SpacingBetweenSlices",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Plane:
@@ -41,7 +47,7 @@ class Plane:
     def normal(self) -> NDArray[np.float64]:
         """Unit normal, turned towards the patient's left, back or head."""
         normal = np.cross(self.along_row, self.along_column)
-        return normal * np.sign(normal[self.across])
+        return np.asarray(normal * np.sign(normal[self.across]))
 
     @property
     def across(self) -> int:
@@ -51,7 +57,9 @@ class Plane:
     @property
     def name(self) -> str:
         """Nearest anatomical plane."""
-        return PLANE_ACROSS[self.across]
+        (a, b, c), (d, e, f) = self.along_row, self.along_column
+        across = (abs(b * f - c * e), abs(c * d - a * f), abs(a * e - b * d))
+        return PLANE_ACROSS[across.index(max(across))]
 
     @property
     def depth(self) -> float:
@@ -59,34 +67,47 @@ class Plane:
         return float(np.dot(self.normal, self.position))
 
 
-def pixel_spacing(ds: Dataset) -> tuple[float, float]:
-    """Return the distance between rows and columns in mm; (1, 1) if nothing is given.
+def pixel_spacing(ds: Dataset) -> tuple[float, float] | None:
+    """Return the distance between a slice's rows and columns in mm; ``None`` if unreadable."""
+    return _pair(ds, "PixelSpacing")
+
+
+def picture_spacing(ds: Dataset) -> tuple[float, float]:
+    """Return the distance between a projection's rows and columns; (1, 1) if nothing is given.
 
     Projections may only know the spacing on the detector or the pixels' aspect ratio;
     either keeps the picture's proportions.
     """
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
-        spacing = numbers(ds, keyword, 2)
-        if spacing is not None and min(spacing) > 1e-3 and max(spacing) < 1e3:
-            return spacing[0], spacing[1]
+        if (spacing := _pair(ds, keyword)) is not None:
+            return spacing
     return 1.0, 1.0
+
+
+def _pair(ds: Dataset, keyword: str) -> tuple[float, float] | None:
+    spacing = numbers(ds, keyword, 2)
+    if spacing is None or not (min(spacing) > 1e-3 and max(spacing) < 1e3):
+        return None
+    return spacing[0], spacing[1]
 
 
 def plane_of(ds: Dataset) -> Plane | None:
     """Read a slice's plane from a flat header; ``None`` if it is absent or degenerate."""
     cosines = numbers(ds, "ImageOrientationPatient", 6)
     position = numbers(ds, "ImagePositionPatient", 3)
-    if cosines is None or position is None:
+    spacing = pixel_spacing(ds)
+    if cosines is None or position is None or spacing is None:
         return None
-    row, column = np.array(cosines[:3]), np.array(cosines[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if any(abs(length - 1) > 0.05 for length in lengths) or abs(row @ column) > 0.05:
+    row, column = cosines[:3], cosines[3:]
+    lengths = [sum(value * value for value in vector) ** 0.5 for vector in (row, column)]
+    across = abs(sum(a * b for a, b in zip(row, column, strict=True)))
+    if any(abs(length - 1) > 0.05 for length in lengths) or across > 0.05:
         return None
     return Plane(
         position=position,
-        along_row=tuple((row / lengths[0]).tolist()),
-        along_column=tuple((column / lengths[1]).tolist()),
-        spacing=pixel_spacing(ds),
+        along_row=tuple(value / lengths[0] for value in row),
+        along_column=tuple(value / lengths[1] for value in column),
+        spacing=spacing,
         thickness=abs(first_number(ds, "SpacingBetweenSlices", "SliceThickness") or 0.0),
     )
 

@@ -3,58 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
-from ...model.description import Description
+from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
+from .file_labels import file_labels
 from .folder import FileEntry, list_files
-from .geometry import Plane
-from .header import FileHeader, Frame, read_header
+from .header import FileHeader, read_header
 from .quiet import quiet_pydicom
 from .scanner import Scanner
 from .set_aside import Reason, SetAsideError
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """One frame of one file: ``path`` is relative to the site's folder."""
-
-    path: str
-    frame: int
-    sop_uid: str
-    plane: Plane | None
-    compressed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Slices of one series that show the same and lie alike: a volume, or a set of projections.
-
-    Attributes:
-        description: What all of its slices show.
-        shape: Rows and columns.
-        spacing: Distance between rows and between columns, mm.
-        patient_orientation: Directions of rows and columns of projections; may be empty.
-        window: First VOI window, if all slices share it.
-        synthetic: Whether any slice says that it is made up.
-        slices: Ordered by depth from right, front or feet; without geometry by number.
-    """
-
-    description: Description
-    shape: tuple[int, int]
-    spacing: tuple[float, float]
-    patient_orientation: tuple[str, ...]
-    window: tuple[float, float] | None
-    synthetic: bool
-    slices: tuple[Slice, ...]
-
-    @property
-    def is_volume(self) -> bool:
-        """Whether the slices have a place in the patient."""
-        return self.slices[0].plane is not None
+from .stacks.build import series_stacks
+from .stacks.stack import Member, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +52,48 @@ class PatientScans:
         studies: Studies, ordered by UID.
         files: The patient's files, segmentations included.
         scanners: What made the images.
+        labels: What a source beside the headers says, by file.
+        split: The side that this source wants the patient on.
     """
 
     patient_id: str = field(repr=False)
     studies: tuple[DicomStudy, ...]
     files: tuple[FileEntry, ...] = field(repr=False)
     scanners: frozenset[Scanner] = field(repr=False)
+    labels: Mapping[str, ImageLabel] = field(default_factory=dict, repr=False)
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteIndex:
-    """What a site has, and how many files it set aside for which reason."""
+    """What a site has, and how many files it set aside for which reason.
+
+    Attributes:
+        patients: All patients with a usable image, ordered by identifier.
+        set_aside: Files by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the source of labels fits, if there was one.
+    """
 
     patients: tuple[PatientScans, ...]
     set_aside: Counter[Reason]
+    shared_studies: int = 0
+    labels: LabelReport | None = None
 
 
 def index_folder(
-    folder: Path, settings: DataSettings, *, progress: Progress = no_progress
+    folder: Path,
+    settings: DataSettings,
+    *,
+    labels: LabelSource | None = None,
+    progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
 
     Args:
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
+        labels: What tells the findings, splits and reports of images, if anything but headers does.
         progress: Told how many files are read.
 
     Returns:
@@ -126,7 +107,7 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    return index_files(folder, list_files(folder), settings, progress=progress)
+    return index_files(folder, list_files(folder), settings, labels=labels, progress=progress)
 
 
 def index_files(
@@ -134,28 +115,43 @@ def index_files(
     files: Sequence[FileEntry],
     settings: DataSettings,
     *,
+    labels: LabelSource | None = None,
     progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index the given files of a folder; see :func:`index_folder`."""
     set_aside: Counter[Reason] = Counter()
-    seen: set[str] = set()
+    seen: set[tuple[str, str, str]] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
             try:
                 header = read_header(folder / entry.path, settings)
-                if header.sop_uid and header.sop_uid in seen:
+                # A UID that another patient's file has too must not cost anybody an image.
+                image = (header.patient_id, header.series_uid, header.sop_uid)
+                if header.sop_uid and image in seen:
                     raise SetAsideError(Reason.DUPLICATE)
             except SetAsideError as error:
                 set_aside[error.reason] += 1
             else:
-                seen.add(header.sop_uid)
+                seen.add(image)
                 by_patient[header.patient_id].append((entry, header))
             progress("files", done, len(files))
-    patients = tuple(_patient(key, found) for key, found in sorted(by_patient.items()))
+    patients = [_patient(key, found, set_aside) for key, found in sorted(by_patient.items())]
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
-    return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+    patients, report = [patient for patient in patients if patient.studies], None
+    if labels is not None:
+        labelling = labels.begin()
+        for place, one in enumerate(patients):
+            said = file_labels(by_patient[one.patient_id], labelling)
+            patients[place] = replace(one, labels=said, split=labelling.split(one.patient_id))
+        report = labelling.report()
+    return SiteIndex(tuple(patients), set_aside, _shared_studies(patients), report)
+
+
+def _shared_studies(patients: Iterable[PatientScans]) -> int:
+    owners = Counter(study.uid for patient in patients for study in patient.studies if study.uid)
+    return sum(count > 1 for count in owners.values())
 
 
 def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
@@ -164,7 +160,9 @@ def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -
     return sum(header.is_segmentation and entry.path not in used for entry, header in found)
 
 
-def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> PatientScans:
+def _patient(
+    patient_id: str, found: list[tuple[FileEntry, FileHeader]], set_aside: Counter[Reason]
+) -> PatientScans:
     by_series: dict[tuple[str, str], list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     segmentations: list[tuple[str, FileHeader]] = []
     for entry, header in found:
@@ -174,10 +172,16 @@ def _patient(patient_id: str, found: list[tuple[FileEntry, FileHeader]]) -> Pati
             by_series[header.study_uid, header.series_uid].append((entry, header))
     studies: dict[str, list[Series]] = defaultdict(list)
     for (study_uid, series_uid), members in sorted(by_series.items()):
+        built = series_stacks(
+            [Member(entry.path, h, n) for entry, h in members for n in range(len(h.frames))]
+        )
+        set_aside.update(built.set_aside)
+        if not built.stacks:
+            continue
         studies[study_uid].append(
             Series(
                 uid=series_uid,
-                stacks=tuple(_stacks(members)),
+                stacks=built.stacks,
                 segmentations=_segmentations(series_uid, members, segmentations),
             )
         )
@@ -201,65 +205,4 @@ def _segmentations(
         for path, header in sorted(candidates, key=lambda item: item[1].sop_uid)
         if series_uid in header.segments
         or (not header.segments and header.frame_of_reference in frames)
-    )
-
-
-def _stacks(members: list[tuple[FileEntry, FileHeader]]) -> Iterator[Stack]:
-    """Split a series into stacks of slices that show the same and lie alike."""
-    groups: dict[tuple[object, ...], list[tuple[FileEntry, FileHeader, int]]] = defaultdict(list)
-    for entry, header in members:
-        for number, frame in enumerate(header.frames):
-            groups[_likeness(header, frame)].append((entry, header, number))
-    for key in sorted(groups, key=repr):
-        group = groups[key]
-        group.sort(key=lambda m: (m[1].instance, m[1].sop_uid, m[2], m[0].path))
-        for part in _one_slice_per_depth(group):
-            yield _stack(part)
-
-
-def _likeness(header: FileHeader, frame: Frame) -> tuple[object, ...]:
-    lie: tuple[object, ...] = frame.patient_orientation
-    if frame.plane is not None:
-        direction = (*frame.plane.along_row, *frame.plane.along_column)
-        lie = tuple(round(x, 2) + 0.0 for x in direction)  # + 0.0 turns -0.0 into 0.0
-    spacing = tuple(round(x, 4) for x in frame.spacing)
-    return (frame.description, frame.plane is None, header.shape, spacing, lie, frame.variant)
-
-
-def _one_slice_per_depth(
-    group: list[tuple[FileEntry, FileHeader, int]],
-) -> Iterator[list[tuple[FileEntry, FileHeader, int]]]:
-    """Deal repeated positions (dynamic phases not told apart otherwise) onto several volumes."""
-    volumes: list[list[tuple[FileEntry, FileHeader, int]]] = []
-    repeats: Counter[tuple[float, ...]] = Counter()
-    for member in group:
-        plane = member[1].frames[member[2]].plane
-        turn = 0
-        if plane is not None:
-            place = tuple(round(x, 2) for x in plane.position)
-            turn = repeats[place]
-            repeats[place] += 1
-        if turn == len(volumes):
-            volumes.append([])
-        volumes[turn].append(member)
-    yield from volumes
-
-
-def _stack(members: list[tuple[FileEntry, FileHeader, int]]) -> Stack:
-    frames = [header.frames[number] for _, header, number in members]
-    slices = [
-        Slice(entry.path, number, header.sop_uid, frame.plane, header.compressed)
-        for (entry, header, number), frame in zip(members, frames, strict=True)
-    ]
-    if slices[0].plane is not None:
-        slices.sort(key=lambda s: s.plane.depth if s.plane else 0.0)
-    windows = {frame.window for frame in frames}
-    return Stack(
-        description=frames[0].description,
-        shape=members[0][1].shape,
-        spacing=frames[0].spacing,
-        patient_orientation=frames[0].patient_orientation,
-        window=windows.pop() if len(windows) == 1 else None,
-        synthetic=any(header.synthetic for _, header, _ in members),
-        slices=tuple(slices),
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import iter_pixels
@@ -17,6 +17,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from .codes import COLOURS
 from .fields import first_number, first_text
+from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
 
@@ -78,10 +79,11 @@ def read_frames(path: Path, frames: Sequence[int], values: Values) -> Generator[
 
 def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDArray[np.generic]]:
     """Decode frames, without loading the others of a long file; fill ``header`` on the way."""
-    if path.stat().st_size > _READ_WHOLE_BYTES and not _is_deflated(path):
+    large = path.stat().st_size > _READ_WHOLE_BYTES
+    if large and has_preamble(path) and not _is_deflated(path):
         yield from iter_pixels(path, ds_out=header, specific_tags=_EXTRA_TAGS, indices=frames)
         return
-    ds = dcmread(path)
+    ds = read_file(path)
     header.update(ds)
     header.file_meta = ds.file_meta
     yield from iter_pixels(ds, indices=frames)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from ...model.conditions import LABEL
 from .codecs import safe_frames
 from .fields import code_values, first_number, first_text, integer, items
+from .files.parsing import read_file
 from .functional_groups import flat_headers
 from .geometry import Plane, plane_of, slice_step, stack_affine
 from .set_aside import Reason, SetAsideError
@@ -90,7 +91,7 @@ def read_segmentation(path: Path) -> Segmentation:
         SetAsideError: If it is damaged.
     """
     try:
-        return _read(path, dcmread(path, stop_before_pixels=True))
+        return _read(path, read_file(path, stop_before_pixels=True))
     except SetAsideError:
         raise
     except Exception:

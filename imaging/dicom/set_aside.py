@@ -22,12 +22,17 @@ class Reason(StrEnum):
     COLOUR = "colour image"
     NOT_HOUNSFIELD = "values are not Hounsfield units"
     LOCALIZER = "localizer or scout image"
-    GEOMETRY = "no usable orientation"
+    GEOMETRY = "no usable orientation, position or pixel size"
+    MOSAIC = "mosaic of many slices in one picture"
+    TOMOSYNTHESIS = "tomosynthesis or another volume of films"
+    REPEATED = "slice at the place of another one of its volume"
+    TOO_MANY = "more slices than one volume may have"
     SIZE = "too small or too large an image"
     RAW = "raw detector image, not for reading"
     DUPLICATE = "copy of another file"
     ORPHAN = "segmentation of no image here"
     BLANK = "slice shows nothing"
+    OPTED_OUT = "of a patient who opted out"
 
 
 class SetAsideError(DataError):

@@ -7,11 +7,13 @@ file, date or free text: captions without sex and age are all it knows of an ima
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from ...model.description import Description
-from .index import SiteIndex
+from ..labels.apply import described
+from ..labels.source import LabelReport
+from .index import PatientScans, SiteIndex
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class IndexSummary:
         slices: Their slices or projections.
         captions: Patients and slices by caption, most slices first.
         set_aside: Files by the reason for which they are not used, most first.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the table of labels fits, if there is one.
     """
 
     patients: int
@@ -33,6 +37,8 @@ class IndexSummary:
     slices: int
     captions: dict[str, tuple[int, int]]
     set_aside: dict[str, int]
+    shared_studies: int
+    labels: LabelReport | None
 
 
 def summarise(index: SiteIndex) -> IndexSummary:
@@ -43,12 +49,28 @@ def summarise(index: SiteIndex) -> IndexSummary:
         studies=sum(len(patient.studies) for patient in index.patients),
         series=sum(map(len, series)),
         slices=sum(one.slices for of_patient in series for one in of_patient),
-        captions=caption_counts(
-            [k.description for one in of_patient for k in one.stacks for _ in k.slices]
-            for of_patient in series
-        ),
+        captions=caption_counts(_descriptions(patient) for patient in index.patients),
         set_aside={reason.value: count for reason, count in index.set_aside.most_common()},
+        shared_studies=index.shared_studies,
+        labels=index.labels,
     )
+
+
+def shared_sentence(studies: int) -> str:
+    """Say that some studies are there under several patient identifiers."""
+    return (
+        f"Warning: {studies} studies are there under several patient identifiers. If that is one "
+        "person with two, each identifier is protected as if it were a person, and the person half "
+        "as well. Give the person one identifier before a study begins."
+    )
+
+
+def _descriptions(patient: PatientScans) -> Iterator[Description]:
+    for study in patient.studies:
+        for series in study.series:
+            for stack in series.stacks:
+                for one in stack.slices:
+                    yield described(stack.description, patient.labels.get(one.path))
 
 
 def caption_counts(

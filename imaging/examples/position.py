@@ -27,6 +27,7 @@ def region_positions(
     plane: str,
     body_part: str,
     margin: float,
+    ends: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
     """Normalise heights in mm to shares of a body region.
 
@@ -36,14 +37,15 @@ def region_positions(
         shown: Whether each slice shows anything of the patient, ``[N]``.
         plane: One of ``description.PLANES``.
         body_part: One of ``description.BODY_PARTS``.
+        ends: Heights of the region's ends where the slices are a part of a longer scan, mm.
         margin: How far the scan reaches beyond its outermost slices' centres, mm.
 
     Returns:
         Positions in [0, 1], ``[N]``.
     """
     levels = np.asarray(heights, np.float64)
-    ends = levels[np.asarray(shown, np.bool_)] if np.any(shown) else levels
-    low, high = ends.min(), ends.max()
+    spanned = levels[np.asarray(shown, np.bool_)] if np.any(shown) else levels
+    low, high = ends or (float(spanned.min()), float(spanned.max()))
     extent = high - low + 2 * margin
     whole = max(extent, least_extent_mm(body_part, plane))
     middle = (low + high) / 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,17 @@ from numpy.typing import NDArray
 from ...model.intensity import hounsfield_to_model, percentile_to_model
 from ...model.planes import PLANES, stacking_axis
 from ..dicom.decode import Decoded
-from ..dicom.geometry import Plane, slice_step, stack_affine
+from ..dicom.geometry import Plane, stack_affine
+from ..lie import Lie
 from ..orientation import to_canonical
 from .resample import fitted_size, resize_images, resize_labels
+from .untilt import Upright
 
 #: Below these, planes across the acquired one would be stripes rather than pictures.
 MIN_SLICES_TO_REFORMAT = 8
 MAX_STEP_TO_REFORMAT_MM = 8.0
+#: Layers of slices that are read for each layer of voxels at most.
+_LAYERS_PER_VOXEL = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,10 @@ class Pictures:
 
 def can_reformat(planes: Sequence[Plane]) -> bool:
     """Whether slices are close and many enough to be cut across."""
-    gaps = [b.depth - a.depth for a, b in pairwise(planes)]
-    return len(planes) >= MIN_SLICES_TO_REFORMAT and max(gaps) <= MAX_STEP_TO_REFORMAT_MM
+    return (
+        len(planes) >= MIN_SLICES_TO_REFORMAT
+        and float(np.diff(Lie.of(planes).depths).max()) <= MAX_STEP_TO_REFORMAT_MM
+    )
 
 
 def native_pictures(decoded: Decoded, *, hounsfield: bool, step: float) -> Pictures:
@@ -63,7 +68,7 @@ def native_pictures(decoded: Decoded, *, hounsfield: bool, step: float) -> Pictu
         size = decoded.images[0].shape
         labels, _ = to_canonical(resize_labels(np.stack(decoded.labels), size), affine)
     plane = planes[0].name
-    depths = np.array([item.depth for item in planes])
+    depths = Lie.of(planes).depths + planes[0].depth
     return Pictures(
         plane=plane,
         images=_cut(volume, plane),
@@ -73,33 +78,56 @@ def native_pictures(decoded: Decoded, *, hounsfield: bool, step: float) -> Pictu
     )
 
 
+def reformatted_size(
+    planes: Sequence[Plane], shape: tuple[int, int], image_size: int
+) -> tuple[tuple[int, int], float]:
+    """Find the size at which a volume's slices are decoded, and its isotropic pixel.
+
+    Args:
+        planes: Where all slices of the volume lie.
+        shape: Rows and columns.
+        image_size: Voxels along the longest side.
+
+    Returns:
+        Rows and columns, and the pixel's side in mm.
+    """
+    lie, spacing = Lie.of(planes), planes[0].spacing
+    if not lie.is_straight:
+        pixel = Upright.around(lie, shape, image_size).pixel
+        rows, columns = (round(n * s / pixel) for n, s in zip(shape, spacing, strict=True))
+        return (max(1, rows), max(1, columns)), pixel
+    extent = max(1, round(lie.depths[-1] / lie.step + 1))
+    sizes, pixel = fitted_size((extent, *shape), (lie.step, *spacing), image_size)
+    return (sizes[1], sizes[2]), pixel
+
+
 def reformatted_pictures(
-    decoded: Decoded, *, hounsfield: bool, spacing: Sequence[float], image_size: int
+    decoded: Decoded, *, hounsfield: bool, shape: tuple[int, int], pixel: float, image_size: int
 ) -> list[Pictures]:
     """Resample a volume to isotropic voxels and cut it in all three planes.
 
     Args:
         decoded: Slices sorted by depth, already at the isotropic in-plane size.
         hounsfield: As for :func:`native_pictures`.
-        spacing: Distance between the decoded images' rows and columns, mm.
+        shape: Rows and columns of the slices in their files.
+        pixel: Side of the isotropic voxels, mm.
         image_size: Voxels along the longest side.
     """
-    planes = _planes(decoded)
-    step = slice_step(planes)
-    depths = np.array([item.depth for item in planes])
-    count = max(2, round((depths[-1] - depths[0]) / step) + 1)
-    rows, columns = decoded.images[0].shape
-    size, pixel = fitted_size((count, rows, columns), (step, *spacing), image_size)
-    even = np.interp(np.linspace(depths[0], depths[-1], count), depths, np.arange(len(depths)))
-    volume = _between(np.stack(decoded.images), even)
-    volume = resize_images(volume[None], size)[0]
-    affine = stack_affine([planes[0], planes[-1]])
-    oriented, _ = to_canonical(_model_values(volume, hounsfield), affine)
-    labels = None
-    if decoded.labels is not None:
-        flat = resize_labels(np.stack(decoded.labels), (rows, columns))
-        nearest = resize_labels(flat[np.rint(even).astype(np.int64)][None], size)[0]
-        labels, _ = to_canonical(nearest, affine)
+    lie = Lie.of(_planes(decoded))
+    if lie.is_straight:
+        volume, labels, affine, pixel = _straight(decoded, lie, pixel, image_size)
+        volume = _model_values(volume, hounsfield)
+    else:
+        grid = Upright.around(lie, shape, image_size)
+        values = _model_values(np.stack(decoded.images), hounsfield)
+        volume = grid.sample(list(values), lie, shape, order=1, outside=-1.0)
+        labels, affine, pixel = None, grid.to_lps, grid.pixel
+        if decoded.labels is not None:
+            nearest = grid.sample(decoded.labels, lie, shape, order=0, outside=0.0)
+            labels = nearest.astype(np.uint8)
+    oriented, _ = to_canonical(volume, affine)
+    if labels is not None:
+        labels, _ = to_canonical(labels, affine)
     return [
         Pictures(
             plane=plane,
@@ -111,6 +139,24 @@ def reformatted_pictures(
         )
         for axis, plane in enumerate(PLANES)
     ]
+
+
+def _straight(
+    decoded: Decoded, lie: Lie, pixel: float, image_size: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None, NDArray[np.float64], float]:
+    """Bring slices that lie one upon another to even depths and isotropic voxels."""
+    count = max(2, round(lie.depths[-1] / lie.step) + 1)
+    rows, columns = decoded.images[0].shape
+    size, pixel = fitted_size((count, rows, columns), (lie.step, pixel, pixel), image_size)
+    # Layers beyond that would be averaged away, and a series may be of any length.
+    layers = min(count, _LAYERS_PER_VOXEL * size[0])
+    even = lie.slice_at(np.linspace(0.0, lie.depths[-1], layers))
+    volume = resize_images(_between(np.stack(decoded.images), even)[None], size)[0]
+    labels = None
+    if decoded.labels is not None:
+        flat = resize_labels(np.stack(decoded.labels), (rows, columns))
+        labels = resize_labels(flat[np.rint(even).astype(np.int64)][None], size)[0]
+    return volume, labels, stack_affine([lie.planes[0], lie.planes[-1]]), pixel
 
 
 def _planes(decoded: Decoded) -> list[Plane]:

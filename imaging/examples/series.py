@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,28 @@ from ...model.example import Example
 from ...model.intensity import percentile_to_model
 from ..dicom.decode import Image, decode_slices
 from ..dicom.geometry import slice_step
-from ..dicom.index import Series, Slice, Stack
+from ..dicom.index import Series
 from ..dicom.segmentation import Segmentation, read_segmentation
 from ..dicom.set_aside import Reason, SetAsideError
+from ..dicom.stacks.stack import Slice, Stack
+from ..labels.apply import common_label, described
+from ..labels.source import ImageLabel
 from ..settings import DataSettings
 from .position import region_positions
-from .reformat import Pictures, can_reformat, native_pictures, reformatted_pictures
+from .reformat import (
+    Pictures,
+    can_reformat,
+    native_pictures,
+    reformatted_pictures,
+    reformatted_size,
+)
 from .resample import fitted_size, pad_square, resize_images, resize_labels
 from .upright import upright
 
 #: A picture shows something if at least this share of it is brighter than this model value.
 _MIN_SHOWN, _SHOWN_ABOVE = 0.01, -0.8
+#: Slices that are read for each pixel of a volume's side at most.
+_SLICES_PER_PIXEL = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +54,7 @@ def series_examples(
     series: Series,
     settings: DataSettings,
     segmentation: Callable[[Path], Segmentation] = read_segmentation,
+    labels: Mapping[str, ImageLabel] = MappingProxyType({}),
 ) -> SeriesExamples:
     """Decode one series and turn it into examples.
 
@@ -51,6 +64,7 @@ def series_examples(
         settings: Image size, planes and limits.
         segmentation: Reads a segmentation file; one that remembers spares a patient's other
             series reading it again.
+        labels: What a source beside the headers says, by file.
 
     Returns:
         The examples, in anatomical order within each stack.
@@ -60,7 +74,7 @@ def series_examples(
     for stack, chosen in _spread(series.stacks, settings.max_slices_per_series):
         build = _volume_examples if stack.is_volume else _projection_examples
         result.examples.extend(
-            build(folder, stack, chosen, segmentations, settings, result.set_aside)
+            build(folder, stack, chosen, segmentations, settings, labels, result.set_aside)
         )
     return result
 
@@ -79,6 +93,11 @@ def _spread(stacks: Sequence[Stack], limit: int) -> Iterator[tuple[Stack, list[S
     for stack in stacks:
         if slices := [item for item in stack.slices if id(item) in chosen]:
             yield stack, slices
+
+
+def _enough(slices: Sequence[Slice], image_size: int) -> list[Slice]:
+    """Choose as many slices as a volume of this size can show: a series may be of any length."""
+    return [slices[index] for index in evenly(len(slices), _SLICES_PER_PIXEL * image_size)]
 
 
 def _segmentations(
@@ -102,6 +121,7 @@ def _volume_examples(
     chosen: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
+    labels: Mapping[str, ImageLabel],
     set_aside: Counter[Reason],
 ) -> Iterator[Example]:
     planes = [item.plane for item in stack.slices if item.plane is not None]
@@ -109,14 +129,12 @@ def _volume_examples(
     reformat = settings.planes == "all" and can_reformat(planes)
     shape, spacing = stack.shape, stack.spacing
     if reformat:
-        extent = (planes[-1].depth - planes[0].depth) / step + 1
-        sizes, pixel = fitted_size((round(extent), *shape), (step, *spacing), settings.image_size)
-        size = sizes[1:]
+        size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
         size, pixel = fitted_size(shape, spacing, settings.image_size)
     decoded = decode_slices(
         folder,
-        stack.slices if reformat else chosen,
+        _enough(stack.slices, settings.image_size) if reformat else chosen,
         shape,
         segmentations,
         values="displayed" if stack.window is not None else "physical",
@@ -130,7 +148,8 @@ def _volume_examples(
         every = reformatted_pictures(
             decoded,
             hounsfield=hounsfield,
-            spacing=(pixel, pixel),
+            shape=shape,
+            pixel=pixel,
             image_size=settings.image_size,
         )
     else:
@@ -139,24 +158,38 @@ def _volume_examples(
     lesions = any(segmentation.declares_lesions for segmentation in segmentations)
     # Cuts through the air beside the patient are no loss; blank files are worth a count.
     blank = Counter[Reason]() if reformat else set_aside
+    said = [labels.get(item.path) for item in decoded.slices]
     for pictures in every:
+        # A picture across the slices shows something of each: what all say holds for it.
+        if len(said) != len(pictures.images) or len(every) > 1:
+            said = [common_label(said)] * len(pictures.images)
         yield from _examples(
-            pictures, stack.description, lesions, len(chosen), settings.image_size, blank
+            pictures,
+            stack.description,
+            said,
+            lesions,
+            len(chosen),
+            settings,
+            blank,
+            None if reformat else _longer_scan(stack, pictures),
         )
 
 
 def _examples(
     pictures: Pictures,
     description: Description,
+    said: Sequence[ImageLabel | None],
     lesions_declared: bool,
     limit: int,
-    image_size: int,
+    settings: DataSettings,
     blank: Counter[Reason],
+    ends: tuple[float, float] | None,
 ) -> Iterator[Example]:
     shown = np.array([_shows(image) for image in pictures.images])
     positions = region_positions(
         pictures.heights,
         shown,
+        ends=ends,
         plane=pictures.plane,
         body_part=description.body_part,
         margin=pictures.step / 2,
@@ -165,13 +198,14 @@ def _examples(
     if not shown.all():
         blank[Reason.BLANK] += int((~shown).sum())
     chosen = with_content[evenly(len(with_content), limit)]
-    images = pad_square(pictures.images[chosen], image_size, -1.0)
+    images = pad_square(pictures.images[chosen], settings.image_size, -1.0)
     labels = None
     if pictures.labels is not None:
-        labels = pad_square(pictures.labels[chosen], image_size, 0)
+        labels = pad_square(pictures.labels[chosen], settings.image_size, 0)
     for index, position in enumerate(positions[chosen]):
         mask = None if labels is None else labels[index]
-        shown_here = replace(description, plane=pictures.plane)
+        label = said[chosen[index]]
+        shown_here = replace(described(description, label), plane=pictures.plane)
         if mask is not None and lesions_declared:
             shown_here = shown_here.with_lesion(bool((mask == LABEL["lesion"]).any()))
         yield Example(
@@ -179,7 +213,21 @@ def _examples(
             description=shown_here,
             position=float(position),
             mask=mask,
+            report=_report(label, settings),
         )
+
+
+def _report(label: ImageLabel | None, settings: DataSettings) -> str:
+    return label.report if label is not None and settings.captions == "text" else ""
+
+
+def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None:
+    """Heights that the scan spans of which a stack is a part (a phase of the liver alone)."""
+    low, high = stack.reach
+    own = stack.slices[-1].plane, stack.slices[0].plane
+    if own[0] is None or own[1] is None or own[0].depth - own[1].depth > (high - low) / 2:
+        return None
+    return (-high, -low) if pictures.plane == "coronal" else (low, high)
 
 
 def _projection_examples(
@@ -188,6 +236,7 @@ def _projection_examples(
     chosen: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
+    labels: Mapping[str, ImageLabel],
     set_aside: Counter[Reason],
 ) -> Iterator[Example]:
     size, _ = fitted_size(stack.shape, stack.spacing, settings.image_size)
@@ -209,13 +258,15 @@ def _projection_examples(
             continue
         mask = None
         if decoded.labels is not None:
-            labels = resize_labels(decoded.labels[index][None], size)[0]
-            turned = np.ascontiguousarray(upright(labels, stack.patient_orientation))
+            reduced_mask = resize_labels(decoded.labels[index][None], size)[0]
+            turned = np.ascontiguousarray(upright(reduced_mask, stack.patient_orientation))
             mask = pad_square(turned[None], settings.image_size, 0)[0]
+        label = labels.get(decoded.slices[index].path)
         yield Example(
             image=pad_square(image[None], settings.image_size, -1.0)[0],
-            description=stack.description,
+            description=described(stack.description, label),
             mask=mask,
+            report=_report(label, settings),
         )
 
 

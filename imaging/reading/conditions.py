@@ -155,7 +155,7 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
         if is_nifti:
             values, to_lps = read_nifti(path)
         else:
-            scan = read_scan(path)
+            scan = read_scan(path, gaps="keep")
             if scan.to_lps is None:
                 raise DataError(f"{path} does not say where it lies in the patient.")
             values, to_lps = scan.values, scan.to_lps

@@ -59,5 +59,5 @@ class Scan:
 
 def limits_of(values: NDArray[np.floating]) -> tuple[float, float]:
     """Return the values that a scan without a unit has sent to -1 and 1: nearly its extremes."""
-    low, high = (float(value) for value in np.percentile(values, [0.5, 99.5]))
+    low, high = (float(value) for value in np.nanpercentile(values, [0.5, 99.5]))
     return (low, high) if high > low else (low, low + 1.0)

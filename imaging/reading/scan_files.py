@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from PIL import Image, UnidentifiedImageError
 
 from ...errors import DataError
 from ..dicom.decode import decode_slices
-from ..dicom.folder import list_files
-from ..dicom.geometry import stack_affine
-from ..dicom.index import Stack, index_files
+from ..dicom.folder import FileEntry, list_files
+from ..dicom.index import index_files
+from ..dicom.pixels import HU_RANGE
 from ..dicom.segmentation import read_segmentation
 from ..dicom.set_aside import SetAsideError
+from ..dicom.stacks.stack import Stack
+from ..even_volume import even_volume
+from ..lie import Lie
 from ..orientation import ras_to_lps, to_canonical
 from ..settings import DataSettings
 from .nifti import load_nifti, values_of
@@ -23,20 +27,25 @@ from .scan import Scan, limits_of
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
-def read_scan(path: Path) -> Scan:
+def read_scan(path: Path, *, gaps: Literal["refuse", "keep"] = "refuse") -> Scan:
     """Read a scan.
+
+    Slices of a DICOM series that are not evenly spaced, or are shifted by a tilted gantry, are
+    brought onto an even grid with right angles, so that every voxel lies where the headers say.
 
     Args:
         path: A picture, a NIfTI file (``.nii``, ``.nii.gz``), a DICOM file, or a folder with a
             DICOM series; of several the largest is taken.
+        gaps: What becomes of places that no slice shows: a hole between slices is refused, and
+            beside tilted slices there is air; or they are kept as NaN.
 
     Raises:
-        DataError: If there is nothing, or nothing that can be read.
+        DataError: If there is nothing, or nothing that can be read, or slices are missing.
     """
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.")
     if path.is_dir():
-        return _read_dicom(path, None)
+        return _read_dicom(path, None, gaps)
     if path.name.lower().endswith((".nii", ".nii.gz")):
         volume, to_lps = read_nifti(path)
         volume = np.nan_to_num(volume)
@@ -49,7 +58,7 @@ def read_scan(path: Path) -> Scan:
         )
     if path.suffix.lower() in _PICTURES:
         return _read_picture(path)
-    return _read_dicom(path.parent, path.name)
+    return _read_dicom(path.parent, path.name, gaps)
 
 
 def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -102,8 +111,8 @@ def _read_picture(path: Path) -> Scan:
     return Scan(values=values[None], to_lps=None, description=None, form="png", limits=limits)
 
 
-def _read_dicom(folder: Path, name: str | None) -> Scan:
-    files = [entry for entry in list_files(folder) if name in (None, entry.path)]
+def _read_dicom(folder: Path, name: str | None, gaps: str) -> Scan:
+    files = list_files(folder) if name is None else [_entry(folder, name)]
     index = index_files(folder, files, DataSettings())
     stacks: list[Stack] = [
         stack
@@ -131,12 +140,35 @@ def _read_dicom(folder: Path, name: str | None) -> Scan:
     if not decoded.images:
         raise DataError(f"No slice of {folder} can be decoded.")
     planes = [item.plane for item in decoded.slices if item.plane is not None]
-    values = np.stack(decoded.images).astype(np.float32)
+    if len(planes) == len(decoded.images):
+        if gaps == "refuse":
+            _require_whole(Lie.of(planes), folder)
+        values, to_lps = even_volume(decoded.images, planes)
+        if gaps == "refuse":
+            low = HU_RANGE[0] if shown.modality == "CT" else float(np.nanmin(values))
+            values = np.nan_to_num(values, nan=low)
+    else:
+        values, to_lps = np.stack(decoded.images).astype(np.float32), None
     return Scan(
         values=values,
-        to_lps=stack_affine(planes) if len(planes) == len(values) else None,
+        to_lps=to_lps,
         description=shown,
         form="dicom",
         limits=limits_of(values),
         synthetic=stack.synthetic,
     )
+
+
+def _entry(folder: Path, name: str) -> FileEntry:
+    status = (folder / name).stat()
+    return FileEntry(name, status.st_size, status.st_mtime_ns)
+
+
+def _require_whole(lie: Lie, folder: Path) -> None:
+    """Refuse a stack with a hole: what a command computes there would be made up."""
+    for low, high in lie.holes():
+        raise DataError(
+            f"The slices in {folder} are not evenly spaced: most are {lie.step:.3g} mm apart, but "
+            f"between two of them are {high - low:.3g} mm.",
+            hint="Give the whole series; slices seem to be missing.",
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -22,7 +23,6 @@ from pydantic import (
     ValidationError,
 )
 from pydantic.dataclasses import dataclass
-from pydantic_core import ErrorDetails
 
 from ...errors import FedscanError, PrivacyError
 from ..mechanism import SubsampledGaussian
@@ -195,7 +195,7 @@ def make(kind: type[R], **values: Any) -> R:
         ) from None
 
 
-def _said(problem: ErrorDetails) -> str:
+def _said(problem: Mapping[str, Any]) -> str:
     """Return what is wrong with a value, a pattern in words."""
     return _FORMS.get(problem.get("ctx", {}).get("pattern", ""), problem["msg"])
 

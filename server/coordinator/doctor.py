@@ -8,11 +8,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from ...common.audit.log import verify
 from ...config.study import load_study
 from ...errors import ConfigurationError, FederationError
+from ...federation.diagnosis.audit_log import check_audit_log
 from ...federation.diagnosis.certificates import check_certificate, check_revocations, check_secret
-from ...federation.diagnosis.finding import DoubtError, Finding, NotApplicableError, examine
+from ...federation.diagnosis.finding import (
+    DoubtError,
+    Finding,
+    NotApplicableError,
+    examine,
+    examine_in_turn,
+)
 from ...federation.diagnosis.machine import check_room, installed_versions
 from ...federation.diagnosis.network import ask, reach, resolve
 from ...federation.diagnosis.route import describe_route
@@ -61,7 +67,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     ):
         yield examine(path.name, partial(check_secret, path))
     yield from _sites(home, authority)
-    yield examine("audit log", lambda: _audit(home))
+    yield examine("audit log", lambda: check_audit_log(home.audit))
     yield examine("SuperLink's state", lambda: _state(home))
     for path in sorted(home.studies.glob("*/study.toml")):
         yield examine(f"study {path.parent.name}", partial(_study, path))
@@ -95,17 +101,17 @@ def _service(home: Home, host: str, port: int) -> Iterator[Finding]:
             )
         return f"{host}:{port} has the right certificate and turns strangers away."
 
-    for check, look in (
-        ("name", lambda: resolve(host, port)),
-        ("service", lambda: _running(home)),
-        ("registrations", lambda: _refused(home)),
-        ("port", lambda: reach(host, port)),
-        ("TLS", encrypted),
-    ):
-        finding = examine(check, look)
-        yield finding
-        if finding.state in ("warning", "problem") and check != "registrations":
-            return
+    yield from examine_in_turn(
+        (
+            ("name", lambda: resolve(host, port)),
+            ("service", lambda: _running(home)),
+            ("registrations", lambda: _refused(home)),
+            ("port", lambda: reach(host, port)),
+            ("TLS", encrypted),
+        ),
+        ends=("warning", "problem"),
+        regardless="registrations",
+    )
 
 
 def _program(name: str) -> str:
@@ -129,10 +135,6 @@ def _refused(home: Home) -> str:
             "`fedscan site new-keys` and enrols again.",
         )
     return "The SuperLink has taken every site and every study."
-
-
-def _audit(home: Home) -> str:
-    return f"All {verify(home.audit).length} lines of the audit log are as they were written."
 
 
 def _state(home: Home) -> str:

@@ -12,9 +12,12 @@ from fedscan.client.policy import SitePolicy, load_policy
 from fedscan.client.steward.data_sets import DataSet, Registry
 from fedscan.client.steward.home import SiteHome, SiteSettings
 from fedscan.common.toml_settings import read_toml, read_value, settings, validated, write_toml
+from fedscan.common.toml_settings.schema import allowed_values
 from fedscan.config.study import Study, load_study
 from fedscan.errors import ConfigurationError
 from fedscan.evaluation.gate import Gate, GateLine, load_gate
+from fedscan.model.settings import VocabularySettings
+from fedscan.model.words.tables import read_vocabulary
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -26,6 +29,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "gate.toml": load_gate,
     "site.toml": lambda path: SiteHome(path.parent).settings(),
     "data.toml": lambda path: Registry(SiteHome(path.parent)).data_sets(),
+    "vocabulary.toml": lambda path: read_vocabulary(path.parent),
 }
 
 
@@ -36,6 +40,9 @@ def refused(folder: Path, name: str, content: str | bytes) -> str:
         READERS[name](path)
     return str(caught.value)
 
+
+#: What the files are read into.
+ALL_SETTINGS = (Study, SitePolicy, Gate, SiteSettings, DataSet, VocabularySettings)
 
 #: Pieces of TOML, put together at random: more of it parses than of random bytes.
 pieces = st.lists(
@@ -95,7 +102,8 @@ def test_whatever_a_file_holds_it_is_read_or_refused_in_words(name, content, tmp
     except ConfigurationError as error:
         # It can be printed, whatever the file held.
         told = str(error).encode()
-    assert told is None or name.encode() in told or b"name of a data set" in told
+    own = (name, "name of a data set", "The vocabulary has words that cannot be")
+    assert told is None or any(words.encode() in told for words in own)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -106,6 +114,7 @@ def test_a_byte_order_mark_is_passed_over(name, tmp_path):
         "gate.toml": '[[line]]\nmeasure = "a.b"\nat_most = 7',
         "site.toml": 'name = "north7"',
         "data.toml": '[chest7]\nfolder = "x"',
+        "vocabulary.toml": '[[views]]\nword = "view 7"',
     }[name]
     (tmp_path / name).write_text(content, encoding="utf-8-sig")
     assert "7" in str(READERS[name](tmp_path / name))
@@ -143,6 +152,13 @@ def test_what_no_setting_can_be_is_told_plainly(name, content, said, tmp_path):
         ("data.toml", '[chest]\nfolder = "x"\nquery = {A = 3}', "chest.query.A = 3: allowed is"),
         ("data.toml", '["a/b"]\nfolder = "x"', "'a/b' cannot be the name of a data set"),
         ("data.toml", '[chest]\nfolder = "x"\nname = "head"', "calls 'chest' 'head', too"),
+        ("vocabulary.toml", "[[findings]]", "findings 1: word is missing: it must be text, such"),
+        ("vocabulary.toml", "leave_out = 3", "leave_out = 3: allowed is list of text"),
+        (
+            "vocabulary.toml",
+            '[[views]]\nword = "LL"\ncodes = ["7"]',
+            "views 1: codes = '7': allowed is list of text, such as SCT:125605004 or RADLEX:",
+        ),
         ("gate.toml", "", "line is missing: it must be list of tables, at least 1 of them."),
         ("gate.toml", "line = [3]", "line 1 = 3: this is a section; write [[line]]."),
         ("gate.toml", '[[line]]\nmeasure = "share"', "'share': allowed is text, such as memory."),
@@ -161,18 +177,18 @@ def test_a_wrong_table_in_a_list_is_told_once(tmp_path):
     assert "has 1 problem:\n  line 2: at_most = 'much': allowed is number or left out." in told
 
 
-@pytest.mark.parametrize("settings_type", [Study, SitePolicy, Gate, SiteSettings, DataSet])
+@pytest.mark.parametrize("settings_type", ALL_SETTINGS)
 def test_every_setting_with_a_pattern_has_an_example_that_is_shown_instead(settings_type):
     def patterns(node: object) -> list[dict]:
         inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         own = [node] if isinstance(node, dict) and isinstance(node.get("pattern"), str) else []
         return own + [found for part in inner for found in patterns(part)]
 
-    found = patterns(TypeAdapter(settings_type).json_schema())
-    assert len(found) == {SitePolicy: 1, Gate: 1}.get(settings_type, 0)
-    assert all(node["examples"] for node in found)
-    if settings_type in (Study, SitePolicy, SiteSettings):
-        assert not [one.path for one in settings(settings_type) if "[0-9]" in one.allowed]
+    schema = TypeAdapter(settings_type).json_schema()
+    for node in patterns(schema):
+        allowed = allowed_values(node, schema.get("$defs", {}))
+        assert node["examples"][0] in allowed
+        assert node["pattern"] not in allowed
 
 
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)

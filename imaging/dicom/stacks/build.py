@@ -1,0 +1,164 @@
+"""The frames of one series become stacks; what cannot be placed is set aside."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ....model.description import Description
+from ..geometry import Plane
+from ..set_aside import Reason
+from .likeness import alike, common_plane, depths_of, places
+from .localizer import is_localizer
+from .repeats import common_depths, kinds, volumes
+from .stack import Member, Slice, Stack
+
+#: More slices than any scanner makes of one body: two metres in steps of a quarter millimetre.
+MAX_SLICES = 8192
+
+
+@dataclass(frozen=True)
+class SeriesStacks:
+    """What a series consists of.
+
+    Attributes:
+        stacks: In an order that does not depend on the files' order and names.
+        set_aside: Files with frames that are in none of them, by reason.
+    """
+
+    stacks: tuple[Stack, ...]
+    set_aside: Counter[Reason]
+
+
+def series_stacks(members: Sequence[Member]) -> SeriesStacks:
+    """Build the stacks of one series.
+
+    Args:
+        members: All of its frames, in any order.
+    """
+    refused: dict[str, Reason] = {}
+    stacks: list[Stack] = []
+    groups = list(_same_kind(sorted(members, key=lambda member: member.order)))
+    if _is_localizer(groups):
+        return SeriesStacks((), Counter([Reason.LOCALIZER] * len({m.path for m in members})))
+    for group in groups:
+        if group[0].frame.plane is None:
+            stacks.append(_stack(group, None, (0.0, 0.0)))
+        else:
+            stacks += _volumes(group, refused)
+    return SeriesStacks(tuple(stacks), Counter(refused.values()))
+
+
+def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
+    """Part frames by what they show, by size, and by how they lie."""
+    parts: dict[tuple[object, ...], list[Member]] = defaultdict(list)
+    for member in members:
+        frame, shape = member.frame, member.header.shape
+        if frame.plane is None:
+            size = tuple(round(side, 4) for side in frame.spacing)
+            key = (shape, size, frame.patient_orientation, frame.moment.image_type)
+            parts[(_apart_from_plane(frame.description), "projection", *key)].append(member)
+        else:
+            parts[(_apart_from_plane(frame.description), "slice", shape)].append(member)
+    for key in sorted(parts, key=repr):
+        yield from alike(parts[key]) if key[1] == "slice" else [parts[key]]
+
+
+def _apart_from_plane(shown: Description) -> Description:
+    """What must be equal in a stack. Near 45 degrees the plane's name hangs on a last digit, and
+    so does an MR weighting near its thresholds: most slices of a stack decide on those.
+    """
+    modality = "MR" if shown.modality.endswith("MR") else shown.modality
+    return replace(shown, plane="", modality=modality)
+
+
+def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
+    placed = [group for group in groups if group[0].frame.plane is not None]
+    frames = [[member.frame for member in group] for group in placed]
+    return is_localizer(
+        [member.header.name for group in placed for member in group],
+        [[frame.plane for frame in group if frame.plane] for group in frames],
+        derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
+    )
+
+
+def _volumes(group: list[Member], refused: dict[str, Reason]) -> Iterator[Stack]:
+    common = common_plane(group)
+    for place in places(group, common):
+        if _is_unplaced(place):
+            refused.update({member.path: Reason.GEOMETRY for member in place})
+            continue
+        depths = depths_of(place, common)
+        reach = float(depths.min()), float(depths.max())
+        for kind in kinds(place):
+            depths = depths_of(kind, common)
+            for indices in volumes(kind, depths):
+                chosen = [kind[index] for index in indices]
+                yield _stack(_bounded(chosen, common, refused), common, reach)
+
+
+def _is_unplaced(members: list[Member]) -> bool:
+    """Whether different slices claim one place: then the place in the header means nothing."""
+    positions = np.array([m.frame.plane.position for m in members if m.frame.plane])
+    if len(members) < 2 or np.ptp(positions, axis=0).max() > 0.01:
+        return False
+    locations = [m.frame.location for m in members if m.frame.location is not None]
+    if locations and max(locations) - min(locations) > 0.1:
+        return True
+    # Images of one slice over time differ in a moment; files without a number tell nothing.
+    moments = {m.frame.moment._replace(stored_s=None) for m in members}
+    numbers = {m.header.instance for m in members}
+    return len(moments) == 1 and len(numbers) == len(members)
+
+
+def _bounded(members: list[Member], common: Plane, refused: dict[str, Reason]) -> list[Member]:
+    """Leave out slices at the place of others, and what no volume can hold; order by depth."""
+    depths = depths_of(members, common)
+    numbers = common_depths(members, depths)
+    first: dict[int, int] = {}
+    for index, number in enumerate(numbers.tolist()):
+        if first.setdefault(number, index) != index:
+            refused[members[index].path] = Reason.REPEATED
+    chosen = [members[index] for _, index in sorted(first.items())]
+    for member in chosen[MAX_SLICES:]:
+        refused[member.path] = Reason.TOO_MANY
+    return chosen[:MAX_SLICES]
+
+
+def _stack(members: list[Member], common: Plane | None, reach: tuple[float, float]) -> Stack:
+    frames = [member.frame for member in members]
+    shown = frames[0].description
+    if common is not None:
+        words = Counter(frame.description.modality for frame in frames)
+        modality = max(words, key=lambda word: (words[word], word))
+        shown = replace(shown, plane=common.name, modality=modality)
+    windows = {frame.window for frame in frames}
+    return Stack(
+        description=shown,
+        shape=members[0].header.shape,
+        spacing=common.spacing if common else frames[0].spacing,
+        patient_orientation=frames[0].patient_orientation,
+        window=windows.pop() if len(windows) == 1 else None,
+        synthetic=any(member.header.synthetic for member in members),
+        slices=tuple(
+            Slice(
+                path=member.path,
+                frame=member.number,
+                sop_uid=member.header.sop_uid,
+                plane=_in_stack(frame.plane, common),
+                compressed=member.header.compressed,
+            )
+            for member, frame in zip(members, frames, strict=True)
+        ),
+        reach=reach,
+    )
+
+
+def _in_stack(plane: Plane | None, common: Plane | None) -> Plane | None:
+    """Give a slice the directions and pixels of its stack: they differ by last digits only."""
+    if plane is None or common is None:
+        return None
+    return replace(common, position=plane.position, thickness=plane.thickness)
