@@ -47,7 +47,7 @@ class PretrainProgress:
         """Tell how many images are there."""
         self._show(what, done / of, f"{done} of {of}")
 
-    def trained(self, report: Report) -> None:
+    def show(self, report: Report) -> None:
         """Tell where a stage is: images seen, mean loss, and the loss by noise level."""
         if report.stage == "autoencoder":
             facts = f"{report.images:,} images, PSNR {-report.loss:.2f} dB"

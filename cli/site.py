@@ -165,8 +165,12 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
     pause_note = ", and is paused" if view.paused else ""
     console.print(Text(f"Site {view.site}: {daemon}{pause_note}."))
     if now.running:
-        state = "Connected" if now.connected else f"Not connected: {now.problem}"
-        console.print(Text(f"{state} (since {now.since}, node restarted {now.restarts} times)."))
+        state = "Connected." if now.connected else f"Not connected: {now.problem}"
+        console.print(Text(f"{state} Since {now.since}; node restarted {now.restarts} times."))
+    elif now.problem:
+        console.print(Text(f"It ended at {now.since}: {now.problem}"))
+    if now.problem and now.hint:
+        console.print(Text(f"→ {now.hint}"))
     console.print(Text(f"Coordinator: {view.coordinator or 'none yet'}"))
     for data in view.data_sets:
         console.print(Text(f"Data set {data.name}: {data.folder} ({_spent(data)})"))
@@ -205,6 +209,8 @@ def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> Non
 
 
 def _spent(data: DataSetView) -> str:
+    if data.problem:
+        return f"pays for nothing: {data.problem}"
     if data.epsilon is None:
         return "nothing spent"
     return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"

@@ -30,14 +30,16 @@ from ..imaging.dicom.folder import list_files
 from ..imaging.dicom.index import index_files
 from ..imaging.settings import DataSettings
 from ..privacy.accounting import epsilon
-from ..privacy.ledger.view import LedgerView
 from .border.connection import Address, check_connection, client_context
+from .border.counter_signature import check_counter_signature
+from .counter_signed import noted_before, require_lines
 from .policy import load_policy
 from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
+from .spending import known_spending
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
-from .steward.opt_outs import require_list
+from .steward.status import StatusFile
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
 _JOIN = "`fedscan site join WELCOME` sets it."
@@ -55,14 +57,18 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     """
     home = SiteHome.open(folder)
     yield examine("settings", lambda: _settings(home))
+    yield examine("daemon", lambda: _daemon(home))
     yield from _certificates(home)
-    yield from _connection(home)
+    reached = False
+    for finding in _connection(home):
+        reached = finding.check == "membership" and finding.state == "ok"
+        yield finding
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
     yield examine("audit log", lambda: check_audit_log(home.audit))
-    yield examine("opt-outs", lambda: _opt_outs(home))
     yield from _data(home)
+    yield examine("counter-signature", lambda: _counter_signature(home, reached))
 
 
 def _settings(home: SiteHome) -> str:
@@ -70,6 +76,17 @@ def _settings(home: SiteHome) -> str:
     if not settings.coordinator:
         raise ConfigurationError("The site has no coordinator yet.", hint=_JOIN)
     return f"Site {settings.name} belongs to {settings.coordinator}."
+
+
+def _daemon(home: SiteHome) -> str:
+    now = StatusFile(home).read()
+    if now.running and now.connected:
+        return f"The site runs and is connected since {now.since}."
+    if now.running:
+        raise DoubtError(f"The site runs and is not connected: {now.problem}", hint=now.hint)
+    if now.problem:
+        raise DoubtError(f"The site ended at {now.since}: {now.problem}", hint=now.hint)
+    raise NotApplicableError("The site does not run; `fedscan site start` starts it.")
 
 
 def _certificates(home: SiteHome) -> Iterator[Finding]:
@@ -147,10 +164,6 @@ def _policy(home: SiteHome) -> str:
     return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
 
 
-def _opt_outs(home: SiteHome) -> str:
-    return f"{len(require_list(home).patients)} patients opted out; the list is whole."
-
-
 def _data(home: SiteHome) -> Iterator[Finding]:
     finding = examine("data sets", lambda: ", ".join(Registry(home).data_sets()))
     if finding.state == "problem":
@@ -210,10 +223,10 @@ def _scans(entry: DataSet) -> str:
 
 
 def _ledger(home: SiteHome, name: str) -> str:
-    folder = home.state(name) / "ledger"
-    if not folder.is_dir():
+    policy = load_policy(home.policy_of(name))
+    view = known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
+    if view is None:
         raise NotApplicableError("Nothing was spent yet.")
-    view, policy = LedgerView.read(folder), load_policy(home.policy_of(name))
     total = epsilon(view.book.mechanisms(), policy.delta)
     balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
     if total >= 0.9 * policy.epsilon_ceiling:
@@ -222,3 +235,12 @@ def _ledger(home: SiteHome, name: str) -> str:
             hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",
         )
     return f"The ledger is intact; {balance}. Head {view.head}."
+
+
+def _counter_signature(home: SiteHome, reached: bool) -> str:
+    """Compare with what the coordinator signs now, or signed when it was last asked."""
+    noted = check_counter_signature(home) if reached else noted_before(home)
+    if noted is None or not noted.lines:
+        raise NotApplicableError("The coordinator has not counter-signed a ledger of this site.")
+    require_lines(home, noted)
+    return f"This home has every ledger line that the coordinator signed, last on {noted.time}."

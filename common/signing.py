@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from ..errors import SignatureError
@@ -102,6 +103,30 @@ def verify_document(document: bytes) -> SignedDocument:
     except InvalidSignature:
         raise SignatureError("The signature does not fit: the document was changed.") from None
     return SignedDocument(content=content, signer=fingerprint(key))
+
+
+def verify_signed_by(document: bytes, public_key: str, what: str) -> dict[str, Any]:
+    """Check that a document was signed with a key that the reader trusts; return what it says.
+
+    Args:
+        document: The document.
+        public_key: The public half of the coordinator's signing key, as PEM.
+        what: The document, for the error.
+
+    Raises:
+        SignatureError: If it is no signed document, was changed, or another key signed it.
+    """
+    signed = verify_document(document)
+    try:
+        key = load_pem_public_key(public_key.encode())
+    except ValueError as error:
+        raise SignatureError("The coordinator's public key cannot be read.") from error
+    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != signed.signer:
+        raise SignatureError(
+            f"{what} was signed with another key.",
+            hint="Get record.pub from the coordinator over a way that you trust.",
+        )
+    return signed.content
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -21,8 +20,8 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, RecordDict
 
 from .. import errors
-from ..common.names import is_name
 from ..errors import ProtocolError
+from .fields import hex_digest, integer, ledger_mark, site_name, text_list, wrong
 from .wire import Tensors, pack, unpack
 
 #: Raised whenever a message changes its meaning; both sides must agree exactly.
@@ -54,9 +53,6 @@ CODES = frozenset(
 
 #: Name and kind of the one entry of a record of tensors, unless it is empty.
 SAFETENSORS = "safetensors"
-
-_MAX_TERM = 65_536
-_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,17 +132,17 @@ class RoundRequest:
             {"version", "round", "rounds", "base", "term-names", "terms", "start"},
             (ARRAYS, START),
         )
-        start_digest = _digest(config, "start") if config["start"] != "" else ""
+        start_digest = hex_digest(config, "start") if config["start"] != "" else ""
         if start and tensors_digest(start) != start_digest:
-            raise _wrong("start", "must be the digest of the start")
-        rounds = _integer(config, "rounds", 1, 1_000_000)
-        names, texts = _texts(config, "term-names"), _texts(config, "terms")
+            raise wrong("start", "must be the digest of the start")
+        rounds = integer(config, "rounds", 1, 1_000_000)
+        names, texts = text_list(config, "term-names"), text_list(config, "terms")
         if len(names) != len(texts) or len(set(names)) != len(names):
-            raise _wrong("term-names", "must be distinct, one for each of the terms")
+            raise wrong("term-names", "must be distinct, one for each of the terms")
         return cls(
-            round=_integer(config, "round", 0, rounds),
+            round=integer(config, "round", 0, rounds),
             rounds=rounds,
-            base=_digest(config, "base"),
+            base=hex_digest(config, "base"),
             terms=MappingProxyType(dict(zip(names, texts, strict=True))),
             tensors=tensors,
             start=start,
@@ -165,6 +161,9 @@ class RoundReply:
         weight: Weight the site declares for itself; a public choice, never a patient count.
         tensors: What local training made of the tensors, in the study's form
             (:mod:`~fedscan.federation.wire`); empty unless the code is OK.
+        ledger: Which ledger paid, and its last line (:class:`~.counter_signed.LedgerMark`), for
+            the coordinator to sign; empty, and then not sent at all, where the coordinator signs
+            none or nothing was paid.
     """
 
     site: str
@@ -172,6 +171,7 @@ class RoundReply:
     code: str = OK
     weight: float = 1.0
     tensors: Tensors = field(default_factory=dict)
+    ledger: str = ""
 
     def to_records(self) -> RecordDict:
         """Return the message's content."""
@@ -182,6 +182,7 @@ class RoundReply:
                 "request": self.request,
                 "code": self.code,
                 "weight": float(self.weight),
+                **({"ledger": self.ledger} if self.ledger else {}),
             }
         )
         return RecordDict({CONFIG: config, ARRAYS: _to_arrays(self.tensors)})
@@ -194,22 +195,23 @@ class RoundReply:
             ProtocolError: If anything is missing, unknown, of a wrong type or out of range.
         """
         config, tensors = _open(
-            records, {"version", "site", "request", "code", "weight"}, (ARRAYS,)
+            records, {"version", "site", "request", "code", "weight"}, (ARRAYS,), {"ledger"}
         )
         code = config["code"]
         if code not in CODES:
-            raise _wrong("code", "is not a known code")
+            raise wrong("code", "is not a known code")
         if (code == OK) != bool(tensors):
-            raise _wrong(ARRAYS, "must hold tensors if and only if the code is ok")
+            raise wrong(ARRAYS, "must hold tensors if and only if the code is ok")
         weight = config["weight"]
         if not isinstance(weight, float) or not math.isfinite(weight) or weight <= 0:
-            raise _wrong("weight", "must be a positive number")
+            raise wrong("weight", "must be a positive number")
         return cls(
-            site=_site(config),
-            request=_digest(config, "request") if config["request"] != "" else "",
+            site=site_name(config),
+            request=hex_digest(config, "request") if config["request"] != "" else "",
             code=str(code),
             weight=weight,
             tensors=tensors,
+            ledger=ledger_mark(config, result=code == OK),
         )
 
 
@@ -232,13 +234,15 @@ def _to_arrays(tensors: Tensors) -> ArrayRecord:
     return ArrayRecord({SAFETENSORS: array})
 
 
-def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[Any, ...]:
+def _open(
+    records: RecordDict, keys: set[str], arrays: Sequence[str], optional: Collection[str] = ()
+) -> tuple[Any, ...]:
     """Check a message's outline; return its config and the decoded tensors of its records."""
     if set(records) != {CONFIG, *arrays}:
-        raise _wrong("records", f"must be exactly {', '.join((CONFIG, *arrays))}")
+        raise wrong("records", f"must be exactly {', '.join((CONFIG, *arrays))}")
     config = records[CONFIG]
     if not isinstance(config, ConfigRecord):
-        raise _wrong(CONFIG, "must be a ConfigRecord")
+        raise wrong(CONFIG, "must be a ConfigRecord")
     # The version first: another version may well have other keys.
     version = config.get("version")
     if type(version) is not int or version != PROTOCOL_VERSION:
@@ -246,50 +250,16 @@ def _open(records: RecordDict, keys: set[str], arrays: Sequence[str]) -> tuple[A
             f"The other side does not speak version {PROTOCOL_VERSION} of the protocol.",
             hint="Coordinator and sites must run the same release of fedscan.",
         )
-    if set(config) != keys:
-        raise _wrong(CONFIG, f"must have exactly the keys {', '.join(sorted(keys))}")
+    if set(config) - set(optional) != keys:
+        raise wrong(CONFIG, f"must have exactly the keys {', '.join(sorted(keys))}")
     return config, *(_tensors(name, records[name]) for name in arrays)
 
 
 def _tensors(key: str, record: Any) -> Tensors:
     if not isinstance(record, ArrayRecord):
-        raise _wrong(key, "must be an ArrayRecord")
+        raise wrong(key, "must be an ArrayRecord")
     if not record:
         return MappingProxyType({})
     if set(record) != {SAFETENSORS} or record[SAFETENSORS].stype != SAFETENSORS:
-        raise _wrong(key, "must hold safetensors and nothing else")
+        raise wrong(key, "must hold safetensors and nothing else")
     return unpack(record[SAFETENSORS].data)
-
-
-def _integer(config: ConfigRecord, key: str, low: int, high: int) -> int:
-    value = config[key]
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise _wrong(key, f"must be an integer from {low} to {high}")
-    return value
-
-
-def _digest(config: ConfigRecord, key: str) -> str:
-    value = config[key]
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
-        raise _wrong(key, "must be 64 hex digits")
-    return value
-
-
-def _site(config: ConfigRecord) -> str:
-    value = config["site"]
-    if value == "" or is_name(value):
-        return str(value)
-    raise _wrong("site", "must be a name, or empty")
-
-
-def _texts(config: ConfigRecord, key: str) -> list[str]:
-    value = config[key]
-    if not isinstance(value, list) or not all(
-        isinstance(text, str) and len(text) <= _MAX_TERM for text in value
-    ):
-        raise _wrong(key, f"must be a list of texts of at most {_MAX_TERM} characters")
-    return [str(text) for text in value]
-
-
-def _wrong(key: str, rule: str) -> ProtocolError:
-    return ProtocolError(f"In the message, {key} {rule}.")

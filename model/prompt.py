@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from .description import Description, age_band
-from .prompt_negation import Said, how_said
+from .negation import Said, how_said
 
 #: Phrases by what they mean, as regular expressions on lower-case text; the longest come first.
 _PHRASES: tuple[tuple[str, dict[str, str]], ...] = (

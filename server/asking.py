@@ -36,6 +36,7 @@ class SiteAnswer(Generic[Result]):
         seconds: From asking to hearing.
         size: Bytes of the values in the answer, whatever they are worth.
         result: What was made of the answer; ``None`` unless the code is "ok".
+        ledger: Which ledger paid for the result, and its last line; empty if it did not say.
     """
 
     node: int
@@ -44,6 +45,7 @@ class SiteAnswer(Generic[Result]):
     seconds: float
     size: int
     result: Result | None
+    ledger: str = ""
 
 
 def log_complaint(failure: FedscanError) -> None:
@@ -111,7 +113,7 @@ class Sites:
         return {site: result for site, result in pairs if site not in duplicates}
 
     def _judge(self, arrival: Arrival, parse: Callable[[RoundReply], Result]) -> SiteAnswer[Result]:
-        code, size, result = arrival.code, 0, None
+        code, size, result, ledger = arrival.code, 0, None, ""
         if arrival.content is not None:
             try:
                 reply = RoundReply.from_records(arrival.content)
@@ -119,6 +121,7 @@ class Sites:
                 self._require_own_name(arrival.node, reply)
                 code = reply.code
                 result = parse(reply) if code == OK else None
+                ledger = reply.ledger
             except FedscanError as failure:
                 self.complain(failure)
                 code = failure.code
@@ -129,6 +132,7 @@ class Sites:
             seconds=arrival.seconds,
             size=size,
             result=result,
+            ledger=ledger,
         )
 
     def _require_own_name(self, node: int, reply: RoundReply) -> None:

@@ -103,7 +103,11 @@ class Collector:
             entries.append(entry)
             self.observe(
                 SiteFinished(
-                    round=entry.round, site=entry.site, code=entry.code, seconds=answer.seconds
+                    round=entry.round,
+                    site=entry.site,
+                    code=entry.code,
+                    seconds=answer.seconds,
+                    ledger=answer.ledger,
                 )
             )
         for node in self._retired_nodes & set(candidates) - set(recipients):

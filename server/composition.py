@@ -57,7 +57,11 @@ def collect_compositions(
     ):
         if answer.result is not None:
             answers.append((answer.site, answer.result))
-        observe(CompositionReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
+        observe(
+            CompositionReceived(
+                site=answer.site, code=answer.code, seconds=answer.seconds, ledger=answer.ledger
+            )
+        )
     compositions |= sites.refuse_shared_names(answers)
     if compositions:
         content = {site: asdict(compositions[site]) for site in sorted(compositions)}

@@ -33,11 +33,15 @@ class StatisticsAsked(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticsReceived(Event):
-    """A site answered the warm-up's question; ``code`` is "ok" or names what went wrong."""
+    """A site answered the warm-up's question; ``code`` is "ok" or names what went wrong.
+
+    Here and below, ``ledger`` is the ledger that paid and its last line, if the site told.
+    """
 
     site: str
     code: str
     seconds: float
+    ledger: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,7 @@ class CompositionReceived(Event):
     site: str
     code: str
     seconds: float
+    ledger: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +87,7 @@ class SiteFinished(Event):
     site: str
     code: str
     seconds: float
+    ledger: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

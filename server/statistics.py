@@ -58,7 +58,14 @@ def collect_statistics(
                 answers.append((answer.site, answer.result))
                 finished_nodes.add(answer.node)
             codes[answer.site] = answer.code
-            observe(StatisticsReceived(site=answer.site, code=answer.code, seconds=answer.seconds))
+            observe(
+                StatisticsReceived(
+                    site=answer.site,
+                    code=answer.code,
+                    seconds=answer.seconds,
+                    ledger=answer.ledger,
+                )
+            )
         usable = sites.refuse_shared_names(answers)
         if len(usable) >= federation.min_results or not patience.waits(request.round, codes):
             break

@@ -15,6 +15,7 @@ import numpy as np
 from flwr.app import RecordDict
 
 from ...errors import EgressError, ProtocolError
+from ...federation.counter_signed import LedgerMark
 from ...federation.distance import distance
 from ...federation.protocol import OK, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
@@ -60,14 +61,25 @@ def check_release(records: RecordDict, question: Asked, release: Release) -> dic
         norm = distance(request.tensors, stands_for)
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
-    if terms.privacy.enabled and not _paid(site, request, reply):
+    view = _ledger(site) if terms.privacy.enabled else None
+    if terms.privacy.enabled and not _paid(view, request, reply):
         problems.append("no step of the ledger has it for its result")
+    if reply.ledger and not _in_ledger(view, reply.ledger):
+        problems.append("it names a line that is not in the ledger")
     if problems:
         raise EgressError(
             f"An answer may not leave: {'; '.join(problems)}.",
             hint="Nothing was sent. If the study is meant to ask for this, the policy decides.",
         )
-    facts = {"code": OK, "weight": reply.weight, "tensors": _listed(reply.tensors)}
+    facts = {
+        "code": OK,
+        "weight": reply.weight,
+        "tensors": _listed(reply.tensors),
+        # How far the ledger had come: a ledger that lacks it later is not the one that paid.
+        "ledger": str(view.head) if view else "",
+    }
+    if reply.ledger:
+        facts["mark"] = reply.ledger
     return facts if norm is None else {**facts, "norm": norm}
 
 
@@ -78,7 +90,9 @@ def check_refusal(records: RecordDict, site: str) -> None:
         EgressError: If it holds anything else.
     """
     reply = _read(records)
-    if reply.code == OK or (reply.site, reply.request, reply.weight) != (site, "", 1.0):
+    if reply.code == OK or (reply.site, reply.request, reply.weight, reply.ledger) != (
+        *(site, "", 1.0, ""),
+    ):
         raise EgressError("A refusal may not leave: it holds more than a code.")
 
 
@@ -96,12 +110,23 @@ def _weight_problems(reply: RoundReply, policy: SitePolicy) -> list[str]:
     return ["its weight is not the one that the site declares"]
 
 
-def _paid(site: Site, request: RoundRequest, reply: RoundReply) -> bool:
-    if not site.ledger.exists():
+def _ledger(site: Site) -> LedgerView | None:
+    return LedgerView.read(site.ledger) if site.ledger.exists() else None
+
+
+def _paid(view: LedgerView | None, request: RoundRequest, reply: RoundReply) -> bool:
+    if view is None:
         return False
     study, result = request.study(), tensors_digest(reply.tensors)
-    reservations = LedgerView.read(site.ledger).book.reservations.values()
-    return any(one.record.study == study and one.result == result for one in reservations)
+    return any(
+        one.record.study == study and one.result == result
+        for one in view.book.reservations.values()
+    )
+
+
+def _in_ledger(view: LedgerView | None, text: str) -> bool:
+    mark = LedgerMark.parse(text)
+    return view is not None and view.name == mark.ledger and mark.line in view.digests
 
 
 def _listed(tensors: Tensors) -> list[list[Any]]:

@@ -15,6 +15,7 @@ from ...errors import AuditError, FedscanError
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
 from ..answers.asked import Asked
 from ..answers.release import Release
+from .counter_signature import with_mark
 from .egress import check_refusal, check_release
 from .reception import Reception
 
@@ -81,7 +82,7 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             request=request.digest(),
         )
     question = Asked.read(request, reception.admit(request))
-    records = service.handle(question).to_records()
+    records = with_mark(service.handle(question), question).to_records()
     facts = check_release(records, question, service.release(question))
     if reception.audit:
         reception.audit.append(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...errors import AuditError, LedgerError
 from ...privacy.accounting import epsilon
-from ...privacy.ledger.view import LedgerView
 from ..policy import load_policy
+from ..spending import known_spending
 from ..steward.approvals import Approval, Approvals
 from ..steward.data_sets import Registry
 from ..steward.home import SiteHome
-from .status import Status, StatusFile
+from ..steward.status import Status, StatusFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +23,14 @@ class DataSetView:
         folder: Folder of its files.
         epsilon: What all steps spent together; ``None`` if there is no ledger yet.
         delta: The delta of its policy, which epsilon is stated at; ``None`` likewise.
+        problem: Why the data set pays for nothing just now; empty if it does.
     """
 
     name: str
     folder: str
     epsilon: float | None
     delta: float | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +82,16 @@ def overview(home: SiteHome) -> SiteOverview:
 
 
 def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
-    ledger = home.state(name) / "ledger"
-    if not ledger.is_dir():
+    policy = load_policy(home.policy_of(name))
+    try:
+        view = known_spending(
+            home.folder, home.state(name), allow_non_private=policy.allow_non_private
+        )
+    except (AuditError, LedgerError) as failure:
+        return DataSetView(
+            name=name, folder=folder, epsilon=None, delta=None, problem=failure.message
+        )
+    if view is None:
         return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
-    delta = load_policy(home.policy_of(name)).delta
-    total = epsilon(LedgerView.read(ledger).book.mechanisms(), delta)
-    return DataSetView(name=name, folder=folder, epsilon=total, delta=delta)
+    spent = epsilon(view.book.mechanisms(), policy.delta)
+    return DataSetView(name=name, folder=folder, epsilon=spent, delta=policy.delta)

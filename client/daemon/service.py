@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...common.files import write_atomically
-from ...errors import ConfigurationError, FederationError, FedscanError
+from ...errors import ConfigurationError, FederationError, FedscanError, SignatureError
 from ...federation.diagnosis.connection import UnreachableError
 from ...federation.supervision.child import ChildSpec
 from ...federation.supervision.service import asked_to_stop, running_in
@@ -23,17 +23,19 @@ from ..border.connection import (
     require_current,
     show_certificate,
 )
+from ..border.counter_signature import check_counter_signature
 from ..policy import SitePolicy, load_policy
 from ..steward.home import SiteHome
-from ..steward.opt_outs import remove_opted_out, require_list
+from ..steward.status import StatusFile
 from .forwarder import Forwarder
-from .marks import HOME_VARIABLE
-from .status import StatusFile
+from .marks import ACCEPTED, HOME_VARIABLE
 
 _TICK_S = 0.5
 _PAUSE_S = 2.0
 #: A connection outlives the certificate that it began with, so nobody else notices its end.
 _CERTIFICATE_EVERY_S = 10.0
+#: Another copy of the home may spend while this one is connected.
+_COUNTER_SIGNATURE_EVERY_S = 60.0
 #: A node that lives this long has been accepted.
 _STEADY_S = 60.0
 #: A restarted node is refused until its predecessor counts as gone, which takes a minute.
@@ -52,6 +54,12 @@ _QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
 
+_RESTARTING = "Flower's node ended and is started again."
+_RESTARTING_HINT = (
+    "The coordinator takes it when the one before counts as gone, which takes a minute. If this "
+    "lasts, see logs/supernode.log."
+)
+
 #: Shows a line to whoever started the daemon.
 Say = Callable[[str], None]
 
@@ -67,27 +75,43 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
 
     Raises:
         ConfigurationError: If a file of the site is missing or wrong.
-        DataError: If somebody is gone from the opt-out list.
         FederationError: If the coordinator and the site do not accept each other, or it is out
             of reach at the start.
+        LedgerError: If another copy of this home has spent since this one did.
     """
     name, policy = home.settings().name, load_policy(home.policy)
-    # A cache that came back with a backup may have them again.
-    remove_opted_out(home, require_list(home), mirrors=False)
     with running_in(home.run, f"Site {name}"), asked_to_stop() as stop:
         status = StatusFile(home)
         status.connection("connecting")
-        _connect(home, patience_s, stop)
-        if stop.is_set():
-            return
-        status.connection("")
-        say(f"Site {name} is connected to {home.settings().coordinator}.")
-        daemon = _Daemon(home, policy, status, say)
         try:
-            daemon.run(stop)
-        finally:
-            daemon.close()
+            _connect(home, patience_s, stop)
+            if not stop.is_set():
+                _run(home, policy, status, say, stop)
+        except FedscanError as failure:
+            status.ended(failure)
+            raise
     say(f"Site {name} has stopped.")
+
+
+def _run(
+    home: SiteHome, policy: SitePolicy, status: StatusFile, say: Say, stop: threading.Event
+) -> None:
+    _check_counter_signature(home, say)
+    status.connection("")
+    say(f"Site {home.settings().name} is connected to {home.settings().coordinator}.")
+    daemon = _Daemon(home, policy, status, say)
+    try:
+        daemon.run(stop)
+    finally:
+        daemon.close()
+
+
+def _check_counter_signature(home: SiteHome, say: Say) -> None:
+    """End where another copy of the home has spent; go on where nobody can tell."""
+    try:
+        check_counter_signature(home)
+    except (FederationError, SignatureError) as failure:
+        say(failure.message)
 
 
 class _Daemon:
@@ -98,6 +122,10 @@ class _Daemon:
         self._failure: FederationError | None = None
         self._context = client_context(home)
         self._certificate_due = 0.0
+        self._counter_signature_due = time.monotonic() + _COUNTER_SIGNATURE_EVERY_S
+        #: From the node's end until the coordinator has taken it again.
+        self._restarting = False
+        self._accepted = home.run / ACCEPTED
         self._forwarder = Forwarder(
             home.run,
             Address.parse(home.settings().coordinator),
@@ -116,6 +144,7 @@ class _Daemon:
         while not stop.wait(_TICK_S):
             self._supervisor.tick()
             self._check_certificate()
+            self._check_node()
             if self._failure is not None:
                 raise self._failure
 
@@ -131,8 +160,19 @@ class _Daemon:
         require_current(self._home)
         show_certificate(self._context, self._home)
 
+    def _check_node(self) -> None:
+        """Say that the node is well again, and see now and then that no other copy has spent."""
+        if self._restarting and self._accepted.exists():
+            self._restarting = False
+            self._status.connection("")
+        if time.monotonic() >= self._counter_signature_due and self._status.connected:
+            _check_counter_signature(self._home, self._say)
+            self._counter_signature_due = time.monotonic() + _COUNTER_SIGNATURE_EVERY_S
+
     def _connection(self, failure: FedscanError | None) -> None:
-        self._status.connection(failure.message if failure else "")
+        # A node that keeps ending connects, too, and so does a site that is refused.
+        if not self._restarting:
+            self._status.connection(*_told(failure))
 
     def _ended(self, child: str, code: int) -> None:
         """Ask why the node ended: what waiting does not solve ends the daemon too."""
@@ -140,13 +180,18 @@ class _Daemon:
         self._quick_ends = 0 if steady else self._quick_ends + 1
         self._start_time = time.monotonic()
         self._status.restarted()
+        self._restarting = True
+        self._accepted.unlink(missing_ok=True)
+        self._status.connection(_RESTARTING, _RESTARTING_HINT)
         self._say(f"Flower's node ended with status {code} and is started again.")
         try:
             check_connection(self._home)
         except UnreachableError as failure:
             self._quick_ends = 0
+            self._status.connection(*_told(failure))
             self._say(failure.message)
         except FederationError as failure:
+            self._status.connection(*_told(failure))
             self._refused_since = self._refused_since or self._start_time
             if self._start_time - self._refused_since > _REFUSED_S:
                 self._failure = failure
@@ -160,6 +205,10 @@ class _Daemon:
                 hint=f"See {self._home.logs / 'supernode.log'}, and ask the coordinator whether "
                 "the site is enrolled with its latest request.json.",
             )
+
+
+def _told(failure: FedscanError | None) -> tuple[str, str]:
+    return (failure.message, failure.hint) if failure else ("", "")
 
 
 def node_spec(home: SiteHome, policy: SitePolicy, forwarder: Forwarder) -> ChildSpec:

@@ -34,7 +34,7 @@ from ... import __version__
 from ...federation.bundle import build_bundle, bundle_hash
 from ..steward.home import SiteHome
 from . import transfers
-from .marks import HOME_VARIABLE, OWN, REFUSED
+from .marks import ACCEPTED, HOME_VARIABLE, OWN, REFUSED
 
 #: How long an app's process may take to start.
 _START = timedelta(minutes=5)
@@ -75,6 +75,7 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     @contextmanager
     def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
         with connect(*arguments, **options) as parts:
+            (home.run / ACCEPTED).touch()
             own_parts = list(parts)
             own_parts[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
             own_parts[_GET_FAB] = own_fab

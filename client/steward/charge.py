@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from ...errors import LedgerError
+from ...errors import LedgerError, SignatureError
 from ...privacy.ledger import Ledger
+from ...privacy.ledger.journal import LINES
 from ...privacy.mechanism import SubsampledGaussian
+from ..counter_signed import missing_marks, noted_before
 from ..data.identity import FILE_NAME, DatasetIdentity
 from ..policy import load_policy
 from .data_sets import Registry
@@ -34,7 +36,8 @@ def charge(home: SiteHome, data_set: str, mechanism: SubsampledGaussian, purpose
     """
     entry = Registry(home).get(data_set)
     state = home.state(entry.name)
-    if not (state / FILE_NAME).is_file():
+    # Where the ledger is lost as well, nothing is left that a new identity could contradict.
+    if not (state / FILE_NAME).is_file() and (state / "ledger" / LINES).exists():
         raise LedgerError(
             f"{state / FILE_NAME} is missing.",
             hint="Restore it from the backup: a new identity would begin a new budget over the "
@@ -43,8 +46,23 @@ def charge(home: SiteHome, data_set: str, mechanism: SubsampledGaussian, purpose
     delta = load_policy(home.policy_of(entry.name)).delta
     identity = DatasetIdentity.load_or_create(state)
     home.log.append("budget-charged", data=entry.name, steps=mechanism.steps, purpose=purpose)
+    stands_for = _signed_line(home, entry.name)
     with Ledger.open(
         state / "ledger", identity.name, epsilon_ceiling=_NO_CEILING, delta=delta
     ) as ledger:
-        ledger.reserve(secrets.token_hex(32), [mechanism], purpose=purpose)
+        ledger.reserve(stands_for or secrets.token_hex(32), [mechanism], purpose=purpose)
+        # From here on this is what the audit log says of the ledger.
+        home.log.append("ledger-settled", data=entry.name, ledger=str(ledger.head()))
         return ledger.spent().epsilon
+
+
+def _signed_line(home: SiteHome, data: str) -> str:
+    """Return the line that the coordinator counter-signed and the ledger lacks; empty if none."""
+    try:
+        noted = noted_before(home)
+    except SignatureError:
+        noted = None
+    missing = missing_marks(home, noted) if noted else {}
+    chosen = [mark.line for mark, name in missing.items() if name == data]
+    chosen += [mark.line for mark, name in missing.items() if not name]
+    return chosen[0] if chosen else ""

@@ -142,6 +142,11 @@ class SiteHome:
         return self.folder / "record.pub"
 
     @property
+    def counter_signed(self) -> Path:
+        """What the coordinator signed of this site's ledgers when it was last asked."""
+        return self.folder / "counter-signed.json"
+
+    @property
     def registry(self) -> Path:
         """The site's data sets."""
         return self.folder / "data.toml"

@@ -11,6 +11,7 @@ from ...model.storage import shipped_base
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
+from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from .cost import Cost, study_cost
@@ -60,6 +61,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         base: Folder of its base; the site's own if empty.
 
     Raises:
+        LedgerError: If the data set's ledger is damaged, or the home proves that it is not whole.
         ModelError: If the base is not the study's.
         PrivacyError: If the policy does not allow the study whatever is approved.
         ProtocolError: If its terms are malformed.
@@ -87,6 +89,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         )
     cost = None
     if terms.privacy.enabled:
+        known_spending(home.folder, site.state, allow_non_private=policy.allow_non_private)
         cost = study_cost(site.ledger, policy, terms, invitation.digest, invitation.rounds)
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),

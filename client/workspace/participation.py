@@ -10,6 +10,7 @@ from ...privacy.ledger import Ledger, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
+from ..spending import known_spending
 from ..terms import StudyTerms
 from .opened import OpenData, open_data, software
 
@@ -75,7 +76,18 @@ class Participation:
         )
 
     def ledger(self) -> Ledger:
-        """Open the data set's ledger under the policy's ceiling; to be closed after use."""
+        """Open the data set's ledger under the policy's ceiling; to be closed after use.
+
+        Raises:
+            AuditError: If a line of the audit log was changed.
+            LedgerError: If the ledger cannot be used, or the home proves that it is not whole.
+        """
+        if self.site.home is not None:
+            known_spending(
+                self.site.home,
+                self.site.state,
+                allow_non_private=self.policy.allow_non_private,
+            )
         return Ledger.open(
             self.site.ledger,
             self.data.dataset.identity,

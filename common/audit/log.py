@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,32 @@ class AuditLog:
             AuditError: Names the first line that was changed, removed or moved.
         """
         return _read(self._path)
+
+    def newest_first(self, having: bytes) -> Iterator[Entry]:
+        """Yield the lines that hold some text, the last one first; the rest is not looked at.
+
+        Each line is checked by itself, and not whether it follows the one before it.
+
+        Args:
+            having: What a line must hold, as it stands in the file.
+
+        Raises:
+            AuditError: If such a line was changed, or the log cannot be read.
+        """
+        if not self._path.exists() or not self._path.stat().st_size:
+            return
+        try:
+            with self._path.open("rb") as file:
+                lines = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except OSError as error:
+            raise _unreadable(self._path, error) from error
+        with lines:
+            end = lines.rfind(b"\n")
+            while end > 0:
+                start = lines.rfind(b"\n", 0, end) + 1
+                if lines.find(having, start, end) >= 0:
+                    yield _read_line_at(lines, start, end)
+                end = start - 1
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
@@ -140,10 +167,7 @@ def _read(path: Path) -> list[Entry]:
             *lines, _ = file.read().split(b"\n")
             head = _noted(path)
     except OSError as error:
-        raise AuditError(
-            f"The audit log {path} cannot be read: {error.strerror}.",
-            hint="Give the home folder of a site or a coordinator that has been set up.",
-        ) from error
+        raise _unreadable(path, error) from error
     entries = list(follow(lines))
     if len(entries) < head.length:
         raise damaged(len(entries) + 1, "is missing")
@@ -152,6 +176,20 @@ def _read(path: Path) -> list[Entry]:
     if len(entries) > head.length + 1:
         raise damaged(head.length + 2, f"is unknown to {_head_file(path).name}")
     return entries
+
+
+def _read_line_at(lines: mmap, start: int, end: int) -> Entry:
+    try:
+        return read_line(lines[start:end], 0)
+    except AuditError:  # only now its place is counted, which takes long in a long log
+        return read_line(lines[start:end], lines[:start].count(b"\n") + 1)
+
+
+def _unreadable(path: Path, error: OSError) -> AuditError:
+    return AuditError(
+        f"The audit log {path} cannot be read: {error.strerror}.",
+        hint="Give the home folder of a site or a coordinator that has been set up.",
+    )
 
 
 def _noted(path: Path) -> AuditHead:

@@ -13,13 +13,19 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import iter_pixels
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+)
 
 from .codes import COLOURS
-from .fields import first_number, first_text
+from .fields import first_number, first_text, integer
 from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
+from .strict_jpeg import strict_decoder
 
 Image = NDArray[np.float32]
 #: What pixels stand for: the stored integers, physical values, or what a display would show.
@@ -79,20 +85,29 @@ def read_frames(path: Path, frames: Sequence[int], values: Values) -> Generator[
 
 def _stored(path: Path, frames: Sequence[int], header: Dataset) -> Iterator[NDArray[np.generic]]:
     """Decode frames, without loading the others of a long file; fill ``header`` on the way."""
-    large = path.stat().st_size > _READ_WHOLE_BYTES
-    if large and has_preamble(path) and not _is_deflated(path):
-        yield from iter_pixels(path, ds_out=header, specific_tags=_EXTRA_TAGS, indices=frames)
-        return
+    if path.stat().st_size > _READ_WHOLE_BYTES and has_preamble(path):
+        syntax = UID(str(read_file_meta_info(path).get("TransferSyntaxUID", "")))
+        # Compressed as a whole, no frame can be sought in a file.
+        if syntax != DeflatedExplicitVRLittleEndian:
+            yield from iter_pixels(
+                path,
+                ds_out=header,
+                specific_tags=_EXTRA_TAGS,
+                indices=frames,
+                # Padding may be told by bits that no value uses.
+                correct_unused_bits=False,
+                decoding_plugin=strict_decoder(syntax),
+            )
+            return
     ds = read_file(path)
     header.update(ds)
     header.file_meta = ds.file_meta
-    yield from iter_pixels(ds, indices=frames)
-
-
-def _is_deflated(path: Path) -> bool:
-    """Whether a file is compressed as a whole, so that no frame can be sought in it."""
-    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
-    return bool(syntax == DeflatedExplicitVRLittleEndian)
+    yield from iter_pixels(
+        ds,
+        indices=frames,
+        correct_unused_bits=False,
+        decoding_plugin=strict_decoder(UID(str(ds.file_meta.get("TransferSyntaxUID", "")))),
+    )
 
 
 def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
@@ -108,6 +123,8 @@ def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
 
 
 def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
+    padding = _padding(stored, ds)
+    stored = _used_bits(stored, ds)
     if wanted == "stored":
         return stored.astype(np.float32)
     photometric = first_text(ds, "PhotometricInterpretation").upper()
@@ -115,7 +132,7 @@ def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
         return _luminance(stored, ds)
     if stored.ndim != 2:
         raise SetAsideError(Reason.PHOTOMETRIC)
-    padding = _padding(stored, ds)
+    padding |= _padding(stored, ds)
     values = np.asarray(apply_modality_lut(stored, ds), np.float64)
     if first_text(ds, "Modality").upper() == "CT":
         # HU mean the same whichever way a display shows them: no inversion here.
@@ -130,15 +147,35 @@ def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
     return values.astype(np.float32)
 
 
+def _used_bits(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.generic]:
+    """Clear the bits beyond BitsStored, or repeat the sign in them (PS3.5 section 8.1.1)."""
+    syntax = getattr(ds, "file_meta", {}).get("TransferSyntaxUID")
+    if syntax in JPEG2000TransferSyntaxes + JPEGLSTransferSyntaxes:
+        return stored  # their decoders give values and no bits
+    allocated = 8 * stored.dtype.itemsize
+    bits = integer(ds, "BitsStored")
+    if stored.dtype.kind not in "iu" or not 0 < bits < allocated == integer(ds, "BitsAllocated"):
+        return stored
+    shift = allocated - bits
+    return np.right_shift(np.left_shift(stored, shift), shift)
+
+
 def _padding(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.bool_]:
-    """Mark pixels outside the field of view (PS3.3 C.7.5.1.1.2)."""
+    """Mark pixels outside the field of view (PS3.3 C.7.5.1.1.2).
+
+    Files give the value with or without a sign, whatever the pixels have: -2000 and 63536 are
+    the same 16 bits. So they are compared as bits.
+    """
     value = first_number(ds, "PixelPaddingValue")
-    if value is None:
-        return np.zeros(stored.shape, np.bool_)
+    if value is None or stored.ndim != 2:
+        return np.zeros(stored.shape[:2], np.bool_)
     limit = first_number(ds, "PixelPaddingRangeLimit")
     low, high = sorted((value, value if limit is None else limit))
-    levels = stored.astype(np.float64)
-    return (levels >= low) & (levels <= high)
+    if stored.dtype.kind not in "iu":
+        levels = stored.astype(np.float64)
+        return np.asarray((levels >= low) & (levels <= high))
+    largest = 2 ** (8 * stored.dtype.itemsize) - 1
+    return np.asarray((stored.astype(np.int64) - int(low)) & largest <= min(high - low, largest))
 
 
 def _windowed(values: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:

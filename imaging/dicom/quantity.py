@@ -32,44 +32,14 @@ _LARGEST_STEP_HU = 64.0
 
 #: Quantities in image types and series descriptions, of perfusion and of materials.
 _MAP_WORDS = frozenset(
-    [
-        "map",
-        "maps",
-        "mapping",
-        "mapit",
-        "perfusionmap",
-        "cbf",
-        "rcbf",
-        "relcbf",
-        "cbv",
-        "rcbv",
-        "relcbv",
-        "corrcbv",
-        "mtt",
-        "rmtt",
-        "ttp",
-        "rttp",
-        "tmax",
-        "ttd",
-        "ktrans",
-        "kep",
-        "quantity",
-        "quantitative",
-        "effatomicnum",
-        "electrondensity",
-        "zeff",
-        "z_eff",
-        "matspecific",
-        "matfractional",
-        "matvaluebased",
-        "matmodified",
-        "std_deviation",
-        "stddeviation",
-        "subtraction",
-        "multiplication",
-        "division",
-    ]
-)
+    (
+        "map", "maps", "mapping", "mapit", "cbf", "rcbf", "relcbf", "cbv", "rcbv", "relcbv",
+        "corrcbv", "mtt", "rmtt", "ttp", "rttp", "tmax", "ttd", "ktrans", "kep", "quantity",
+        "quantitative", "effatomicnum", "electrondensity", "zeff", "matspecific",
+        "matfractional", "matvaluebased", "matmodified", "stddeviation", "subtraction",
+        "multiplication", "division",
+    )
+)  # fmt: skip
 #: "T1 map", "T2starMap", "fieldmap", "B0 mapping", "fat fraction", "Water(Iodine)", …
 _MAP_PHRASE = re.compile(
     r"\b[a-z0-9*+]*map(s|ping)?\b|\b(fat|water|proton|signal|t2) ?fraction\b|\bfractional "
@@ -83,33 +53,11 @@ _CT_MAP_PHRASE = re.compile(
     r"|\brho\b|\bstopping power\b|\bpermeability\b"
 )
 _MR_MAP_WORDS = frozenset(
-    [
-        "adc",
-        "eadc",
-        "dadc",
-        "fa",
-        "phase",
-        "phasemap",
-        "p",
-        "real",
-        "r",
-        "imaginary",
-        "i",
-        "velocity",
-        "vel",
-        "fieldmap",
-        "b0",
-        "t1rho",
-        "tensor",
-        "trace_adc",
-        "ff",
-        "r2star",
-        "r2s",
-        "r1",
-        "subtraction",
-        "tmip",
-    ]
-)
+    (
+        "adc", "eadc", "dadc", "fa", "ff", "phase", "p", "real", "r", "imaginary", "i",
+        "velocity", "vel", "fieldmap", "b0", "t1rho", "tensor", "r1", "r2s", "r2star", "tmip",
+    )
+)  # fmt: skip
 _MR_MAP_PHRASE = re.compile(
     r"\b(e?adc\w*|\w*fa ?map|apparent diffusion|phase ?(map|image|difference|contrast angle)"
     r"|field ?map|(in|out)? ?pha ?(map|img)|unwrapped|b0 ?map|b1 ?map|velocity|wrapped phase"

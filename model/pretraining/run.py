@@ -49,7 +49,7 @@ def pretrain(
     collect: Callable[[], ExampleBank],
     settings: GeneratorSettings,
     plan: PretrainPlan,
-    card: Mapping[str, Any],
+    card: Callable[[], Mapping[str, Any]],
     *,
     tell: Callable[[Report], None] | None = None,
     on_pause: Callable[[Generator, int], None] | None = None,
@@ -68,7 +68,7 @@ def pretrain(
         collect: Makes the images to train on.
         settings: Size, kind of prediction and text encoder; not used with ``plan.start``.
         plan: Amounts and times.
-        card: What the base's card states: data, sources, command.
+        card: Returns what the base's card states, once the images are collected: data, sources.
         tell: Called after every step.
         on_pause: Called with the generator, its averaged weights in place, and the step, every
             few minutes.
@@ -98,7 +98,7 @@ def pretrain(
 
     def pause(step: int) -> None:
         if team.leads:
-            save_generator(generator, out / "generator", card, half_precision=True)
+            save_generator(generator, out / "generator", card(), half_precision=True)
             if on_pause:
                 on_pause(generator, step)
 
@@ -113,7 +113,7 @@ def pretrain(
         on_pause=pause,
     )
     if team.leads:
-        save_generator(generator, out / "generator", card, half_precision=True)
+        save_generator(generator, out / "generator", card(), half_precision=True)
     return generator
 
 

@@ -47,12 +47,14 @@ class LedgerView:
         book: What they add up to.
         head: The last line.
         torn: Whether an interrupted line follows, which will be dropped.
+        digests: SHA-256 of each line.
     """
 
     entries: tuple[Entry, ...]
     book: Book
     head: LedgerHead
     torn: bool
+    digests: tuple[str, ...]
 
     @classmethod
     def read(cls, path: Path, pinned: LedgerHead | None = None) -> LedgerView:
@@ -75,7 +77,29 @@ class LedgerView:
         if contents is None:
             raise LedgerError(f"There is no ledger in {path}.", hint="Give a ledger's folder.")
         contents.require(pinned)
-        return cls(contents.entries, Book(contents.entries), contents.head, contents.torn_bytes > 0)
+        return cls(
+            entries=contents.entries,
+            book=Book(contents.entries),
+            head=contents.head,
+            torn=contents.torn_bytes > 0,
+            digests=contents.digests,
+        )
+
+    @property
+    def name(self) -> str:
+        """The random name of this very ledger, from its first line."""
+        genesis = self.entries[0].record
+        return genesis.ledger if isinstance(genesis, Genesis) else ""
+
+    def holds(self, head: LedgerHead) -> bool:
+        """Return whether a head that was noted elsewhere is part of this history."""
+        return self.digests[head.sequence : head.sequence + 1] == (head.digest,)
+
+    def entered_by_hand(self) -> frozenset[str]:
+        """Return the requests of payments that belong to no study: a person entered them."""
+        return frozenset(
+            one.record.request for one in self.book.reservations.values() if not one.record.study
+        )
 
     def rows(self) -> list[Row]:
         """Return one row per entry; a step's completion is told in the step's own row."""

@@ -15,6 +15,7 @@ from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
 from ...common.locks import holding
 from ...errors import ConfigurationError, FederationError, FedscanError
+from ...federation.counter_signed import LedgerMark
 from ...federation.protocol import INTERNAL, OK
 from ...model.storage import generator_digest
 from ..app import run_study
@@ -31,6 +32,7 @@ from ..events import (
     StatisticsReceived,
     log_event,
 )
+from .counter_sign import counter_sign
 from .home import HOME_VARIABLE, Home
 from .reconcile import RUNNING
 from .record import sign_record, study_record
@@ -92,6 +94,7 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
     def observe(event: Event) -> None:
         log_event(event)
         _note(audit, folder.name, event)
+        _counter_sign(home, event)
 
     run_study(grid, job, observe)
     record = study_record(folder.study, job, generator_digest(job.base))
@@ -128,6 +131,13 @@ def _note(audit: AuditLog, study: str, event: Event) -> None:
             audit.append("sites-awaited", study=study, round=event.round, sites=dict(event.sites))
         case CheckpointSkipped():
             audit.append("checkpoint-passed-over", study=study, checkpoint=event.name)
+
+
+def _counter_sign(home: Home, event: Event) -> None:
+    """Sign what an answer says of the ledger that paid for it."""
+    match event:
+        case SiteFinished() | StatisticsReceived() | CompositionReceived() if event.ledger:
+            counter_sign(home, event.site, LedgerMark.parse(event.ledger))
 
 
 def _require_current(folder: StudyFolder, run: int) -> None:

@@ -66,7 +66,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
         home.record_key,
     ):
         yield examine(path.name, partial(check_secret, path))
-    yield from _sites(home, authority)
+    yield from _sites(home)
     yield examine("audit log", lambda: check_audit_log(home.audit))
     yield examine("SuperLink's state", lambda: _state(home))
     for path in sorted(home.studies.glob("*/study.toml")):
@@ -75,16 +75,25 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
     yield from _service(home, host, port)
 
 
-def _sites(home: Home, authority: Path) -> Iterator[Finding]:
-    finding = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
-    yield finding
-    if finding.state == "ok":
-        for name in sorted({one.site for one in home.authority.issued() if not one.revoked}):
-            path = home.sites / name / "client.crt"
-            yield examine(
-                f"site {name}",
-                partial(check_certificate, path, authority, renew=_RENEW_SITE),
-            )
+def _sites(home: Home) -> Iterator[Finding]:
+    listed = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
+    yield listed
+    if listed.state == "ok":
+        issued = home.authority.issued()
+        valid = {one.site for one in issued if not one.revoked}
+        for name in sorted({one.site for one in issued}):
+            yield examine(f"site {name}", partial(_site, home, name, revoked=name not in valid))
+
+
+def _site(home: Home, name: str, *, revoked: bool) -> str:
+    if revoked:
+        raise NotApplicableError(
+            "It is revoked and cannot connect.",
+            hint="To come back, it runs `fedscan site new-keys` and is enrolled with its new "
+            "request.",
+        )
+    certificate = home.sites / name / "client.crt"
+    return check_certificate(certificate, home.authority.certificate_file, renew=_RENEW_SITE)
 
 
 def _service(home: Home, host: str, port: int) -> Iterator[Finding]:

@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...federation.bundle import bundle_hash
+from ...federation.counter_signed import HEADS_PATH
 from ...federation.diagnosis.machine import VERSIONS_PATH, installed_versions
+from .counter_sign import HEADS
 from .home import Home
 from .members import Member
 
@@ -59,7 +61,10 @@ http {{
     map_hash_bucket_size 256;
     limit_conn_zone $binary_remote_addr zone=callers:1m;
 
-    # Serial number of a member's certificate to its node's public key.
+    # Serial number of a member's certificate to its name, and to its node's public key.
+    map $ssl_client_serial $member {{
+        default "";
+{names}    }}
     map $ssl_client_serial $node_key {{
         default "of no member";
 {members}    }}
@@ -93,6 +98,13 @@ http {{
             return 200 '{versions}';
         }}
 
+        # What the coordinator noted of this very member's ledgers.
+        location = {heads_path} {{
+            default_type application/json;
+            log_not_found off;
+            alias "{sites}/$member/{heads}";
+        }}
+
         location ~ ^/v1/fleet/({calls})$ {{
             if ($request_method != POST) {{
                 return 405;
@@ -116,6 +128,7 @@ http {{
 def proxy_configuration(home: Home, members: Sequence[Member]) -> str:
     """Return nginx's configuration for these members."""
     addresses = home.addresses
+    names = [f'        "{member.serial}" "{member.site}";\n' for member in members]
     lines = [
         f'        "{member.serial}" "{base64.b64encode(member.node_key).decode()}";\n'
         for member in members
@@ -125,6 +138,10 @@ def proxy_configuration(home: Home, members: Sequence[Member]) -> str:
         user=_user(),
         run=home.run,
         members="".join(lines),
+        names="".join(names),
+        sites=home.sites,
+        heads=HEADS,
+        heads_path=HEADS_PATH,
         listen=listen,
         port=addresses.port,
         server=home.server,

@@ -12,16 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ... import __version__
 from ...common.files import write_atomically
-from ...common.signing import fingerprint, open_signing_key, sign_document, verify_document
+from ...common.signing import open_signing_key, sign_document, verify_signed_by
 from ...config.study import Study, study_digest
 from ...errors import SignatureError
 from ...federation.bundle import bundle_hash
@@ -101,19 +96,10 @@ def verify_record(content: bytes, public_key: str, generator: Path | None) -> di
         SignatureError: If the record was changed or another key signed it, or a file of the
             generator was changed, added or taken away.
     """
-    document = verify_document(content)
-    try:
-        key = load_pem_public_key(public_key.encode())
-    except ValueError as error:
-        raise SignatureError("The coordinator's public key cannot be read.") from error
-    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != document.signer:
-        raise SignatureError(
-            "The record was signed with another key.",
-            hint="Get record.pub from the coordinator over a way that you trust.",
-        )
+    record = verify_signed_by(content, public_key, "The record")
     if generator is not None:
-        _require_same(generator, document.content)
-    return document.content
+        _require_same(generator, record)
+    return record
 
 
 def covers_every_file(record: Mapping[str, Any]) -> bool:

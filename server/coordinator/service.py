@@ -20,6 +20,7 @@ from ...federation.pki.certificates import now
 from ...federation.supervision.service import asked_to_stop, running_in
 from ...federation.supervision.supervisor import Supervisor
 from .control import Control
+from .counter_sign import begin
 from .home import Home
 from .members import members
 from .processes import PROXY, SUPERLINK, processes
@@ -144,10 +145,13 @@ class _Proxy:
     def refresh(self) -> bool:
         """Write the configuration if it has changed; return whether the proxy must read it."""
         path = configuration_file(self._home)
-        text = proxy_configuration(self._home, members(self._home)).encode()
+        enrolled = members(self._home)
+        text = proxy_configuration(self._home, enrolled).encode()
         files = (text, self._home.authority.revocation_file.read_bytes())
         if files == self._last_files:
             return False
+        for member in enrolled:
+            begin(self._home, member.site)
         self._last_files = files
         write_atomically(path, text)
         path.chmod(0o600)

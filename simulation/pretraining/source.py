@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from ...errors import ConfigurationError, DataError
 from ...imaging.dicom.folder import digest_of, list_files
 from ...imaging.dicom.index import index_folder
 from ...imaging.examples.series import series_examples
+from ...imaging.labels.source import LabelSource
+from ...imaging.labels.table import read_table
 from ...imaging.reading.pictures import has_pictures, read_pictures
 from ...imaging.settings import DataSettings
 from ...model.example import Example
@@ -102,7 +103,9 @@ class PublicSource:
                 self.folder, self.table, vocabulary, image_size=image_size, report=report
             )
             return pictures.examples, pictures.patients, pictures.sources
-        return _read_scans(self.folder, image_size, report)
+        table = self.table
+        labels = None if table is None else read_table(table, vocabulary)
+        return _read_scans(self.folder, image_size, labels, report)
 
     def facts(self) -> dict[str, Any]:
         """What decides about the images, as JSON."""
@@ -110,16 +113,16 @@ class PublicSource:
 
 
 def _read_scans(
-    folder: Path, image_size: int, report: Callable[[str, int, int], None]
+    folder: Path, image_size: int, labels: LabelSource | None, report: Progress
 ) -> tuple[list[Example], list[str], list[str]]:
     settings = DataSettings(image_size=image_size)
-    index = index_folder(folder, settings)
+    index = index_folder(folder, settings, labels=labels)
     examples: list[Example] = []
     patients: list[str] = []
     for number, patient in enumerate(index.patients, start=1):
         for study in patient.studies:
             for series in study.series:
-                made = series_examples(folder, series, settings).examples
+                made = series_examples(folder, series, settings, labels=patient.labels).examples
                 examples += made
                 patients += [patient.patient_id] * len(made)
         report("patients", number, len(index.patients))

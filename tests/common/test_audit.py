@@ -176,3 +176,18 @@ def test_facts_without_a_json_form_are_refused(tmp_path: Path) -> None:
 def test_where_there_is_no_log_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(AuditError, match="cannot be read"):
         verify(tmp_path / "audit.jsonl")
+
+
+def test_the_newest_lines_that_hold_a_text_come_first(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    assert list(log.newest_first(b"x")) == []
+    for number in range(5):
+        log.append("answered" if number % 2 else "asked", number=number)
+    assert [one.facts["number"] for one in log.newest_first(b'"asked"')] == [4, 2, 0]
+    content = (tmp_path / "audit.jsonl").read_bytes()
+    (tmp_path / "audit.jsonl").write_bytes(content.replace(b'"number":1', b'"number":7'))
+    lines = log.newest_first(b'"answered"')
+    assert next(lines).facts["number"] == 3
+    with pytest.raises(AuditError, match="Line 2 of the audit log was changed"):
+        next(lines)
+    assert [one.facts["number"] for one in log.newest_first(b'"asked"')] == [4, 2, 0]

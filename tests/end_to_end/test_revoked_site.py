@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from loopback import Federation, fedscan, until
+from fedscan.cli.main import app
+from fedscan.errors import FederationError
+from loopback import LIMIT_S, Federation, fedscan, until
+from typer.testing import CliRunner
 
 pytestmark = pytest.mark.real_processes
 
@@ -14,14 +17,31 @@ def registered(federation: Federation) -> str:
     return (federation.home.audit).read_text()
 
 
+def says_that_it_is_revoked(federation: Federation) -> None:
+    """Wait for the end of the site's daemon; each place that a steward looks at has the reason."""
+    home, why = federation.site("south"), "does not accept this site's certificate"
+    assert federation.process("south").wait(LIMIT_S) == FederationError.exit_status
+    assert why in " ".join((federation.root / "south.log").read_text().split())
+    shown = " ".join(fedscan("site", "status", "--home", home).split())
+    assert why in shown
+    assert "It may be revoked" in shown
+    doctor = CliRunner().invoke(app, ["doctor", "--site", str(home), "--json"])
+    found = {one["check"]: one for one in json.loads(doctor.stdout)}
+    assert why in found["daemon"]["message"]
+    assert (found["membership"]["state"], doctor.exit_code) == ("problem", 10)
+    assert why in found["membership"]["message"]
+    coordinator = json.loads(fedscan("doctor", "--coordinator", federation.home.root, "--json"))
+    (revoked,) = [one for one in coordinator if one["check"] == "site south"]
+    assert "fedscan site new-keys" in revoked["hint"]
+
+
 def test_a_revoked_site_comes_back_with_new_keys(own_federation: Federation) -> None:
     federation = own_federation
     federation.start()
     federation.ready()
     fedscan("coordinator", "revoke", "south", "--home", federation.home.root)
     until(lambda: "node-unregistered" in registered(federation), "the unregistering")
-    federation.process("south").terminate()
-    federation.process("south").wait()
+    says_that_it_is_revoked(federation)
 
     with pytest.raises(AssertionError, match="fedscan site new-keys"):
         federation.enrol("south")

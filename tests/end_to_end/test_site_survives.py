@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fedscan.client.daemon.status import Status, StatusFile
 from fedscan.client.steward.home import SiteHome
+from fedscan.client.steward.status import Status, StatusFile
 from fedscan.errors import FederationError
 from fedscan.federation.pki import authority, certificates
-from loopback import LIMIT_S, Federation, until
+from loopback import LIMIT_S, Federation, fedscan, until
 
 pytestmark = pytest.mark.real_processes
 
@@ -37,12 +38,18 @@ def test_a_killed_node_is_started_again_and_trains(own_federation: Federation) -
     (node,) = _children(federation.process("north").pid)
     os.kill(node, signal.SIGKILL)
     until(lambda: status().restarts >= 1, "the restart")
+    assert not status().connected
+    assert "Flower's node ended" in status().problem
+    shown = json.loads(fedscan("doctor", "--site", home.folder, "--json"))
+    (daemon,) = [one for one in shown if one["check"] == "daemon"]
+    assert (daemon["state"], "supernode.log" in daemon["hint"]) == ("warning", True)
     # The new node is refused until the old one counts as gone.
     log = home.logs / "supernode.log"
     until(lambda: log.read_text().count("SuperNode ID") == 2, "the node's second connection")
     study = federation.submit("lungs", "federation.min_results=1", "federation.expected_sites=1")
     federation.finish(study)
     assert status().connected
+    assert status().problem == ""
     (another,) = _children(federation.process("north").pid)
     assert another != node
 

@@ -51,6 +51,7 @@ def _replies() -> st.SearchStrategy[RoundReply]:
         request=_HEX,
         weight=st.floats(1e-3, 1e3),
         tensors=_TENSORS,
+        ledger=st.just("") | st.builds("{}:{}".format, _HEX, _HEX),
     )
     bad = st.builds(
         RoundReply,
@@ -95,12 +96,8 @@ def test_a_request_survives_the_journey(request: RoundRequest) -> None:
 @settings(max_examples=60, deadline=None)
 def test_a_reply_survives_the_journey(reply: RoundReply) -> None:
     received = RoundReply.from_records(reply.to_records())
-    assert (received.site, received.request, received.code, received.weight) == (
-        reply.site,
-        reply.request,
-        reply.code,
-        reply.weight,
-    )
+    for field in ("site", "request", "code", "weight", "ledger"):
+        assert getattr(received, field) == getattr(reply, field)
     assert _same(received.tensors, reply.tensors)
 
 
@@ -233,6 +230,21 @@ def test_a_weight_must_be_positive(weight: float) -> None:
     )
     with pytest.raises(ProtocolError):
         RoundReply.from_records(reply.to_records())
+
+
+def test_a_ledgers_mark_is_sent_only_where_there_is_one_and_with_a_result() -> None:
+    tensors, mark = {"w": np.zeros(1, np.float32)}, f"{'a' * 64}:{'b' * 64}"
+    # Byte for byte what earlier releases send and take.
+    before = RoundReply(site="a", request="0" * 64, tensors=tensors).to_records()
+    assert set(before[CONFIG]) == {"version", "site", "request", "code", "weight"}
+    for value in ("41 patients", f"{mark}0", 1, mark.upper()):
+        records = RoundReply(site="a", request="0" * 64, tensors=tensors).to_records()
+        records[CONFIG]["ledger"] = value
+        with pytest.raises(ProtocolError, match="ledger"):
+            RoundReply.from_records(records)
+    refusal = RoundReply(site="a", request="", code="data", ledger=mark).to_records()
+    with pytest.raises(ProtocolError, match="ledger"):
+        RoundReply.from_records(refusal)
 
 
 def test_a_free_text_cannot_be_a_code_or_a_site() -> None:

@@ -13,15 +13,23 @@ from pathlib import Path
 
 import pytest
 from fedscan.cli.main import app
+from fedscan.client.border.counter_signature import check_counter_signature
 from fedscan.client.steward.data_sets import DataSet, Registry
 from fedscan.client.steward.enrolment import init_site, join
 from fedscan.client.steward.home import SiteHome, SiteSettings
+from fedscan.client.steward.status import StatusFile
+from fedscan.common.signing import open_signing_key
+from fedscan.errors import FederationError, LedgerError, SignatureError
+from fedscan.federation.counter_signed import CounterSigned, LedgerMark
 from fedscan.federation.pki.enrolment import Welcome
 from fedscan.privacy.ledger import Ledger
+from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
+from fedscan.server.coordinator.counter_sign import HEADS, begin, counter_sign
 from fedscan.server.coordinator.home import Addresses, Home
 from fedscan.server.coordinator.members import enrol, members, revoke
 from fedscan.server.coordinator.proxy import configuration_file, proxy_configuration
+from fedscan.server.coordinator.record import write_record_key
 from fedscan.server.coordinator.setup import create_home
 from tiny_hospitals import write_hospitals
 from typer.testing import CliRunner
@@ -122,6 +130,56 @@ def test_a_key_that_was_not_enrolled_is_told_so(site, coordinator, tmp_path):
     assert "does not accept this site's node key" in found["membership"]["message"]
 
 
+def test_each_member_gets_what_was_signed_of_its_own_ledgers(site, coordinator, tmp_path):
+    view = LedgerView.read(site.state("chest") / "ledger")
+    enrol(coordinator, "south", init_site(tmp_path / "s", SiteSettings(name="south")).to_json())
+    counter_sign(coordinator, "south", LedgerMark("a" * 64, "b" * 64))
+    with proxy(coordinator):
+        # Nobody has begun to sign for it: a coordinator of an earlier release never does.
+        assert check_counter_signature(site) is None
+        assert not site.counter_signed.exists()
+        begin(coordinator, "north")
+        assert check_counter_signature(site).lines == {}
+        assert site.counter_signed.exists()
+        counter_sign(coordinator, "north", LedgerMark(view.name, view.head.digest))
+        assert check_counter_signature(site).lines == {view.name: (view.head.digest,)}
+        counter_sign(coordinator, "north", LedgerMark(view.name, "c" * 64))
+        with pytest.raises(LedgerError, match="the ledger of chest lacks a line"):
+            check_counter_signature(site)
+    _, found = doctor("--site", str(site.folder))
+    assert found["counter-signature"]["state"] == "problem"
+    # A coordinator that was restored and has forgotten it does not make the site forget.
+    (coordinator.sites / "north" / HEADS).unlink()
+    begin(coordinator, "north")
+    with proxy(coordinator), pytest.raises(LedgerError):
+        check_counter_signature(site)
+
+
+def test_what_another_key_signed_is_not_believed(site, coordinator):
+    write_record_key(coordinator.root / "other.key")
+    content = CounterSigned(site="north").sign(open_signing_key(coordinator.root / "other.key"))
+    (coordinator.sites / "north" / HEADS).write_bytes(content)
+    with proxy(coordinator), pytest.raises(SignatureError, match="another key"):
+        check_counter_signature(site)
+    assert not site.counter_signed.exists()
+
+
+def test_the_doctor_tells_why_a_site_ended(site):
+    _, found = doctor("--site", str(site.folder))
+    assert found["daemon"]["state"] == "skipped"
+    StatusFile(site).ended(FederationError("It is revoked.", hint="Ask the coordinator."))
+    _, found = doctor("--site", str(site.folder))
+    assert found["daemon"]["state"] == "warning"
+    assert "It is revoked." in found["daemon"]["message"]
+    assert found["daemon"]["hint"] == "Ask the coordinator."
+    shown = CliRunner().invoke(app, ["site", "status", "--home", str(site.folder)]).output
+    assert "It is revoked." in shown
+    assert "Ask the coordinator." in shown
+    StatusFile(site).connection("")
+    _, found = doctor("--site", str(site.folder))
+    assert found["daemon"]["state"] == "skipped"
+
+
 def test_a_site_without_its_coordinator_sees_the_first_step_that_fails(site):
     status, found = doctor("--site", str(site.folder))
     assert status == 10
@@ -158,6 +216,8 @@ def test_a_coordinator_is_looked_at(site, coordinator):
     revoke(coordinator, "north")
     _, found = doctor("--coordinator", str(coordinator.root))
     assert "1 certificates are revoked" in found["revocations"]["message"]
+    assert "It is revoked and cannot connect" in found["site north"]["message"]
+    assert "fedscan site new-keys" in found["site north"]["hint"]
     coordinator.authority.revocation_file.write_text("no list")
     (coordinator.root / "ca" / "ca.key").chmod(0o644)
     (coordinator.superlink / "state.db").write_bytes(b"no database at all")

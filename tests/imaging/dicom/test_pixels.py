@@ -136,6 +136,45 @@ def test_padding_outside_the_field_of_view_is_background(tmp_path, write_image):
     assert (xray[0] == xray[1:].min()).all(), "padding is dark even where low values are bright"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "bits", "padding", "limit"),
+    [
+        (np.uint16, 16, -2000, None),
+        (np.int16, 16, 63536, None),
+        (np.int16, 16, 32768, None),
+        (np.uint16, 16, -2000, -1990),
+        (np.uint16, 12, 63536, None),  # told by bits that no value uses
+        (np.uint16, 12, -2000, None),
+        (np.int16, 12, 63536, None),
+        (np.uint8, 8, -1, None),
+    ],
+)
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_padding_may_be_told_with_or_without_a_sign(
+    tmp_path, make_image, save_dicom, dtype, bits, padding, limit, modality
+):
+    pixels = np.arange(100, 164).reshape(8, 8).astype(dtype)
+    pixels[0] = np.array(padding).astype(dtype)
+    ds = make_image(pixels, Modality=modality, BitsStored=bits, HighBit=bits - 1)
+    ds.add_new("PixelPaddingValue", "SS" if padding < 0 else "US", padding)
+    if limit is not None:
+        ds.add_new("PixelPaddingRangeLimit", "SS", limit)
+    image = read(save_dicom(ds, tmp_path / "a"))
+    np.testing.assert_array_equal(image[1:], pixels[1:])
+    assert (image[0] == (-1024 if modality == "CT" else 108)).all()
+
+
+def test_a_padding_range_may_span_zero(tmp_path, make_image, save_dicom):
+    pixels = np.arange(100, 164, dtype=np.uint16).reshape(8, 8)
+    pixels[0], pixels[1] = 65536 - 20, 3
+    ds = make_image(pixels, Modality="MR")
+    ds.add_new("PixelPaddingValue", "SS", -20)
+    ds.add_new("PixelPaddingRangeLimit", "SS", 5)
+    image = read(save_dicom(ds, tmp_path / "a"))
+    assert (image[:2] == 116).all()
+    np.testing.assert_array_equal(image[2:], pixels[2:])
+
+
 @pytest.mark.parametrize("syntax", [None, RLELossless])
 def test_only_the_wanted_frames_of_many_are_read(tmp_path, make_image, save_dicom, syntax):
     pixels = np.random.default_rng(0).integers(0, 255, (5, 8, 8)).astype(np.uint8)
