@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..model.pretraining.pace import Duration
 from .console import output, status
 from .json_output import print_json
-from ..model.pretraining.pace import Duration
 from .options import JsonOption
 from .pretrain_progress import PretrainProgress
 
@@ -139,9 +139,7 @@ def pretrain(
     output().print(Text(f"The base is in {base.folder}"))
 
 
-def _autoencoder(
-    images: int | None, minutes: float | None, start: Path | None
-) -> Duration | None:
+def _autoencoder(images: int | None, minutes: float | None, start: Path | None) -> Duration | None:
     if images == 0 or (start is not None and images is None and minutes is None):
         return None
     return _duration(images, minutes, 20.0)

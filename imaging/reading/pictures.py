@@ -100,7 +100,7 @@ def read_pictures(
     for number, path in enumerate(files, start=1):
         report("pictures", number, len(files))
         inside = path.relative_to(folder).as_posix()
-        row = rows.get(path.name) or rows.get(path.stem) or rows.get(inside)
+        row = rows.get(_name(path.name)) or rows.get(_name(inside))
         if row is None:
             found.set_aside["no row in the table"] += 1
             continue
@@ -157,8 +157,13 @@ def _rows(table: Path) -> dict[str, dict[str, str]]:
             for what, place in places.items()
             if place is not None and place < len(line)
         }
-        rows[cells.get("image", "")] = cells
+        rows[_name(cells.get("image", ""))] = cells
     return rows
+
+
+def _name(file: str) -> str:
+    """A file's name without its ending: tables leave it out, or have that of the originals."""
+    return re.sub(r"\.(png|jpe?g|tiff?|bmp|dcm)$", "", file, flags=re.IGNORECASE)
 
 
 def _description(row: Mapping[str, str], vocabulary: Vocabulary) -> Description | None:

@@ -108,12 +108,7 @@ def bank_of(
     chances = np.array([counts[each] ** (temperature - 1.0) for each in patients])
     return ExampleBank(
         images=np.stack([each.image for each in examples]).astype(np.float16),
-        masks=np.stack(
-            [
-                empty if each.mask is None else each.mask
-                for each in examples
-            ]
-        ),
+        masks=np.stack([empty if each.mask is None else each.mask for each in examples]),
         captions=np.array([each.description.caption() for each in examples]),
         positions=np.array([each.position for each in examples], np.float32),
         chances=chances / chances.sum(),

@@ -23,6 +23,12 @@ class Duration:
     images: int | None = None
     seconds: float | None = None
 
+    def __str__(self) -> str:
+        """Say it in words, for a base's card: ``128 images or 20 minutes``."""
+        images = f"{self.images:,} images" if self.images else ""
+        minutes = f"{self.seconds / 60:g} minutes" if self.seconds else ""
+        return " or ".join(filter(None, (images, minutes)))
+
     def share(self, images: int, seconds: float) -> float:
         """Return which share of it is over, at least 0; 1 and more is the end."""
         return max(

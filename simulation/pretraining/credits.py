@@ -43,11 +43,9 @@ def read_credits(folder: Path) -> tuple[Credit, ...]:
             hint="Write one with the columns source, licence and citation, a row for each source: "
             "a base names them wherever it goes.",
         ) from error
-    credits_ = [
-        Credit(**{name: (row.get(name) or "").strip() for name in _COLUMNS}) for row in rows
-    ]
-    missing = [name for name in _COLUMNS if any(not getattr(one, name) for one in credits_)]
-    if missing or not credits_:
+    cells = [{name: (row.get(name) or "").strip() for name in _COLUMNS} for row in rows]
+    missing = [name for name in _COLUMNS if any(not row[name] for row in cells)]
+    if missing or not cells:
         raise DataError(
             f"{path} does not say {' and '.join(missing or _COLUMNS)} of every source.",
             hint="Fill in the columns source, licence and citation.",
