@@ -197,7 +197,8 @@ def _card(
         )
     card: dict[str, Any] = {"name": f"fedscan base, {settings.size}", "data": data}
     if request.public:
-        card["sources"] = {one.source: f"{one.licence}. {one.citation}" for one in credit}
+        named = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
+        card["sources"] = list(dict.fromkeys(named))
         card["digests"] = {source.folder.name: source.digest() for source in request.public}
     card["images"] = facts["images"]
     if facts["left_out"]:

@@ -159,7 +159,7 @@ def test_a_base_from_public_images_names_them_and_makes_a_sheet(tmp_path, public
     assert told["images"] == {"films: films": 3, "phantoms": 16}
     assert told["left_out"]["of a patient who must not be trained on"] == 1
     card = json.loads((out / "generator" / "fedscan.json").read_text())
-    assert card["sources"] == {"films": "CC BY 4.0. A. Uthor 2020"}
+    assert card["sources"] == ["films: CC BY 4.0. A. Uthor 2020"]
     assert set(card["digests"]) == {"films"}
     assert card["left_out"] == told["left_out"]
     assert "Public images" in card["data"]
