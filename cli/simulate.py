@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .console import output, status
+from .console import output
 from .json_output import print_json
 from .options import (
     ConfigOption,
@@ -93,11 +91,10 @@ def simulate(
 
     flags = {"privacy.epsilon": epsilon, "federation.rounds": rounds, "seed": seed}
     study = study_from(config, sets, flags)
-    folder = data or _phantoms(out / "hospitals", study.seed, workers)
     with watch(out / "sites", study.privacy.epsilon) as observer:
         result = run_simulation(
             study,
-            folder,
+            data,
             out,
             resume=resume,
             engine=engine.value,
@@ -118,23 +115,3 @@ def simulate(
         return
     for what, path in (("Generator", result.generator), ("Report", result.report)):
         output().print(Text(f"{what:<10} {path}"))
-
-
-def _phantoms(folder: Path, seed: int, workers: int) -> Path:
-    """Write phantom hospitals, unless an earlier start of the same run has done so."""
-    from ..common.toml_settings import validated
-    from ..phantoms.hospital import write_hospitals
-    from ..phantoms.settings import PhantomSettings
-    from .progress import progress
-
-    if not folder.exists():
-        status().print(Text(f"Writing phantom hospitals to {folder}"))
-        # Under another name until all are there: a part of them must not be taken for the whole.
-        unfinished = folder.with_name(f"{folder.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
-        settings = validated(PhantomSettings, values, "The command")
-        with progress() as report:
-            write_hospitals(unfinished, settings, progress=report)
-        unfinished.rename(folder)
-    return folder

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from ..errors import ConfigurationError
 from .console import output
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, LabelsByOption, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..client.steward.data_sets import DataSet
     from ..imaging.labels.source import LabelReport
 
 _LABELS_EPILOG = """\
@@ -48,47 +45,17 @@ def labels_of(
     data. No budget is given back and none is taken, but a round that is repeated on changed labels
     is another release and is paid for again. Change it before a study, not between its rounds.
     """
-    from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..client.steward.labelling import change_labels
 
-    site = SiteHome.open(home)
-    entry = Registry(site).get(name)
-    if table is not None:
-        entry = replace(entry, labels=str(table.resolve()), labels_by=labels_by or "")
-    if not entry.labels:
-        raise ConfigurationError(
-            f"The data set {name} has no table of labels.",
-            hint=f"`fedscan site labels {name} TABLE` gives it one.",
+    with progress() as report:
+        entry, fit = change_labels(
+            SiteHome.open(home), name, table, labels_by=labels_by or "", report=report
         )
-    fit = fit_of(entry)
-    if table is not None:
-        Registry(site).change(entry)
-        site.log.append("labels-changed", data=name)
     if as_json:
         print_json({"data": name, "table": entry.labels, "labels": fit})
         return
     print_fit(fit)
-
-
-def fit_of(entry: DataSet) -> LabelReport | None:
-    """Read a data set's headers beside its table, if it has one.
-
-    Raises:
-        DataError: If the table cannot be read, or no row of it is about an image there.
-    """
-    from ..imaging.dicom.index import index_folder
-    from ..imaging.labels.fit import require_fitting
-    from ..imaging.labels.table import read_table
-    from ..imaging.settings import DataSettings
-    from ..model.words.tables import shipped_words
-
-    if not entry.labels:
-        return None
-    table = read_table(Path(entry.labels), shipped_words(), entry.labels_by)
-    with progress() as report:
-        found = index_folder(Path(entry.folder), DataSettings(), labels=table, progress=report)
-    require_fitting(found.labels)
-    return found.labels
 
 
 def print_fit(fit: LabelReport | None) -> None:

@@ -114,19 +114,18 @@ def check(
         found = remains(SiteHome.open(home), read_identifiers(file) if file else (), report=report)
     if as_json:
         print_json({"patients": found.patients, "left": found.left, "scans": found.scans})
-    else:
-        console = output()
-        for name, files in found.scans.items():
-            if files:
-                console.print(
-                    Text(f"{name}: {files} of their files are in the hospital's folder, unread.")
-                )
-        for path in found.left:
-            console.print(Text(str(path)))
+        raise typer.Exit(DataError.exit_status if found.left else 0)
+    console = output()
+    for name, files in found.scans.items():
+        if files:
+            console.print(
+                Text(f"{name}: {files} of their files are in the hospital's folder, unread.")
+            )
+    for path in found.left:
+        console.print(Text(str(path)))
     if found.left:
         raise DataError(
             f"{len(found.left)} files are left of {found.patients} patients who opted out.",
             hint="`fedscan site opt-out add FILE` removes what it knows; remove the rest by hand.",
         )
-    if not as_json:
-        output().print(Text(f"Nothing is left here of {found.patients} patients who opted out."))
+    console.print(Text(f"Nothing is left here of {found.patients} patients who opted out."))

@@ -103,6 +103,21 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
             self._cache.popitem(last=False)
         return embeddings
 
+    def unheard(self, caption: str) -> str:
+        """Return the end of a caption that is cut, because it has more tokens than are encoded.
+
+        Args:
+            caption: Any string.
+        """
+        tokenizer = self._parts()[0]
+        if not tokenizer.is_fast:
+            return ""  # it cannot tell where in the text a token stands
+        places = tokenizer(
+            caption, truncation=True, max_length=self.length, return_offsets_mapping=True
+        )["offset_mapping"]
+        heard = max((end for _, end in places), default=0)
+        return caption[heard:].strip(" ,") if heard < len(caption.rstrip()) else ""
+
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Same as :meth:`embed`."""
         return self.embed(captions)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flwr.app import UserConfig
@@ -14,6 +15,8 @@ from ..common.files import write_atomically
 from ..common.names import require_name
 from ..config.study import Study
 from ..errors import DataError
+from ..imaging.labels.fit import require_fitting
+from ..imaging.labels.source import LabelReport
 
 #: File in the folder of the sites' state.
 _LABELS = "labels.json"
@@ -63,6 +66,28 @@ def find_sites(
     return sites
 
 
+def with_fitting_labels(
+    sites: Sequence[Site], fits: Mapping[str, LabelReport | None]
+) -> list[Site]:
+    """Leave a table out where none of its rows is about an image; it must be about some site's.
+
+    Args:
+        sites: The sites.
+        fits: How the table fits each of them, by name.
+
+    Raises:
+        DataError: If it is about no site's images.
+    """
+    if not any(fit is not None and fit.matched for fit in fits.values()):
+        for fit in fits.values():
+            require_fitting(fit)
+        return list(sites)
+    return [
+        site if (fit := fits[site.name]) is None or fit.matched else replace(site, labels=None)
+        for site in sites
+    ]
+
+
 def keep_labels(sites: Sequence[Site], state: Path) -> None:
     """Note the sites' tables, so that whoever opens their data later reads the same ones."""
     tables = {site.name: [str(site.labels), site.labels_by] for site in sites if site.labels}
@@ -73,6 +98,22 @@ def _noted_labels(state: Path) -> dict[str, tuple[Path, str]]:
     path = state / _LABELS
     tables = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return {name: (Path(table), by) for name, (table, by) in tables.items()}
+
+
+def state_folder(model: Path, out: Path) -> Path:
+    """Return where sites keep what they made of their scans.
+
+    Args:
+        model: A run's folder: then what its sites kept is used, and their split of the patients.
+            For the folder of a generator alone it is made anew.
+        out: Folder for what is made anew.
+    """
+    return model / "sites" if is_run(model) else out / "sites"
+
+
+def is_run(model: Path) -> bool:
+    """Return whether a folder is that of a run, with its sites' own split of the patients."""
+    return (model / "sites").is_dir()
 
 
 def write_policies(sites: list[Site], study: Study) -> None:

@@ -17,6 +17,7 @@ start.
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from flwr.supercore.date import now
+from flwr.supercore.exit import ExitCode, flwr_exit
 from flwr.supercore.fab import Fab
 from flwr.supercore.run import Run
 from flwr.supernode import start_client_internal as node
@@ -75,7 +77,6 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
     @contextmanager
     def guarded(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
         with connect(*arguments, **options) as parts:
-            (home.run / ACCEPTED).touch()
             own_parts = list(parts)
             own_parts[_GET_RUN] = lambda run_id: guarded_run(parts[_GET_RUN](run_id), home)
             own_parts[_GET_FAB] = own_fab
@@ -84,6 +85,18 @@ def guard(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
             yield tuple(own_parts)
 
     return guarded
+
+
+def announced(connect: Callable[..., Any], home: SiteHome) -> Callable[..., Any]:
+    """Wrap Flower's connection so that the daemon sees when the coordinator has taken the node."""
+
+    @contextmanager
+    def connected(*arguments: Any, **options: Any) -> Iterator[tuple[Any, ...]]:
+        with connect(*arguments, **options) as parts:
+            (home.run / ACCEPTED).touch()
+            yield parts
+
+    return connected
 
 
 def with_patience(claim: Callable[[Any, int], str | None]) -> Callable[[Any, int], str | None]:
@@ -102,14 +115,21 @@ def main() -> None:
     """Run the node; takes the arguments of ``flower-supernode``."""
     from flwr.supernode.cli import flower_supernode
 
+    home = SiteHome.open(Path(os.environ[HOME_VARIABLE]))
     node._init_connection = guard(  # type: ignore[assignment]
-        node._init_connection, SiteHome.open(Path(os.environ[HOME_VARIABLE]))
+        announced(node._init_connection, home), home
     )
     InMemoryNodeState.claim_task = with_patience(  # type: ignore[assignment, method-assign]
         InMemoryNodeState.claim_task
     )
     transfers.install()
-    flower_supernode()
+    try:
+        flower_supernode()
+    except Exception:
+        traceback.print_exc()
+    # Flower returns when the coordinator refuses the node, and its server for apps, which is a
+    # thread, would keep the process: the daemon would take a node that is deaf for a living one.
+    flwr_exit(ExitCode.SUPERNODE_CONNECTION_ERROR, "The node has ended.")
 
 
 if __name__ == "__main__":

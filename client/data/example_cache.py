@@ -11,10 +11,11 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...common.locks import in_turn
-from ...common.progress import Progress
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
-from ...imaging.dicom.index import PatientScans, index_files
+from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
@@ -22,16 +23,16 @@ from ...imaging.examples.series import series_examples
 from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
-#: Stands for a draw where the site's labels decide.
-_SIDE = {Split.HELD_OUT: -1.0, Split.TRAIN: 2.0}
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class CachedPatient:
 
     Attributes:
         key: Opaque key of the patient.
-        draw: Uniform number in [0, 1) that decides between training and hold-out; below 0 for
-            patients whom the site's labels hold out, above 1 for those they want trained on.
+        draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
         source: Digest of the patient's scans and the settings.
+        split: The side that the site's labels want the patient on; empty if they leave it open.
     """
 
     key: str
@@ -52,6 +53,15 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    split: str = ""
+
+    def is_held_out(self, fraction: float) -> bool:
+        """Whether the patient is kept from training.
+
+        Args:
+            fraction: Share of patients that are, where the site's labels leave it open.
+        """
+        return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,7 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
@@ -92,7 +103,7 @@ def open_cache(
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
@@ -102,12 +113,64 @@ def open_cache(
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(
-            folder, files, settings, root, identity, state, report, labels, opt_outs
+        if (cache := _load(root, state)) is not None:
+            return cache
+        index = site_index(
+            folder,
+            settings,
+            words,
+            cache_dir,
+            identity,
+            files=files,
+            labels=labels,
+            opt_outs=opt_outs,
+            report=report,
         )
+        return _build(folder, index, settings, words, root, identity, state, report)
 
 
-def _settings_digest(settings: DataSettings) -> str:
+def site_index(
+    folder: Path,
+    settings: DataSettings,
+    words: Vocabulary,
+    cache_dir: Path,
+    identity: DatasetIdentity,
+    *,
+    files: tuple[FileEntry, ...] | None = None,
+    labels: LabelSource | None = None,
+    opt_outs: OptOutList = _NOBODY,
+    report: Progress = no_progress,
+) -> SiteIndex:
+    """Index a site's folder; only headers of files that are new or have changed are read.
+
+    Args:
+        folder: The site's folder.
+        settings: What files are accepted.
+        words: Words that headers may select.
+        cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
+        identity: The data set's.
+        files: The folder's files, where they are listed already.
+        labels: What tells findings, splits and reports besides the headers, if anything does.
+        opt_outs: Patients who are left out; nothing of their headers is remembered.
+        report: Told how many files are read.
+    """
+    key = identity.key_of("headers")
+    place = cache_dir / opt_outs.headers_folder
+    remembered = RememberedHeaders(place, settings, words, key)
+    entries = list_files(folder) if files is None else files
+    return index_files(
+        folder,
+        entries,
+        settings,
+        words=words,
+        remembered=remembered,
+        labels=labels,
+        opted_out=opt_outs.has,
+        progress=report,
+    )
+
+
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
     """Digest of what decides about examples; the hold-out does not.
 
     Settings that came later count where they have another value than before, so that what an
@@ -116,6 +179,8 @@ def _settings_digest(settings: DataSettings) -> str:
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
     if fields["captions"] == "words":
         del fields["captions"]
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -135,45 +200,41 @@ def _load(root: Path, state: str) -> ExampleCache | None:
     if manifest["state"] != state or not whole:
         return None
     fit = manifest.get("labels")
-    labels = LabelReport(**fit) if fit else None
+    labels = LabelReport.from_plain(fit) if fit else None
     return ExampleCache(root, patients, set_aside, manifest.get("shared_studies", 0), labels)
 
 
 def _build(
     folder: Path,
-    files: tuple[FileEntry, ...],
+    index: SiteIndex,
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
-    labels: LabelSource | None,
-    opt_outs: OptOutList,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, labels=labels, progress=report)
     set_aside = Counter(index.set_aside)
-    found = [scans for scans in index.patients if not opt_outs.has(scans.patient_id)]
-    of_found = sum(len(scans.files) for scans in found)
-    set_aside[Reason.OPTED_OUT] = sum(len(scans.files) for scans in index.patients) - of_found
     patients = []
     with quiet_pydicom():
-        for number, scans in enumerate(found, start=1):
+        for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
                     CachedPatient(
                         key=key,
-                        draw=_draw(scans.patient_id) if scans.split is None else _SIDE[scans.split],
+                        draw=_draw(scans.patient_id),
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
                         source=patient_file.source,
+                        split=scans.split or "",
                     )
                 )
-            report("patients", number, len(found))
+            report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
-    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in found})
+    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
     set_aside = +set_aside
     manifest = {
         "state": state,
@@ -186,10 +247,12 @@ def _build(
     return ExampleCache(root, tuple(patients), set_aside, index.shared_studies, index.labels)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
-    source = digest_of(scans.files, _settings_digest(settings), *filter(None, [said]))
+    source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
     try:
         if (patient_file := PatientFile.read(path)).source == source:
             return patient_file

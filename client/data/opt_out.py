@@ -1,7 +1,7 @@
 """Patients who want no part in any study: a list at the site that every opening of data obeys.
 
 The list has keyed digests in place of identifiers, so that reading it tells nobody who is on it.
-Identifiers are compared as headers are (:func:`~...imaging.dicom.patient.normal_identifier`).
+Identifiers are compared as headers are (:func:`~...imaging.dicom.files.patient.normal_identifier`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...errors import DataError
-from ...imaging.dicom.patient import normal_identifier
+from ...imaging.dicom.files.patient import normal_identifier
 
 _HINT = "Restore it from a backup: without it, patients who opted out would be trained on again."
 
@@ -111,6 +111,11 @@ class OptOutList:
         if not self.patients:
             return ""
         return hashlib.sha256("".join(sorted(self._digests)).encode()).hexdigest()
+
+    @property
+    def headers_folder(self) -> str:
+        """Folder of a cache for headers that were read under this very list."""
+        return f"headers-{self.state[:16]}" if self.patients else "headers"
 
     @cached_property
     def _digests(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -57,7 +58,7 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
+                kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
                 reports = tuple(json.loads(metadata.get("reports", "[]")))
@@ -134,3 +135,8 @@ def write_patient(
     # short by a power failure is found damaged, and made again.
     with replacing(path) as temporary:
         save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
+
+
+def _description(stored: dict[str, Any]) -> Description:
+    """Make a description of what was stored; JSON has lists only."""
+    return Description(**stored | {"findings": tuple(stored.get("findings", ()))})

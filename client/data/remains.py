@@ -6,14 +6,18 @@ file whose name holds the patient's opaque key; lists of patients name them by t
 
 from __future__ import annotations
 
+import json
 import mmap
 import re
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
+from ...common.files import write_atomically
 from ...common.progress import Progress, no_progress
+from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.folder import list_files
-from ...imaging.dicom.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .identity import FILE_NAME, DatasetIdentity
 
@@ -31,15 +35,54 @@ def remove_patients(state: Path, keys: Collection[str]) -> int:
         keys: The patients' keys.
 
     Returns:
-        How many files were removed. Lists that named them count: they are made anew.
+        How many files were removed, or lost a patient's line.
     """
-    removed = 0
+    changed = 0
     for path in list(_kept_files(state)):
-        named = _KEY.match(path.name)
-        if (named and named[1] in keys) or (not named and names_any(path, keys)):
+        if _key_of(path) in keys:
             path.unlink(missing_ok=True)
-            removed += 1
-    return removed
+            changed += 1
+        elif path.suffix == ".json" and names_any(path, keys):
+            changed += _remove_lines(path, keys)
+    return changed
+
+
+def forget_headers(state: Path, current: str = "") -> int:
+    """Remove what is remembered of headers, which are read anew; return how many files that was.
+
+    Args:
+        state: The data set's folder.
+        current: Name of a folder that stays, if any: what was read under today's opt-out list.
+    """
+    folders = [path for path in (state / "cache").glob("headers*") if path.name != current]
+    files = [path for folder in folders for path in folder.iterdir()]
+    for folder in folders:
+        shutil.rmtree(folder)
+    return len(files)
+
+
+def _remove_lines(path: Path, keys: Collection[str]) -> bool:
+    """Take patients out of a list, such as that of a cache or of a study; whether it had any."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:  # cut short by a crash: whoever reads it makes it anew
+        path.unlink()
+        return True
+    rest = _without(content, keys)
+    write_atomically(path, json.dumps(rest).encode())
+    return bool(rest != content)
+
+
+def _without(content: Any, keys: Collection[str]) -> Any:
+    if isinstance(content, dict):
+        return {name: _without(value, keys) for name, value in content.items()}
+    if isinstance(content, list):
+        return [
+            _without(one, keys)
+            for one in content
+            if not (isinstance(one, dict) and one.get("key") in keys)
+        ]
+    return content
 
 
 def remove_absent(state: Path, folder: Path, report: Progress = no_progress) -> tuple[int, int]:
@@ -59,7 +102,9 @@ def remove_absent(state: Path, folder: Path, report: Progress = no_progress) -> 
     identity = DatasetIdentity.load_or_create(state)
     present = {identity.patient_key(patient) for patient in patients_in(folder, report)}
     gone = stored - present
-    return len(gone), remove_patients(state, gone) if gone else 0
+    if not gone:
+        return 0, 0
+    return len(gone), remove_patients(state, gone) + forget_headers(state)
 
 
 def patients_in(folder: Path, report: Progress = no_progress) -> dict[str, int]:

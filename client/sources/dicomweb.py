@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...common.progress import Progress
 from ...errors import DataError
-from ...imaging.dicom.patient import patient_of
+from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
 from .mirror import IsOptedOut, Mirror, MirrorReport, nobody

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...common.locks import holding
 from ...errors import DataError
-from ...imaging.dicom.patient import patient_of
+from ...imaging.dicom.files.patient import patient_of
 from .instance import Instance
 
 _SCHEMA = """

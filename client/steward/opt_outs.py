@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
-from ...imaging.dicom.patient import normal_identifier
+from ...imaging.dicom.files.patient import normal_identifier
 from ...imaging.dicom.quiet import quiet_pydicom
 from ..data.identity import FILE_NAME, DatasetIdentity
 from ..data.opt_out import OptOutList
-from ..data.remains import files_with, patients_in, remove_patients
+from ..data.remains import files_with, forget_headers, patients_in, remove_patients
 from ..sources.mirror import Mirror
 from .data_sets import DataSet, Registry
 from .home import SiteHome
@@ -133,6 +133,7 @@ def remove_opted_out(home: SiteHome, listed: OptOutList, *, mirrors: bool) -> in
             identity = DatasetIdentity.load_or_create(state)
             if keys := listed.keys_in(identity.name):
                 removed += remove_patients(state, keys)
+                removed += forget_headers(state, listed.headers_folder)
         if mirrors and data_set.kind != "folder":
             with quiet_pydicom(), Mirror.open(Path(data_set.folder).parent) as mirror:
                 removed += mirror.remove_patients(listed.has)
@@ -170,6 +171,9 @@ def remains(
     wanted = {listed.digest_of(patient) for patient in identifiers}
     left, scans = list(_left(home, data_sets, words)), {}
     for name, data_set in data_sets.items():
+        # What is remembered of headers is encrypted: none may be older than the list.
+        folders = (home.state(name) / "cache").glob("headers*")
+        left += [path for path in folders if path.name != listed.headers_folder]
         found = {
             patient: files
             for patient, files in patients_in(Path(data_set.folder), report).items()

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ...federation.invitation import Invitation
+from ...model.description import FINDINGS
 from ...model.storage import shipped_base
+from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
@@ -94,6 +96,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
         ("Trained", _trained(terms)),
+        ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
         ("Privacy", _privacy(terms)),
@@ -130,6 +133,45 @@ def _trained(terms: StudyTerms) -> str:
             "images are and leave nowhere."
         )
     return text
+
+
+def _words(terms: StudyTerms, base_model: OpenGenerator) -> str:
+    """Say of which words captions are made, and what selects those that are the study's own."""
+    own, base = terms.vocabulary, base_model.generator.words
+    words = study_words(own, base)
+    text = (
+        "What an image shows is said in words of a fixed list; a header selects them, and nothing "
+        "of it is copied. "
+    )
+    if words.is_few:
+        return text + (
+            "They are few: modality, one of eight regions of the body, plane or view, one of "
+            f"{len(FINDINGS)} kinds of finding ({', '.join(FINDINGS)}), contrast, sex, age band."
+        )
+    for kind, plural in _PLURALS.items():
+        if names := [word.word for word in words.of_kind(kind)]:
+            text += f"{plural}: {', '.join(names)}. "
+    added = [
+        f"{word.word} ({', '.join((*word.codes, *word.names)) or 'by this word alone'})"
+        for word in words.words
+        if word not in base.words
+    ]
+    if added:
+        text += f"The study's own, and what selects them: {'; '.join(added)}. "
+    left_out = [word.word for word in base.words if words.find(word.word, word.kind) is None]
+    if left_out:
+        text += f"Without: {', '.join(left_out)}. "
+    return text.rstrip()
+
+
+_PLURALS = {
+    "finding": "Findings, several at once",
+    "body part": "Parts of the body",
+    "sequence": "MR sequences",
+    "kernel": "CT kernels",
+    "view": "Views",
+    "laterality": "Sides",
+}
 
 
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:

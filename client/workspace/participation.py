@@ -46,7 +46,7 @@ class Participation:
             study=request.study(),
             terms=terms,
             policy=load_policy(site.policy),
-            data=open_data(site, terms.data, terms.trainable),
+            data=open_data(site, terms.data, terms.trainable, terms.vocabulary),
         )
         require_fitting(part.data.dataset.labels)
         return part

@@ -13,13 +13,14 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .codes import MODALITY
 from .fields import first_text, integer, items
 from .files.parsing import parse_header
+from .files.patient import normal_identifier
 from .frames.frame import FRAMES_TOLD_BY, PRIVATE_TAGS, Frame, read_frames_of
 from .frames.kinds import TOLD_KIND_BY, foreign_kind
-from .patient import normal_identifier
 from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
 from .stacks.localizer import NameOfLocalizer, name_of
@@ -68,8 +69,13 @@ class FileHeader:
     accession: str = field(default="", repr=False)
 
 
-def read_header(path: Path, settings: DataSettings) -> FileHeader:
+def read_header(path: Path, settings: DataSettings, words: Vocabulary) -> FileHeader:
     """Read one file's header, without its pixels.
+
+    Args:
+        path: The file.
+        settings: What to accept.
+        words: What its fields may select to describe it.
 
     Raises:
         SetAsideError: If the file cannot be trained on, with the reason.
@@ -79,7 +85,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         if not stat.S_ISREG(path.stat().st_mode):
             raise SetAsideError(Reason.UNREADABLE)
         with path.open("rb") as file:
-            return _interpret(parse_header(file, _TAGS), settings)
+            return _interpret(parse_header(file, _TAGS), settings, words)
     except OSError:
         raise SetAsideError(Reason.UNREADABLE) from None
     except SetAsideError:
@@ -92,7 +98,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         raise SetAsideError(Reason.BROKEN) from None
 
 
-def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
+def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHeader:
     modality = first_text(ds, "Modality").upper()
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
@@ -119,7 +125,7 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         frame_of_reference=first_text(ds, "FrameOfReferenceUID"),
         instance=integer(ds, "InstanceNumber"),
         shape=shape,
-        frames=() if is_segmentation else tuple(read_frames_of(ds)),
+        frames=() if is_segmentation else tuple(read_frames_of(ds, words)),
         compressed=syntax.is_encapsulated,
         scanner=scanner_of(ds, MODALITY.get(modality, modality)),
         name=name_of(ds),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.conditions import LABEL
+from ...model.conditions import LABEL, UNKNOWN
 from ...model.description import Description
 from ...model.example import Example
 from ...model.intensity import percentile_to_model
@@ -109,9 +109,14 @@ def _segmentations(
     found = []
     for path in series.segmentations:
         try:
-            found.append(segmentation(folder / path))
+            one = segmentation(folder / path)
         except SetAsideError as error:
             set_aside[error.reason] += 1
+            continue
+        if one.unknown_segments:
+            set_aside[Reason.SEGMENT] += one.unknown_segments
+        if one.tells_classes:
+            found.append(one)
     return found
 
 
@@ -131,7 +136,8 @@ def _volume_examples(
     if reformat:
         size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
-        size, pixel = fitted_size(shape, spacing, settings.image_size)
+        (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
+        size = rows, columns
     decoded = decode_slices(
         folder,
         _enough(stack.slices, settings.image_size) if reformat else chosen,
@@ -207,7 +213,10 @@ def _examples(
         label = said[chosen[index]]
         shown_here = replace(described(description, label), plane=pictures.plane)
         if mask is not None and lesions_declared:
-            shown_here = shown_here.with_lesion(bool((mask == LABEL["lesion"]).any()))
+            lesion = bool((mask == LABEL["lesion"]).any())
+            # What is of no known class may be a lesion: then nothing is said.
+            if lesion or not (mask == UNKNOWN).any():
+                shown_here = shown_here.with_lesion(lesion)
         yield Example(
             image=images[index],
             description=shown_here,

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from ...model.description import Description
 from ...model.words.vocabulary import NO_FINDING, Vocabulary
-from ..dicom.patient import normal_identifier
+from ..dicom.files.patient import normal_identifier
 from .cells import Truth
 from .columns import Columns, Key
 from .rows import Row

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Split(StrEnum):
@@ -29,7 +29,7 @@ class ImageKeys:
         series: Series Instance UID.
         study: Study Instance UID.
         accession: Accession number.
-        patient: Patient identifier, as :func:`~..dicom.patient.normal_identifier` writes it.
+        patient: Patient identifier, as :func:`~..dicom.files.patient.normal_identifier` writes it.
     """
 
     path: str
@@ -90,6 +90,11 @@ class LabelReport:
     unknown_columns: tuple[str, ...]
     unknown_words: Mapping[str, int]
     other_names: Mapping[str, int]
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> LabelReport:
+        """Read what ``dataclasses.asdict`` made and JSON kept."""
+        return cls(**{**values, "unknown_columns": tuple(values["unknown_columns"])})
 
 
 class Labelling(Protocol):

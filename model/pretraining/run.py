@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from ...errors import ConfigurationError
 from ..block_autoencoder import BlockAutoencoder
 from ..generator import Generator, build_generator
 from ..objective import num_train_timesteps
+from ..prompt import read_prompt
 from ..settings import GeneratorSettings
 from ..storage import generator_digest, load_generator, save_generator
+from ..words.learnt import KEY as LEARNT
+from ..words.learnt import Learnt, combinations_of
 from .autoencoder import train_autoencoder
 from .denoiser import train_denoiser
 from .examples import ExampleBank
@@ -95,10 +98,13 @@ def pretrain(
         _stage_autoencoder(out, generator, bank, plan, plan.autoencoder, watch)
     if team.leads:
         team.wait()
+    learnt = _learnt(generator, bank).to_card()
 
     def pause(step: int) -> None:
         if team.leads:
-            save_generator(generator, out / "generator", card(), half_precision=True)
+            save_generator(
+                generator, out / "generator", {**card(), LEARNT: learnt}, half_precision=True
+            )
             if on_pause:
                 on_pause(generator, step)
 
@@ -113,8 +119,23 @@ def pretrain(
         on_pause=pause,
     )
     if team.leads:
-        save_generator(generator, out / "generator", card(), half_precision=True)
+        save_generator(
+            generator, out / "generator", {**card(), LEARNT: learnt}, half_precision=True
+        )
     return generator
+
+
+def _learnt(generator: Generator, bank: ExampleBank) -> Learnt:
+    """Return what the images show together, as their captions say it, and what the start learnt."""
+    captions = sorted(set(map(str, bank.captions)))
+    readings = [read_prompt(caption, generator.words) for caption in captions]
+    shown = combinations_of(one.description for one in readings if one.description)
+    before = generator.learnt
+    return (
+        Learnt(frozenset(shown))
+        if before is None
+        else replace(before, combinations=before.combinations | shown)
+    )
 
 
 def _check_autoencoder(generator: Generator, plan: PretrainPlan) -> None:

@@ -14,7 +14,7 @@ from ...imaging.dicom.index import index_folder
 from ...imaging.examples.series import series_examples
 from ...imaging.labels.source import LabelSource
 from ...imaging.labels.table import read_table
-from ...imaging.reading.pictures import has_pictures, read_pictures
+from ...imaging.reading.picture_folder import has_pictures, read_pictures
 from ...imaging.settings import DataSettings
 from ...model.example import Example
 from ...model.words.vocabulary import Vocabulary

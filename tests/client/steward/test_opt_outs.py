@@ -68,6 +68,9 @@ def test_a_patient_who_opts_out_is_in_no_later_round_and_nothing_is_kept(
         assert f"{gone}.safetensors" in files
         assert f"{gone}.safetensors" not in kept(home)
     assert cli(home, "opt-out", "check", file)[0] == 0
+    headers = OptOutList.read(home.opt_outs).headers_folder
+    (folder,) = (home.state("chest") / "cache").glob("headers*")
+    assert folder.name == headers != "headers"
     assert ask(make_request(fill=0.25)).code == "ok"
     assert f"{gone}.safetensors" not in kept(home)
     status, said = cli(home, "opt-out", "check")
@@ -90,7 +93,8 @@ def test_latents_and_decoded_images_of_every_setting_are_removed(home: SiteHome)
     of = {patient: identity_key(home, patient) for patient in ("chest-0", "chest-1", "chest-2")}
     patient = next((name for name, found in of.items() if found == key), "chest-3")
     done = add_opt_outs(home, [patient])
-    assert done.removed == 6  # two caches with their manifests, and two folders of latents
+    # Two caches with their manifests, two folders of latents, and what headers said.
+    assert done.removed == 7
     assert not [path for path in state.rglob("*") if key in path.name]
     assert remains(home, [patient]).left == ()
 
@@ -114,10 +118,12 @@ def test_what_is_left_is_found_by_name_and_by_content(home: SiteHome, tmp_path: 
     status, said = cli(home, "opt-out", "check", file, "--json")
     assert status == 3
     found = remains(home, [PATIENT]).left
-    assert {path.name for path in found} == {f"{key}.safetensors", "manifest.json", "site.log"}
-    assert "3 files are left of 1 patients" in said
+    of_cache = {f"{key}.safetensors", "manifest.json", "headers"}
+    assert {path.name for path in found} == {*of_cache, "site.log"}
+    assert len(json.loads(said)["left"]) == 4
+    assert "4 files are left of 1 patients" in cli(home, "opt-out", "check", file)[1]
     # The keys alone find what is named by them.
-    assert {path.name for path in remains(home).left} == {f"{key}.safetensors", "manifest.json"}
+    assert {path.name for path in remains(home).left} == of_cache
     assert cli(home, "opt-out", "add", file)[0] == 0
     assert [path.name for path in remains(home, [PATIENT]).left] == ["site.log"]
 
@@ -169,7 +175,7 @@ def test_refresh_removes_what_is_kept_of_patients_who_are_gone(home: SiteHome):
         path.unlink()
     status, said = cli(home, "refresh", "chest")
     assert status == 0
-    assert "4 files that were kept of 1 patients who are gone are removed" in said
+    assert "5 files that were kept of 1 patients who are gone are removed" in said
     key = identity_key(home, PATIENT)
     assert f"{key}.safetensors" in before
     assert kept(home) == before - {f"{key}.safetensors"}

@@ -126,7 +126,7 @@ def test_rows_about_one_image_add_up_and_what_they_contradict_is_not_known(tmp_p
     ],
 )
 def test_rows_are_matched_by_any_name_of_an_image(tmp_path, name, keys):
-    from fedscan.imaging.dicom.patient import normal_identifier
+    from fedscan.imaging.dicom.files.patient import normal_identifier
 
     keys = {"path": "x.dcm", **keys}
     if "patient" in keys:

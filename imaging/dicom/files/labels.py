@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..labels.source import ImageKeys, ImageLabel, Labelling
-from .folder import FileEntry
-from .header import FileHeader
+from ...labels.source import ImageKeys, ImageLabel, Labelling
+from ..folder import FileEntry
+from ..header import FileHeader
 
 
 def file_labels(

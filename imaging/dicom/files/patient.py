@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from .fields import first_text
+from ..fields import first_text
 
 
 def normal_identifier(text: str) -> str:
