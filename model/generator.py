@@ -12,8 +12,8 @@ from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionM
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
-from .block_autoencoder import BlockAutoencoder
+from .networks.architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .networks.block_autoencoder import BlockAutoencoder
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder

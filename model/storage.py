@@ -202,7 +202,7 @@ def _autoencoder_class(folder: Path) -> type[Autoencoder]:
     """Of which kind the autoencoder is: bases of 64 pixels have one of diffusers' own."""
     from diffusers import AutoencoderKL
 
-    from .block_autoencoder import BlockAutoencoder
+    from .networks.block_autoencoder import BlockAutoencoder
 
     name = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
     return {"AutoencoderKL": AutoencoderKL, "BlockAutoencoder": BlockAutoencoder}[name]

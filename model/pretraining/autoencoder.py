@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..block_autoencoder import BlockAutoencoder, principal_components
 from ..generator import Generator
+from ..networks.block_autoencoder import BlockAutoencoder, principal_components
 from .averages import Averages
 from .checkpoint import Checkpoint
 from .examples import ExampleBank

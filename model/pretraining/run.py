@@ -10,8 +10,8 @@ from typing import Any
 
 from ...common.files import replacing, write_atomically
 from ...errors import ConfigurationError
-from ..block_autoencoder import BlockAutoencoder
 from ..generator import Generator, build_generator
+from ..networks.block_autoencoder import BlockAutoencoder
 from ..objective import num_train_timesteps
 from ..prompt import read_prompt
 from ..settings import GeneratorSettings

@@ -13,7 +13,7 @@ from ...common.progress import Progress, no_progress
 from ...common.toml_settings import validated
 from ...errors import ConfigurationError
 from ...imaging.dicom.folder import digest_of, list_files
-from ...model.architecture import ARCHITECTURES
+from ...model.networks.architecture import ARCHITECTURES
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
@@ -36,7 +36,7 @@ class PretrainRequest:
     """What a base is to be made of, and how.
 
     Attributes:
-        size: One of ``model.architecture.ARCHITECTURES``; not used with ``start``.
+        size: One of ``model.networks.architecture.ARCHITECTURES``; not used with ``start``.
         prediction: ``v_prediction`` or ``epsilon``.
         text_encoder: ``minilm``, or the name or path of a Hugging Face encoder.
         public: Public images, each folder with its weight.

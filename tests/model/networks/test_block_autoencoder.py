@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from fedscan.model.block_autoencoder import BlockAutoencoder, principal_components
+from fedscan.model.networks.block_autoencoder import BlockAutoencoder, principal_components
 
 
 def rebuilt(autoencoder, images):

@@ -7,9 +7,9 @@ from typing import Any
 
 from diffusers import T2IAdapter, UNet2DConditionModel
 
+from ..conditions import SPATIAL_CHANNELS
+from ..position import POSITION_FEATURES
 from .block_autoencoder import BlockAutoencoder
-from .conditions import SPATIAL_CHANNELS
-from .position import POSITION_FEATURES
 
 
 @dataclass(frozen=True, kw_only=True)
