@@ -72,8 +72,7 @@ def require_lines(home: SiteHome, counter_signed: CounterSigned) -> None:
         raise LedgerError(
             f"This home is not the one that spent last: {_listed(missing)} which the coordinator "
             f"has counter-signed (last on {counter_signed.time}). It is an older copy, "
-            "or another copy of "
-            "it ran meanwhile.",
+            "or another copy of it ran meanwhile.",
             hint="Let only the newest copy run. If that is lost, enter what it spent with "
             "`fedscan site charge`; see 'Restoring a site' in docs/operations.md.",
         )
