@@ -54,6 +54,7 @@ format: $(VENV)/ready-dev
 docs: $(VENV)/ready
 	$(BIN)/python -m fedscan.config.reference > docs/configuration.md
 	$(BIN)/python -m fedscan.cli.reference > docs/commands.md
+	$(BIN)/python -m fedscan.model.words.reference > docs/words.md
 
 site: $(VENV)/ready-site
 	@rm -rf build/package && mkdir -p build/package/fedscan

@@ -13,9 +13,9 @@ from ..imaging.reading.scan_files import read_scan
 from ..imaging.writing.provenance import Provenance
 from ..imaging.writing.space import SliceGrid
 from ..model.intensity import hounsfield_to_model, linear_to_hounsfield
-from ..model.prompt import read_prompt
 from .generator import LoadedGenerator
 from .limits import require_within
+from .prompts import read
 from .restoration.denoise import denoise
 from .restoration.denoiser import load_denoiser, shipped_denoiser
 from .restoration.noise_level import estimate_noise
@@ -100,7 +100,8 @@ def enhance(
     scan = read_scan(request.scan)
     if min(scan.values.shape[1:]) < _SMALLEST:
         raise DataError(f"Slices of {scan.values.shape[1:]} pixels are too small to enhance.")
-    description = read_prompt(request.prompt).description if request.prompt else scan.description
+    asked = read(generator, request.prompt).description if request.prompt else None
+    description = asked if request.prompt else scan.description
     if request.prompt and description is None:
         raise ConfigurationError(
             f"{request.prompt!r} does not say of which modality the scan is.",

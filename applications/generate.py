@@ -17,10 +17,11 @@ from ..evaluation.anatomy.rejection import draw_plausible, seed_of_try
 from ..imaging.reading.conditions import Conditions, SliceAsked, Strengths, load_conditions
 from ..imaging.writing.images import SINGLE_SLICE_MM, PromptImages, write_images
 from ..imaging.writing.space import SliceGrid
-from ..model.prompt import PromptReading, read_prompt
+from ..model.prompt import PromptReading
 from ..model.sampling import sample
 from .generator import LoadedGenerator
 from .limits import require_within
+from .prompts import caption_of, notes, read, require_drawable
 from .results import Form, WrittenFolder, in_hounsfield, index_affine, usual_grid
 from .signing import own_signing_key
 
@@ -47,6 +48,7 @@ class GenerateRequest:
         form: Format that the images are written in.
         reject_implausible: Folder of an examination: what its plausibility model rejects is
             drawn again.
+        anyway: Whether to draw also what cannot be read, or was never learnt.
 
     Raises:
         ConfigurationError: If a number is out of range, or there is no prompt.
@@ -66,6 +68,7 @@ class GenerateRequest:
     batch: int = 32
     form: Form = "png"
     reject_implausible: Path | None = None
+    anyway: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.prompts, str) or not self.prompts:
@@ -82,33 +85,13 @@ class GenerateRequest:
         for name in ("count", "steps", "batch"):
             require_within(name, getattr(self, name), 1)
 
-    def readings(self) -> list[PromptReading]:
-        """Return what each prompt asks for."""
-        return [read_prompt(prompt) for prompt in self.prompts]
+    def captions(self, generator: LoadedGenerator) -> list[str]:
+        """Return what a generator is given for each prompt."""
+        return [caption_of(generator, prompt) for prompt in self.prompts]
 
-    def captions(self) -> list[str]:
-        """Return what the generator is given for each prompt."""
-        return [
-            reading.description.caption() if reading.description else prompt
-            for prompt, reading in zip(self.prompts, self.readings(), strict=True)
-        ]
-
-    def notes(self, image_size: int) -> list[str]:
-        """Return how the prompts are understood, and what of them cannot be honoured.
-
-        Args:
-            image_size: Height and width of the generator's images.
-        """
-        lines = []
-        for prompt, caption, reading in zip(
-            self.prompts, self.captions(), self.readings(), strict=True
-        ):
-            if caption != prompt:
-                lines.append(f"{prompt!r} is read as {caption!r}")
-            if reading.description is None:
-                lines.append(f"{prompt!r} names no modality: given to the generator as it is")
-            lines += [f"Not honoured: {line}" for line in reading.shortcomings(image_size)]
-        return lines
+    def notes(self, generator: LoadedGenerator) -> list[str]:
+        """Return how a generator reads the prompts, and what of them it cannot honour."""
+        return notes(generator, self.prompts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -180,8 +163,10 @@ def generate(
 
     Raises:
         DataError: If a file of a condition cannot be used.
-        ConfigurationError: If volumes are given as conditions and a prompt names no plane.
-        ModelError: If images stay implausible in every try.
+        ConfigurationError: If a prompt is empty, or names no plane where volumes are given as
+            conditions.
+        ModelError: If a prompt asks for what was never learnt, or cannot be read; or if images
+            stay implausible in every try.
 
     >>> import fedscan
     >>> asked = fedscan.GenerateRequest(prompts=["axial CT of the head"], count=2, steps=1)
@@ -189,7 +174,10 @@ def generate(
     >>> drawn.images.shape, drawn.groups[0].hounsfield.min() >= -1000
     ((2, 32, 32), np.True_)
     """
-    readings, captions = request.readings(), request.captions()
+    if not request.anyway:
+        require_drawable(generator, request.prompts)
+    readings = [read(generator, prompt) for prompt in request.prompts]
+    captions = request.captions(generator)
     conditions = _conditions(request, readings, generator.image_size)
     stacks = _stacks(request, conditions)
     total = request.count * len(captions)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from ..model import storage
 from ..model.generator import Generator
+from ..model.words.learnt import Learnt
+from ..model.words.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,6 +27,16 @@ class LoadedGenerator:
     def image_size(self) -> int:
         """Height and width of its images in pixels."""
         return self.network.image_size
+
+    @property
+    def words(self) -> Vocabulary:
+        """The words that its prompts are read in."""
+        return self.network.words
+
+    @property
+    def learnt(self) -> Learnt | None:
+        """What its card says that it has learnt; ``None`` if the card says nothing."""
+        return self.network.learnt
 
 
 def load_generator(path: Path | str | None = None) -> LoadedGenerator:

@@ -15,8 +15,11 @@ from ..model.description import Description
 from ..model.prompt import read_prompt
 from ..model.region import extent_mm
 from ..model.volumes.draw import VolumeSettings, sample_volume
+from ..model.words.tables import shipped_words
+from ..model.words.vocabulary import Vocabulary
 from .generator import LoadedGenerator
 from .limits import require_within
+from .prompts import notes, require_drawable
 from .results import ComputedVolume, Form, usual_grid
 
 
@@ -35,6 +38,7 @@ class VolumeRequest:
         steps: Noise levels; each is a step in three planes.
         seed: The same seed gives the same volume.
         form: Format that the volume is written in.
+        anyway: Whether to draw also what was never learnt.
 
     Raises:
         ConfigurationError: If the prompt names no modality or plane, a number is out of range,
@@ -50,6 +54,7 @@ class VolumeRequest:
     steps: int = 8
     seed: int = 0
     form: Form = "nifti"
+    anyway: bool = False
 
     def __post_init__(self) -> None:
         if self.slices is not None:
@@ -61,9 +66,13 @@ class VolumeRequest:
         require_within("seed", self.seed, 0)
         self.positions()
 
-    def description(self) -> Description:
-        """Return what the slices show, with their plane."""
-        description = read_prompt(self.prompt).description
+    def description(self, words: Vocabulary | None = None) -> Description:
+        """Return what the slices show, with their plane.
+
+        Args:
+            words: The generator's; those that ship with fedscan by default.
+        """
+        description = read_prompt(self.prompt, words or shipped_words()).description
         if description is None or not description.plane:
             raise ConfigurationError(
                 f"{self.prompt!r} does not say of which modality and plane the slices are.",
@@ -71,9 +80,9 @@ class VolumeRequest:
             )
         return description
 
-    def positions(self) -> list[float]:
-        """Return the position in [0, 1] of each slice."""
-        description, spacing = self.description(), self.spacing_mm
+    def positions(self, words: Vocabulary | None = None) -> list[float]:
+        """Return the position in [0, 1] of each slice; see :meth:`description`."""
+        description, spacing = self.description(words), self.spacing_mm
         region = extent_mm(description.body_part, description.plane)
         count = self.slices or max(2, int(region // spacing))
         if count * spacing > region:
@@ -84,10 +93,9 @@ class VolumeRequest:
             )
         return [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
 
-    def notes(self, image_size: int) -> list[str]:
-        """Return what of the prompt a generator of a size cannot honour."""
-        lines = read_prompt(self.prompt).shortcomings(image_size)
-        return [f"Not honoured: {line}" for line in lines]
+    def notes(self, generator: LoadedGenerator) -> list[str]:
+        """Return how a generator reads the prompt, and what of it cannot be honoured."""
+        return notes(generator, [self.prompt])
 
 
 def volume(
@@ -100,17 +108,23 @@ def volume(
         request: What is asked for.
         progress: Told how many steps are done.
 
+    Raises:
+        ConfigurationError: If the prompt is empty.
+        ModelError: If the generator never learnt what is asked for.
+
     >>> import fedscan
     >>> asked = fedscan.VolumeRequest(prompt="axial CT of the head", slices=3, steps=1)
     >>> drawn = fedscan.volume(fedscan.load_generator(run), asked)
     >>> drawn.values.shape, drawn.affine[:3, 0].tolist()
     ((3, 32, 32), [0.0, 0.0, 3.0])
     """
-    description = request.description()
+    if not request.anyway:
+        require_drawable(generator, [request.prompt])
+    description = request.description(generator.words)
     values = sample_volume(
         generator.network,
         description,
-        request.positions(),
+        request.positions(generator.words),
         VolumeSettings(
             correlation=request.correlation,
             guidance_scale=request.guidance,

@@ -164,7 +164,7 @@ def submit(
     seconds, and the study waits until enough sites are connected.
     """
     from ..federation.supervision.service import is_running
-    from ..server.coordinator.studies import submit as submit_study
+    from ..server.coordinator.orders import submit as submit_study
 
     coordinator = _open(home)
     folder = submit_study(coordinator, study_from(config or coordinator.study, sets))
@@ -189,7 +189,8 @@ def invite(
     """
     from ..common.files import write_atomically
     from ..model.storage import generator_digest
-    from ..server.coordinator.studies import base_of, invitation_of
+    from ..server.coordinator.orders import invitation_of
+    from ..server.coordinator.studies import base_of
 
     coordinator = _open(home)
     study = study_from(config or coordinator.study, sets)
@@ -202,7 +203,7 @@ def invite(
 @group.command()
 def abort(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
     """Stop a study; it can be resumed from its last checkpoint."""
-    from ..server.coordinator.studies import abort as abort_study
+    from ..server.coordinator.orders import abort as abort_study
 
     abort_study(_open(home), study)
     _tell(as_json, {"aborted": study})
@@ -214,7 +215,7 @@ def resume(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption 
 
     It ends with the same bytes as if it had not been interrupted, and costs no site anything twice.
     """
-    from ..server.coordinator.studies import resume as resume_study
+    from ..server.coordinator.orders import resume as resume_study
 
     resume_study(_open(home), study)
     _tell(as_json, {"resumed": study})

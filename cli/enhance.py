@@ -88,6 +88,7 @@ def enhance(
     from ..applications.enhance import EnhanceRequest
     from ..applications.enhance import enhance as improve
     from ..applications.generator import load_generator
+    from ..applications.prompts import notes
     from ..imaging.writing.images import require_unused
 
     require_unused(out)
@@ -102,6 +103,9 @@ def enhance(
         denoiser=denoiser,
     )
     generator = load_generator(model)
+    remarks = notes(generator, [prompt]) if prompt else []
+    for line in remarks:
+        status().print(Text(line))
     with progress() as report:
         result = improve(generator, request, progress=report)
     status().print(Text(f"Noise {result.noise:.4g}{' (estimated)' if noise is None else ''}"))
@@ -119,6 +123,7 @@ def enhance(
                 "noise": result.noise,
                 "prior_weight": result.prior_weight,
                 "steps": result.steps,
+                "notes": remarks,
             }
         )
         return

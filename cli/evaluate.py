@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import ConfigOption, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def evaluate(
         data=data,
         out=out,
         run=models[0],
-        study=study_from(config or _present(models[0] / "study.toml"), sets),
+        study=run_study_from(models[0], config, sets),
     )
     with progress() as report:
         result = measure(request, progress=report)
@@ -79,10 +79,6 @@ def _name(model: Path) -> str:
     """Name a model by its folder, or by the run that it is the generator of."""
     folder = model.resolve()
     return folder.parent.name if folder.name == "generator" else folder.name
-
-
-def _present(path: Path) -> Path | None:
-    return path if path.exists() else None
 
 
 def _table(result: EvaluationResult) -> Table:

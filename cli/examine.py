@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, show_error, status
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import ConfigOption, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def examine(
         model=model,
         generator=find_generator(model),
         data=data,
-        study=study_from(config or _present(model / "study.toml"), sets),
+        study=run_study_from(model, config, sets),
         out=out or model / "examination",
         against={name: find_generator(path) for name, path in map(_named, against or ())},
         comparisons=comparisons,
@@ -147,10 +147,6 @@ def _named(text: str) -> tuple[str, Path]:
             f"{text!r} is not of the form NAME=GENERATOR.", param_hint="--against"
         )
     return name, Path(path)
-
-
-def _present(path: Path) -> Path | None:
-    return path if path.exists() else None
 
 
 def section_table(section: Section) -> Table:

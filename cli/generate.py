@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, status
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import AnywayOption, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -106,6 +106,7 @@ def generate(
             metavar="EXAMINATION",
         ),
     ] = None,
+    anyway: AnywayOption = False,
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -136,10 +137,11 @@ def generate(
         steps=steps,
         batch=batch,
         form=form.value,
+        anyway=anyway,
         reject_implausible=reject_implausible,
     )
     generator = load_generator(model)
-    notes = request.notes(generator.image_size)
+    notes = request.notes(generator)
     for line in notes:
         status().print(Text(line))
     with progress() as report:
@@ -155,7 +157,7 @@ def generate(
                 "signer": folder.signer,
                 "generator": images.generator,
                 "seed": seed,
-                "captions": request.captions(),
+                "captions": request.captions(generator),
                 "notes": notes,
                 "rejected": images.rejected,
             }

@@ -13,13 +13,23 @@ from rich.text import Text
 
 from .console import output
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import (
+    ConfigOption,
+    JsonOption,
+    LabelsByOption,
+    LabelsOption,
+    SetOption,
+    study_from,
+)
 from .progress import progress
 
 _EPILOG = """\
 Examples:
 
 - `fedscan index hospitals/hospital-a`
+
+- `fedscan index films --labels labels.csv` says which rows fit, and counts by their findings.
+- `fedscan index scans --cache scans-headers`
 
 - `fedscan index scans --set data.burned_in=refuse_unstated --json`
 """
@@ -32,22 +42,48 @@ def register(app: typer.Typer) -> None:
 
 def index(
     folder: Annotated[Path, typer.Argument(help="One site's folder of DICOM files, any nesting.")],
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that remembers headers, encrypted, so that the next run reads only "
+            "files that are new or have changed. Keep it where the scans are.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     sets: SetOption = None,
+    to_share: Annotated[
+        bool,
+        typer.Option("--to-share", help="Without small numbers, and rounded: for others to see."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a site would train on, and what it would set aside and why.
 
-    Only headers are read, nothing is written, and no name, identifier, date or free text is
-    shown. The counts are exact, so they are for the site itself.
+    Only headers are read, nothing is written but what --cache names, and no name, identifier,
+    date or free text is shown. The counts are exact, so they are for the site itself; with
+    `--to-share` nothing is told of fewer than 10 patients.
     """
-    from ..imaging.dicom.index import index_folder
-    from ..imaging.dicom.summary import summarise
+    from ..imaging.dicom.summary import shareable, shared_sentence, summarise
+    from ..imaging.labels.fit import fit_sentences
+    from ..imaging.labels.index_with_table import IndexRequest, index_with_table
+    from ..model.words.tables import read_vocabulary, study_words
+    from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
+    request = IndexRequest(
+        folder=folder,
+        settings=study.data,
+        labels=labels,
+        labels_by=labels_by or "",
+        words=study_words(study.vocabulary, read_vocabulary(base_of(study))),
+        cache=cache,
+    )
     with progress() as report:
-        found = index_folder(folder, study.data, progress=report)
-    summary = summarise(found)
+        summary = summarise(index_with_table(request, progress=report))
+    if to_share:
+        summary = shareable(summary)
     if as_json:
         print_json(asdict(summary))
         return
@@ -55,11 +91,18 @@ def index(
     totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
     console = output()
     console.print(Text(totals))
+    if summary.shared_studies:
+        console.print(Text(shared_sentence(summary.shared_studies)))
+    if summary.labels:
+        for line in fit_sentences(summary.labels):
+            console.print(Text(line))
     if summary.captions:
         console.print(_table(("Images of", "Patients", "Slices"), summary.captions))
+    for kind, rows in summary.words.items():
+        console.print(_table((kind.capitalize(), "Patients", "Slices"), rows))
     if summary.set_aside:
-        rows = {reason: (count,) for reason, count in summary.set_aside.items()}
-        console.print(_table(("Set aside because", "Files"), rows))
+        reasons = {reason: (count,) for reason, count in summary.set_aside.items()}
+        console.print(_table(("Set aside because", "Files"), reasons))
 
 
 def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from ..config.study import Study
+
+
+class LabelName(StrEnum):
+    """What a row of a table of labels may name."""
+
+    IMAGE = "image"
+    SERIES = "series"
+    STUDY = "study"
+    ACCESSION = "accession"
+    PATIENT = "patient"
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -31,6 +43,17 @@ SetOption = Annotated[
     ),
 ]
 
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Table (CSV) with findings, splits or reports of images; it stays at the site.",
+        metavar="FILE",
+    ),
+]
+LabelsByOption = Annotated[
+    LabelName | None,
+    typer.Option(help="What its rows are matched by. [default: the most exact name it has]"),
+]
 SigningKeyOption = Annotated[
     Path | None,
     typer.Option(
@@ -44,6 +67,13 @@ SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
 SITE_HOME = Path("site")
+AnywayOption = Annotated[
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Draw also what cannot be read or was never learnt: the images show something else.",
+    ),
+]
 
 
 def signing_key_from(path: Path | None) -> Ed25519PrivateKey:
@@ -51,6 +81,21 @@ def signing_key_from(path: Path | None) -> Ed25519PrivateKey:
     from ..applications.signing import own_signing_key
 
     return own_signing_key(path)
+
+
+def run_study_from(model: Path, config: Path | None, sets: list[str] | None) -> Study:
+    """Load the study of a run, unless another one is given.
+
+    Args:
+        model: The run's folder, or that of a generator alone, which has no study.
+        config: TOML file to use instead, if any.
+        sets: The ``--set`` overrides.
+
+    Raises:
+        ConfigurationError: If the study is not valid.
+    """
+    own = model / "study.toml"
+    return study_from(config or (own if own.exists() else None), sets)
 
 
 def study_from(

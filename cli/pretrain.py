@@ -129,35 +129,17 @@ def train_denoiser(
     No scan is used, and no privacy spent. The images are kept in OUT: the same command again
     trains anew on them.
     """
-    from ..applications.restoration.denoiser import save_denoiser
-    from ..applications.restoration.training import train_network
-    from ..errors import ConfigurationError
-    from ..model.pretraining.examples import ExampleBank, fill_bank
+    from ..applications.restoration.teaching import DenoiserPlan, make_denoiser
     from ..phantoms.parametric import sample_examples
 
-    if size % 8:
-        raise ConfigurationError(f"{size} pixels are not a multiple of 8.")
-    out.mkdir(parents=True, exist_ok=True)
-    lines, kept = _Lines(), out / f"examples-{size}-{examples}-{seed}.npz"
-    if not kept.exists():
-        fill_bank(
-            lambda rng: sample_examples(rng, image_size=size, per_volume=_PER_BODY),
-            examples,
-            seed=seed,
-            on_progress=lines.share,
-        ).save(kept)
-    facts = {
-        "data": "Parametric phantoms only: made-up bodies from random solids and textures. "
-        "No scan of any person was used, and no privacy was spent.",
-        "command": f"fedscan train-denoiser OUT --examples {examples} --size {size} "
-        f"--minutes {minutes:g} --seed {seed}",
-    }
-    train_network(
-        ExampleBank.load(kept).images,
-        seconds=60 * minutes,
-        seed=seed,
+    plan = DenoiserPlan(images=examples, image_size=size, minutes=minutes, seed=seed)
+    lines = _Lines()
+    make_denoiser(
+        plan,
+        out,
+        lambda rng: sample_examples(rng, image_size=size, per_volume=_PER_BODY),
+        on_progress=lines.share,
         on_step=lambda step, ratio: lines("PSNR in dB", step, ratio),
-        on_pause=lambda network: save_denoiser(network, out, facts),
     )
     if as_json:
         print_json({"denoiser": out})

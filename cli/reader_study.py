@@ -13,7 +13,7 @@ from rich.text import Text
 from .console import output, status
 from .group import FedscanGroup
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import ConfigOption, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 _EPILOG = """\
@@ -61,49 +61,26 @@ def init(
     which is which; readers must not see it. OUT holds patients' images: keep it where those may
     be seen.
     """
-    from ..evaluation.readers.study import STUDY, ReaderStudy
-    from ..evaluation.subject import Subject
-    from ..model.storage import find_generator, load_generator
-    from ..simulation.measure import real_sets
-    from ..simulation.sites import find_sites
+    from ..model.storage import find_generator
+    from ..simulation.reader_study import ReaderStudyRequest, make_reader_study
 
-    folder = find_generator(model)
-    if (out / STUDY).exists():
-        raise typer.BadParameter(f"{out} holds a reader study already.", param_hint="--out")
-    own_split = (model / "sites").is_dir()
-    written = model / "study.toml"
-    study = study_from(config or (written if written.exists() else None), sets)
-    state = model / "sites" if own_split else out / "sites"
-    settings = study.evaluation
-    with progress() as report:
-        report("reading the sites' scans", 0, 2)
-        real = real_sets(
-            find_sites(data.resolve(), state.resolve(), folder.resolve()),
-            study,
-            holdout_images=study.examination.holdout_images,
-        )
-        shown = real.holdout.thin(count, settings.seed)
-        report("drawing images", 1, 2)
-        subject = Subject(
-            name=model.name,
-            generator=load_generator(folder),
-            real=real,
-            out=out,
-            guidance_scale=settings.guidance_scale,
-            steps=settings.steps,
-            seed=settings.seed,
-        )
-        captions = [description.caption() for description in shown.descriptions]
-        images = subject.draw(captions, shown.positions.tolist())
-    ReaderStudy.create(out, name, shown.images, images, captions * 2)
-    if len(shown) < count:
-        status().print(Text(f"There are only {len(shown)} held-out images."))
-    if as_json:
-        print_json({"folder": out, "real": len(shown), "synthetic": len(images)})
-        return
-    output().print(
-        Text(f"{len(shown)} real and {len(images)} synthetic images in {out}. Next: serve it.")
+    request = ReaderStudyRequest(
+        model=model,
+        generator=find_generator(model),
+        data=data,
+        study=run_study_from(model, config, sets),
+        out=out,
+        name=name,
+        count=count,
     )
+    with progress() as report:
+        each = len(make_reader_study(request, progress=report).items) // 2
+    if each < count:
+        status().print(Text(f"There are only {each} held-out images."))
+    if as_json:
+        print_json({"folder": out, "real": each, "synthetic": each})
+        return
+    output().print(Text(f"{each} real and {each} synthetic images in {out}. Next: serve it."))
 
 
 @app.command("serve", epilog=_EPILOG)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +9,16 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .console import output, status
+from .console import output
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import (
+    ConfigOption,
+    JsonOption,
+    LabelsByOption,
+    LabelsOption,
+    SetOption,
+    study_from,
+)
 
 _EPILOG = """\
 Examples:
@@ -23,6 +28,8 @@ Examples:
 - `fedscan simulate --data hospitals --epsilon 4 --rounds 10 --out run`
 
 - `fedscan simulate --data hospitals --config study.toml --set local.learning_rate=0.002`
+
+- `fedscan simulate --data films --labels labels.csv` takes findings from a table.
 
 - `fedscan simulate --data hospitals --out run --resume` continues a run that was stopped.
 """
@@ -46,6 +53,8 @@ def simulate(
         typer.Option(help="Folder with one sub-folder of DICOM per site. [default: phantoms]"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything.")] = Path("out"),
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
     config: ConfigOption = None,
     sets: SetOption = None,
     epsilon: Annotated[
@@ -82,16 +91,17 @@ def simulate(
 
     flags = {"privacy.epsilon": epsilon, "federation.rounds": rounds, "seed": seed}
     study = study_from(config, sets, flags)
-    folder = data or _phantoms(out / "hospitals", study.seed, workers)
     with watch(out / "sites", study.privacy.epsilon) as observer:
         result = run_simulation(
             study,
-            folder,
+            data,
             out,
             resume=resume,
             engine=engine.value,
             workers=workers,
             evaluate=evaluate,
+            labels=labels,
+            labels_by=labels_by or "",
             progress=observer,
         )
     if as_json:
@@ -105,23 +115,3 @@ def simulate(
         return
     for what, path in (("Generator", result.generator), ("Report", result.report)):
         output().print(Text(f"{what:<10} {path}"))
-
-
-def _phantoms(folder: Path, seed: int, workers: int) -> Path:
-    """Write phantom hospitals, unless an earlier start of the same run has done so."""
-    from ..common.toml_settings import validated
-    from ..phantoms.hospital import write_hospitals
-    from ..phantoms.settings import PhantomSettings
-    from .progress import progress
-
-    if not folder.exists():
-        status().print(Text(f"Writing phantom hospitals to {folder}"))
-        # Under another name until all are there: a part of them must not be taken for the whole.
-        unfinished = folder.with_name(f"{folder.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
-        settings = validated(PhantomSettings, values, "The command")
-        with progress() as report:
-            write_hospitals(unfinished, settings, progress=report)
-        unfinished.rename(folder)
-    return folder

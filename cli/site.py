@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from . import site_approval, site_data, site_records
+from . import site_approval, site_data, site_labels, site_opt_out, site_records
 from .console import output, status
 from .group import FedscanGroup
 from .json_output import print_json
@@ -47,8 +47,10 @@ app = typer.Typer(
 def register(parent: typer.Typer) -> None:
     """Add the commands to the application."""
     site_data.register(app)
+    site_labels.register(app)
     site_approval.register(app)
     site_records.register(app)
+    site_opt_out.register(app)
     parent.add_typer(app)
 
 

@@ -11,18 +11,20 @@ from rich.text import Text
 from ..errors import ConfigurationError
 from .console import output, status
 from .json_output import print_json
-from .options import SITE_HOME, JsonOption, SiteHomeOption
+from .options import SITE_HOME, JsonOption, LabelsByOption, LabelsOption, SiteHomeOption
 from .progress import progress
+from .site_labels import print_fit
 
 if TYPE_CHECKING:
     from ..client.sources.mirror import MirrorReport
-    from ..client.steward.data_sets import DataSet
-    from ..client.steward.home import SiteHome
+    from ..client.sources.settings import StoreSource
 
 _ADD_EPILOG = """\
 Examples:
 
 - `fedscan site add-data chest --folder /data/chest`
+
+- `fedscan site add-data films --folder /data/films --labels labels.csv`
 
 - `fedscan site add-data heads --dicomweb https://pacs.example.org/dicom-web
 --query ModalitiesInStudy=CT --query StudyDate=20200101- --modality CT --credentials pacs.txt`
@@ -36,7 +38,6 @@ Example, for rounds 7 to 9 of six steps each, which the restored ledger does not
 - `fedscan site charge chest --steps 18 --sample-rate 0.25 --noise 1.1 --purpose "rounds 7 to 9"`
 """
 
-_SECONDS_BETWEEN_LINES = 10.0
 _Name = Annotated[str, typer.Argument(help="Name of the data set.", metavar="NAME")]
 
 
@@ -83,54 +84,44 @@ def add_data(
     sender: Annotated[
         list[str] | None, typer.Option(help="AE title that may send. Repeatable.")
     ] = None,
+    labels: LabelsOption = None,
+    labels_by: LabelsByOption = None,
     home: SiteHomeOption = SITE_HOME,
     as_json: JsonOption = False,
 ) -> None:
     """Add a data set: a folder, a DICOMweb service to mirror, or a C-STORE receiver.
 
     The source is only read; nothing is trained on it before a study is approved. A data set has
-    one privacy ledger for its whole life, so a patient belongs to one data set only.
+    one privacy ledger for its whole life, so a patient belongs to one data set only. A table of
+    labels stays where it is, at the site; `fedscan site labels` says what changing it costs.
     """
-    from ..client.sources.refresh import dicomweb_source, store_source
-    from ..client.steward.data_sets import DataSet, Registry
+    from ..client.steward.adding import NewDataSet, add_data_set
     from ..client.steward.home import SiteHome
 
-    if sum(map(bool, (folder, dicomweb, receive))) != 1:
-        raise ConfigurationError(
-            "A data set comes from one place.", hint="Give --folder, --dicomweb or --receive."
-        )
-    site = SiteHome.open(home)
-    entry = DataSet(
+    request = NewDataSet(
         name=name,
-        kind="dicomweb" if dicomweb else "cstore" if receive else "folder",
-        folder=str(folder or site.state(name) / "mirror" / "images"),
-        url=dicomweb or receive,
+        folder=folder,
+        dicomweb=dicomweb,
+        receive=receive,
         query=dict(map(_condition, query or ())),
         modalities=tuple(modality or ()),
-        authority=str(authority.resolve()) if authority else "",
-        credentials=str(credentials.resolve()) if credentials else "",
+        authority=authority,
+        credentials=credentials,
         senders=tuple(sender or ()),
+        labels=labels,
+        labels_by=labels_by or "",
     )
-    # Before anything is kept: the address, the titles, and whether the service answers at all.
-    if entry.kind == "dicomweb":
-        from ..client.sources.pacs import Pacs
-
-        with Pacs(dicomweb_source(entry)) as pacs:
-            next(pacs.studies(), None)
-    elif entry.kind == "cstore":
-        store_source(entry)
-    if entry.kind != "folder":
-        Path(entry.folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-    Registry(site).add(entry)
-    site.log.append("data-added", data=name, kind=entry.kind)
-    mirrored = _refresh(site, entry) if entry.kind == "dicomweb" else None
+    with progress() as report:
+        result = add_data_set(SiteHome.open(home), request, report=report)
+    entry = result.entry
     if as_json:
         facts = {"data": name, "kind": entry.kind, "folder": entry.folder}
-        print_json({**facts, "mirror": mirrored})
+        print_json({**facts, "mirror": result.mirror, "labels": result.labels})
         return
-    if mirrored:
-        output().print(Text(_sentence(mirrored)))
     console = output()
+    if result.mirror:
+        console.print(Text(_sentence(result.mirror)))
+    print_fit(result.labels)
     console.print(
         Text(f"The data set {name} is added. `fedscan index {entry.folder}` looks into it.")
     )
@@ -143,20 +134,26 @@ def add_data(
 def refresh(name: _Name, home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Fetch what is new at the source, and remove what is gone there. Not between two rounds.
 
+    Whatever was made of patients who are gone (decoded images and latents, of every setting) is
+    removed, and patients who opted out are not fetched.
+
     Scans that changed are other data for the privacy ledger: a round that is repeated on them is
     paid for again. It can be killed at any moment and goes on where it was.
     """
-    from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..client.steward.refreshing import refresh_data_set
 
-    site = SiteHome.open(home)
-    mirror = _refresh(site, Registry(site).get(name))
+    with progress() as report:
+        result = refresh_data_set(SiteHome.open(home), name, report=report)
     if as_json:
-        print_json({"data": name, "mirror": mirror})
-    elif mirror is None:
-        output().print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
+        print_json({"data": name, "mirror": result.mirror, "removed": result.files})
+        return
+    console = output()
+    if result.mirror is None:
+        console.print(Text(f"The data set {name} is a folder: there is nothing to fetch."))
     else:
-        output().print(Text(_sentence(mirror)))
+        console.print(Text(_sentence(result.mirror)))
+    console.print(Text(_removed(result.patients, result.files)))
 
 
 def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
@@ -164,31 +161,27 @@ def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
 
     What arrives waits beside the data set until `fedscan site refresh NAME` takes it in.
     """
-    from ..client.sources.receiver import receiver
-    from ..client.sources.refresh import store_source
-    from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..client.steward.receiving import receive as receive_scans
     from ..federation.supervision.service import asked_to_stop
 
-    entry = Registry(SiteHome.open(home)).get(name)
-    if entry.kind != "cstore":
-        raise ConfigurationError(
-            f"The data set {name} is not received by C-STORE.",
-            hint="`fedscan site add-data NAME --receive TITLE@HOST:PORT --sender TITLE` adds one.",
-        )
-    source, counts = store_source(entry), [0]
     console = status()
-    with (
-        asked_to_stop() as stop,
-        receiver(source, Path(entry.folder).parent, lambda count: counts.append(count)) as port,
-    ):
+
+    def on_start(source: StoreSource) -> None:
         senders = ", ".join(source.senders)
-        console.print(Text(f"{source.title} at {source.host}:{port} receives from {senders}."))
-        while not stop.wait(_SECONDS_BETWEEN_LINES):
-            if len(counts) > 1:
-                console.print(Text(f"{counts[-1]} instances received."))
-                del counts[:-1]
-    console.print(Text(f"Stopped; {counts[-1]} instances were received."))
+        console.print(
+            Text(f"{source.title} at {source.host}:{source.port} receives from {senders}.")
+        )
+
+    with asked_to_stop() as stop:
+        count = receive_scans(
+            SiteHome.open(home),
+            name,
+            stop=stop,
+            on_start=on_start,
+            on_count=lambda count: console.print(Text(f"{count} instances received.")),
+        )
+    console.print(Text(f"Stopped; {count} instances were received."))
 
 
 def charge(
@@ -219,17 +212,10 @@ def charge(
     output().print(Text(f"Entered. In all epsilon {total:.4g} is spent."))
 
 
-def _refresh(site: SiteHome, entry: DataSet) -> MirrorReport | None:
-    """Bring a data set's mirror up to date; a folder has none."""
-    from ..client.sources.refresh import refresh as bring_up_to_date
-
-    with progress() as report:
-        done = bring_up_to_date(entry, report=report)
-    if done is not None:
-        site.log.append(
-            "data-refreshed", data=entry.name, fetched=done.fetched, removed=done.removed
-        )
-    return done
+def _removed(patients: int, files: int) -> str:
+    if not patients:
+        return "Nothing is kept of patients who are not there any more."
+    return f"{files} files that were kept of {patients} patients who are gone are removed."
 
 
 def _sentence(mirror: MirrorReport) -> str:
@@ -237,6 +223,8 @@ def _sentence(mirror: MirrorReport) -> str:
         f"{mirror.instances} instances of {mirror.studies} studies: "
         f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
+    if mirror.opted_out:
+        text += f", {mirror.opted_out} of patients who opted out not taken in"
     return f"{text}, {mirror.failed} could not be fetched." if mirror.failed else f"{text}."
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, status
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import AnywayOption, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -70,6 +70,7 @@ def volume(
     ] = 8,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
+    anyway: AnywayOption = False,
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,10 +97,11 @@ def volume(
         steps=steps,
         seed=seed,
         form=form.value,
+        anyway=anyway,
     )
     generator = load_generator(model)
     request = replace(request, given=read_given(given or [], generator.image_size))
-    notes = request.notes(generator.image_size)
+    notes = request.notes(generator)
     for line in notes:
         status().print(Text(line))
     with progress() as report:

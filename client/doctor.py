@@ -39,6 +39,7 @@ from .sources.refresh import dicomweb_source, store_source
 from .spending import known_spending
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
+from .steward.opt_outs import require_list
 from .steward.status import StatusFile
 
 _RENEW = "Enrol anew: send request.json to the coordinator, then `fedscan site join WELCOME`."
@@ -67,6 +68,7 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("base", lambda: _base(home))
     yield examine("policy", lambda: _policy(home))
     yield examine("audit log", lambda: check_audit_log(home.audit))
+    yield examine("opt-outs", lambda: _opt_outs(home))
     yield from _data(home)
     yield examine("counter-signature", lambda: _counter_signature(home, reached))
 
@@ -162,6 +164,10 @@ def _policy(home: SiteHome) -> str:
             hint="Set allow_non_private = false, unless no data here needs protection.",
         )
     return f"The policy is valid; its ceiling is epsilon {policy.epsilon_ceiling:g}."
+
+
+def _opt_outs(home: SiteHome) -> str:
+    return f"{len(require_list(home).patients)} patients opted out; the list is whole."
 
 
 def _data(home: SiteHome) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ class ProposedStep:
         clip_norm: Largest norm of one patient's contribution.
         patients: Patients that the step would draw from. Private: it stays in this process.
         burned_in: How images with text in their pixels are set aside.
+        captions: What images are told by: ``words``, or ``text`` for reports besides.
         subset: Which parameters are trained; ``None`` where nothing is, as for statistics.
     """
 
@@ -46,6 +47,7 @@ class ProposedStep:
     clip_norm: float
     patients: int
     burned_in: str
+    captions: str = "words"
     subset: str | None = None
 
 
@@ -131,6 +133,11 @@ class SitePolicy:
         default=False,
         description="Whether the noised numbers of patients for a data card, where a study sets "
         "a share of its budget aside for them, may leave; else they stay in a file here.",
+    )
+    allow_free_text: bool = Field(
+        default=False,
+        description="Whether studies may train on reports: on the free text that the table of a "
+        "data set has of its images. A text is part of a patient's private data, like the pixels.",
     )
     data_sets: tuple[str, ...] = Field(
         default=(),
@@ -236,6 +243,8 @@ class SitePolicy:
             problems.append(f"there are fewer than {self.min_patients} patients")
         if step.subset is not None and step.subset not in self.allowed_subsets:
             problems.append(f"{step.subset!r} is not among {', '.join(self.allowed_subsets)}")
+        if step.captions != "words" and not self.allow_free_text:
+            problems.append("it trains on reports (free text), which allow_free_text forbids")
         if step.burned_in not in BURNED_IN[BURNED_IN.index(self.burned_in) :]:
             problems.append(f"burned-in text needs {self.burned_in}, not {step.burned_in!r}")
         return problems

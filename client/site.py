@@ -23,6 +23,11 @@ class Site:
         base: Folder of the public generator that studies start from.
         device: Where PyTorch computes.
         home: Folder with the policy and log of a site with several data sets, if it is one.
+        labels: Table that tells the images' findings, splits and reports, if there is one.
+        labels_by: What its rows are matched by; see
+            :func:`~fedscan.imaging.labels.table.read_table`.
+        opted_out: State of the opt-out list, so that what is kept in memory for a site is not
+            taken up after somebody was put on it.
     """
 
     name: str
@@ -31,6 +36,9 @@ class Site:
     base: Path
     device: str = "cpu"
     home: Path | None = None
+    labels: Path | None = None
+    labels_by: str = ""
+    opted_out: str = ""
 
     @classmethod
     def from_config(cls, config: UserConfig) -> Site:
@@ -54,12 +62,15 @@ class Site:
                     hint=f"Start the node with --node-config '{key}=\"/path\" …'.",
                 )
             folders[key] = Path(value)
-        base = config.get("base")
+        base, labels = config.get("base"), config.get("labels")
         return cls(
             name=name,
-            **folders,
+            data=folders["data"],
+            state=folders["state"],
             base=Path(str(base)) if base else shipped_base(),
             device=str(config.get("device", "cpu")),
+            labels=Path(str(labels)) if labels else None,
+            labels_by=str(config.get("labels-by", "")),
         )
 
     @property
@@ -67,6 +78,11 @@ class Site:
         """File with what the site allows; a data set's own one, if it has one, goes first."""
         own = self.state / "policy.toml"
         return own if self.home is None or own.exists() else self.home / "policy.toml"
+
+    @property
+    def opt_outs(self) -> Path | None:
+        """List of patients who take part in no study; a site without a home has none."""
+        return None if self.home is None else self.home / "opt-out.json"
 
     @property
     def ledger(self) -> Path:

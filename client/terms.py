@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +12,7 @@ from ..errors import ProtocolError
 from ..federation.protocol import RoundRequest
 from ..federation.wire import Form
 from ..imaging.settings import DataSettings
-from ..model.settings import TrainableSettings
+from ..model.settings import TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
 from .settings import LocalSettings
 
@@ -26,6 +26,7 @@ class StudyTerms:
     data: DataSettings
     local: LocalSettings
     wire: Form
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
 
     @classmethod
     def from_request(cls, request: RoundRequest) -> StudyTerms:
@@ -40,12 +41,15 @@ class StudyTerms:
             ProtocolError: If a section is missing or unknown, or a value is unknown, of a wrong
                 type or out of range; names the section and the setting.
         """
-        if set(texts) != set(_ADAPTERS):
-            raise ProtocolError(f"The terms must be exactly {', '.join(sorted(_ADAPTERS))}.")
+        if set(texts) - _OPTIONAL != set(_ADAPTERS) - _OPTIONAL:
+            raise ProtocolError(
+                f"The terms must be exactly {', '.join(sorted(_ADAPTERS))}; these may be left "
+                f"out: {', '.join(sorted(_OPTIONAL))}."
+            )
         sections: dict[str, Any] = {}
-        for name, adapter in _ADAPTERS.items():
+        for name, text in texts.items():
             try:
-                sections[name] = adapter.validate_json(texts[name], strict=True)
+                sections[name] = _ADAPTERS[name].validate_json(text, strict=True)
             except ValidationError as failure:
                 where = sorted({".".join(map(str, one["loc"])) for one in failure.errors()})
                 raise ProtocolError(f"The term {name} is wrong in: {', '.join(where)}.") from None
@@ -58,4 +62,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "data": TypeAdapter(DataSettings),
     "local": TypeAdapter(LocalSettings),
     "wire": TypeAdapter(Form),
+    "vocabulary": TypeAdapter(VocabularySettings),
 }
+#: Sent only where they are not the default, so that an older study's terms stay what they were.
+_OPTIONAL = {"vocabulary"}

@@ -22,12 +22,17 @@ from ..evaluation.settings import (
     MemorySettings,
 )
 from ..imaging.settings import DataSettings
-from ..model.settings import GeneratorSettings, TrainableSettings
+from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
 from .federation import FederationSettings, WarmUpSettings
 from .overrides import apply_overrides
 
 Section = TypeVar("Section")
+
+#: A section and settings that there were not at first, and what these then were: with that a study
+#: has the file and the digest that it had before.
+_LATER_SECTION = "vocabulary"
+_LATER = {"data.captions": "words"}
 
 
 def _defaults(section: Callable[..., Section]) -> Section:
@@ -51,6 +56,7 @@ class Study:
     )
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
+    vocabulary: VocabularySettings = _defaults(VocabularySettings)
     privacy: PrivacySettings = _defaults(PrivacySettings)
     data: DataSettings = _defaults(DataSettings)
     local: LocalSettings = _defaults(LocalSettings)
@@ -105,12 +111,24 @@ def study_to_toml(study: Study) -> str:
         table = values[setting.section] if setting.section else values
         return table[setting.key]
 
-    return write_toml(study_settings(), value_of)
+    def is_comment(setting: Setting) -> bool:
+        if setting.section == _LATER_SECTION:
+            return study.vocabulary == VocabularySettings()
+        return setting.path in _LATER and value_of(setting) == _LATER[setting.path]
+
+    return write_toml(study_settings(), value_of, is_comment)
 
 
 def study_digest(study: Study) -> str:
     """Return the SHA-256 of a study's values, in hex: equal studies, equal digests."""
-    text = json.dumps(_plain(study), sort_keys=True, separators=(",", ":"))
+    values = _plain(study)
+    for path, default in _LATER.items():
+        section, _, key = path.partition(".")
+        if values[section][key] == default:
+            del values[section][key]
+    if study.vocabulary == VocabularySettings():
+        del values[_LATER_SECTION]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -14,7 +14,8 @@ from ..common.names import is_name
 from ..errors import ProtocolError
 from .counter_signed import LedgerMark
 
-_MAX_TERM = 65_536
+#: Characters of one section of the terms.
+MAX_TERM = 65_536
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -58,9 +59,9 @@ def text_list(config: ConfigRecord, key: str) -> list[str]:
     """Return a list of texts, none of them too long."""
     value = config[key]
     if not isinstance(value, list) or not all(
-        isinstance(text, str) and len(text) <= _MAX_TERM for text in value
+        isinstance(text, str) and len(text) <= MAX_TERM for text in value
     ):
-        raise wrong(key, f"must be a list of texts of at most {_MAX_TERM} characters")
+        raise wrong(key, f"must be a list of texts of at most {MAX_TERM} characters")
     return [str(text) for text in value]
 
 

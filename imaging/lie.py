@@ -79,12 +79,12 @@ class Lie:
 
     def holes(self) -> list[tuple[float, float]]:
         """Gaps where slices are missing, as depths from and to, mm."""
-        found = []
+        holes = []
         for index, (low, high) in enumerate(zip(self.depths, self.depths[1:], strict=False)):
             thick = max(plane.thickness for plane in self.planes[index : index + 2])
             if high - low > max(_HOLE_STEPS * self.step, _HOLE_SLICES * thick, _HOLE_MM):
-                found.append((float(low), float(high)))
-        return found
+                holes.append((float(low), float(high)))
+        return holes
 
     def index_of(self, points: Floats) -> Floats:
         """Find where points lie in the stack.

@@ -45,3 +45,9 @@ class DataSettings:
     colour: Literal["refuse", "luminance"] = Field(
         default="refuse", description="Colour images: set aside, or reduced to their luminance."
     )
+    captions: Literal["words", "text"] = Field(
+        default="words",
+        description="What images are told by: words of the vocabulary, or also, in every second "
+        "draw, the text that a site's table has of an image (a report). A text is private like the "
+        "pixels; a site's policy must allow it (`allow_free_text`).",
+    )

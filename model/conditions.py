@@ -1,8 +1,8 @@
 """Spatial conditions: what a mask, an edge map and a partial image look like as channels.
 
 A stack of conditions is one float32 array of shape ``[SPATIAL_CHANNELS, H, W]``. Absent
-conditions are all zero, and a constant presence channel tells "no mask given" from
-"a mask that is empty here".
+conditions are all zero, and a presence channel tells "no mask given" from "a mask that is empty
+here"; where a mask marks something of no known class, none is given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ MASK_CLASSES: tuple[str, ...] = (
     "lesion",
 )
 LABEL = {name: value for value, name in enumerate(MASK_CLASSES, start=1)}
+#: Label of what is marked but of none of these classes: not background, and not told apart.
+UNKNOWN = 255
 
 #: Channel layout: one-hot mask, mask present, edges, edges present, partial image, known pixels.
 MASK_PRESENT = len(MASK_CLASSES)
@@ -44,7 +46,7 @@ def spatial_conditions(
 
     Args:
         shape: ``(H, W)`` in pixels.
-        mask: Label map ``[H, W]`` with the values of :data:`LABEL`.
+        mask: Label map ``[H, W]`` with the values of :data:`LABEL` and :data:`UNKNOWN`.
         edges: Edge strength ``[H, W]`` in [0, 1].
         partial: Image ``[H, W]`` in [-1, 1]; only its known pixels are used.
         known: Which pixels of ``partial`` are given, ``[H, W]``; required with it.
@@ -67,7 +69,7 @@ def spatial_conditions(
     if mask is not None:
         for value in range(1, len(MASK_CLASSES) + 1):
             stack[value - 1] = mask == value
-        stack[MASK_PRESENT] = 1.0
+        stack[MASK_PRESENT] = mask != UNKNOWN
     if edges is not None:
         stack[EDGES] = edges
         stack[EDGES_PRESENT] = 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -24,12 +24,14 @@ class Example:
         position: Slice position in [0, 1] within the body region (0 inferior, right or
             posterior; 1 superior, left or anterior); 0.5 for projections.
         mask: uint8 label map ``[H, W]`` with the values of ``conditions.LABEL``, or ``None``.
+        report: Free text about it, as private as its pixels; empty where none is trained on.
     """
 
     image: NDArray[np.float32]
     description: Description
     position: float = 0.5
     mask: NDArray[np.uint8] | None = None
+    report: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,15 @@ from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
+from .words.learnt import Learnt
+from .words.tables import few_words, shipped_words
+from .words.vocabulary import Vocabulary
 
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
+#: Tokens of a caption that a newly built generator hears: a part, a sequence, five findings, sex
+#: and age. Those built before there were so many words hear 24.
+CAPTION_TOKENS = 40
 
 
 class Generator(nn.Module):
@@ -47,6 +53,10 @@ class Generator(nn.Module):
         # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
         self.__dict__["caption_encoder"] = caption_encoder
         self.scheduler = scheduler
+        #: What its captions are made of; prompts are read against it.
+        self.words: Vocabulary = few_words()
+        #: What its card says that it has learnt; ``None`` if nothing is on record.
+        self.learnt: Learnt | None = None
 
     @property
     def image_size(self) -> int:
@@ -197,13 +207,15 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
         seed: Seed of the initial weights.
     """
     size = ARCHITECTURES[settings.size]
-    captions = CaptionEncoder(settings.text_encoder)
+    captions = CaptionEncoder(settings.text_encoder, CAPTION_TOKENS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Generator(
+        generator = Generator(
             build_unet(size, captions.width),
             build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),
         )
+    generator.words = shipped_words()
+    return generator

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .generator import Generator
+from .words.learnt import KEY as LEARNT
 
 NOT_FOR_DIAGNOSIS = (
     "Everything this generator makes is synthetic. It is not for diagnosis, and shows no patient."
@@ -51,7 +52,9 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
         "",
     ]
     for key, value in facts.items():
-        if key != "name":
+        if key == LEARNT:
+            lines += _learnt(value)
+        elif key != "name":
             lines += _section(key, value)
     return "\n".join(lines)
 
@@ -59,6 +62,16 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
 def _text_encoder(generator: Generator) -> str:
     encoder = generator.caption_encoder
     return "kept in `caption_encoder/`" if encoder.is_own else f"`{encoder.name}`"
+
+
+def _learnt(stated: Mapping[str, Any]) -> list[str]:
+    """What was learnt together, a line for each modality and place."""
+    lines = ["## Learnt", "", f"Also: {stated['also']}.", ""]
+    for key in ("combinations", "regions"):
+        for place, findings in stated[key].items():
+            told = ", ".join(findings) or "no finding is stated"
+            lines.append(f"- **{place}**{' (region)' if key == 'regions' else ''}: {told}")
+    return [*lines, ""]
 
 
 def _section(title: str, value: Any) -> list[str]:

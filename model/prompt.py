@@ -1,61 +1,22 @@
 """Free prompts: what of a sentence the generator can honour, and what it cannot.
 
-The text encoder has only ever seen captions in the closed vocabulary of
-:mod:`~fedscan.model.description`. A sentence in other words would move the images at random, so
-it is read first: what it asks for becomes a caption, and every word that could not be honoured
-is named.
+The text encoder has only ever seen captions in the words of the generator's vocabulary. A sentence
+in other words would move the images at random, so it is read first: what it asks for becomes a
+caption, and every word that could not be honoured is named.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .description import Description, age_band
 from .negation import Said, how_said
+from .words.phrases import Phrase, phrases_in
+from .words.tables import few_words
+from .words.vocabulary import NO_FINDING, Vocabulary, Word
 
-#: Phrases by what they mean, as regular expressions on lower-case text; the longest come first.
-_PHRASES: tuple[tuple[str, dict[str, str]], ...] = (
-    (r"t1(?:[- ]?w(?:eighted)?)?(?: mri?| mr imaging)?", {"modality": "T1-weighted MR"}),
-    (r"t2(?:[- ]?w(?:eighted)?)?(?: mri?| mr imaging)?", {"modality": "T2-weighted MR"}),
-    (r"computed tomography|ct|cat scan", {"modality": "CT"}),
-    (r"magnetic resonance|mri?", {"modality": "MR"}),
-    (r"x[- ]?rays?|radiographs?|cxr", {"modality": "X-ray"}),
-    (r"ultrasound|sonogram", {"modality": "ultrasound"}),
-    (r"axial|transverse|transaxial", {"plane": "axial"}),
-    (r"coronal", {"plane": "coronal"}),
-    (r"sagittal", {"plane": "sagittal"}),
-    (r"postero-?anterior|pa(?: view)?", {"view": "PA"}),
-    (r"antero-?posterior|ap(?: view)?", {"view": "AP"}),
-    (r"lateral(?: view)?", {"view": "lateral"}),
-    (r"head|brains?|skull|cranial", {"body_part": "head"}),
-    (r"neck|cervical", {"body_part": "neck"}),
-    (r"chest|thorax|thoracic|lungs?|heart|pulmonary", {"body_part": "chest"}),
-    (r"abdomen|abdominal|liver|kidneys?|spleen", {"body_part": "abdomen"}),
-    (r"pelvis|pelvic|hips?", {"body_part": "pelvis"}),
-    (r"spine|spinal|vertebrae?|lumbar", {"body_part": "spine"}),
-    (r"limbs?|arms?|legs?|hands?|f(?:oo|ee)t|knees?", {"body_part": "limb"}),
-    (r"no findings?|normal|healthy|unremarkable", {"finding": "no finding"}),
-    (r"other findings?", {"finding": "other finding"}),
-    (r"lesions?|tumou?rs?|mass(?:es)?", {"finding": "lesion"}),
-    (r"pneumonia", {"finding": "pneumonia"}),
-    (r"covid(?:-19)?", {"finding": "COVID-19"}),
-    (
-        r"(?:without|no) (?:i\.?v\.? )?contrast(?: agent)?|non-?contrast|unenhanced",
-        {"contrast": "without contrast"},
-    ),
-    (r"with contrast|contrast[- ]enhanced|enhanced", {"contrast": "with contrast"}),
-    (r"female|wom[ae]n|girls?", {"sex": "female"}),
-    (r"male|m[ae]n|boys?", {"sex": "male"}),
-    (
-        r"child(?:ren)?|p(?:a)?ediatric|infants?|newborns?|neonates?|bab(?:y|ies)|toddlers?",
-        {"age_band": "child"},
-    ),
-    (r"young(?: adults?)?", {"age_band": "young adult"}),
-    (r"middle[- ]aged", {"age_band": "middle-aged"}),
-    (r"elderly|old", {"age_band": "elderly"}),
-)
 _SIZE = re.compile(r"(\d{2,5})\s*(?:x|×|by)\s*(\d{2,5})(?:\s*(?:pixels?|px))?")
 _AGE = re.compile(
     r"(?<![\w-])(\d{1,3})[- ]?(years?|yrs?|yo?|y/o|months?|mo|weeks?|days?)(?![\w])"
@@ -70,23 +31,12 @@ _FILLER = frozenset(
         "shows patient patients adult aged body year years unit units calibrated weighted",
     )
 )
-#: What it means that something is not there. Other denials have no image of their own.
-_OPPOSITE = {
-    "lesion": "no finding",
-    "pneumonia": "no finding",
-    "COVID-19": "no finding",
-    "other finding": "no finding",
-    "with contrast": "without contrast",
-}
 #: Words of a denial or a doubt: they have been read with what they stand by.
 _LITTLE_WORDS = re.compile(
     r"(?<![\w-])(?:no|not|without|negative for|free of|free from|absence of|evidence of|signs? of"
     r"|exclud(?:es?|ed|ing)|ruled? out|rul(?:es|ing) out|absent|negative|suspicion of"
     r"|suspect(?:ed)?|possibl[ey]|probabl[ey]|query|history of|r/o|neither|nor|or|any|but|is|are"
     r"|was|were|has|have|been)(?![\w-])|\?"
-)
-_PATTERNS = tuple(
-    (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])"), meaning) for pattern, meaning in _PHRASES
 )
 
 
@@ -99,6 +49,7 @@ class PromptReading:
             caption can be composed.
         size: ``(width, height)`` in pixels, if the prompt names one.
         hounsfield: Whether Hounsfield units are asked for.
+        places_named: Whether it names a part of the body.
         contradictions: Pairs of which only the first is honoured, such as two planes.
         unsure: What the prompt denies or doubts, so that nothing of it can be drawn.
         unknown: Words that mean nothing to the generator.
@@ -107,6 +58,7 @@ class PromptReading:
     description: Description | None
     size: tuple[int, int] | None = None
     hounsfield: bool = False
+    places_named: bool = False
     contradictions: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -131,56 +83,137 @@ class PromptReading:
         return lines
 
 
-def read_prompt(prompt: str) -> PromptReading:
+def read_prompt(prompt: str, words: Vocabulary | None = None) -> PromptReading:
     """Read a prompt; captions are read back to exactly what they were composed from.
 
     Args:
         prompt: Free text.
+        words: The generator's own words; those of the frame by default.
     """
+    words = words or few_words()
     text = re.sub(r"['’]s\b", "", prompt.lower())
     size, text = _take(_SIZE, text)
     unit, text = _take(_UNIT, text)
     age, text = _take(_AGE, text)
-    found: dict[str, str] = {"age_band": _band(age)} if age else {}
-    contradictions: list[str] = []
-    unsure: list[str] = []
-    whole = text
-    for start, words, meaning in _occurrences(text):
-        [(field, word)] = meaning.items()
-        text = text[:start] + " " * len(words) + text[start + len(words) :]
-        far = field in ("finding", "contrast")
-        said = how_said(whole, start, start + len(words), far=far)
-        if said is not Said.THERE:
-            denied = _OPPOSITE.get(word) if said is Said.DENIED else None
-            if denied is None:
-                unsure.append(words)
-                continue
-            if field == "finding" and field in found:
-                continue  # what is there says more than what is not
-            word = denied
-        held = found.setdefault(field, word)
-        if field == "finding" and held == "no finding" and said is Said.THERE:
-            held = found[field] = word
-        if field == "modality" and (held.endswith(word) or word.endswith(held)):
-            # A weighting says more than the bare "MR" that may stand beside it.
-            found[field] = max(held, word, key=len)
-        elif held != word:
-            contradictions.append(f"{held} and {word}")
-    if unsure or whole != text:
+    whole, asked = text, _Asked(words)
+    if age:
+        asked.fields["age_band"] = _band(age)
+    for phrase in phrases_in(text, words):
+        text = text[: phrase.start] + " " * len(phrase.text) + text[phrase.end :]
+        asked.take(phrase, whole)
+    if asked.unsure or whole != text:
         text = _LITTLE_WORDS.sub(" ", text)
     rest = [word for word in re.findall(r"[^\s,.;:()]+", text) if word not in _FILLER]
-    description = _description(found)
-    if description is not None:
-        lost = [name for name in found if getattr(description, name) != found[name]]
-        contradictions += [f"{description.modality} and {found[name]}" for name in lost]
+    description = asked.description()
     return PromptReading(
         description=description,
         size=(int(size[1]), int(size[2])) if size else None,
         hounsfield=unit is not None,
-        contradictions=tuple(contradictions),
-        unsure=tuple(dict.fromkeys(unsure)),
+        places_named=asked.place is not None,
+        contradictions=tuple(asked.contradictions),
+        unsure=tuple(dict.fromkeys(asked.unsure)),
         unknown=tuple(dict.fromkeys(rest)),
     )
+
+
+class _Asked:
+    """What is gathered from a prompt, phrase by phrase.
+
+    Args:
+        words: The generator's own words.
+    """
+
+    def __init__(self, words: Vocabulary) -> None:
+        self.words = words
+        self.fields: dict[str, str] = {}
+        self.findings: list[Word] = []
+        self.place: Word | None = None
+        self.denied = False
+        self.contradictions: list[str] = []
+        self.unsure: list[str] = []
+        #: Where a finding lies that names it: "brain tumour", "lung nodule".
+        self._implied: Word | None = None
+
+    def take(self, phrase: Phrase, whole: str) -> None:
+        """Take a phrase as the prompt says it: as there, as not there, or as in doubt."""
+        kind, word = phrase.kind, phrase.word
+        said = how_said(whole, phrase.start, phrase.end, far=kind in ("finding", "contrast"))
+        if said is Said.DENIED and kind == "finding" and word.word != NO_FINDING:
+            self.denied = True
+        elif said is Said.DENIED and word.word == "with contrast":
+            self._hold("contrast", "without contrast")
+        elif said is not Said.THERE:
+            self.unsure.append(phrase.text)
+        elif kind == "finding":
+            self.findings.append(word)
+            self._imply_place(phrase)
+        elif kind == "mammogram":
+            self._hold("modality", "X-ray")
+            self._hold_place(word)
+        elif kind == "body part":
+            self._hold_place(word)
+        elif kind == "sequence":
+            self._hold("sequence", word.word)
+            self._hold("modality", word.within)
+        else:
+            self._hold(kind, word.word)
+
+    def description(self) -> Description | None:
+        """Return the description, without what the modality cannot have."""
+        if "modality" not in self.fields:
+            return None
+        shown: dict[str, Any] = dict(self.fields)
+        place = self.place or self._implied
+        if place is not None:
+            shown["body_part"] = place.within
+            shown["part"] = "" if place.word == place.within else place.word
+        description = self._with_findings(Description(**shown))
+        fitting = replace(description, **_impossible(description))
+        for name in _impossible(description):
+            if lost := getattr(description, name):
+                self.contradictions.append(f"{description.modality} and {lost}")
+        return fitting
+
+    def _with_findings(self, description: Description) -> Description:
+        found = [word for word in self.findings if word.word != NO_FINDING]
+        if self.words.is_few and len(found) > 1:
+            # One finding is all that such a generator's captions ever said.
+            others = [word for word in found if word.word != found[0].word]
+            self.contradictions += [f"{found[0].word} and {word.word}" for word in others]
+            found = found[:1]
+        if found:
+            return self.words.with_findings(description, found)
+        if self.findings or self.denied:
+            return replace(description, finding=NO_FINDING)
+        return description
+
+    def _hold(self, field: str, word: str) -> None:
+        first = self.fields.setdefault(field, word)
+        if field == "modality" and (first.endswith(word) or word.endswith(first)):
+            # A weighting says more than the bare "MR" that may stand beside it.
+            self.fields[field] = max(first, word, key=len)
+        elif first != word:
+            self.contradictions.append(f"{first} and {word}")
+
+    def _hold_place(self, word: Word) -> None:
+        first = self.place = self.place or word
+        if first.within == word.within and first.word == first.within:
+            self.place = word
+        elif word.word not in (first.word, first.within):
+            self.contradictions.append(f"{first.word} and {word.word}")
+
+    def _imply_place(self, phrase: Phrase) -> None:
+        named = [one for one, _, _ in self.words.words_in(phrase.text, "body part")]
+        if named:
+            self._implied = named[0]
+
+
+def _impossible(description: Description) -> dict[str, Any]:
+    """Return the fields that an image of the modality does not have, emptied."""
+    is_film, is_mr = description.modality == "X-ray", description.modality.endswith("MR")
+    fields = {"plane": is_film, "view": not is_film, "sequence": not is_mr}
+    fields["kernel"] = description.modality != "CT"
+    return {name: "" for name, lacks in fields.items() if lacks}
 
 
 def _band(age: re.Match[str]) -> str:
@@ -191,33 +224,3 @@ def _band(age: re.Match[str]) -> str:
 def _take(pattern: re.Pattern[str], text: str) -> tuple[re.Match[str] | None, str]:
     match = pattern.search(text)
     return match, pattern.sub(" ", text, count=1)
-
-
-def _occurrences(text: str) -> list[tuple[int, str, dict[str, str]]]:
-    """Return phrases in the order of the text; of overlapping ones the longest."""
-    spans = sorted(
-        (
-            (match.start(), match.group(), meaning)
-            for pattern, meaning in _PATTERNS
-            for match in pattern.finditer(text)
-        ),
-        key=lambda one: (-len(one[1]), one[0]),
-    )
-    kept: list[tuple[int, str, dict[str, str]]] = []
-    for start, words, meaning in spans:
-        end = start + len(words)
-        if all(end <= other or start >= other + len(w) for other, w, _ in kept):
-            kept.append((start, words, meaning))
-    return sorted(kept, key=lambda one: one[0])
-
-
-def _description(found: dict[str, str]) -> Description | None:
-    """Return the description, without what the modality cannot have."""
-    if "modality" not in found:
-        return None
-    known = {field.name for field in fields(Description)}
-    shown: dict[str, Any] = {name: word for name, word in found.items() if name in known}
-    description = Description(**shown)
-    if description.modality == "X-ray":
-        return replace(description, plane="")
-    return replace(description, view="")

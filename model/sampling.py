@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from diffusers import SchedulerMixin, UniPCMultistepScheduler
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from ..common.progress import Progress, no_progress
@@ -59,9 +59,7 @@ def sample(
         stop = min(start + batch_size, len(captions))
         latents = solve(
             generator,
-            UniPCMultistepScheduler.from_config(
-                generator.scheduler.config, timestep_spacing="trailing"
-            ),
+            _solver(generator),
             _initial_noise(generator, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
@@ -75,6 +73,24 @@ def sample(
         on_progress("images", stop, len(captions))
     generator.train(was_training)
     return images
+
+
+def _solver(generator: Generator) -> UniPCMultistepScheduler:
+    solver = UniPCMultistepScheduler.from_config(
+        generator.scheduler.config, timestep_spacing="trailing"
+    )
+    # diffusers makes an array of what it computes from these.
+    solver.alphas_cumprod = solver.alphas_cumprod.as_subclass(_ArrayLike)
+    return solver
+
+
+class _ArrayLike(Tensor):
+    """A tensor that knows the keyword by which NumPy 2 asks for an array, and so does not warn."""
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.generic]:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
 
 def _initial_noise(generator: Generator, seed: int, indices: range) -> Tensor:

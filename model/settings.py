@@ -145,6 +145,6 @@ class VocabularySettings:
         description="What says in words that a contrast medium was given: `with contrast` or "
         "`without contrast`.",
     )
-    leave_out: tuple[str, ...] = Field(
+    leave_out: tuple[WordText, ...] = Field(
         default=(), max_length=_MANY, description="Words that the study does without."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from ..errors import ModelError
+from .words.learnt import KEY as LEARNT
+from .words.learnt import Combination, Learnt
+from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 if TYPE_CHECKING:
     from .generator import Generator
@@ -62,7 +65,28 @@ def save_generator(
         generator.to(before)
     _forget_origin(path)
     (path / _PIPELINE_MODULE).write_text(_PIPELINE_SOURCE)
+    if generator.words != few_words():
+        # A generator without the file has these: so had all before there were vocabularies.
+        text = vocabulary_to_toml(generator.words)
+        (path / VOCABULARY).write_text(text, encoding="utf-8", newline="\n")
     facts = dict(card or {})
+    (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    (path / _CARD).write_text(render_model_card(generator, facts))
+
+
+def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
+    """Add to a generator's card what its study saw together.
+
+    Args:
+        path: The generator's folder.
+        seen: What it saw; public from now on.
+    """
+    from .model_card import render_model_card
+
+    generator = load_generator(path)
+    facts = json.loads((path / _CARD_DATA).read_text("utf-8"))
+    learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=seen)
+    facts[LEARNT] = learnt.to_card()
     (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
     (path / _CARD).write_text(render_model_card(generator, facts))
 
@@ -92,9 +116,11 @@ def load_generator(path: Path | str) -> Generator:
         )
     try:
         parts = json.loads(index.read_text())
-        if "caption_encoder" in parts:
-            return _load_fedscan(folder)
-        return load_stable_diffusion(folder)
+        fedscan = "caption_encoder" in parts
+        generator = _load_fedscan(folder) if fedscan else load_stable_diffusion(folder)
+        generator.words = read_vocabulary(folder)
+        generator.learnt = _learnt(folder)
+        return generator
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"The generator in {folder} cannot be opened: {error}",
@@ -139,6 +165,11 @@ def generator_digest(path: Path) -> str:
         digest.update(file.relative_to(path).as_posix().encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _learnt(folder: Path) -> Learnt | None:
+    file = folder / _CARD_DATA
+    return Learnt.from_card(json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
 
 def _forget_origin(path: Path) -> None:

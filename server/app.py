@@ -16,6 +16,9 @@ from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
 from ..model.storage import generator_digest, load_generator, save_generator
 from ..model.trainable import merge_lora, replace_tensors, select_trainable
+from ..model.words.learnt import KEY as LEARNT
+from ..model.words.learnt import Learnt
+from ..model.words.tables import study_words
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .composition import collect_compositions
@@ -35,7 +38,7 @@ from .previews import Previews
 from .public_loss import PublicLoss
 from .rounds import Rounds
 from .terms import site_terms, training_digest
-from .warm_up import warm_start
+from .warm_up import regions_seen, warm_start
 
 _log = logging.getLogger(__name__)
 
@@ -119,7 +122,11 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     state = rounds.run(state)
     _load(parameters, state.final())
     merge_lora(generator)
-    save_generator(generator, job.generator, _card(study))
+    learnt = (generator.learnt or Learnt(complete=False)).with_study(
+        regions=regions_seen(job.run / WARM_UP)
+    )
+    generator.words = study_words(study.vocabulary, generator.words)
+    save_generator(generator, job.generator, _card(study) | {LEARNT: learnt.to_card()})
     if study.privacy.enabled and study.privacy.composition_share:
         collect_compositions(
             job.run / COMPOSITIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,11 +22,12 @@ from ..model.settings import TrainableSettings
 from ..model.statistics.group_means import GroupMean, all_groups, estimate_means
 from ..model.statistics.warm_up import moved_samples, train_on_moved_samples
 from ..model.trainable import select_trainable
+from ..model.words.learnt import Combination
 from .events import Observer, WarmedUp
 from .statistics import collect_statistics
 
-#: Key of the kept file's metadata.
-_GROUPS = "groups"
+#: Keys of the kept file's metadata.
+_GROUPS, _SEEN = "groups", "seen"
 
 
 def warm_up(
@@ -108,8 +110,23 @@ def warm_start(
     observe(WarmedUp(groups=len(means)))
     # Also where nothing was changed: a run resumed later could not ask the sites again, whose
     # secrets of the statistics are erased by then.
-    write_atomically(path, save(tensors, metadata={_GROUPS: str(len(means))}))
+    seen = sorted({(m.group.modality, m.group.body_part, m.group.finding) for m in means})
+    metadata = {_GROUPS: str(len(means)), _SEEN: json.dumps(seen)}
+    write_atomically(path, save(tensors, metadata=metadata))
     return MappingProxyType(tensors)
+
+
+def regions_seen(path: Path) -> set[Combination]:
+    """Return what the groups' means of a kept warm-up showed together; empty where none is told.
+
+    The means stand clear of their noise, so that they tell no more than the statistics did.
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            stored = json.loads((file.metadata() or {}).get(_SEEN, "[]"))
+        return {(str(modality), str(place), str(finding)) for modality, place, finding in stored}
+    except (OSError, SafetensorError, ValueError, TypeError):
+        return set()
 
 
 def groups_used(path: Path) -> int | None:

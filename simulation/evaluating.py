@@ -11,7 +11,7 @@ from ..common.progress import Progress, no_progress
 from ..config.study import Study, load_study
 from ..evaluation.measures.results import EvaluationResult
 from .measure import measure
-from .sites import find_sites
+from .sites import find_sites, state_folder
 
 #: The record's name in the folder of an evaluation.
 RECORD = "evaluation.json"
@@ -61,7 +61,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress = no_progress) -> E
     run, out = request.run, request.out
     own = run / "study.toml" if run else None
     study = request.study or load_study(own if own and own.is_file() else None, [])
-    split = run / "sites" if run and (run / "sites").is_dir() else out / "sites"
+    split = state_folder(run, out) if run else out / "sites"
     first = next(iter(request.generators.values()))
     result = measure(
         request.generators,

@@ -1,29 +1,23 @@
-"""Examining a generator on its sites' images, and how its study trained, and on whom."""
+"""Examining a generator on its sites' images, section by section, into record, page and card."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors.numpy import load_file
-
 from .. import __version__
-from ..client.answers.composition import read_composition
-from ..client.site import Site
-from ..client.workspace.training_settings import descent_settings, loss_settings
 from ..common.progress import Progress, no_progress
 from ..config.study import Study, study_digest
 from ..errors import ConfigurationError
 from ..evaluation.anatomy.findings import KEY as ANATOMY
 from ..evaluation.anatomy.plausibility import FILE as PLAUSIBILITY
-from ..evaluation.canaries.rehearsal import SiteTraining
 from ..evaluation.canaries.section import KEY as CANARIES
 from ..evaluation.card import write_card
 from ..evaluation.data_card import KEY as DATA
-from ..evaluation.examiners import examiners, training_examiners
+from ..evaluation.examiners import examiners
 from ..evaluation.fairness.section import KEY as FAIRNESS
 from ..evaluation.finished_sections import KeptSections, digest_of
 from ..evaluation.gate import hold, load_gate
@@ -33,20 +27,12 @@ from ..evaluation.readers.study import ReaderStudy
 from ..evaluation.report.build import write_report
 from ..evaluation.report.examination import write_examination_page
 from ..evaluation.results import Examination, write_examination
-from ..evaluation.run import Examiner, run_examiners
+from ..evaluation.run import run_examiners
 from ..evaluation.subject import Subject
-from ..model.generator import Generator
-from ..model.statistics.composition import Composition
-from ..model.storage import generator_digest, load_generator, shipped_base
-from ..model.trainable import replace_tensors
-from ..server.composition import read_compositions
-from ..server.job import COMPOSITIONS, WARM_UP
-from ..server.terms import study_at_site
+from ..model.storage import generator_digest, load_generator
 from .measure import real_sets
-from .sites import find_sites
-
-#: Name of the generator that a study starts from, among those to compare with.
-BASE = "base"
+from .sites import find_sites, is_run, state_folder
+from .trained_study import base_of, comparisons_of, examiners_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +111,7 @@ def examine_run(
         ModelError: If a generator cannot be loaded.
     """
     model, study, out = request.model, request.study, request.out
-    own_split = (model / "sites").is_dir()
+    own_split = is_run(model)
     others = comparisons_of(model, study) if request.comparisons and own_split else {}
     others |= request.against
     # Before anything takes time: what cannot be read would else be found out at the end.
@@ -136,7 +122,7 @@ def examine_run(
             f"{request.name!r} names the generator examined and one to compare with.",
             hint="Give the other one another name: --against NAME=GENERATOR.",
         )
-    state = model / "sites" if own_split else out / "sites"
+    state = state_folder(model, out)
     if not own_split:
         say(f"{model} is no run: patients held out here may be among those it learnt from.")
     sites = find_sites(request.data.resolve(), state.resolve(), request.generator.resolve())
@@ -225,70 +211,3 @@ def _renew_report(model: Path, examination: Path) -> None:
             gallery=gallery if gallery.is_dir() else None,
             examination=examination,
         )
-
-
-def comparisons_of(run: Path, study: Study) -> dict[str, Path]:
-    """Find what a run is compared with: its base, and what was trained beside it.
-
-    Args:
-        run: The run's folder.
-        study: Its study, whose base must still be where it was.
-
-    Returns:
-        Folders of generators by name; a training that was not finished is not among them.
-    """
-    models = sorted((run / "comparisons").glob("*/generator/model_index.json"))
-    return {BASE: base_of(study), **{file.parent.parent.name: file.parent for file in models}}
-
-
-def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Examiner]:
-    """Return the examiners of a study's training.
-
-    Args:
-        study: The study, whose base must still be where it was.
-        sites: Its sites.
-        run: The run's folder. Where the sites released no composition to it, what they keep is
-            read: in a simulation they are one's own.
-    """
-    base = base_of(study)
-
-    def compositions() -> dict[str, Composition]:
-        if not study.privacy.composition_share:
-            return {}
-        if compositions_read := read_compositions(run / "run" / COMPOSITIONS):
-            return dict(compositions_read)
-        known_as = study_at_site(study, generator_digest(base))
-        by_site = {site.name: read_composition(site, known_as) for site in sites}
-        return {name: one for name, one in by_site.items() if one is not None}
-
-    return training_examiners(
-        lambda: start_of(study, run),
-        training=site_training(study),
-        compositions=compositions,
-        settings=study.canaries,
-    )
-
-
-def start_of(study: Study, run: Path) -> Generator:
-    """Load what a study's sites start from: its base, and what the run's warm-up made of it."""
-    generator = load_generator(base_of(study))
-    if (warmed_up := run / "run" / WARM_UP).is_file():
-        replace_tensors(generator, load_file(warmed_up))
-    return generator
-
-
-def site_training(study: Study) -> SiteTraining:
-    """Return how the sites of a study train, through what the sites read its terms with."""
-    return SiteTraining(
-        privacy=study.privacy,
-        trainable=study.trainable,
-        loss=loss_settings(study.local, study.privacy),
-        descent=descent_settings(study.local),
-        round_steps=study.local.steps,
-        rounds=study.federation.rounds,
-    )
-
-
-def base_of(study: Study) -> Path:
-    """Return the folder of the generator that a study starts from."""
-    return Path(study.generator.base).resolve() if study.generator.base else shipped_base()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ..client.site import Site
 from ..client.workspace.opened import open_data
+from ..imaging.labels.source import LabelReport
 from ..imaging.settings import DataSettings
-from ..model.settings import TrainableSettings
+from ..model.settings import TrainableSettings, VocabularySettings
+from ..model.words.learnt import Combination
 from .pool import map_processes
 
 
@@ -23,6 +25,9 @@ class SiteSummary:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files set aside, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's table of labels fits, if it has one.
+        combinations: Training patients by what their images show together.
     """
 
     site: str
@@ -31,12 +36,16 @@ class SiteSummary:
     examples: int
     captions: Mapping[str, tuple[int, int]]
     set_aside: Mapping[str, int]
+    shared_studies: int
+    labels: LabelReport | None
+    combinations: Mapping[Combination, int]
 
 
 def index_sites(
     sites: Sequence[Site],
     data: DataSettings,
     trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
     *,
     workers: int,
     on_site: Callable[[SiteSummary], None],
@@ -50,6 +59,7 @@ def index_sites(
         sites: The sites.
         data: How scans become images.
         trainable: Part of what names a site's opened generator.
+        vocabulary: Which words describe them.
         workers: Sites that are read at the same time.
         on_site: Told about each site.
 
@@ -57,16 +67,18 @@ def index_sites(
         A summary for each site, in the order given.
     """
     summaries = []
-    tasks = [(site, data, trainable) for site in sites]
+    tasks = [(site, data, trainable, vocabulary) for site in sites]
     for summary in map_processes(_index, tasks, workers=workers):
         on_site(summary)
         summaries.append(summary)
     return summaries
 
 
-def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
-    site, data, trainable = task
-    contents = open_data(site, data, trainable).dataset.contents()
+def _index(
+    task: tuple[Site, DataSettings, TrainableSettings, VocabularySettings],
+) -> SiteSummary:
+    site, data, trainable, vocabulary = task
+    contents = open_data(site, data, trainable, vocabulary).dataset.contents()
     return SiteSummary(
         site=site.name,
         patients=contents.patients,
@@ -74,4 +86,7 @@ def _index(task: tuple[Site, DataSettings, TrainableSettings]) -> SiteSummary:
         examples=contents.examples,
         captions=contents.captions,
         set_aside=contents.set_aside,
+        shared_studies=contents.shared_studies,
+        labels=contents.labels,
+        combinations=contents.combinations,
     )

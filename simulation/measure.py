@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..client.data.identity import DatasetIdentity
-from ..client.data.scanners import modality_of, patient_scanners
+from ..client.data.scanners import modality_of
 from ..client.site import Site
 from ..client.workspace.opened import open_data
 from ..common.progress import Progress, no_progress
@@ -19,8 +18,6 @@ from ..config.study import Study
 from ..evaluation.measures.image_sets import ImageSet, RealSets
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.measures.run import Sampler, evaluate
-from ..imaging.dicom.index import index_folder
-from ..imaging.settings import DataSettings
 from ..model.example import Example
 from ..model.generator import Generator
 from ..model.sampling import sample
@@ -80,7 +77,7 @@ def real_sets(
     holdout = ImageSet.of(
         _examples(sites, study, held_out=True), limit=holdout_images, seed=settings.seed
     )
-    scanners = _scanners(sites, study.data) if with_scanners else {}
+    scanners = _scanners(sites, study) if with_scanners else {}
     return RealSets(train=_with_origin(train, scanners), holdout=_with_origin(holdout, scanners))
 
 
@@ -96,14 +93,16 @@ def _with_origin(images: ImageSet, scanners: Mapping[tuple[str, str], str]) -> I
     )
 
 
-def _scanners(sites: Sequence[Site], data: DataSettings) -> dict[tuple[str, str], str]:
+def _scanners(sites: Sequence[Site], study: Study) -> dict[tuple[str, str], str]:
     """Scanner by patient, with the site's prefix, and modality."""
     return {
         (f"{site.name}/{key}", modality): f"{site.name}: {scanner}"
         for site in sites
-        for (key, modality), scanner in patient_scanners(
-            index_folder(site.data, data), DatasetIdentity.load_or_create(site.state)
-        ).items()
+        for (key, modality), scanner in open_data(
+            site, study.data, study.trainable, study.vocabulary
+        )
+        .dataset.scanners()
+        .items()
     }
 
 
@@ -112,7 +111,7 @@ def _examples(
 ) -> Iterator[tuple[str, Example]]:
     """Yield every site's images with keys that tell its patients from other sites'."""
     for site in sites:
-        dataset = open_data(site, study.data, study.trainable).dataset
+        dataset = open_data(site, study.data, study.trainable, study.vocabulary).dataset
         keys = dataset.holdout_patients if held_out else dataset.train_patients
         for key in keys:
             for example in dataset.examples(key):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..client.site import Site
 from ..common.files import write_atomically
+from ..common.toml_settings import validated
 from ..config.study import Study, load_study, study_to_toml
 from ..errors import CheckpointError, ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
@@ -17,21 +19,23 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
-from ..model.storage import generator_digest, shipped_base
+from ..imaging.dicom.summary import SMALLEST_CELL
+from ..model.storage import generator_digest, shipped_base, state_learnt
+from ..model.words.learnt import Combination
+from ..phantoms.settings import PhantomSettings
 from ..server.events import Observer, log_event
 from ..server.history import History
-from ..server.job import HISTORY, WARM_UP, ServerJob
+from ..server.job import HISTORY, WARM_UP
 from ..server.terms import training_digest
 from ..server.warm_up import groups_used
-from .engine import Engine, run_federation
+from .comparisons import Runner, train_comparisons
+from .engine import Engine
 from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
 from .measure import measure
+from .phantoms import phantom_hospitals
 from .results import run_results
-from .sites import find_sites, write_policies
-
-#: Name of the private training on one site's data alone, among the comparisons.
-SINGLE_SITE = "single-site"
+from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +55,15 @@ class SimulationResult:
 
 def simulate(
     study: Study,
-    data: Path,
+    data: Path | None,
     out: Path,
     *,
     resume: bool = False,
     engine: Engine = "in-process",
     workers: int = 0,
     evaluate: bool = True,
+    labels: Path | None = None,
+    labels_by: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -68,12 +74,15 @@ def simulate(
 
     Args:
         study: What to do.
-        data: Folder whose subfolders are the sites' DICOM files.
+        data: Folder whose subfolders are the sites' DICOM files; without one, phantom hospitals
+            are written to ``out`` and learnt from.
         out: Folder for everything that is made.
         resume: Continue a run that was interrupted; a finished one is only evaluated again.
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time; 0 for one per site and processor.
         evaluate: Whether to measure the generator and compare it.
+        labels: Table of labels for all sites; a resumed run keeps its own.
+        labels_by: What its rows are matched by.
         progress: Told what happens.
 
     Raises:
@@ -88,7 +97,11 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
-    sites = find_sites(data.resolve(), (out / "sites").resolve(), base)
+    data = data or phantom_hospitals(
+        out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
+    )
+    state = (out / "sites").resolve()
+    sites = find_sites(data.resolve(), state, base, labels=labels, labels_by=labels_by)
     _require_enough(study, sites)
     _require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
@@ -100,33 +113,20 @@ def simulate(
         sites,
         study.data,
         study.trainable,
+        study.vocabulary,
         workers=workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
-    runner = _Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
+    sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
+    keep_labels(sites, state)
+    runner = Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
+    state_learnt(generator, _seen(summaries))
     generators = {"base": base, "fedscan": generator}
-    comparisons = out / "comparisons"
-    if evaluate and study.evaluation.non_private and study.privacy.enabled:
-        progress(StageStarted(stage="Training without privacy", comparison=True))
-        generators["non-private"] = runner.run(
-            _without_privacy(study), sites, comparisons / "non-private"
-        )
-    if evaluate and study.evaluation.single_site:
-        progress(StageStarted(stage="Training at a single site", comparison=True))
-        largest = max(summaries, key=lambda summary: summary.train_patients).site
-        alone = _site_alone(
-            study, next(site for site in sites if site.name == largest), comparisons / SINGLE_SITE
-        )
-        generators[SINGLE_SITE] = runner.run(
-            _of_one_site(study), [alone], comparisons / SINGLE_SITE
-        )
-    if evaluate and study.evaluation.pooled:
-        progress(StageStarted(stage="Training on pooled data", comparison=True))
-        pooled_site = _pooled(study, sites, data.resolve(), comparisons / "pooled")
-        generators["pooled"] = runner.run(
-            _of_one_site(_without_privacy(study)), [pooled_site], comparisons / "pooled"
+    if evaluate:
+        generators |= train_comparisons(
+            runner, study, sites, summaries, data=data.resolve(), out=out, progress=progress
         )
 
     evaluation = None
@@ -152,32 +152,9 @@ def simulate(
     return SimulationResult(generator=generator, report=report, results=results)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Runner:
-    """Runs federations that differ in study, sites and folder."""
-
-    base: Path
-    resume: bool
-    engine: Engine
-    workers: int
-    observe: Observer
-
-    def run(
-        self, study: Study, sites: Sequence[Site], folder: Path, file: Path | None = None
-    ) -> Path:
-        """Run one study; return the folder of its generator."""
-        if file is None:
-            file = folder / "study.toml"
-            write_atomically(file, study_to_toml(study).encode())
-        job = ServerJob(
-            study=file,
-            base=self.base,
-            run=folder / "run",
-            generator=folder / "generator",
-            resume=self.resume,
-        )
-        run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
-        return job.generator
+def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
+    values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
+    return validated(PhantomSettings, values, "The simulation")
 
 
 def _examined(out: Path, generator: Path) -> Path | None:
@@ -186,32 +163,6 @@ def _examined(out: Path, generator: Path) -> Path | None:
     if not (folder / EXAMINATION).is_file():
         return None
     return folder if read_examination(folder).generator == generator_digest(generator) else None
-
-
-def _without_privacy(study: Study) -> Study:
-    return replace(study, privacy=replace(study.privacy, enabled=False))
-
-
-def _of_one_site(study: Study) -> Study:
-    return replace(study, federation=replace(study.federation, min_results=1, expected_sites=0))
-
-
-def _site_alone(study: Study, site: Site, folder: Path) -> Site:
-    """Make a site of the same scans that has not taken part: its ledger starts anew.
-
-    Patients are held out by their identifier alone, so they are those of the run. What the two
-    trainings spend is not added up: they stand for two courses of events, of which one happens.
-    """
-    alone = replace(site, state=(folder / "site").resolve())
-    write_policies([alone], study)
-    return alone
-
-
-def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
-    """Make one site of all sites' data: patients are held out by their identifier alone."""
-    site = replace(sites[0], name="pooled", data=data, state=(folder / "site").resolve())
-    write_policies([site], study)
-    return site
 
 
 def _evaluate(
@@ -256,6 +207,14 @@ def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
             f"{out} holds a run of another study.",
             hint=f"Resume it with --config {own_study}, or choose another folder.",
         )
+
+
+def _seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
+    """Return what enough patients of all sites show; in a simulation their data are one's own."""
+    patients: Counter[Combination] = Counter()
+    for summary in summaries:
+        patients.update(summary.combinations)
+    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

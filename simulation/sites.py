@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flwr.app import UserConfig
 
 from ..client.policy import SitePolicy, write_policy
 from ..client.site import Site
+from ..common.files import write_atomically
 from ..common.names import require_name
 from ..config.study import Study
 from ..errors import DataError
+from ..imaging.labels.fit import require_fitting
+from ..imaging.labels.source import LabelReport
+
+#: File in the folder of the sites' state.
+_LABELS = "labels.json"
 
 
-def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
+def find_sites(
+    data: Path, state: Path, base: Path, *, labels: Path | None = None, labels_by: str = ""
+) -> list[Site]:
     """Make one site of every folder in ``data``.
 
     Args:
         data: Folder whose subfolders are the sites' DICOM files.
         state: Folder that gets one subfolder per site, for what a site keeps.
         base: Folder of the generator that the study starts from.
+        labels: Table of labels, the same for all sites; if not given, the one that an earlier
+            call of :func:`keep_labels` noted in ``state``.
+        labels_by: What its rows are matched by.
 
     Returns:
         The sites, sorted by name.
@@ -35,10 +49,71 @@ def find_sites(data: Path, state: Path, base: Path) -> list[Site]:
         )
     for folder in folders:
         require_name(folder.name, "a site", DataError)
+    noted = {} if labels else _noted_labels(state)
+    sites = []
+    for folder in folders:
+        table, by = noted.get(folder.name, (labels.resolve() if labels else None, labels_by))
+        sites.append(
+            Site(
+                name=folder.name,
+                data=folder,
+                state=state / folder.name,
+                base=base,
+                labels=table,
+                labels_by=by,
+            )
+        )
+    return sites
+
+
+def with_fitting_labels(
+    sites: Sequence[Site], fits: Mapping[str, LabelReport | None]
+) -> list[Site]:
+    """Leave a table out where none of its rows is about an image; it must be about some site's.
+
+    Args:
+        sites: The sites.
+        fits: How the table fits each of them, by name.
+
+    Raises:
+        DataError: If it is about no site's images.
+    """
+    if not any(fit is not None and fit.matched for fit in fits.values()):
+        for fit in fits.values():
+            require_fitting(fit)
+        return list(sites)
     return [
-        Site(name=folder.name, data=folder, state=state / folder.name, base=base)
-        for folder in folders
+        site if (fit := fits[site.name]) is None or fit.matched else replace(site, labels=None)
+        for site in sites
     ]
+
+
+def keep_labels(sites: Sequence[Site], state: Path) -> None:
+    """Note the sites' tables, so that whoever opens their data later reads the same ones."""
+    tables = {site.name: [str(site.labels), site.labels_by] for site in sites if site.labels}
+    write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+
+
+def _noted_labels(state: Path) -> dict[str, tuple[Path, str]]:
+    path = state / _LABELS
+    tables = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {name: (Path(table), by) for name, (table, by) in tables.items()}
+
+
+def state_folder(model: Path, out: Path) -> Path:
+    """Return where sites keep what they made of their scans.
+
+    Args:
+        model: A run's folder: then what its sites kept is used, and their split of the patients.
+            For the folder of a generator alone it is made anew.
+        out: Folder for what is made anew.
+    """
+    return model / "sites" if is_run(model) else out / "sites"
+
+
+def is_run(model: Path) -> bool:
+    """Return whether a folder is that of a run, with its sites' own split of the patients."""
+    return (model / "sites").is_dir()
 
 
 def write_policies(sites: list[Site], study: Study) -> None:
@@ -61,6 +136,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         weight=0.0,
         max_update_norm=1e9,
         release_composition=True,
+        allow_free_text=study.data.captions == "text",
         allow_non_private=not study.privacy.enabled or evaluation.non_private or evaluation.pooled,
     )
     for site in sites:
@@ -75,4 +151,6 @@ def node_config(site: Site) -> UserConfig:
         "state": str(site.state),
         "base": str(site.base),
         "device": site.device,
+        "labels": str(site.labels or ""),
+        "labels-by": site.labels_by,
     }

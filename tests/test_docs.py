@@ -156,3 +156,28 @@ def test_the_site_leads_to_every_page():
     listed = (ROOT / "docs" / "site" / "mkdocs.yml").read_text("utf-8")
     pages = {page.name for page in (ROOT / "docs").glob("*.md")}
     assert pages - set(re.findall(r"[\w-]+\.md", listed)) == set()
+
+
+def test_references_in_docstrings_are_of_kinds_that_the_site_shows():
+    pattern = (ROOT / "docs" / "site" / "roles.py").read_text("utf-8")
+    shown = re.search(r":\(\?:([a-z|]+)\):", pattern)
+    assert shown is not None
+    sources = [path for path in ROOT.glob("*/**/*.py") if (path.parent / "__init__.py").is_file()]
+    kinds = re.findall(r":([a-z]+):`", "".join(path.read_text("utf-8") for path in sources))
+    assert set(kinds) <= set(shown[1].split("|"))
+    assert len(kinds) > 100
+
+
+def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
+    griffe = pytest.importorskip("griffe")
+    (tmp_path / "mine.py").write_text(
+        "def undo():\n"
+        '    """See :func:`make`, :class:`~fedscan.model.generator.Generator`, :data:`NONE`."""\n'
+        "def make(): ...\n"
+    )
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "site" / "roles.py"))
+    module = griffe.load("mine", search_paths=[tmp_path], extensions=extensions)
+    text = module["undo"].docstring.value
+    assert '<autoref identifier="mine.make" optional><code>make</code></autoref>' in text
+    assert 'identifier="fedscan.model.generator.Generator" optional><code>Generator</code>' in text
+    assert text.endswith(", `NONE`.")

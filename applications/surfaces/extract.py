@@ -67,7 +67,7 @@ def surface_above(
     """Return the surface at which a volume's values rise above a level, such as bone in CT.
 
     Args:
-        volume: ``[I, J, K]``.
+        volume: ``[I, J, K]``; NaN lies outside.
         level: The level, in the volume's unit.
         affine: ``[4, 4]``, voxel indices to mm.
         settings: How it is made.
@@ -77,8 +77,11 @@ def surface_above(
     """
     inside = _large_pieces(volume > level, affine, settings.smallest_ml)
     around = ndimage.binary_dilation(inside, iterations=2)
-    low = min(float(volume.min()), level - 1.0)
-    field = np.pad(np.where(around, volume, low), 1, constant_values=low)
+    lowest = float(np.nanmin(volume))
+    # Where nothing is darker than the level, it is cut halfway to the voxels beside.
+    low = min(lowest, level - 1.0, 2 * level - lowest)
+    filled = np.nan_to_num(np.where(around, volume, low), nan=low)
+    field = np.pad(filled, 1, constant_values=low)
     # Stored values are whole numbers, as levels are: a cut exactly at one would be degenerate.
     apart = level + 1e-3 * max(1.0, abs(level))
     return _cut(field.astype(np.float32), apart, affine, 1, settings)

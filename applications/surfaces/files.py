@@ -24,7 +24,7 @@ class Volume:
     """A volume from a file.
 
     Attributes:
-        values: By three indices, in the file's order.
+        values: By three indices, in the file's order; NaN where there is none.
         affine: ``[4, 4]``, voxel indices to RAS+ mm.
         synthetic: Whether the file says that it was generated.
     """
@@ -50,7 +50,7 @@ def read_volume(path: Path, *, labels: bool) -> Volume:
     image = load_nifti(path)
     has_notice = NOTICE.encode() in image.header["descrip"].tobytes()
     return Volume(
-        values=np.nan_to_num(values_of(image)),
+        values=values_of(image),
         affine=np.asarray(image.affine, float),
         synthetic=has_notice,
     )

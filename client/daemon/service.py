@@ -26,6 +26,7 @@ from ..border.connection import (
 from ..border.counter_signature import check_counter_signature
 from ..policy import SitePolicy, load_policy
 from ..steward.home import SiteHome
+from ..steward.opt_outs import remove_opted_out, require_list
 from ..steward.status import StatusFile
 from .forwarder import Forwarder
 from .marks import ACCEPTED, HOME_VARIABLE
@@ -75,11 +76,14 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
 
     Raises:
         ConfigurationError: If a file of the site is missing or wrong.
+        DataError: If somebody is gone from the opt-out list.
         FederationError: If the coordinator and the site do not accept each other, or it is out
             of reach at the start.
         LedgerError: If another copy of this home has spent since this one did.
     """
     name, policy = home.settings().name, load_policy(home.policy)
+    # A cache that came back with a backup may have them again.
+    remove_opted_out(home, require_list(home), mirrors=False)
     with running_in(home.run, f"Site {name}"), asked_to_stop() as stop:
         status = StatusFile(home)
         status.connection("connecting")

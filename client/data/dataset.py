@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...imaging.dicom.index import SiteIndex
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.dicom.summary import caption_counts
+from ...imaging.labels.source import LabelReport, LabelSource
 from ...imaging.settings import DataSettings
 from ...model.example import Example
-from .example_cache import CachedPatient, ExampleCache, open_cache
+from ...model.words.learnt import Combination, combinations_of
+from ...model.words.tables import few_words
+from ...model.words.vocabulary import Vocabulary
+from .example_cache import CachedPatient, ExampleCache, open_cache, site_index
 from .identity import DatasetIdentity
+from .opt_out import OptOutList
 from .patient_file import PatientFile
+from .scanners import patient_scanners
+
+_NOBODY = OptOutList()
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,9 @@ class Contents:
         examples: Images of all patients.
         captions: Patients and images by caption, without sex and age.
         set_aside: Files (or blank slices) not used, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's labels fit, if it has any.
+        combinations: Patients that are trained on, by what their images show together.
     """
 
     patients: int
@@ -35,6 +47,9 @@ class Contents:
     examples: int
     captions: dict[str, tuple[int, int]]
     set_aside: dict[str, int]
+    shared_studies: int
+    labels: LabelReport | None
+    combinations: dict[Combination, int]
 
 
 class SiteDataset:
@@ -48,9 +63,15 @@ class SiteDataset:
     """
 
     def __init__(
-        self, cache: ExampleCache, settings: DataSettings, identity: DatasetIdentity
+        self,
+        cache: ExampleCache,
+        settings: DataSettings,
+        identity: DatasetIdentity,
+        index: Callable[[], SiteIndex],
     ) -> None:
         self._cache = cache
+        self._identity = identity
+        self._index = index
         self._by_key = {patient.key: patient for patient in cache.patients}
         self._open_patient = lru_cache(maxsize=4096)(cache.patient)
         self.settings = settings
@@ -63,7 +84,10 @@ class SiteDataset:
         settings: DataSettings,
         cache_dir: Path,
         *,
+        words: Vocabulary | None = None,
         state_dir: Path | None = None,
+        labels: LabelSource | None = None,
+        opt_outs: OptOutList = _NOBODY,
         report: Progress = no_progress,
     ) -> SiteDataset:
         """Open a folder of DICOM files; index and cache what is new or has changed.
@@ -72,14 +96,38 @@ class SiteDataset:
             folder: Any nesting and file names.
             settings: How scans become examples.
             cache_dir: For the cache; can be deleted at any time.
+            words: Words that headers may select; those of the frame by default.
             state_dir: For the data set's identity, which must last; ``cache_dir`` by default.
+            labels: What tells findings, splits and reports besides the headers, if anything does.
+            opt_outs: Patients who are left out, whatever is asked.
             report: Told about progress: what is counted, how many are done, how many there are.
 
         Raises:
             DataError: If the folder does not exist or the identity file is damaged.
         """
         identity = DatasetIdentity.load_or_create(state_dir or cache_dir)
-        return cls(open_cache(folder, settings, cache_dir, identity, report), settings, identity)
+        words = words or few_words()
+        cache = open_cache(
+            folder,
+            settings,
+            words,
+            cache_dir,
+            identity,
+            report,
+            labels=labels,
+            opt_outs=opt_outs,
+        )
+        index = partial(
+            site_index,
+            folder,
+            settings,
+            words,
+            cache_dir,
+            identity,
+            labels=labels,
+            opt_outs=opt_outs,
+        )
+        return cls(cache, settings, identity, index)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -95,6 +143,13 @@ class SiteDataset:
     def train_patients(self) -> tuple[str, ...]:
         """Patients to train on."""
         return tuple(p.key for p in self._cache.patients if not self._held_out(p))
+
+    def scanners(self) -> dict[tuple[str, str], str]:
+        """Tell which scanner each patient's images come from; see :func:`patient_scanners`.
+
+        The headers are remembered, so only files that are new or have changed are read.
+        """
+        return patient_scanners(self._index(), self._identity)
 
     @property
     def set_aside(self) -> Counter[Reason]:
@@ -124,8 +179,22 @@ class SiteDataset:
             train_patients=len(self.train_patients),
             examples=sum(patient.examples for patient in self._cache.patients),
             captions=caption_counts(self.patient(key).descriptions for key in self.patients),
-            set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common()},
+            set_aside={reason.value: n for reason, n in self._cache.set_aside.most_common() if n},
+            shared_studies=self._cache.shared_studies,
+            labels=self._cache.labels,
+            combinations=dict(
+                Counter(
+                    combination
+                    for key in self.train_patients
+                    for combination in combinations_of(self.patient(key).descriptions)
+                )
+            ),
         )
 
+    @property
+    def labels(self) -> LabelReport | None:
+        """How the site's labels fit, if it has any."""
+        return self._cache.labels
+
     def _held_out(self, patient: CachedPatient) -> bool:
-        return patient.draw < self.settings.holdout_fraction
+        return patient.is_held_out(self.settings.holdout_fraction)

@@ -11,21 +11,28 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ...common.locks import in_turn
-from ...common.progress import Progress
+from ...common.progress import Progress, no_progress
 from ...errors import DataError
+from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files
-from ...imaging.dicom.index import PatientScans, index_files
+from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
+from ...imaging.labels.apply import labels_digest
+from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
+from ...model.words.tables import vocabulary_to_toml
+from ...model.words.vocabulary import Vocabulary
 from .identity import DatasetIdentity
+from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
-_FORMAT = "1"
+_FORMAT = "2"
 _MANIFEST = "manifest.json"
+_NOBODY = OptOutList()
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class CachedPatient:
         examples: Number of examples.
         size: Size of the patient's file in bytes.
         source: Digest of the patient's scans and the settings.
+        split: The side that the site's labels want the patient on; empty if they leave it open.
     """
 
     key: str
@@ -45,6 +53,15 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    split: str = ""
+
+    def is_held_out(self, fraction: float) -> bool:
+        """Whether the patient is kept from training.
+
+        Args:
+            fraction: Share of patients that are, where the site's labels leave it open.
+        """
+        return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
 @dataclass(frozen=True)
@@ -55,11 +72,15 @@ class ExampleCache:
         root: Folder of the cache.
         patients: All patients with examples, in a fixed order.
         set_aside: Files (or blank slices) that were set aside, by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the site's labels fit, if it has any.
     """
 
     root: Path
     patients: tuple[CachedPatient, ...]
     set_aside: Counter[Reason]
+    shared_studies: int = 0
+    labels: LabelReport | None = None
 
     def patient(self, key: str) -> PatientFile:
         """Open one patient's file."""
@@ -69,30 +90,97 @@ class ExampleCache:
 def open_cache(
     folder: Path,
     settings: DataSettings,
+    words: Vocabulary,
     cache_dir: Path,
     identity: DatasetIdentity,
     report: Progress,
+    *,
+    labels: LabelSource | None = None,
+    opt_outs: OptOutList = _NOBODY,
 ) -> ExampleCache:
-    """Open the cache of a folder, and bring it up to date with the files.
+    """Open the cache of a folder, and bring it up to date with the files and what decides on them.
 
-    Only patients whose files changed are decoded again. Whenever the process is killed, the
-    patients finished so far stay.
+    Only patients whose files or labels changed are decoded again. Whenever the process is killed,
+    the patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings).encode() + identity.salt).hexdigest()
+    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
-    state = digest_of(files, decides)
+    beside = (labels.digest if labels else "", opt_outs.state)
+    state = digest_of(files, decides, *filter(None, beside))
     if (cache := _load(root, state)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
         # Another process may have built it while this one waited.
-        return _load(root, state) or _build(folder, files, settings, root, identity, state, report)
+        if (cache := _load(root, state)) is not None:
+            return cache
+        index = site_index(
+            folder,
+            settings,
+            words,
+            cache_dir,
+            identity,
+            files=files,
+            labels=labels,
+            opt_outs=opt_outs,
+            report=report,
+        )
+        return _build(folder, index, settings, words, root, identity, state, report)
 
 
-def _settings_digest(settings: DataSettings) -> str:
-    """Digest of what decides about examples; the hold-out does not."""
+def site_index(
+    folder: Path,
+    settings: DataSettings,
+    words: Vocabulary,
+    cache_dir: Path,
+    identity: DatasetIdentity,
+    *,
+    files: tuple[FileEntry, ...] | None = None,
+    labels: LabelSource | None = None,
+    opt_outs: OptOutList = _NOBODY,
+    report: Progress = no_progress,
+) -> SiteIndex:
+    """Index a site's folder; only headers of files that are new or have changed are read.
+
+    Args:
+        folder: The site's folder.
+        settings: What files are accepted.
+        words: Words that headers may select.
+        cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
+        identity: The data set's.
+        files: The folder's files, where they are listed already.
+        labels: What tells findings, splits and reports besides the headers, if anything does.
+        opt_outs: Patients who are left out; nothing of their headers is remembered.
+        report: Told how many files are read.
+    """
+    key = identity.key_of("headers")
+    place = cache_dir / opt_outs.headers_folder
+    remembered = RememberedHeaders(place, settings, words, key)
+    entries = list_files(folder) if files is None else files
+    return index_files(
+        folder,
+        entries,
+        settings,
+        words=words,
+        remembered=remembered,
+        labels=labels,
+        opted_out=opt_outs.has,
+        progress=report,
+    )
+
+
+def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
+    """Digest of what decides about examples; the hold-out does not.
+
+    Settings that came later count where they have another value than before, so that what an
+    earlier release stored and paid for keeps its name.
+    """
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
+    if fields["captions"] == "words":
+        del fields["captions"]
+    if not words.is_few:
+        fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
 
 
@@ -111,25 +199,27 @@ def _load(root: Path, state: str) -> ExampleCache | None:
         return None
     if manifest["state"] != state or not whole:
         return None
-    return ExampleCache(root, patients, set_aside)
+    fit = manifest.get("labels")
+    labels = LabelReport.from_plain(fit) if fit else None
+    return ExampleCache(root, patients, set_aside, manifest.get("shared_studies", 0), labels)
 
 
 def _build(
     folder: Path,
-    files: tuple[FileEntry, ...],
+    index: SiteIndex,
     settings: DataSettings,
+    words: Vocabulary,
     root: Path,
     identity: DatasetIdentity,
     state: str,
     report: Progress,
 ) -> ExampleCache:
-    index = index_files(folder, files, settings, progress=report)
     set_aside = Counter(index.set_aside)
     patients = []
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, _path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -139,6 +229,7 @@ def _build(
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
                         source=patient_file.source,
+                        split=scans.split or "",
                     )
                 )
             report("patients", number, len(index.patients))
@@ -149,14 +240,19 @@ def _build(
         "state": state,
         "patients": [asdict(patient) for patient in patients],
         "set_aside": {reason.value: count for reason, count in set_aside.items()},
+        "shared_studies": index.shared_studies,
+        "labels": asdict(index.labels) if index.labels else None,
     }
     write_atomically(root / _MANIFEST, json.dumps(manifest).encode())
-    return ExampleCache(root, tuple(patients), set_aside)
+    return ExampleCache(root, tuple(patients), set_aside, index.shared_studies, index.labels)
 
 
-def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path) -> PatientFile:
+def _store(
+    folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
+) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    source = digest_of(scans.files, _settings_digest(settings))
+    said = labels_digest(scans.labels, reports=settings.captions == "text")
+    source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
     try:
         if (patient_file := PatientFile.read(path)).source == source:
             return patient_file
@@ -167,7 +263,7 @@ def _store(folder: Path, scans: PatientScans, settings: DataSettings, path: Path
     segmentation = lru_cache(maxsize=4)(read_segmentation)
     for study in scans.studies:
         for series in study.series:
-            result = series_examples(folder, series, settings, segmentation)
+            result = series_examples(folder, series, settings, segmentation, scans.labels)
             examples += result.examples
             set_aside.update(result.set_aside)
     write_patient(path, examples, source=source, set_aside=set_aside, side=settings.image_size)

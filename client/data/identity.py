@@ -58,3 +58,7 @@ class DatasetIdentity:
     def patient_key(self, patient_id: str) -> str:
         """Name a patient by a key that nobody without the salt can link to the identifier."""
         return hashlib.blake2b(patient_id.encode(), key=self.salt, digest_size=16).hexdigest()
+
+    def key_of(self, purpose: str) -> bytes:
+        """Derive a secret of 32 bytes for what is kept of this data set alone."""
+        return hashlib.blake2b(purpose.encode(), key=self.salt, person=b"fedscan-key").digest()[:32]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -35,12 +36,14 @@ class PatientFile:
         source: Digest of the scans and settings that it was made from.
         descriptions: One per example.
         set_aside: Files (or blank slices) of this patient that could not be used.
+        reports: Free text, one per example; none at all where no example has any.
     """
 
     path: Path
     source: str
     descriptions: tuple[Description, ...]
     set_aside: Counter[Reason]
+    reports: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.descriptions)
@@ -55,9 +58,10 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
-                kinds = [Description(**kind) for kind in json.loads(metadata["descriptions"])]
+                kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
+                reports = tuple(json.loads(metadata.get("reports", "[]")))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 "A cached patient file is missing or damaged.",
@@ -68,6 +72,7 @@ class PatientFile:
             source=metadata["source"],
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
+            reports=reports,
         )
 
     def examples(self, indices: Sequence[int] | None = None) -> list[Example]:
@@ -86,6 +91,7 @@ class PatientFile:
                     description=self.descriptions[i],
                     position=float(positions[i]),
                     mask=masks[m : m + 1][0] if (m := int(mask_of[i])) != _NO_MASK else None,
+                    report=self.reports[i] if self.reports else "",
                 )
                 for i in map(int, rows)
             ]
@@ -123,7 +129,14 @@ def write_patient(
         "descriptions": json.dumps([asdict(kind) for kind in kinds]),
         "set_aside": json.dumps({reason.value: count for reason, count in set_aside.items()}),
     }
+    if any(example.report for example in examples):
+        metadata["reports"] = json.dumps([example.report for example in examples])
     # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
     # short by a power failure is found damaged, and made again.
     with replacing(path) as temporary:
         save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
+
+
+def _description(stored: dict[str, Any]) -> Description:
+    """Make a description of what was stored; JSON has lists only."""
+    return Description(**stored | {"findings": tuple(stored.get("findings", ()))})

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ...common.progress import Progress
 from ...errors import DataError
+from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
-from .mirror import Mirror, MirrorReport
+from .mirror import IsOptedOut, Mirror, MirrorReport, nobody
 from .pacs import Entry, NotRetrievedError, Pacs
 from .settings import DicomwebSource
 
@@ -26,7 +27,9 @@ _LEAST_FREE = 512 << 20
 _HOPELESS_AFTER = 20
 
 
-def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> MirrorReport:
+def mirror_dicomweb(
+    source: DicomwebSource, root: Path, report: Progress, opted_out: IsOptedOut = nobody
+) -> MirrorReport:
     """Bring a mirror up to date with a DICOMweb service.
 
     Instances that are there are not fetched again; those that the query no longer selects are
@@ -37,6 +40,7 @@ def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> Mir
         source: The service, and what of it is wanted.
         root: Folder of the mirror.
         report: Told how many studies are done.
+        opted_out: Whose studies are not fetched, and removed if they are there.
 
     Raises:
         ConfigurationError: If credentials or the authority's file cannot be read.
@@ -44,7 +48,14 @@ def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> Mir
             What the mirror has then stays.
     """
     with quiet_pydicom(), Mirror.open(root) as mirror, Pacs(source) as pacs:
-        work = _Mirroring(source=source, mirror=mirror, pacs=pacs, listing=mirror.begin_listing())
+        work = _Mirroring(
+            source=source,
+            mirror=mirror,
+            pacs=pacs,
+            listing=mirror.begin_listing(),
+            opted_out=opted_out,
+            withheld=mirror.remove_patients(opted_out),
+        )
         work.list_studies()
         total = mirror.count_listed()
         for number, (study, owner) in enumerate(mirror.listed_studies(), start=1):
@@ -59,7 +70,7 @@ def mirror_dicomweb(source: DicomwebSource, root: Path, report: Progress) -> Mir
                 f"({work.failed} instances failed).",
                 hint="Check the modalities asked for, and the PACS's own log.",
             )
-        return MirrorReport(studies, instances, work.fetched, removals, work.failed)
+        return MirrorReport(studies, instances, work.fetched, removals, work.failed, work.withheld)
 
 
 @dataclass(kw_only=True)
@@ -68,6 +79,8 @@ class _Mirroring:
     mirror: Mirror
     pacs: Pacs
     listing: int
+    opted_out: IsOptedOut
+    withheld: int
     fetched: int = field(default=0, init=False)
     failed: int = field(default=0, init=False)
 
@@ -95,6 +108,8 @@ class _Mirroring:
         study = _text(entry, _STUDY)
         if _UID.fullmatch(study):
             patient = _text(entry, _PATIENT_ID)
+            if self.opted_out(patient):
+                return
             self.mirror.list_study(study, hashlib.sha256(patient.encode()).hexdigest())
 
     def _instances(self, study: str) -> Iterator[Instance]:
@@ -118,6 +133,10 @@ class _Mirroring:
             self.pacs.retrieve(instance, file)
             if instance_of(file) != instance:
                 raise NotRetrievedError("Another instance was given than the one asked for.")
+            # A list need not tell whose a study is; the file does.
+            if self.opted_out(patient_of(file)):
+                self.withheld += 1
+                return False
             place(file, self.mirror.images, instance)
         except NotRetrievedError:
             self.failed += 1

@@ -7,13 +7,14 @@ Layout: ``images/`` is what the index reads, and holds nothing but finished file
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...common.locks import holding
 from ...errors import DataError
+from ...imaging.dicom.files.patient import patient_of
 from .instance import Instance
 
 _SCHEMA = """
@@ -28,6 +29,15 @@ CREATE TABLE IF NOT EXISTS listed (uid TEXT PRIMARY KEY, owner TEXT NOT NULL);
 """
 
 
+#: Whether the patient of an identifier wants no part in any study.
+IsOptedOut = Callable[[str], bool]
+
+
+def nobody(identifier: str) -> bool:
+    """Stand for an empty opt-out list."""
+    return False
+
+
 @dataclass(frozen=True)
 class MirrorReport:
     """What bringing a mirror up to date did.
@@ -38,6 +48,7 @@ class MirrorReport:
         fetched: Instances that are new, or were fetched anew because they changed.
         removed: Instances that the source has no longer.
         failed: Instances that could not be fetched, or were not what was asked for.
+        opted_out: Instances of patients who opted out: they were not taken in, or removed.
     """
 
     studies: int
@@ -45,6 +56,7 @@ class MirrorReport:
     fetched: int
     removed: int
     failed: int
+    opted_out: int = 0
 
 
 class Mirror:
@@ -167,6 +179,19 @@ class Mirror:
                 count += 1
         self._state.execute("DELETE FROM studies WHERE listing < ?", (listing,))
         return count
+
+    def remove_patients(self, opted_out: IsOptedOut) -> int:
+        """Remove all files of some patients, also those that wait, and return how many."""
+        removed = 0
+        for folder in (self.images, self.root / "arrived", self.root / "receiving"):
+            for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+                if path.is_file() and opted_out(patient_of(path)):
+                    _unlink(path)
+                    self._state.execute(
+                        "DELETE FROM instances WHERE path = ?", (str(path.relative_to(folder)),)
+                    )
+                    removed += 1
+        return removed
 
     def sweep(self) -> None:
         """Remove files that are on no record, as after a deleted ``state.sqlite``."""

@@ -19,7 +19,7 @@ from ...common.progress import Progress
 from ...errors import DataError, FederationError
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import instance_of, new_file, place
-from .mirror import Mirror, MirrorReport
+from .mirror import IsOptedOut, Mirror, MirrorReport, nobody
 from .settings import StoreSource
 
 #: Statuses of C-STORE (PS3.4, table B.2-1).
@@ -84,14 +84,19 @@ def receiver(
             server.shutdown()
 
 
-def publish(root: Path, report: Progress) -> MirrorReport:
+def publish(root: Path, report: Progress, opted_out: IsOptedOut = nobody) -> MirrorReport:
     """Make what has arrived part of the data set; can be killed at any moment.
+
+    Args:
+        root: Folder of the mirror.
+        report: Told how many instances are done.
+        opted_out: Whose instances are removed instead.
 
     Raises:
         DataError: If another process changes the mirror.
     """
     with Mirror.open(root) as mirror:
-        listing = mirror.begin_listing()
+        listing, withheld = mirror.begin_listing(), mirror.remove_patients(opted_out)
         arrivals = root / "arrived"
         files = sorted(arrivals.rglob("*.dcm"))
         new = 0
@@ -101,7 +106,7 @@ def publish(root: Path, report: Progress) -> MirrorReport:
                 mirror.note(instance, listing)
             report("instances", number, len(files))
         studies, instances = mirror.count()
-        return MirrorReport(studies, instances, new, 0, 0)
+        return MirrorReport(studies, instances, new, 0, 0, withheld)
 
 
 class _Keeper:

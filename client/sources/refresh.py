@@ -7,7 +7,7 @@ from pathlib import Path
 from ...common.progress import Progress, no_progress
 from ..steward.data_sets import DataSet
 from .dicomweb import mirror_dicomweb
-from .mirror import MirrorReport
+from .mirror import IsOptedOut, MirrorReport, nobody
 from .receiver import publish
 from .settings import DicomwebSource, StoreSource
 
@@ -15,8 +15,12 @@ from .settings import DicomwebSource, StoreSource
 IMAGES = "images"
 
 
-def refresh(data_set: DataSet, *, report: Progress = no_progress) -> MirrorReport | None:
+def refresh(
+    data_set: DataSet, *, opted_out: IsOptedOut = nobody, report: Progress = no_progress
+) -> MirrorReport | None:
     """Fetch what is new and remove what is gone; nothing is to be done for a plain folder.
+
+    Patients who opted out are not fetched, and removed where they are there.
 
     Scans that changed are other data for the privacy ledger: a round that is repeated on them
     is paid for again. So this belongs before a study, not between its rounds.
@@ -27,9 +31,9 @@ def refresh(data_set: DataSet, *, report: Progress = no_progress) -> MirrorRepor
     """
     root = Path(data_set.folder).parent
     if data_set.kind == "dicomweb":
-        return mirror_dicomweb(dicomweb_source(data_set), root, report)
+        return mirror_dicomweb(dicomweb_source(data_set), root, report, opted_out)
     if data_set.kind == "cstore":
-        return publish(root, report)
+        return publish(root, report, opted_out)
     return None
 
 

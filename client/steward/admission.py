@@ -15,6 +15,7 @@ from ..terms import StudyTerms
 from .approvals import Approvals
 from .data_sets import Registry
 from .home import SiteHome
+from .opt_outs import require_list
 
 
 def admit(home: SiteHome, request: RoundRequest) -> Site:
@@ -25,7 +26,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
 
     Raises:
         ConfigurationError: If a file of the site is missing or damaged.
-        DataError: If the data set is gone.
+        DataError: If the data set is gone, or somebody from the opt-out list.
         NotApprovedError: If the steward has not approved the study.
         PausedError: If the site is paused, or its hours are over.
         PrivacyError: If the policy does not allow the data set.
@@ -33,6 +34,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
     """
     if home.paused.exists():
         raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
+    opted_out = require_list(home).state
     settings, approvals = home.settings(), Approvals(home)
     try:
         approval = approvals.require(request.study())
@@ -49,6 +51,9 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         base=Path(base) if base else shipped_base(),
         device=settings.device,
         home=home.folder,
+        labels=Path(entry.labels) if entry.labels else None,
+        labels_by=entry.labels_by,
+        opted_out=opted_out,
     )
     policy = load_policy(site.policy)
     policy.check_data_set(entry.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +35,8 @@ class DataSet:
         authority: File with the certificate authority of the service; the system's if empty.
         credentials: File with a bearer token or ``user:password``; none if empty.
         senders: AE titles that may send to the C-STORE receiver.
+        labels: Table that tells the images' findings, splits and reports; none if empty.
+        labels_by: What its rows are matched by; the most exact name that it has, if empty.
     """
 
     name: str
@@ -46,6 +48,8 @@ class DataSet:
     authority: str = ""
     credentials: str = ""
     senders: tuple[str, ...] = ()
+    labels: str = ""
+    labels_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,13 +130,20 @@ class Registry:
                     f"The scans in {folder} are in the data set {other.name!r} already.",
                     hint="A patient belongs to one data set only: its ledger counts what is spent.",
                 )
-        entries = {**data_sets, data_set.name: data_set}
+        self._write({**data_sets, data_set.name: replace(data_set, folder=str(folder))})
+
+    def change(self, data_set: DataSet) -> None:
+        """Put a data set in place of the one of its name.
+
+        Raises:
+            DataError: If there is none of that name.
+        """
+        self.get(data_set.name)
+        self._write({**self.data_sets(), data_set.name: data_set})
+
+    def _write(self, entries: Mapping[str, DataSet]) -> None:
         content = {
-            name: {
-                key: str(folder) if key == "folder" and name == data_set.name else value
-                for key, value in asdict(entry).items()
-                if key != "name" and value
-            }
+            name: {key: value for key, value in asdict(entry).items() if key != "name" and value}
             for name, entry in entries.items()
         }
         write_atomically(self.home.registry, tomli_w.dumps(content).encode())

@@ -152,6 +152,11 @@ class SiteHome:
         return self.folder / "data.toml"
 
     @property
+    def opt_outs(self) -> Path:
+        """Patients who take part in no study."""
+        return self.folder / "opt-out.json"
+
+    @property
     def approvals(self) -> Path:
         """One file for each approved study."""
         return self.folder / "approvals"

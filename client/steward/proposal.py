@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ...federation.invitation import Invitation
+from ...model.description import FINDINGS
 from ...model.storage import shipped_base
+from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
@@ -74,6 +76,8 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
         state=home.state(data_set.name),
         base=Path(folder) if folder else shipped_base(),
         home=home.folder,
+        labels=Path(data_set.labels) if data_set.labels else None,
+        labels_by=data_set.labels_by,
     )
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
@@ -92,6 +96,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     facts = (
         ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
         ("Trained", _trained(terms)),
+        ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
         ("Privacy", _privacy(terms)),
@@ -110,6 +115,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             clip_norm=privacy.clip_norm,
             patients=policy.min_patients,
             burned_in=terms.data.burned_in,
+            captions=terms.data.captions,
             subset=terms.trainable.subset,
         )
     )
@@ -117,10 +123,55 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
 
 def _trained(terms: StudyTerms) -> str:
     side, local = terms.data.image_size, terms.local
-    return (
+    text = (
         f"{_SUBSETS[terms.trainable.subset]}, on images of {side} x {side} pixels, "
         f"{local.steps} steps a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
     )
+    if terms.data.captions == "text":
+        text += (
+            " With the reports in the data set's table (free text), which are protected as the "
+            "images are and leave nowhere."
+        )
+    return text
+
+
+def _words(terms: StudyTerms, base_model: OpenGenerator) -> str:
+    """Say of which words captions are made, and what selects those that are the study's own."""
+    own, base = terms.vocabulary, base_model.generator.words
+    words = study_words(own, base)
+    text = (
+        "What an image shows is said in words of a fixed list; a header selects them, and nothing "
+        "of it is copied. "
+    )
+    if words.is_few:
+        return text + (
+            "They are few: modality, one of eight regions of the body, plane or view, one of "
+            f"{len(FINDINGS)} kinds of finding ({', '.join(FINDINGS)}), contrast, sex, age band."
+        )
+    for kind, plural in _PLURALS.items():
+        if names := [word.word for word in words.of_kind(kind)]:
+            text += f"{plural}: {', '.join(names)}. "
+    added = [
+        f"{word.word} ({', '.join((*word.codes, *word.names)) or 'by this word alone'})"
+        for word in words.words
+        if word not in base.words
+    ]
+    if added:
+        text += f"The study's own, and what selects them: {'; '.join(added)}. "
+    left_out = [word.word for word in base.words if words.find(word.word, word.kind) is None]
+    if left_out:
+        text += f"Without: {', '.join(left_out)}. "
+    return text.rstrip()
+
+
+_PLURALS = {
+    "finding": "Findings, several at once",
+    "body part": "Parts of the body",
+    "sequence": "MR sequences",
+    "kernel": "CT kernels",
+    "view": "Views",
+    "laterality": "Sides",
+}
 
 
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:

@@ -56,6 +56,9 @@ class LatentCache:
         with in_turn(root / ".lock"):
             for stale in root.glob(".*.tmp"):
                 stale.unlink()
+            for path in root.glob("*.safetensors"):  # of patients who are gone
+                if path.stem not in dataset.patients:
+                    path.unlink(missing_ok=True)
             for number, key in enumerate(dataset.train_patients, start=1):
                 cache._ensure(key)
                 report("latents", number, len(dataset.train_patients))

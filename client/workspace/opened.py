@@ -15,12 +15,16 @@ from torch import nn
 from ... import __version__
 from ...errors import ModelError
 from ...federation.protocol import Tensors
+from ...imaging.labels.table import LabelTable, read_table
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
-from ...model.settings import TrainableSettings
+from ...model.settings import TrainableSettings, VocabularySettings
 from ...model.storage import generator_digest, load_generator
 from ...model.trainable import replace_tensors, select_trainable
+from ...model.words.tables import study_words
+from ...model.words.vocabulary import Vocabulary
 from ..data.dataset import SiteDataset
+from ..data.opt_out import OptOutList
 from ..site import Site
 from .latents import LatentCache
 
@@ -88,15 +92,46 @@ def open_generator(
 
 
 @lru_cache(maxsize=8)
-def open_data(site: Site, settings: DataSettings, trainable: TrainableSettings) -> OpenData:
-    """Open a site's scans and encode what is new; once per process."""
-    dataset = SiteDataset.open(site.data, settings, site.cache, state_dir=site.state)
+def open_data(
+    site: Site,
+    settings: DataSettings,
+    trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
+) -> OpenData:
+    """Open a site's scans and encode what is new; once per process and opt-out list.
+
+    Raises:
+        DataError: If the scans, the table of labels or the opt-out list cannot be used.
+    """
     generator = open_generator(site.base, trainable, site.device).generator
+    words = study_words(vocabulary, generator.words)
+    dataset = SiteDataset.open(
+        site.data,
+        settings,
+        site.cache,
+        words=words,
+        state_dir=site.state,
+        labels=site_labels(site, words),
+        opt_outs=OptOutList.read(site.opt_outs),
+    )
     latents = LatentCache.open(dataset, generator, site.cache)
     # Not the data set's identity, which stays the same when scans are added.
     content = [[key, dataset.source(key)] for key in dataset.train_patients]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     return OpenData(dataset=dataset, latents=latents, digest=digest)
+
+
+def site_labels(site: Site, words: Vocabulary) -> LabelTable | None:
+    """Read a site's table of labels, if it has one.
+
+    Args:
+        site: The site.
+        words: The study's vocabulary, whose words the table may name.
+
+    Raises:
+        DataError: If it cannot be read or is no such table.
+    """
+    return read_table(site.labels, words, site.labels_by) if site.labels is not None else None
 
 
 def software(site: Site) -> str:

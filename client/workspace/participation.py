@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...federation.protocol import RoundRequest
+from ...imaging.labels.fit import require_fitting
 from ...privacy.ledger import Ledger, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
@@ -38,15 +39,17 @@ class Participation:
 
         Raises:
             ConfigurationError: If the policy cannot be read.
-            DataError: If the scans cannot be used.
+            DataError: If the scans cannot be used, or the site's labels fit none of them.
         """
-        return cls(
+        part = cls(
             site=site,
             study=request.study(),
             terms=terms,
             policy=load_policy(site.policy),
-            data=open_data(site, terms.data, terms.trainable),
+            data=open_data(site, terms.data, terms.trainable, terms.vocabulary),
         )
+        require_fitting(part.data.dataset.labels)
+        return part
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -67,6 +70,7 @@ class Participation:
                 clip_norm=clip_norm,
                 patients=len(self.patients),
                 burned_in=self.terms.data.burned_in,
+                captions=self.terms.data.captions,
                 subset=subset,
             )
         )

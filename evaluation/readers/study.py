@@ -69,13 +69,9 @@ class ReaderStudy:
             captions: What each image shows or was asked to show, real ones first; for the key.
 
         Raises:
-            DataError: If the folder holds a study already.
+            ConfigurationError: If the folder holds a study already.
         """
-        if (folder / STUDY).exists():
-            raise DataError(
-                f"{folder} holds a reader study already.",
-                hint="Choose another folder: answers belong to the images they were given for.",
-            )
+        cls.require_none(folder)
         images = np.concatenate([real, synthetic])
         # Names and their order come from the system's randomness, never from a seed that is known.
         names = [secrets.token_hex(8) for _ in images]
@@ -91,6 +87,19 @@ class ReaderStudy:
         about = {"name": name, "items": items}
         write_atomically(folder / STUDY, json.dumps(about, indent=1).encode())
         return cls(folder, name, tuple(items))
+
+    @staticmethod
+    def require_none(folder: Path) -> None:
+        """Refuse a folder that holds a study.
+
+        Raises:
+            ConfigurationError: If it does.
+        """
+        if (folder / STUDY).exists():
+            raise ConfigurationError(
+                f"{folder} holds a reader study already.",
+                hint="Choose another folder: answers belong to the images they were given for.",
+            )
 
     @classmethod
     def open(cls, folder: Path) -> ReaderStudy:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .codecs import safe_frames
+from .decoding.codecs import safe_frames
 from .pixels import Values
 from .segmentation import Labels, Segmentation, merge_labels
 from .set_aside import Reason, SetAsideError
@@ -65,19 +65,19 @@ def decode_slices(
         indices.sort(key=lambda index: slices[index].frame)
         frames = [slices[index].frame for index in indices]
         try:
-            compressed = slices[indices[0]].compressed
-            decoded = safe_frames(folder / path, frames, values, compressed=compressed)
-            for index, image in zip(indices, decoded, strict=True):
+            is_compressed = slices[indices[0]].compressed
+            pictures = safe_frames(folder / path, frames, values, compressed=is_compressed)
+            for index, image in zip(indices, pictures, strict=True):
                 if image.shape != shape or not np.isfinite(image).all():
                     raise SetAsideError(Reason.BROKEN)
                 images[index] = reduce(image)
         except SetAsideError as error:
             set_aside[error.reason] += 1
-    kept = [slices[index] for index in sorted(images)]
+    usable = [slices[index] for index in sorted(images)]
     return Decoded(
-        slices=kept,
+        slices=usable,
         images=[images[index] for index in sorted(images)],
-        labels=[_labels(item, shape, segmentations) for item in kept] if segmentations else None,
+        labels=[_labels(item, shape, segmentations) for item in usable] if segmentations else None,
         set_aside=set_aside,
     )
 

@@ -6,22 +6,30 @@ import contextlib
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
+
+
+@cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def raw(ds: Dataset, keyword: str) -> Any:
     """Return a field's value, or ``None`` if it is absent or cannot be decoded."""
-    tag = tag_for_keyword(keyword)
+    tag = _tag(keyword)
+    if tag not in ds.keys():  # noqa: SIM118 -- asked of the data set itself, it is slow
+        return None
     # pydicom decodes lazily: a damaged value raises only here, and with any type of error.
-    with contextlib.suppress(Exception):
-        if tag is not None and tag in ds:  # asked first: a miss by keyword is slow
-            return ds[tag].value
-    return None
+    try:
+        return ds[tag].value
+    except Exception:
+        return None
 
 
 def values(ds: Dataset, keyword: str) -> list[Any]:

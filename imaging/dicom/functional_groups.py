@@ -58,8 +58,8 @@ def flat_headers(ds: Dataset) -> Iterator[Dataset] | None:
     for keyword in ("PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"):
         if keyword in common:
             delattr(common, keyword)
-    for shared in items(ds, "SharedFunctionalGroupsSequence"):
-        _merge(common, shared)
+    for common_item in items(ds, "SharedFunctionalGroupsSequence"):
+        _merge(common, common_item)
     for tag in list(common.keys()):
         with contextlib.suppress(Exception):  # one that is malformed stays undecoded
             common[tag]  # decoded here once, not again in every frame
@@ -78,3 +78,6 @@ def _merge(flat: Dataset, group: Dataset) -> None:
         for item in items(group, macro):
             flat.update(item)
             break
+    # Its items are told apart by their units, and are no fields of the frame.
+    if "RealWorldValueMappingSequence" in group:
+        flat["RealWorldValueMappingSequence"] = group["RealWorldValueMappingSequence"]

@@ -25,6 +25,10 @@ PLACED_BY = (
 )  # fmt: skip
 
 
+#: No part of a patient lies farther from a scanner's origin, mm.
+_FARTHEST_MM = 1e5
+
+
 @dataclass(frozen=True, slots=True)
 class Plane:
     """One slice's place in the patient.
@@ -103,13 +107,24 @@ def plane_of(ds: Dataset) -> Plane | None:
     across = abs(sum(a * b for a, b in zip(row, column, strict=True)))
     if any(abs(length - 1) > 0.05 for length in lengths) or across > 0.05:
         return None
+    if max(map(abs, position)) > _FARTHEST_MM:
+        return None
     return Plane(
         position=position,
         along_row=tuple(value / lengths[0] for value in row),
         along_column=tuple(value / lengths[1] for value in column),
         spacing=spacing,
-        thickness=abs(first_number(ds, "SpacingBetweenSlices", "SliceThickness") or 0.0),
+        thickness=_thickness(ds),
     )
+
+
+def _thickness(ds: Dataset) -> float:
+    """Return the first of spacing and thickness that a scanner can have, mm; 0 if none is."""
+    for keyword in ("SpacingBetweenSlices", "SliceThickness"):
+        value = abs(first_number(ds, keyword) or 0.0)
+        if 1e-3 < value < 1e3:
+            return value
+    return 0.0
 
 
 def slice_step(planes: Sequence[Plane]) -> float:

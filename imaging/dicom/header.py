@@ -13,10 +13,12 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID
 
+from ...model.words.vocabulary import Vocabulary
 from ..settings import DataSettings
 from .codes import MODALITY
 from .fields import first_text, integer, items
 from .files.parsing import parse_header
+from .files.patient import normal_identifier
 from .frames.frame import FRAMES_TOLD_BY, PRIVATE_TAGS, Frame, read_frames_of
 from .frames.kinds import TOLD_KIND_BY, foreign_kind
 from .scanner import TOLD_BY, Scanner, scanner_of
@@ -27,7 +29,7 @@ from .suitability import REFUSED_BY, refuse_unsuitable
 #: All that is read of a header, in one pass.
 _READ = frozenset({
     *FRAMES_TOLD_BY, *REFUSED_BY, *TOLD_BY, *TOLD_KIND_BY,
-    "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
+    "AccessionNumber", "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
     "ReferencedSeriesSequence", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
     "StudyInstanceUID", "SyntheticData",
 })  # fmt: skip
@@ -64,10 +66,16 @@ class FileHeader:
     synthetic: bool = False
     segments: tuple[str, ...] = ()
     is_segmentation: bool = False
+    accession: str = field(default="", repr=False)
 
 
-def read_header(path: Path, settings: DataSettings) -> FileHeader:
+def read_header(path: Path, settings: DataSettings, words: Vocabulary) -> FileHeader:
     """Read one file's header, without its pixels.
+
+    Args:
+        path: The file.
+        settings: What to accept.
+        words: What its fields may select to describe it.
 
     Raises:
         SetAsideError: If the file cannot be trained on, with the reason.
@@ -77,7 +85,7 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         if not stat.S_ISREG(path.stat().st_mode):
             raise SetAsideError(Reason.UNREADABLE)
         with path.open("rb") as file:
-            return _interpret(parse_header(file, _TAGS), settings)
+            return _interpret(parse_header(file, _TAGS), settings, words)
     except OSError:
         raise SetAsideError(Reason.UNREADABLE) from None
     except SetAsideError:
@@ -90,12 +98,12 @@ def read_header(path: Path, settings: DataSettings) -> FileHeader:
         raise SetAsideError(Reason.BROKEN) from None
 
 
-def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
+def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHeader:
     modality = first_text(ds, "Modality").upper()
     is_segmentation = modality == "SEG"
     if not is_segmentation and modality not in MODALITY:
         raise SetAsideError(Reason.MODALITY)
-    patient = first_text(ds, "PatientID").casefold()
+    patient = normal_identifier(first_text(ds, "PatientID"))
     if not patient:
         raise SetAsideError(Reason.NO_PATIENT)
     syntax = UID(str(ds.file_meta.get("TransferSyntaxUID", "")))
@@ -117,13 +125,14 @@ def _interpret(ds: Dataset, settings: DataSettings) -> FileHeader:
         frame_of_reference=first_text(ds, "FrameOfReferenceUID"),
         instance=integer(ds, "InstanceNumber"),
         shape=shape,
-        frames=() if is_segmentation else tuple(read_frames_of(ds)),
+        frames=() if is_segmentation else tuple(read_frames_of(ds, words)),
         compressed=syntax.is_encapsulated,
         scanner=scanner_of(ds, MODALITY.get(modality, modality)),
         name=name_of(ds),
         synthetic=first_text(ds, "SyntheticData").upper() == "YES",
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
+        accession=first_text(ds, "AccessionNumber"),
     )
 
 

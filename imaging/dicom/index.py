@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...common.progress import Progress, no_progress
+from ...model.words.tables import few_words, shipped_words
+from ...model.words.vocabulary import Vocabulary
+from ..labels.source import ImageLabel, LabelReport, LabelSource, Split
 from ..settings import DataSettings
+from .files.labels import file_labels
+from .files.remembered import RememberedHeaders
 from .folder import FileEntry, list_files
 from .header import FileHeader, read_header
 from .quiet import quiet_pydicom
@@ -50,30 +55,54 @@ class PatientScans:
         studies: Studies, ordered by UID.
         files: The patient's files, segmentations included.
         scanners: What made the images.
+        labels: What a source beside the headers says, by file.
+        split: The side that this source wants the patient on.
     """
 
     patient_id: str = field(repr=False)
     studies: tuple[DicomStudy, ...]
     files: tuple[FileEntry, ...] = field(repr=False)
     scanners: frozenset[Scanner] = field(repr=False)
+    labels: Mapping[str, ImageLabel] = field(default_factory=dict, repr=False)
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteIndex:
-    """What a site has, and how many files it set aside for which reason."""
+    """What a site has, and how many files it set aside for which reason.
+
+    Attributes:
+        patients: All patients with a usable image, ordered by identifier.
+        set_aside: Files by reason.
+        shared_studies: Studies that are there under several patient identifiers.
+        labels: How the source of labels fits, if there was one.
+    """
 
     patients: tuple[PatientScans, ...]
     set_aside: Counter[Reason]
+    shared_studies: int = 0
+    labels: LabelReport | None = None
 
 
 def index_folder(
-    folder: Path, settings: DataSettings, *, progress: Progress = no_progress
+    folder: Path,
+    settings: DataSettings,
+    *,
+    labels: LabelSource | None = None,
+    cache: Path | None = None,
+    words: Vocabulary | None = None,
+    progress: Progress = no_progress,
 ) -> SiteIndex:
     """Index a folder of DICOM files by their headers.
 
     Args:
         folder: Any nesting and file names; other files are counted and ignored.
         settings: What to accept.
+        labels: What tells the findings, splits and reports of images, if anything but headers does.
+        cache: Folder that remembers headers, so that the next run reads only files that are
+            new or have changed. It holds identifiers, encrypted, and the key beside them: keep
+            it where the scans are.
+        words: Words that headers may select; those that ship with fedscan by default.
         progress: Told how many files are read.
 
     Returns:
@@ -87,7 +116,17 @@ def index_folder(
     >>> len(found.patients), dict(found.set_aside)
     (8, {})
     """
-    return index_files(folder, list_files(folder), settings, progress=progress)
+    files, words = list_files(folder), words or shipped_words()
+    remembered = RememberedHeaders(cache, settings, words) if cache is not None else None
+    return index_files(
+        folder,
+        files,
+        settings,
+        labels=labels,
+        words=words,
+        remembered=remembered,
+        progress=progress,
+    )
 
 
 def index_files(
@@ -95,28 +134,78 @@ def index_files(
     files: Sequence[FileEntry],
     settings: DataSettings,
     *,
+    labels: LabelSource | None = None,
+    words: Vocabulary | None = None,
+    remembered: RememberedHeaders | None = None,
+    opted_out: Callable[[str], bool] = lambda _: False,
     progress: Progress = no_progress,
 ) -> SiteIndex:
-    """Index the given files of a folder; see :func:`index_folder`."""
+    """Index the given files of a folder; see :func:`index_folder`.
+
+    Of patients who opted out nothing is listed, nor remembered.
+
+    Without words, those of the frame are selected: where the files' place and kind is wanted.
+    """
+    words = words or few_words()
     set_aside: Counter[Reason] = Counter()
-    seen: set[str] = set()
+    seen: set[tuple[str, str, str]] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
         for done, entry in enumerate(files, start=1):
-            try:
-                header = read_header(folder / entry.path, settings)
-                if header.sop_uid and header.sop_uid in seen:
-                    raise SetAsideError(Reason.DUPLICATE)
-            except SetAsideError as error:
-                set_aside[error.reason] += 1
+            found = _header(folder, entry, settings, words, remembered, opted_out)
+            if isinstance(found, Reason):
+                set_aside[found] += 1
+            # A UID that another patient's file has too must not cost anybody an image.
+            elif found.sop_uid and _image(found) in seen:
+                set_aside[Reason.DUPLICATE] += 1
             else:
-                seen.add(header.sop_uid)
-                by_patient[header.patient_id].append((entry, header))
+                seen.add(_image(found))
+                by_patient[found.patient_id].append((entry, found))
             progress("files", done, len(files))
-    patients = tuple(_patient(key, found, set_aside) for key, found in sorted(by_patient.items()))
+    if remembered is not None:
+        remembered.save(files)
+    patients = [_patient(key, found, set_aside) for key, found in sorted(by_patient.items())]
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
-    return SiteIndex(tuple(patient for patient in patients if patient.studies), set_aside)
+    patients, report = [patient for patient in patients if patient.studies], None
+    if labels is not None:
+        labelling = labels.begin()
+        for place, one in enumerate(patients):
+            said = file_labels(by_patient[one.patient_id], labelling)
+            patients[place] = replace(one, labels=said, split=labelling.split(one.patient_id))
+        report = labelling.report()
+    return SiteIndex(tuple(patients), set_aside, _shared_studies(patients), report)
+
+
+def _image(header: FileHeader) -> tuple[str, str, str]:
+    return header.patient_id, header.series_uid, header.sop_uid
+
+
+def _shared_studies(patients: Iterable[PatientScans]) -> int:
+    owners = Counter(study.uid for patient in patients for study in patient.studies if study.uid)
+    return sum(count > 1 for count in owners.values())
+
+
+def _header(
+    folder: Path,
+    entry: FileEntry,
+    settings: DataSettings,
+    words: Vocabulary,
+    remembered: RememberedHeaders | None,
+    opted_out: Callable[[str], bool],
+) -> FileHeader | Reason:
+    """Return one file's header, or why it is set aside; from memory where it has not changed."""
+    found = remembered.find(entry) if remembered is not None else None
+    if found is None:
+        try:
+            found = read_header(folder / entry.path, settings, words)
+        except SetAsideError as error:
+            found = error.reason
+        if isinstance(found, FileHeader) and opted_out(found.patient_id):
+            found = Reason.OPTED_OUT
+        if remembered is not None:
+            remembered.remember(entry, found)
+    return found
 
 
 def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
@@ -150,11 +239,18 @@ def _patient(
                 segmentations=_segmentations(series_uid, members, segmentations),
             )
         )
+    used = {
+        item.path
+        for series in studies.values()
+        for one in series
+        for stack in one.stacks
+        for item in stack.slices
+    }
     return PatientScans(
         patient_id=patient_id,
         studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
         files=tuple(entry for entry, _ in found),
-        scanners=frozenset(header.scanner for _, header in found if not header.is_segmentation),
+        scanners=frozenset(header.scanner for entry, header in found if entry.path in used),
     )
 
 

@@ -47,8 +47,8 @@ def _from_timing(ds: Dataset) -> str:
         return OTHER
     if {"gr", "gradient"} & sequence:
         flip = first_number(ds, "FlipAngle")
-        spoiled = repetition <= 800 and (flip is None or flip >= 12)
-        return T1 if echo <= 12 and (spoiled or inversion >= 400) else OTHER
+        is_spoiled = repetition <= 800 and (flip is None or flip >= 12)
+        return T1 if echo <= 12 and (is_spoiled or inversion >= 400) else OTHER
     if inversion > 1400 or 0 < inversion < 300:  # FLAIR and STIR null a tissue
         return OTHER
     if echo <= 30 and (repetition <= 1000 or inversion >= 300):

@@ -21,11 +21,11 @@ from pydicom.uid import (
 )
 
 from .codes import COLOURS
+from .decoding.strict_jpeg import strict_decoder
 from .fields import first_number, first_text, integer
 from .files.parsing import has_preamble, read_file
 from .functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
-from .strict_jpeg import strict_decoder
 
 Image = NDArray[np.float32]
 #: What pixels stand for: the stored integers, physical values, or what a display would show.
@@ -72,10 +72,10 @@ def read_frames(path: Path, frames: Sequence[int], values: Values) -> Generator[
     header = Dataset()
     views: list[Dataset] = []
     try:
-        for position, stored in enumerate(_stored(path, frames, header)):
+        for position, raw in enumerate(_stored(path, frames, header)):
             if not position:  # the header is there once the first frame is decoded
                 views = _views(header, frames)
-            yield _values(stored, views[position], values)
+            yield _values(raw, views[position], values)
     except SetAsideError:
         raise
     except Exception:
@@ -115,30 +115,30 @@ def _views(header: Dataset, frames: Sequence[int]) -> list[Dataset]:
     flat = flat_headers(header)
     if flat is None:
         return [header] * len(frames)
-    wanted = set(frames)
-    views = [view for number, view in enumerate(flat) if number in wanted]
+    numbers = set(frames)
+    views = [view for number, view in enumerate(flat) if number in numbers]
     for view in views:
         view.file_meta = header.file_meta
     return views
 
 
-def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
-    padding = _padding(stored, ds)
-    stored = _used_bits(stored, ds)
-    if wanted == "stored":
-        return stored.astype(np.float32)
+def _values(raw: NDArray[np.generic], ds: Dataset, kind: Values) -> Image:
+    padding = _padding(raw, ds)
+    raw = _used_bits(raw, ds)
+    if kind == "stored":
+        return raw.astype(np.float32)
     photometric = first_text(ds, "PhotometricInterpretation").upper()
     if photometric in COLOURS:
-        return _luminance(stored, ds)
-    if stored.ndim != 2:
+        return _luminance(raw, ds)
+    if raw.ndim != 2:
         raise SetAsideError(Reason.PHOTOMETRIC)
-    padding |= _padding(stored, ds)
-    values = np.asarray(apply_modality_lut(stored, ds), np.float64)
+    padding |= _padding(raw, ds)
+    values = np.asarray(apply_modality_lut(raw, ds), np.float64)
     if first_text(ds, "Modality").upper() == "CT":
         # HU mean the same whichever way a display shows them: no inversion here.
         values[padding] = HU_RANGE[0]
         return np.clip(values, *HU_RANGE).astype(np.float32)
-    if wanted == "displayed":
+    if kind == "displayed":
         values = _windowed(values, ds)
     if photometric == "MONOCHROME1":
         values = -values
@@ -147,35 +147,35 @@ def _values(stored: NDArray[np.generic], ds: Dataset, wanted: Values) -> Image:
     return values.astype(np.float32)
 
 
-def _used_bits(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.generic]:
+def _used_bits(raw: NDArray[np.generic], ds: Dataset) -> NDArray[np.generic]:
     """Clear the bits beyond BitsStored, or repeat the sign in them (PS3.5 section 8.1.1)."""
     syntax = getattr(ds, "file_meta", {}).get("TransferSyntaxUID")
     if syntax in JPEG2000TransferSyntaxes + JPEGLSTransferSyntaxes:
-        return stored  # their decoders give values and no bits
-    allocated = 8 * stored.dtype.itemsize
+        return raw  # their decoders give values and no bits
+    container_bits = 8 * raw.dtype.itemsize
     bits = integer(ds, "BitsStored")
-    if stored.dtype.kind not in "iu" or not 0 < bits < allocated == integer(ds, "BitsAllocated"):
-        return stored
-    shift = allocated - bits
-    return np.right_shift(np.left_shift(stored, shift), shift)
+    if raw.dtype.kind not in "iu" or not 0 < bits < container_bits == integer(ds, "BitsAllocated"):
+        return raw
+    shift = container_bits - bits
+    return np.right_shift(np.left_shift(raw, shift), shift)
 
 
-def _padding(stored: NDArray[np.generic], ds: Dataset) -> NDArray[np.bool_]:
+def _padding(raw: NDArray[np.generic], ds: Dataset) -> NDArray[np.bool_]:
     """Mark pixels outside the field of view (PS3.3 C.7.5.1.1.2).
 
     Files give the value with or without a sign, whatever the pixels have: -2000 and 63536 are
     the same 16 bits. So they are compared as bits.
     """
     value = first_number(ds, "PixelPaddingValue")
-    if value is None or stored.ndim != 2:
-        return np.zeros(stored.shape[:2], np.bool_)
+    if value is None or raw.ndim != 2:
+        return np.zeros(raw.shape[:2], np.bool_)
     limit = first_number(ds, "PixelPaddingRangeLimit")
     low, high = sorted((value, value if limit is None else limit))
-    if stored.dtype.kind not in "iu":
-        levels = stored.astype(np.float64)
+    if raw.dtype.kind not in "iu":
+        levels = raw.astype(np.float64)
         return np.asarray((levels >= low) & (levels <= high))
-    largest = 2 ** (8 * stored.dtype.itemsize) - 1
-    return np.asarray((stored.astype(np.int64) - int(low)) & largest <= min(high - low, largest))
+    largest = 2 ** (8 * raw.dtype.itemsize) - 1
+    return np.asarray((raw.astype(np.int64) - int(low)) & largest <= min(high - low, largest))
 
 
 def _windowed(values: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:
@@ -188,10 +188,10 @@ def _windowed(values: NDArray[np.float64], ds: Dataset) -> NDArray[np.float64]:
         return values  # a window is a display hint: a malformed one is no reason to lose the image
 
 
-def _luminance(stored: NDArray[np.generic], ds: Dataset) -> Image:
+def _luminance(raw: NDArray[np.generic], ds: Dataset) -> Image:
     """Reduce a colour image to its luminance; pydicom has turned YBR into RGB already."""
     if first_text(ds, "PhotometricInterpretation").upper() == "PALETTE COLOR":
-        stored = apply_color_lut(stored, ds)
-    if stored.ndim != 3 or stored.shape[-1] < 3:
+        raw = apply_color_lut(raw, ds)
+    if raw.ndim != 3 or raw.shape[-1] < 3:
         raise SetAsideError(Reason.PHOTOMETRIC)
-    return (stored[..., :3].astype(np.float64) @ _LUMINANCE).astype(np.float32)
+    return (raw[..., :3].astype(np.float64) @ _LUMINANCE).astype(np.float32)

@@ -109,9 +109,9 @@ def is_weighted(ds: Dataset) -> bool:
 
 def _stored_range(ds: Dataset) -> tuple[int, int]:
     """Smallest and largest value that the stored bits can hold."""
-    allocated = integer(ds, "BitsAllocated", 16)
-    bits = integer(ds, "BitsStored", allocated)
-    bits = bits if 0 < bits <= allocated else allocated
+    container_bits = integer(ds, "BitsAllocated", 16)
+    bits = integer(ds, "BitsStored", container_bits)
+    bits = bits if 0 < bits <= container_bits else container_bits
     if integer(ds, "PixelRepresentation"):
         return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     return 0, 2**bits - 1
@@ -138,10 +138,10 @@ def _origin(ds: Dataset) -> list[str]:
 
 def _kinds(ds: Dataset) -> set[str]:
     """Values of the image type beyond origin and examination, whole, joined and as words."""
-    found: set[str] = set()
+    words: set[str] = set()
     for text in _types(ds)[2:]:
-        found |= {text, re.sub(r"[^a-z0-9]+", "", text), *re.findall(r"[a-z0-9]+", text)}
-    return found
+        words |= {text, re.sub(r"[^a-z0-9]+", "", text), *re.findall(r"[a-z0-9]+", text)}
+    return words
 
 
 def _said(ds: Dataset) -> str:

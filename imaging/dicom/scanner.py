@@ -38,8 +38,8 @@ def scanner_of(ds: Dataset, modality: str) -> Scanner:
         modality: The image's.
     """
     words = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber")
-    known = [first_text(ds, keyword).casefold() for keyword in words]
-    device = "|".join([modality, *known]) if any(known) else ""
+    texts_of_device = [first_text(ds, keyword).casefold() for keyword in words]
+    device = "|".join([modality, *texts_of_device]) if any(texts_of_device) else ""
     return _shared(modality, _kind(ds, modality), device)
 
 
@@ -53,4 +53,4 @@ def _kind(ds: Dataset, modality: str) -> str:
     field_strength = first_number(ds, "MagneticFieldStrength")
     if modality != "MR" or field_strength is None:
         return modality
-    return f"MR {min(_FIELDS, key=lambda known: abs(known - field_strength)):g} T"
+    return f"MR {min(_FIELDS, key=lambda strength: abs(strength - field_strength)):g} T"

@@ -11,27 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from ...model.conditions import LABEL
-from .codecs import safe_frames
-from .fields import code_values, first_number, first_text, integer, items
+from ...model.conditions import LABEL, UNKNOWN
+from .decoding.codecs import safe_frames
+from .fields import first_number, first_text, integer, items
 from .files.parsing import read_file
 from .functional_groups import flat_headers
 from .geometry import Plane, plane_of, slice_step, stack_affine
+from .segment_classes import BACKGROUND, class_of_segment
 from .set_aside import Reason, SetAsideError
 
 Labels = NDArray[np.uint8]
-
-#: SNOMED CT property types of segments whose label is not a class name.
-_CLASS_OF_CODE = {
-    "87784001": "body", "181469002": "body", "28231008": "body",
-    "3138006": "bone", "272673000": "bone", "89546000": "bone",
-    "39607008": "lung", "44714003": "lung", "30492008": "lung",
-    "80891009": "heart", "15825003": "heart", "113262008": "heart",
-    "12738006": "brain", "13958008": "brain", "389080008": "brain", "389081007": "brain",
-    "65216001": "fluid", "35764002": "fluid", "15926000": "fluid",
-    "10200004": "organ", "78961009": "organ", "64033007": "organ", "15776009": "organ",
-    "52988006": "lesion", "108369006": "lesion", "4147007": "lesion", "86049000": "lesion",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +28,7 @@ class LabelVolume:
     """The segments of one file on its own voxel grid.
 
     Attributes:
-        labels: ``[K, R, C]`` with the values of ``model.conditions.LABEL``.
+        labels: ``[K, R, C]`` with the values of ``model.conditions.LABEL`` and ``UNKNOWN``.
         to_index: LPS mm to indices ``(k, r, c)``, ``[4, 4]``.
     """
 
@@ -69,19 +58,34 @@ class Segmentation:
     Attributes:
         volume: Its segments in the patient, if it says where they lie.
         by_instance: Its segments by the SOP instance they were drawn on, if it does not.
-        declares_lesions: Whether one of its segments is the class "lesion", even if empty.
+        classes: The class of each segment, even if it is empty.
     """
 
     volume: LabelVolume | None
     by_instance: dict[str, Labels]
-    declares_lesions: bool
+    classes: tuple[int, ...]
+
+    @property
+    def declares_lesions(self) -> bool:
+        """Whether one of its segments is the class "lesion"."""
+        return LABEL["lesion"] in self.classes
+
+    @property
+    def unknown_segments(self) -> int:
+        """Number of segments of no known class."""
+        return self.classes.count(UNKNOWN)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether any segment is of a known class: else there is no mask to learn from."""
+        return any(value not in (UNKNOWN, BACKGROUND) for value in self.classes)
 
     def on(self, plane: Plane | None, sop_uid: str, shape: tuple[int, int]) -> Labels:
         """Label map ``[rows, columns]`` of one image slice; zero where nothing is segmented."""
         if self.volume is not None and plane is not None:
             return self.volume.on(plane, shape)
-        found = self.by_instance.get(sop_uid)
-        return found if found is not None and found.shape == shape else np.zeros(shape, np.uint8)
+        labels = self.by_instance.get(sop_uid)
+        return labels if labels is not None and labels.shape == shape else np.zeros(shape, np.uint8)
 
 
 def read_segmentation(path: Path) -> Segmentation:
@@ -101,55 +105,49 @@ def read_segmentation(path: Path) -> Segmentation:
 
 def _read(path: Path, ds: Dataset) -> Segmentation:
     classes = {
-        integer(item, "SegmentNumber"): _class(item) for item in items(ds, "SegmentSequence")
+        integer(item, "SegmentNumber"): class_of_segment(item)
+        for item in items(ds, "SegmentSequence")
     }
-    described = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
-    if described not in (0, integer(ds, "NumberOfFrames") or 1):
+    header_count = len(list(items(ds, "PerFrameFunctionalGroupsSequence")))
+    if header_count not in (0, integer(ds, "NumberOfFrames") or 1):
         raise SetAsideError(Reason.BROKEN)
     is_label_map = first_text(ds, "SegmentationType").upper() == "LABELMAP"
     threshold = 1.0
     if first_text(ds, "SegmentationType").upper() == "FRACTIONAL":
         threshold = (first_number(ds, "MaximumFractionalValue") or 255.0) / 2
-    placed: list[tuple[Plane, Labels]] = []
+    planes: list[tuple[Plane, Labels]] = []
     by_instance: dict[str, Labels] = {}
     headers = list(flat_headers(ds) or [ds])
-    compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
-    frames = safe_frames(path, range(len(headers)), "stored", compressed=compressed)
-    for header, stored in zip(headers, frames, strict=True):
+    is_compressed = bool(ds.file_meta.TransferSyntaxUID.is_encapsulated)
+    frames = safe_frames(path, range(len(headers)), "stored", compressed=is_compressed)
+    for header, raw in zip(headers, frames, strict=True):
         if is_label_map:
-            labels = np.zeros(stored.shape, np.uint8)
+            labels = np.where(raw > 0, np.uint8(UNKNOWN), np.uint8(BACKGROUND))
             for number, value in classes.items():
-                labels[stored == number] = value
+                labels[raw == number] = value
         else:
-            value = classes.get(integer(header, "ReferencedSegmentNumber"), 0)
-            labels = np.where(stored >= threshold, value, 0).astype(np.uint8)
+            value = classes.setdefault(integer(header, "ReferencedSegmentNumber"), UNKNOWN)
+            labels = np.where(raw >= threshold, value, 0).astype(np.uint8)
         plane = plane_of(header)
         if plane is not None:
-            placed.append((plane, labels))
+            planes.append((plane, labels))
         for uid in _source_instances(header):
             merge_labels(by_instance.setdefault(uid, np.zeros_like(labels)), labels)
     return Segmentation(
-        volume=_volume(placed) if placed else None,
+        volume=_volume(planes) if planes else None,
         by_instance=by_instance,
-        declares_lesions=LABEL["lesion"] in classes.values(),
+        classes=tuple(classes.values()),
     )
 
 
 def merge_labels(onto: Labels, labels: Labels) -> None:
-    """Draw labels over others in place; the higher class wins, so a lesion is never hidden."""
-    np.maximum(onto, labels, out=onto)
+    """Draw labels over others in place; the higher class wins, so a lesion is never hidden.
 
-
-def _class(segment: Dataset) -> int:
-    """Class of a segment by its label, else by its coded type; 0 if it is none of ours."""
-    label = first_text(segment, "SegmentLabel").lower()
-    if label in LABEL:
-        return LABEL[label]
-    for sequence in ("SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence"):
-        for code in code_values(segment, sequence):
-            if code in _CLASS_OF_CODE:
-                return LABEL[_CLASS_OF_CODE[code]]
-    return 0
+    A known class wins over an unknown one, and that over background.
+    """
+    classes = np.maximum(np.where(onto == UNKNOWN, 0, onto), np.where(labels == UNKNOWN, 0, labels))
+    unknown = (classes == 0) & ((onto == UNKNOWN) | (labels == UNKNOWN))
+    onto[...] = np.where(unknown, UNKNOWN, classes)
 
 
 def _source_instances(header: Dataset) -> list[str]:
@@ -160,10 +158,10 @@ def _source_instances(header: Dataset) -> list[str]:
     ]
 
 
-def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
+def _volume(planes: list[tuple[Plane, Labels]]) -> LabelVolume:
     """Stack frames by depth. Frames left out because they are empty stay zero."""
     by_depth: dict[float, list[tuple[Plane, Labels]]] = defaultdict(list)
-    for plane, labels in placed:
+    for plane, labels in planes:
         by_depth[round(plane.depth, 2)].append((plane, labels))
     depths = sorted(by_depth)
     first = by_depth[depths[0]][0][0]
@@ -171,7 +169,7 @@ def _volume(placed: list[tuple[Plane, Labels]]) -> LabelVolume:
     step = min((b - a for a, b in pairwise(depths)), default=0.0)
     step = step or slice_step([first])
     count = round((depths[-1] - depths[0]) / step) + 1
-    volume = np.zeros((count, *placed[0][1].shape), np.uint8)
+    volume = np.zeros((count, *planes[0][1].shape), np.uint8)
     for depth in depths:
         for _, labels in by_depth[depth]:
             merge_labels(volume[round((depth - depths[0]) / step)], labels)

@@ -30,8 +30,10 @@ class Reason(StrEnum):
     SIZE = "too small or too large an image"
     RAW = "raw detector image, not for reading"
     DUPLICATE = "copy of another file"
+    SEGMENT = "segment of no known class"
     ORPHAN = "segmentation of no image here"
     BLANK = "slice shows nothing"
+    OPTED_OUT = "of a patient who opted out"
 
 
 class SetAsideError(DataError):

@@ -20,7 +20,8 @@ REFUSED_BY = (
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 #: Image types of pictures of a screen, and of reports that a scanner draws.
 _SCREEN_TYPE = re.compile(
-    r"screen|snap ?shot|capture|report|dose|protocol|\bprot\b|summary|\btable\b|\bgraph|curve"
+    r"\bscreen(?!ing)|snap ?shot|\bcaptured?\b|\breports?\b|(?<!low )\bdose\b|\bprot(ocol)?s?\b"
+    r"|\bsummary\b|\btables?\b|\bgraphs?\b|\bcurves?\b"
 )
 #: The same in a series description.
 _SCREEN_WORDS = re.compile(
@@ -69,9 +70,9 @@ def _shows_a_screen(ds: Dataset) -> bool:
 
     Scanners save screens and dose reports under the SOP class of their images.
     """
-    types = [text.lower().replace("_", " ") for text in texts(ds, "ImageType")[2:]]
-    said = " ".join(texts(ds, "SeriesDescription")).lower().replace("_", " ").replace("-", " ")
-    return any(_SCREEN_TYPE.search(text) for text in types) or bool(_SCREEN_WORDS.search(said))
+    types = [text.lower().replace("_", " ") for text in texts(ds, "ImageType")]
+    words = " ".join(texts(ds, "SeriesDescription")).lower().replace("_", " ").replace("-", " ")
+    return any(_SCREEN_TYPE.search(text) for text in types) or bool(_SCREEN_WORDS.search(words))
 
 
 def _is_captured(ds: Dataset) -> bool:

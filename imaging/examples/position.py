@@ -22,7 +22,7 @@ from ...model.region import least_extent_mm
 
 def region_positions(
     heights: Sequence[float] | NDArray[np.floating],
-    shown: Sequence[bool] | NDArray[np.bool_],
+    has_content: Sequence[bool] | NDArray[np.bool_],
     *,
     plane: str,
     body_part: str,
@@ -34,7 +34,7 @@ def region_positions(
     Args:
         heights: Distance of each slice towards the superior, anterior or left end from any
             origin, mm, ``[N]``.
-        shown: Whether each slice shows anything of the patient, ``[N]``.
+        has_content: Whether each slice shows anything of the patient, ``[N]``.
         plane: One of ``description.PLANES``.
         body_part: One of ``description.BODY_PARTS``.
         ends: Heights of the region's ends where the slices are a part of a longer scan, mm.
@@ -44,8 +44,8 @@ def region_positions(
         Positions in [0, 1], ``[N]``.
     """
     levels = np.asarray(heights, np.float64)
-    spanned = levels[np.asarray(shown, np.bool_)] if np.any(shown) else levels
-    low, high = ends or (float(spanned.min()), float(spanned.max()))
+    span = levels[np.asarray(has_content, np.bool_)] if np.any(has_content) else levels
+    low, high = ends or (float(span.min()), float(span.max()))
     extent = high - low + 2 * margin
     whole = max(extent, least_extent_mm(body_part, plane))
     middle = (low + high) / 2

@@ -52,21 +52,21 @@ def can_reformat(planes: Sequence[Plane]) -> bool:
     )
 
 
-def native_pictures(decoded: Decoded, *, hounsfield: bool, step: float) -> Pictures:
+def native_pictures(pixels: Decoded, *, hounsfield: bool, step: float) -> Pictures:
     """Orient slices as acquired.
 
     Args:
-        decoded: Slices sorted by depth, resized.
+        pixels: Slices sorted by depth, resized.
         hounsfield: Whether values are HU; otherwise they are scaled over the whole volume.
         step: Distance between the decoded slices, mm.
     """
-    planes = _planes(decoded)
+    planes = _planes(pixels)
     affine = stack_affine(planes)
-    volume, _ = to_canonical(_model_values(np.stack(decoded.images), hounsfield), affine)
+    volume, _ = to_canonical(_model_values(np.stack(pixels.images), hounsfield), affine)
     labels = None
-    if decoded.labels is not None:
-        size = decoded.images[0].shape
-        labels, _ = to_canonical(resize_labels(np.stack(decoded.labels), size), affine)
+    if pixels.labels is not None:
+        size = pixels.images[0].shape
+        labels, _ = to_canonical(resize_labels(np.stack(pixels.labels), size), affine)
     plane = planes[0].name
     depths = Lie.of(planes).depths + planes[0].depth
     return Pictures(
@@ -102,38 +102,37 @@ def reformatted_size(
 
 
 def reformatted_pictures(
-    decoded: Decoded, *, hounsfield: bool, shape: tuple[int, int], pixel: float, image_size: int
+    pixels: Decoded, *, hounsfield: bool, shape: tuple[int, int], pixel: float, image_size: int
 ) -> list[Pictures]:
     """Resample a volume to isotropic voxels and cut it in all three planes.
 
     Args:
-        decoded: Slices sorted by depth, already at the isotropic in-plane size.
+        pixels: Slices sorted by depth, already at the isotropic in-plane size.
         hounsfield: As for :func:`native_pictures`.
         shape: Rows and columns of the slices in their files.
         pixel: Side of the isotropic voxels, mm.
         image_size: Voxels along the longest side.
     """
-    lie = Lie.of(_planes(decoded))
+    lie = Lie.of(_planes(pixels))
     if lie.is_straight:
-        volume, labels, affine, pixel = _straight(decoded, lie, pixel, image_size)
+        volume, labels, affine, pixel = _straight(pixels, lie, pixel, image_size)
         volume = _model_values(volume, hounsfield)
     else:
         grid = Upright.around(lie, shape, image_size)
-        values = _model_values(np.stack(decoded.images), hounsfield)
+        values = _model_values(np.stack(pixels.images), hounsfield)
         volume = grid.sample(list(values), lie, shape, order=1, outside=-1.0)
         labels, affine, pixel = None, grid.to_lps, grid.pixel
-        if decoded.labels is not None:
-            nearest = grid.sample(decoded.labels, lie, shape, order=0, outside=0.0)
+        if pixels.labels is not None:
+            nearest = grid.sample(pixels.labels, lie, shape, order=0, outside=0.0)
             labels = nearest.astype(np.uint8)
-    oriented, _ = to_canonical(volume, affine)
-    if labels is not None:
-        labels, _ = to_canonical(labels, affine)
+    canonical, _ = to_canonical(volume, affine)
+    masks = None if labels is None else to_canonical(labels, affine)[0]
     return [
         Pictures(
             plane=plane,
-            images=_cut(oriented, plane),
-            labels=None if labels is None else _cut(labels, plane),
-            heights=np.arange(oriented.shape[axis], dtype=np.float64)
+            images=_cut(canonical, plane),
+            labels=None if masks is None else _cut(masks, plane),
+            heights=np.arange(canonical.shape[axis], dtype=np.float64)
             * (-pixel if plane == "coronal" else pixel),
             step=pixel,
         )
@@ -142,25 +141,25 @@ def reformatted_pictures(
 
 
 def _straight(
-    decoded: Decoded, lie: Lie, pixel: float, image_size: int
+    pixels: Decoded, lie: Lie, pixel: float, image_size: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None, NDArray[np.float64], float]:
     """Bring slices that lie one upon another to even depths and isotropic voxels."""
     count = max(2, round(lie.depths[-1] / lie.step) + 1)
-    rows, columns = decoded.images[0].shape
+    rows, columns = pixels.images[0].shape
     size, pixel = fitted_size((count, rows, columns), (lie.step, pixel, pixel), image_size)
     # Layers beyond that would be averaged away, and a series may be of any length.
     layers = min(count, _LAYERS_PER_VOXEL * size[0])
     even = lie.slice_at(np.linspace(0.0, lie.depths[-1], layers))
-    volume = resize_images(_between(np.stack(decoded.images), even)[None], size)[0]
+    volume = resize_images(_between(np.stack(pixels.images), even)[None], size)[0]
     labels = None
-    if decoded.labels is not None:
-        flat = resize_labels(np.stack(decoded.labels), (rows, columns))
+    if pixels.labels is not None:
+        flat = resize_labels(np.stack(pixels.labels), (rows, columns))
         labels = resize_labels(flat[np.rint(even).astype(np.int64)][None], size)[0]
     return volume, labels, stack_affine([lie.planes[0], lie.planes[-1]]), pixel
 
 
-def _planes(decoded: Decoded) -> list[Plane]:
-    return [item.plane for item in decoded.slices if item.plane is not None]
+def _planes(pixels: Decoded) -> list[Plane]:
+    return [item.plane for item in pixels.slices if item.plane is not None]
 
 
 def _model_values(volume: NDArray[np.float32], hounsfield: bool) -> NDArray[np.float32]:

@@ -58,8 +58,8 @@ def pad_square(images: NDArray[np.generic], side: int, fill: float) -> NDArray[n
     images = np.ascontiguousarray(images)
     if images.shape[1:] == (side, side):
         return images
-    padded = SpatialPad((side, side), mode="constant", value=fill)(torch.from_numpy(images))
-    return np.asarray(padded)
+    square = SpatialPad((side, side), mode="constant", value=fill)(torch.from_numpy(images))
+    return np.asarray(square)
 
 
 def _resize(images: NDArray[np.generic], size: Sequence[int], mode: str) -> NDArray[np.generic]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...model.conditions import LABEL
+from ...model.conditions import LABEL, UNKNOWN
 from ...model.description import Description
 from ...model.example import Example
 from ...model.intensity import percentile_to_model
@@ -20,6 +21,8 @@ from ..dicom.index import Series
 from ..dicom.segmentation import Segmentation, read_segmentation
 from ..dicom.set_aside import Reason, SetAsideError
 from ..dicom.stacks.stack import Slice, Stack
+from ..labels.apply import common_label, described
+from ..labels.source import ImageLabel
 from ..settings import DataSettings
 from .position import region_positions
 from .reformat import (
@@ -51,6 +54,7 @@ def series_examples(
     series: Series,
     settings: DataSettings,
     segmentation: Callable[[Path], Segmentation] = read_segmentation,
+    labels: Mapping[str, ImageLabel] = MappingProxyType({}),
 ) -> SeriesExamples:
     """Decode one series and turn it into examples.
 
@@ -60,6 +64,7 @@ def series_examples(
         settings: Image size, planes and limits.
         segmentation: Reads a segmentation file; one that remembers spares a patient's other
             series reading it again.
+        labels: What a source beside the headers says, by file.
 
     Returns:
         The examples, in anatomical order within each stack.
@@ -69,7 +74,7 @@ def series_examples(
     for stack, chosen in _spread(series.stacks, settings.max_slices_per_series):
         build = _volume_examples if stack.is_volume else _projection_examples
         result.examples.extend(
-            build(folder, stack, chosen, segmentations, settings, result.set_aside)
+            build(folder, stack, chosen, segmentations, settings, labels, result.set_aside)
         )
     return result
 
@@ -104,9 +109,14 @@ def _segmentations(
     found = []
     for path in series.segmentations:
         try:
-            found.append(segmentation(folder / path))
+            one = segmentation(folder / path)
         except SetAsideError as error:
             set_aside[error.reason] += 1
+            continue
+        if one.unknown_segments:
+            set_aside[Reason.SEGMENT] += one.unknown_segments
+        if one.tells_classes:
+            found.append(one)
     return found
 
 
@@ -116,6 +126,7 @@ def _volume_examples(
     chosen: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
+    labels: Mapping[str, ImageLabel],
     set_aside: Counter[Reason],
 ) -> Iterator[Example]:
     planes = [item.plane for item in stack.slices if item.plane is not None]
@@ -125,7 +136,8 @@ def _volume_examples(
     if reformat:
         size, pixel = reformatted_size(planes, shape, settings.image_size)
     else:
-        size, pixel = fitted_size(shape, spacing, settings.image_size)
+        (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
+        size = rows, columns
     decoded = decode_slices(
         folder,
         _enough(stack.slices, settings.image_size) if reformat else chosen,
@@ -152,13 +164,18 @@ def _volume_examples(
     lesions = any(segmentation.declares_lesions for segmentation in segmentations)
     # Cuts through the air beside the patient are no loss; blank files are worth a count.
     blank = Counter[Reason]() if reformat else set_aside
+    said = [labels.get(item.path) for item in decoded.slices]
     for pictures in every:
+        # A picture across the slices shows something of each: what all say holds for it.
+        if len(said) != len(pictures.images) or len(every) > 1:
+            said = [common_label(said)] * len(pictures.images)
         yield from _examples(
             pictures,
             stack.description,
+            said,
             lesions,
             len(chosen),
-            settings.image_size,
+            settings,
             blank,
             None if reformat else _longer_scan(stack, pictures),
         )
@@ -167,9 +184,10 @@ def _volume_examples(
 def _examples(
     pictures: Pictures,
     description: Description,
+    said: Sequence[ImageLabel | None],
     lesions_declared: bool,
     limit: int,
-    image_size: int,
+    settings: DataSettings,
     blank: Counter[Reason],
     ends: tuple[float, float] | None,
 ) -> Iterator[Example]:
@@ -186,21 +204,30 @@ def _examples(
     if not shown.all():
         blank[Reason.BLANK] += int((~shown).sum())
     chosen = with_content[evenly(len(with_content), limit)]
-    images = pad_square(pictures.images[chosen], image_size, -1.0)
+    images = pad_square(pictures.images[chosen], settings.image_size, -1.0)
     labels = None
     if pictures.labels is not None:
-        labels = pad_square(pictures.labels[chosen], image_size, 0)
+        labels = pad_square(pictures.labels[chosen], settings.image_size, 0)
     for index, position in enumerate(positions[chosen]):
         mask = None if labels is None else labels[index]
-        shown_here = replace(description, plane=pictures.plane)
+        label = said[chosen[index]]
+        shown_here = replace(described(description, label), plane=pictures.plane)
         if mask is not None and lesions_declared:
-            shown_here = shown_here.with_lesion(bool((mask == LABEL["lesion"]).any()))
+            lesion = bool((mask == LABEL["lesion"]).any())
+            # What is of no known class may be a lesion: then nothing is said.
+            if lesion or not (mask == UNKNOWN).any():
+                shown_here = shown_here.with_lesion(lesion)
         yield Example(
             image=images[index],
             description=shown_here,
             position=float(position),
             mask=mask,
+            report=_report(label, settings),
         )
+
+
+def _report(label: ImageLabel | None, settings: DataSettings) -> str:
+    return label.report if label is not None and settings.captions == "text" else ""
 
 
 def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None:
@@ -218,6 +245,7 @@ def _projection_examples(
     chosen: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
+    labels: Mapping[str, ImageLabel],
     set_aside: Counter[Reason],
 ) -> Iterator[Example]:
     size, _ = fitted_size(stack.shape, stack.spacing, settings.image_size)
@@ -239,13 +267,15 @@ def _projection_examples(
             continue
         mask = None
         if decoded.labels is not None:
-            labels = resize_labels(decoded.labels[index][None], size)[0]
-            turned = np.ascontiguousarray(upright(labels, stack.patient_orientation))
+            reduced_mask = resize_labels(decoded.labels[index][None], size)[0]
+            turned = np.ascontiguousarray(upright(reduced_mask, stack.patient_orientation))
             mask = pad_square(turned[None], settings.image_size, 0)[0]
+        label = labels.get(decoded.slices[index].path)
         yield Example(
             image=pad_square(image[None], settings.image_size, -1.0)[0],
-            description=stack.description,
+            description=described(stack.description, label),
             mask=mask,
+            report=_report(label, settings),
         )
 
 

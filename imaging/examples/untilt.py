@@ -50,8 +50,8 @@ class Upright:
             for row in (0.0, ends[0])
             for column in (0.0, ends[1])
         ]
-        placed = np.array(corners) @ axes.T
-        low, high = placed.min(0) - steps / 2, placed.max(0) + steps / 2
+        points = np.array(corners) @ axes.T
+        low, high = points.min(0) - steps / 2, points.max(0) + steps / 2
         pixel = float((high - low).max()) / image_size
         size = np.maximum(1, np.rint((high - low) / pixel)).astype(int)
         affine = np.eye(4)
@@ -86,11 +86,11 @@ class Upright:
         for number in range(self.shape[0]):  # a layer at a time: points are many
             index = lie.index_of(inside_plane + number * self.to_lps[:3, 0])
             index = (index + 0.5) * scale - 0.5
-            known = ((index >= -0.5) & (index <= limits - 0.5)).all(-1)
-            found = map_coordinates(
+            inside = ((index >= -0.5) & (index <= limits - 0.5)).all(-1)
+            values = map_coordinates(
                 volume, np.moveaxis(index, -1, 0), order=order, mode="nearest", output=np.float32
             )
-            result[number][known] = found[known]
+            result[number][inside] = values[inside]
         return result
 
 

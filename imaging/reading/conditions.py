@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ...errors import ConfigurationError, DataError
 from ...model.conditions import EDGES, LABEL, MASK_PRESENT, PARTIAL, spatial_conditions
 from ...model.description import Description
 from ...model.intensity import hounsfield_to_model, percentile_to_model
+from .pictures import open_picture
 from .scan_files import read_nifti, read_scan, read_segments
 from .slicing import PlacedVolume, pixel_centres, slice_affine
 
@@ -86,8 +87,8 @@ def load_conditions(
         DataError: If a file cannot be read, a label is unknown, or nothing is free.
         ConfigurationError: If volumes are given and the prompt names no plane.
     """
-    given = {"mask": mask, "edges": edges, "partial": partial}
-    files = {name: path for name, path in given.items() if path is not None}
+    paths = {"mask": mask, "edges": edges, "partial": partial}
+    files = {name: path for name, path in paths.items() if path is not None}
     if not files:
         return None
     volumes = {
@@ -121,21 +122,21 @@ def load_conditions(
 
 
 def _cut(
-    volumes: dict[str, PlacedVolume], asked: SliceAsked | None, size: int
+    volumes: dict[str, PlacedVolume], wish: SliceAsked | None, size: int
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float64] | None]:
     """Cut all volumes at one slice."""
     if not volumes:
         return {}, None
-    if asked is None or asked.description is None or not asked.description.plane:
+    if wish is None or wish.description is None or not wish.description.plane:
         raise ConfigurationError(
             "Volumes are cut at the plane that the prompt names, and it names none.",
             hint='Write, for example, "axial CT of the head".',
         )
     affine = slice_affine(
         list(volumes.values()),
-        plane=asked.description.plane,
-        position=asked.position,
-        body_part=asked.description.body_part,
+        plane=wish.description.plane,
+        position=wish.position,
+        body_part=wish.description.body_part,
         size=size,
     )
     points = pixel_centres(affine, size)
@@ -159,14 +160,14 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
             if scan.to_lps is None:
                 raise DataError(f"{path} does not say where it lies in the patient.")
             values, to_lps = scan.values, scan.to_lps
-        shown = None if asked is None else asked.description
+        description = None if asked is None else asked.description
         free = ~np.isfinite(values)
-        if shown is not None and shown.modality == "CT":
-            scaled = hounsfield_to_model(np.nan_to_num(values))
+        if description is not None and description.modality == "CT":
+            model_values = hounsfield_to_model(np.nan_to_num(values))
         else:
-            scaled = np.full(values.shape, np.nan, np.float32)
-            scaled[~free] = percentile_to_model(values[~free])
-        return PlacedVolume(values=np.where(free, np.nan, scaled), to_lps=to_lps)
+            model_values = np.full(values.shape, np.nan, np.float32)
+            model_values[~free] = percentile_to_model(values[~free])
+        return PlacedVolume(values=np.where(free, np.nan, model_values), to_lps=to_lps)
     if is_nifti:
         values, to_lps = read_nifti(path)
         values = np.nan_to_num(values)
@@ -207,7 +208,7 @@ def read_given(slices: Sequence[str], size: int) -> dict[float, NDArray[np.float
     Raises:
         DataError: If a file is no picture, or a position is not in [0, 1].
     """
-    known = {}
+    images = {}
     for text in slices:
         name, _, where = text.rpartition("@")
         try:
@@ -219,24 +220,15 @@ def read_given(slices: Sequence[str], size: int) -> dict[float, NDArray[np.float
                 f"{text!r} does not say where the slice lies.",
                 hint="Write FILE@POSITION, such as slice.png@0.4; 0 is the lower end, 1 the upper.",
             )
-        picture = _open(Path(name)).convert("L").resize((size, size), Image.Resampling.BILINEAR)
-        known[position] = np.asarray(picture, np.float32) / np.float32(127.5) - np.float32(1)
-    return known
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError as error:
-        raise DataError(f"There is no picture {path}.") from error
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path} is not a picture.", hint="Use a PNG file.") from error
+        picture = (
+            open_picture(Path(name)).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+        )
+        images[position] = np.asarray(picture, np.float32) / np.float32(127.5) - np.float32(1)
+    return images
 
 
 def _read_mask(path: Path, size: int) -> NDArray[np.uint8]:
-    picture = _open(path)
+    picture = open_picture(path)
     if picture.mode not in ("L", "P", "1"):
         raise DataError(
             f"The mask {path} has mode {picture.mode}; its pixels must be label numbers.",
@@ -252,14 +244,14 @@ def _legend() -> str:
 
 
 def _read_edges(path: Path, size: int) -> NDArray[np.float32]:
-    picture = _open(path).convert("L").resize((size, size), Image.Resampling.BILINEAR)
+    picture = open_picture(path).convert("L").resize((size, size), Image.Resampling.BILINEAR)
     edges: NDArray[np.float32] = np.asarray(picture, np.float32) / np.float32(255)
     return edges
 
 
 def _read_partial(path: Path, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    picture = _open(path).convert("LA").resize((size, size), Image.Resampling.BILINEAR)
+    picture = open_picture(path).convert("LA").resize((size, size), Image.Resampling.BILINEAR)
     grey, alpha = (np.asarray(band) for band in picture.split())
-    known = alpha >= 128
-    _require_free(known, path)
-    return grey.astype(np.float32) / np.float32(127.5) - np.float32(1), known
+    is_known = alpha >= 128
+    _require_free(is_known, path)
+    return grey.astype(np.float32) / np.float32(127.5) - np.float32(1), is_known

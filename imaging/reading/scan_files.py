@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from ...errors import DataError
+from ...model.conditions import LABEL
 from ..dicom.decode import decode_slices
 from ..dicom.folder import FileEntry, list_files
 from ..dicom.index import index_files
@@ -21,7 +21,8 @@ from ..even_volume import even_volume
 from ..lie import Lie
 from ..orientation import ras_to_lps, to_canonical
 from ..settings import DataSettings
-from .nifti import load_nifti, values_of
+from .nifti import fill_outside, load_nifti, values_of
+from .pictures import open_picture
 from .scan import Scan, limits_of
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -48,7 +49,7 @@ def read_scan(path: Path, *, gaps: Literal["refuse", "keep"] = "refuse") -> Scan
         return _read_dicom(path, None, gaps)
     if path.name.lower().endswith((".nii", ".nii.gz")):
         volume, to_lps = read_nifti(path)
-        volume = np.nan_to_num(volume)
+        volume = fill_outside(volume)
         return Scan(
             values=volume,
             to_lps=to_lps,
@@ -69,7 +70,7 @@ def read_nifti(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         affine ``[4, 4]`` from ``(k, r, c)`` to LPS mm. Nothing is interpolated; NaN stays.
 
     Raises:
-        DataError: If it is no NIfTI file or has not three dimensions.
+        DataError: As :func:`~fedscan.imaging.reading.nifti.load_nifti`.
     """
     image = load_nifti(path)
     values, to_lps = to_canonical(values_of(image), ras_to_lps(image.affine))
@@ -80,11 +81,11 @@ def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Read a DICOM segmentation.
 
     Returns:
-        Labels ``[K, R, C]`` of ``conditions.LABEL``, and the affine ``[4, 4]`` from ``(k, r, c)``
-        to LPS mm.
+        Labels ``[K, R, C]`` of ``conditions.LABEL`` and ``UNKNOWN``, and the affine ``[4, 4]``
+        from ``(k, r, c)`` to LPS mm.
 
     Raises:
-        DataError: If it is none, or does not say where it lies.
+        DataError: If it is none, does not say where it lies, or marks nothing of a known class.
     """
     try:
         segmentation = read_segmentation(path)
@@ -93,6 +94,11 @@ def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
             f"{path} is not a DICOM segmentation.",
             hint="Give a NIfTI file or a DICOM SEG; as the mask of a slice also a PNG.",
         ) from error
+    if not segmentation.tells_classes:
+        raise DataError(
+            f"{path} has no segment of a known class.",
+            hint="Name a segment " + ", ".join(LABEL) + ".",
+        )
     if segmentation.volume is None:
         raise DataError(f"{path} does not say where its segments lie in the patient.")
     labels = segmentation.volume.labels
@@ -100,12 +106,12 @@ def read_segments(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
 
 
 def _read_picture(path: Path) -> Scan:
-    try:
-        with Image.open(path) as picture:
-            wide = picture.mode.startswith(("I", "F"))
-            values = np.asarray(picture if wide else picture.convert("L"), np.float32)
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"{path} is not a picture.") from error
+    picture = open_picture(path)
+    wide = picture.mode.startswith(("I", "F"))
+    values = np.asarray(picture if wide else picture.convert("L"), np.float32)
+    if not np.isfinite(values).any():
+        raise DataError(f"{path} holds no number: every pixel is NaN.")
+    values = fill_outside(values)
     # A picture's own range is what it is shown in.
     limits = limits_of(values) if wide else (0.0, 255.0)
     return Scan(values=values[None], to_lps=None, description=None, form="png", limits=limits)
@@ -128,31 +134,31 @@ def _read_dicom(folder: Path, name: str | None, gaps: str) -> Scan:
             hint="Give a PNG, a NIfTI file, or DICOM of one series.",
         )
     stack = max(stacks, key=lambda one: len(one.slices))
-    shown = stack.description
-    decoded = decode_slices(
+    description = stack.description
+    pixels = decode_slices(
         folder,
         stack.slices,
         stack.shape,
         (),
-        values="displayed" if shown.modality == "X-ray" else "physical",
+        values="displayed" if description.modality == "X-ray" else "physical",
         reduce=lambda image: image,
     )
-    if not decoded.images:
+    if not pixels.images:
         raise DataError(f"No slice of {folder} can be decoded.")
-    planes = [item.plane for item in decoded.slices if item.plane is not None]
-    if len(planes) == len(decoded.images):
+    planes = [item.plane for item in pixels.slices if item.plane is not None]
+    if len(planes) == len(pixels.images):
         if gaps == "refuse":
             _require_whole(Lie.of(planes), folder)
-        values, to_lps = even_volume(decoded.images, planes)
+        values, to_lps = even_volume(pixels.images, planes)
         if gaps == "refuse":
-            low = HU_RANGE[0] if shown.modality == "CT" else float(np.nanmin(values))
+            low = HU_RANGE[0] if description.modality == "CT" else float(np.nanmin(values))
             values = np.nan_to_num(values, nan=low)
     else:
-        values, to_lps = np.stack(decoded.images).astype(np.float32), None
+        values, to_lps = np.stack(pixels.images).astype(np.float32), None
     return Scan(
         values=values,
         to_lps=to_lps,
-        description=shown,
+        description=description,
         form="dicom",
         limits=limits_of(values),
         synthetic=stack.synthetic,

@@ -47,10 +47,10 @@ class PlacedVolume:
         index = points @ inverse[:3, :3].T + inverse[:3, 3]
         limits = np.array(self.values.shape)
         inside = ((index >= -0.5) & (index <= limits - 0.5)).all(-1)
-        sampled = map_coordinates(
+        values = map_coordinates(
             self.values.astype(np.float32), np.moveaxis(index, -1, 0), order=order, mode="nearest"
         )
-        return np.where(inside, sampled, np.float32(outside)).astype(np.float32)
+        return np.where(inside, values, np.float32(outside)).astype(np.float32)
 
 
 def slice_affine(

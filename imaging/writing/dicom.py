@@ -44,6 +44,9 @@ _KINDS: dict[str, tuple[UID, str]] = {
 _MAKER = "fedscan"
 #: In the place of a patient: nobody who reads it can take it for one.
 _NOBODY = "SYNTHETIC"
+#: Most characters of a code string (PS3.5 section 6.2).
+_CODE_STRING = 16
+_LATERALITY = {"left": "L", "right": "R", "both sides": "B"}
 _BODY_PART = {"body": "WHOLEBODY", "limb": "EXTREMITY"}
 
 
@@ -150,12 +153,16 @@ def _add_study(
     image.StudyDescription = image.SeriesDescription = NOTICE
     image.Manufacturer, image.ManufacturerModelName = _MAKER, "fedscan generator"
     image.SoftwareVersions = __version__
-    part = _BODY_PART.get(description.body_part, description.body_part.upper())
-    image.BodyPartExamined = part
+    region = _BODY_PART.get(description.body_part, description.body_part.upper())
+    part = description.part.upper()
+    image.BodyPartExamined = part if 0 < len(part) <= _CODE_STRING else region
+    if description.laterality:
+        image.Laterality = _LATERALITY.get(description.laterality, "")
 
 
 def _add_projection(image: Dataset, description: Description) -> None:
-    image.ViewPosition = {"PA": "PA", "AP": "AP", "lateral": "LL"}.get(description.view, "")
+    view = {"lateral": "LL"}.get(description.view, description.view.upper())
+    image.ViewPosition = view if len(view) <= _CODE_STRING else ""
     image.PatientOrientation = ""
 
 
@@ -163,7 +170,9 @@ def _add_plane(image: Dataset, grid: SliceGrid, index: int, frame_uid: str) -> N
     image.FrameOfReferenceUID = frame_uid
     image.PositionReferenceIndicator = ""
     image.PatientPosition = "HFS"
-    image.ImageOrientationPatient = [*map(float, grid.row), *map(float, grid.column)]
+    # A decimal string has 16 bytes at most.
+    cosines = [round(float(value), 10) + 0.0 for value in (*grid.row, *grid.column)]
+    image.ImageOrientationPatient = cosines
     image.ImagePositionPatient = [round(float(value), 4) for value in grid.corner(index)]
     image.SliceThickness = round(grid.slice_mm, 4)
     image.PixelSpacing = [round(step, 4) for step in grid.spacing_mm]

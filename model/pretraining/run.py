@@ -16,8 +16,11 @@ from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError
 from ..example import Example
 from ..generator import Generator, build_generator
+from ..prompt import read_prompt
 from ..settings import GeneratorSettings
 from ..storage import generator_digest, load_generator, save_generator
+from ..words.learnt import KEY as LEARNT
+from ..words.learnt import Combination, Learnt, combinations_of
 from .autoencoder import train_autoencoder
 from .denoiser import train_denoiser
 from .examples import ExampleBank, fill_bank
@@ -107,6 +110,7 @@ def pretrain(
             f"--denoiser-minutes {plan.denoiser_seconds / 60:g} --seed {plan.seed}"
             + ("" if plan.start is None else " --start with an earlier base"),
         },
+        LEARNT: Learnt(_learnt(generator, bank)).to_card(),
     }
 
     def save() -> None:
@@ -124,6 +128,13 @@ def pretrain(
     )
     save()
     return generator
+
+
+def _learnt(generator: Generator, bank: ExampleBank) -> frozenset[Combination]:
+    """Return what the images show together, as their captions say it."""
+    captions = sorted(set(map(str, bank.captions)))
+    readings = [read_prompt(caption, generator.words) for caption in captions]
+    return frozenset(combinations_of(one.description for one in readings if one.description))
 
 
 def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> None:

@@ -94,7 +94,8 @@ def all_groups(body_parts: Sequence[str] = BODY_PARTS) -> tuple[Group, ...]:
 def group_of(example: Example) -> Group:
     """The group that an example belongs to."""
     description = example.description
-    orientation = description.plane or description.view
+    # Other views than those of the frame are one group: they are too many to be counted apart.
+    orientation = description.plane or (description.view if description.view in VIEWS else "")
     where = (
         min(int(example.position * POSITION_BINS), POSITION_BINS - 1) if description.plane else 0
     )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 _APART = re.compile(r"[\W_]+")
+#: What may stand between the words of one name; a comma or a full stop parts two statements.
+_BETWEEN = r"[\s_^/+-]+"
 
 
 def normalised(text: str) -> str:
@@ -18,25 +20,28 @@ def normalised(text: str) -> str:
 
 
 class PhraseMatcher:
-    """Finds given names in normalised texts.
+    """Finds given names in texts.
 
     Args:
-        names: Normalised names.
+        names: As :func:`normalised` returns them.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        every = sorted((name for name in names if name), key=lambda name: (-len(name), name))
-        # At one place the longest name is tried first, and a plural is the same word.
-        choices = "|".join(map(re.escape, every))
-        self._pattern = re.compile(rf"\b({choices})(?:s|es)?\b") if every else None
+        # Where several names begin at one place, the longest is tried first.
+        every = sorted(filter(None, names), key=lambda name: (-len(name), name))
+        choices = "|".join(_BETWEEN.join(map(re.escape, name.split())) for name in every)
+        # A plural is the same word; an underscore parts words as a space does.
+        self._pattern = re.compile(
+            rf"(?<![^\W_])({choices})(?:s|es)?(?![^\W_])" if every else r"(?!)"
+        )
 
     def find(self, text: str) -> list[tuple[str, int, int]]:
         """Return (name, begin, end) of every name, in the order of the text.
 
         Args:
-            text: As :func:`normalised` returns it.
+            text: In lower case.
         """
-        if self._pattern is None:
-            return []
-        spans = [(m[1], m.start(), m.end()) for m in self._pattern.finditer(text)]
-        return spans
+        return [
+            (normalised(match[1]), match.start(), match.end())
+            for match in self._pattern.finditer(text)
+        ]

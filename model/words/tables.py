@@ -104,14 +104,17 @@ def _merged(settings: VocabularySettings, start: Vocabulary) -> Vocabulary:
     own = list(_words(settings))
     frame = {word.word for word in start.words if word.word == word.within}
     _check(settings, own, start, frame)
-    replaced = {(word.kind, word.word.lower()) for word in own}
+    replacements = {(word.kind, word.word.lower()) for word in own}
     # A word of the frame may get other names, and keeps its place behind the finer ones.
-    named = {(word.kind, word.word): word for word in own if word.word in frame}
-    first = [word for word in own if (word.kind, word.word) not in named]
+    own_of_frame = {(word.kind, word.word): word for word in own if word.word in frame}
+    first = [word for word in own if (word.kind, word.word) not in own_of_frame]
     rest = [
-        named.get((word.kind, word.word), word)
+        own_of_frame.get((word.kind, word.word), word)
         for word in start.words
-        if ((word.kind, word.word.lower()) not in replaced or (word.kind, word.word) in named)
+        if (
+            (word.kind, word.word.lower()) not in replacements
+            or (word.kind, word.word) in own_of_frame
+        )
         and word.word not in settings.leave_out
     ]
     return Vocabulary((*first, *rest))
@@ -129,20 +132,20 @@ def _check(
     settings: VocabularySettings, own: Sequence[Word], start: Vocabulary, frame: set[str]
 ) -> None:
     problems = []
-    seen: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
     for word in own:
         key = (word.kind, word.word.lower())
-        if key in seen:
+        if key in pairs:
             problems.append(f"the {word.kind} {word.word!r} is there twice")
-        seen.add(key)
-        framed = word.kind in ("finding", "body part") and word.word in frame
-        if framed and word.within != word.word:
+        pairs.add(key)
+        is_of_frame = word.kind in ("finding", "body part") and word.word in frame
+        if is_of_frame and word.within != word.word:
             problems.append(f"{word.word!r} belongs to the frame: write within = {word.word!r}")
         if word.kind == "contrast" and word.word not in CONTRASTS:
             problems.append(f"the contrast {word.word!r} is none of {', '.join(CONTRASTS)}")
-    known = {word.word for word in start.words}
+    frame_words = {word.word for word in start.words}
     for text in settings.leave_out:
-        if text not in known:
+        if text not in frame_words:
             problems.append(f"leave_out names {text!r}, which there is not")
         elif text in frame:
             problems.append(f"{text!r} belongs to the frame and cannot be left out")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ..description import CONTRASTS, FINDINGS, Description
+from ..description import CONTRASTS, FINDINGS, VIEWS, Description
 from .matching import PhraseMatcher, normalised
 
 NO_FINDING, OTHER_FINDING = "no finding", "other finding"
@@ -63,7 +63,7 @@ class Vocabulary:
     @cached_property
     def is_few(self) -> bool:
         """Whether there is no word beyond the frame."""
-        return all(word.word in (word.within, *CONTRASTS) for word in self.words)
+        return all(word.word in (word.within, *VIEWS, *CONTRASTS) for word in self.words)
 
     def find(self, text: str, kind: str = "finding") -> Word | None:
         """Return the word that a text or a code names as a whole, else nothing.
@@ -72,6 +72,10 @@ class Vocabulary:
             text: A word, a name of it, or a code: ``"SCT:125605004"``, ``"125605004"``,
                 ``"RID4650"``, ``"S82.1"``. Case, spaces, hyphens and underscores do not count.
             kind: What the word is about.
+
+        >>> from fedscan.model.words.tables import shipped_words
+        >>> [shipped_words().find(text).word for text in ("S82.1", "Pleural_Effusion")]
+        ['fracture', 'pleural effusion']
         """
         return self.find_code(text, kind) or self._by_name[kind].get(normalised(text))
 
@@ -93,14 +97,15 @@ class Vocabulary:
         """Return the words of a kind that a text names, each with where it stands.
 
         Args:
-            text: As :func:`~fedscan.model.words.matching.normalised` returns it.
+            text: Any.
             kind: What the words are about.
 
         Returns:
-            (word, begin, end), in the order of the text; of overlapping ones the longest.
+            (word, begin, end), in the order of the text; of names that begin at one place the
+            longest.
         """
-        matcher, by_name = self._matchers[kind], self._by_name[kind]
-        return [(by_name[name], start, end) for name, start, end in matcher.find(text)]
+        found = self._matchers[kind].find(text.lower())
+        return [(self._by_name[kind][name], start, end) for name, start, end in found]
 
     def with_findings(self, description: Description, words: Iterable[Word]) -> Description:
         """Say what findings an image shows.

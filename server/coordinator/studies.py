@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
-from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
 from ...common.locks import is_locked
-from ...common.names import require_name
-from ...config.study import Study, load_study, study_to_toml
+from ...config.study import Study, load_study
 from ...errors import ConfigurationError, FederationError
-from ...federation.invitation import Invitation
-from ...model.storage import generator_digest, shipped_base
+from ...model.storage import shipped_base
 from ..job import ServerJob
-from ..terms import site_terms
 from .home import Home
 
 #: What a study is doing. "waiting" and "aborted" follow an order at once, without the coordinator.
@@ -197,83 +193,9 @@ def find_study(home: Home, name: str) -> StudyFolder:
     return by_name[name]
 
 
-def submit(home: Home, study: Study) -> StudyFolder:
-    """Take a study in; a running coordinator starts it within seconds.
-
-    Raises:
-        ConfigurationError: If its name cannot be a folder's, or is taken, or it does not fit its
-            base.
-        ModelError: If its base cannot be loaded.
-    """
-    # torch takes seconds to import, and the coordinator itself never opens a generator.
-    from ...model.storage import load_generator
-    from ..app import require_fitting
-
-    require_name(study.name, "a study's folder")
-    folder = StudyFolder(home.studies / study.name)
-    if (folder.root / "order.json").exists():
-        raise ConfigurationError(
-            f"There is a study {study.name!r} already.",
-            hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
-        )
-    base = base_of(study).resolve()
-    require_fitting(study, load_generator(base))
-    invitation = invitation_of(study, generator_digest(base))
-    if study.generator.base:  # the folder that the command was run in is not known later
-        study = replace(study, generator=replace(study.generator, base=str(base)))
-    folder.root.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder.root / "study.toml", study_to_toml(study).encode())
-    write_atomically(folder.invitation, invitation.to_json())
-    folder.write(Order(number=1, action="run"))
-    AuditLog(home.audit).append(
-        "study-submitted", study=study.name, approved=invitation.digest, base=invitation.base
-    )
-    return folder
-
-
-def abort(home: Home, name: str) -> None:
-    """Stop a study; its checkpoints stay.
-
-    Raises:
-        ConfigurationError: If there is no such study.
-        FederationError: If it does not run.
-    """
-    folder = find_study(home, name)
-    if folder.phase not in ("waiting", "running"):
-        raise FederationError(f"The study {name!r} is {folder.phase}.")
-    folder.write(Order(number=folder.order.number + 1, action="stop"))
-    AuditLog(home.audit).append("study-abort-ordered", study=name)
-
-
-def resume(home: Home, name: str) -> None:
-    """Continue a study from its last checkpoint.
-
-    Raises:
-        ConfigurationError: If there is no such study.
-        FederationError: If it runs or has finished.
-    """
-    folder = find_study(home, name)
-    if folder.phase not in ("failed", "aborted"):
-        raise FederationError(f"The study {name!r} is {folder.phase}.")
-    folder.write(Order(number=folder.order.number + 1, action="run"))
-    AuditLog(home.audit).append("study-resume-ordered", study=name)
-
-
 def base_of(study: Study) -> Path:
     """Return the folder of the generator that a study starts from."""
     return Path(study.generator.base) if study.generator.base else shipped_base()
-
-
-def invitation_of(study: Study, base: str) -> Invitation:
-    """Return what sites are asked to approve.
-
-    Args:
-        study: The study.
-        base: Digest of the generator it starts from.
-    """
-    return Invitation(
-        name=study.name, rounds=study.federation.rounds, base=base, terms=site_terms(study)
-    )
 
 
 def _read(path: Path, default: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fedscan.cli.main import app
 from fedscan.config.reference import reference
 from fedscan.config.study import Study, load_study, study_digest
@@ -26,3 +27,11 @@ def test_without_options_it_prints_the_defaults(tmp_path):
 
 def test_the_reference_is_printed_on_request():
     assert runner.invoke(app, ["config", "--markdown"]).stdout == reference()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "0x" + "f" * 5000, "[" * 5000, "\udcff", "1.5"])
+def test_a_value_that_cannot_be_is_told_without_a_traceback(value):
+    result = runner.invoke(app, ["config", "--set", f"seed={value}"])
+    assert result.exit_code == 2
+    assert "seed" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 from fedscan.cli.main import app
 from fedscan.privacy.ledger.ledger import Ledger
 from fedscan.privacy.mechanism import SubsampledGaussian
@@ -32,6 +33,57 @@ def test_index_counts_what_it_set_aside_and_shows_no_identifier(hospitals, tmp_p
     assert "2 patients" in result.output
     assert "not a DICOM file" in result.output
     assert "UHA" not in result.output
+
+
+def test_index_counts_patients_and_slices_for_every_word(write_image, tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        image = rng.integers(0, 2000, (16, 16), np.uint16)
+        fracture = number < 12
+        write_image(
+            tmp_path / f"{number}.dcm",
+            image,
+            Modality="DX",
+            PatientID=f"p{number}",
+            BodyPartExamined="HAND" if number % 2 else "KNEE",
+            AdmittingDiagnosesDescription="fracture" if fracture else "no finding",
+            Laterality="L" if number < 3 else "",
+        )
+    found = json.loads(runner.invoke(app, ["index", str(tmp_path), "--json"]).stdout)
+    assert found["words"] == {
+        "modality": {"X-ray": [24, 24]},
+        "body part": {"hand": [12, 12], "knee": [12, 12]},
+        "laterality": {"left": [3, 3]},
+        "finding": {"fracture": [12, 12], "no finding": [12, 12]},
+    }
+    shown = runner.invoke(app, ["index", str(tmp_path)]).output
+    assert "Body part" in shown
+    assert "fracture" in shown
+    few = ["index", str(tmp_path), "--json", "--set", "vocabulary.start=few"]
+    counted = json.loads(runner.invoke(app, few).stdout)["words"]
+    assert counted["body part"] == {"limb": [24, 24]}
+    assert counted["finding"] == {"no finding": [12, 12], "other finding": [12, 12]}
+    own = [*few, "--set", 'vocabulary.findings=[{word="break", names=["fracture"]}]']
+    assert "break" in json.loads(runner.invoke(app, own).stdout)["words"]["finding"]
+
+
+def test_what_others_see_has_no_small_number(write_image, tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(25):
+        write_image(
+            tmp_path / f"{number}.dcm",
+            rng.integers(0, 2000, (16, 16), np.uint16),
+            Modality="DX",
+            PatientID=f"p{number}",
+            BodyPartExamined="HAND",
+            AdmittingDiagnosesDescription="fracture" if number < 9 else "no finding",
+        )
+    words = ["index", str(tmp_path), "--json", "--to-share"]
+    found = json.loads(runner.invoke(app, words).stdout)
+    assert (found["patients"], found["slices"]) == (20, 20)
+    assert found["words"]["finding"] == {"no finding": [10, 10]}
+    assert found["words"]["body part"] == {"hand": [20, 20]}
+    assert all("fracture" not in caption for caption in found["captions"])
 
 
 def test_phantoms_are_not_written_over_others(hospitals):

@@ -71,6 +71,25 @@ def test_a_study_is_shown_in_plain_words_and_approved_when_the_steward_says_so(
     assert "Approved: lungs" in steward.does("status")
 
 
+def test_a_studys_words_are_shown_and_a_change_of_them_is_another_study(steward: Steward) -> None:
+    own = 'vocabulary.findings=[{word="chordoma", within="lesion", codes=["ICD10:C41.2"]}]'
+    shown = " ".join(steward.does("approve", steward.invitation(own), answer="n\n").split())
+    assert "nothing of it is copied" in shown
+    assert "glioma" in shown
+    assert "The study's own, and what selects them: chordoma (ICD10:C41.2)" in shown
+    plain = " ".join(steward.does("approve", steward.invitation(), answer="n\n").split())
+    assert "chordoma" not in plain
+    few = " ".join(
+        steward.does("approve", steward.invitation("vocabulary.start=few"), answer="n\n").split()
+    )
+    assert "They are few" in few
+    digests = set()
+    for changes in ((), (own,), ("vocabulary.start=few",)):
+        invitation = Invitation.from_json(steward.invitation(*changes).read_bytes())
+        digests.add(invitation.digest)
+    assert len(digests) == 3
+
+
 def test_an_approval_is_taken_back(steward: Steward) -> None:
     invitation = steward.invitation()
     steward.does("approve", invitation, "--yes")

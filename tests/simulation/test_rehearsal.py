@@ -22,7 +22,7 @@ from fedscan.model.storage import generator_digest, load_generator
 from fedscan.privacy.descent import DescentSettings
 from fedscan.server.job import WARM_UP
 from fedscan.server.terms import site_terms
-from fedscan.simulation.examining import site_training, start_of
+from fedscan.simulation.trained_study import site_training, start_of
 from safetensors.numpy import save_file
 from tiny_hospitals import write_hospitals
 
@@ -97,7 +97,7 @@ def test_a_rehearsed_round_is_the_sites_own(
     monkeypatch.setattr(site_round, "SecretStream", opened)
     reply = site_round.run_round(Asked.read(request, site))
 
-    dataset = workspace.open_data(site, study.data, study.trainable).dataset
+    dataset = workspace.open_data(site, study.data, study.trainable, study.vocabulary).dataset
     images = ImageSet.of(
         (key, example) for key in dataset.train_patients for example in dataset.examples(key)
     )
@@ -135,7 +135,7 @@ def test_an_audit_goes_round_by_round(
 ) -> None:
     study = make_study("privacy.enabled=false", "local.steps=2", "local.ema_decay=0.5")
     training = site_training(study)
-    dataset = workspace.open_data(site, study.data, study.trainable).dataset
+    dataset = workspace.open_data(site, study.data, study.trainable, study.vocabulary).dataset
     images = ImageSet.of(
         (key, example) for key in dataset.train_patients for example in dataset.examples(key)
     )

@@ -23,7 +23,7 @@ from pydicom.uid import (
 from ..fields import integer
 from ..set_aside import Reason, SetAsideError
 
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # float, double and integer pixels
+_PIXEL_TAGS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))  # float, double, integer pixels
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 #: Where the prefix "DICM" stands in a file that follows PS3.10.
 _PREFIX_AT = 128
@@ -55,9 +55,9 @@ def parse_header(file: BinaryIO, tags: Sequence[int]) -> Dataset:
         raise SetAsideError(Reason.NO_PIXELS)
     # Deflated files are parsed from memory, so there is no place in the file to compare.
     syntax = ds.file_meta.get("TransferSyntaxUID")
-    sized = lengths[0] != _UNDEFINED_LENGTH and syntax != DeflatedExplicitVRLittleEndian
+    has_length = lengths[0] != _UNDEFINED_LENGTH and syntax != DeflatedExplicitVRLittleEndian
     # The parser stops in front of the pixel element, whose own header has 8 bytes or more.
-    if sized and (
+    if has_length and (
         file.tell() + 8 + lengths[0] > os.fstat(file.fileno()).st_size
         or lengths[0] < _least_length(ds)
     ):

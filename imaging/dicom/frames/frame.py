@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pydicom import Dataset
 
 from ....model.description import Description
+from ....model.words.vocabulary import Vocabulary
 from ..describe import DESCRIBED_BY, describe
-from ..fields import first_number, first_text, integer, texts
+from ..fields import first_number, first_text, integer
 from ..functional_groups import flat_headers
 from ..geometry import PLACED_BY, Plane, picture_spacing, pixel_spacing, plane_of
+from ..hanging import HUNG_BY, hanging_orientation
 from ..quantity import MEASURED_BY, is_hounsfield
 from ..quantity import PRIVATE_TAGS as MEASURED_BY_TAGS
 from ..set_aside import Reason, SetAsideError
@@ -20,8 +22,8 @@ from .mosaic import TOLD_MOSAIC_BY, TOLD_MOSAIC_BY_TAGS, is_mosaic
 
 #: Header keywords that frames are read from.
 FRAMES_TOLD_BY = (
-    *DESCRIBED_BY, *MEASURED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
-    "Columns", "NumberOfFrames", "PatientOrientation", "PerFrameFunctionalGroupsSequence", "Rows",
+    *DESCRIBED_BY, *HUNG_BY, *MEASURED_BY, *PLACED_BY, *TOLD_MOMENT_BY, *TOLD_MOSAIC_BY,
+    "Columns", "NumberOfFrames", "PerFrameFunctionalGroupsSequence", "Rows",
     "SharedFunctionalGroupsSequence", "SliceLocation", "WindowCenter", "WindowWidth",
 )  # fmt: skip
 
@@ -41,7 +43,8 @@ class Frame:
         description: What it shows.
         plane: Where it lies; ``None`` for projections and cine frames.
         patient_orientation: Directions of rows and columns of a projection, such as
-            ``("L", "F")`` (PS3.3 C.7.6.1.1.1); empty if not given.
+            ``("L", "F")`` (PS3.3 C.7.6.1.1.1), a breast's told by :mod:`..hanging`; empty if not
+            given.
         spacing: Distance between rows and between columns, mm.
         moment: When and how it was taken.
         location: Slice location, mm, if the header has one.
@@ -57,8 +60,12 @@ class Frame:
     window: tuple[float, float] | None
 
 
-def read_frames_of(ds: Dataset) -> Iterator[Frame]:
+def read_frames_of(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
     """Read all frames of a header with the fields of :data:`FRAMES_TOLD_BY`.
+
+    Args:
+        ds: The header.
+        words: What its fields may select to describe a frame.
 
     Raises:
         SetAsideError: If one of them cannot be used.
@@ -67,22 +74,22 @@ def read_frames_of(ds: Dataset) -> Iterator[Frame]:
     flat = flat_headers(ds)
     if flat is None:
         # Old multi-frame objects repeat one header; their frames have no place.
-        frame = _frame(ds, placed=count == 1, enhanced=False)
+        frame = _frame(ds, words, placed=count == 1, enhanced=False)
         for _ in range(count):
             yield frame
         return
     described = 0
     for header in flat:
         described += 1
-        yield _frame(header, placed=True, enhanced=True)
+        yield _frame(header, words, placed=True, enhanced=True)
     if described != count:
         raise SetAsideError(Reason.BROKEN)
 
 
-def _frame(ds: Dataset, *, placed: bool, enhanced: bool) -> Frame:
+def _frame(ds: Dataset, words: Vocabulary, *, placed: bool, enhanced: bool) -> Frame:
     modality = first_text(ds, "Modality").upper()
     plane = plane_of(ds) if placed and modality in _SLICES else None
-    description = describe(ds, plane=plane.name if plane else "")
+    description = describe(ds, plane=plane.name if plane else "", vocabulary=words)
     if description is None:
         raise SetAsideError(Reason.MODALITY)
     spacing = plane.spacing if plane else pixel_spacing(ds)
@@ -98,7 +105,7 @@ def _frame(ds: Dataset, *, placed: bool, enhanced: bool) -> Frame:
     return Frame(
         description=description,
         plane=plane,
-        patient_orientation=tuple(texts(ds, "PatientOrientation")),
+        patient_orientation=hanging_orientation(ds),
         spacing=plane.spacing if plane else picture_spacing(ds),
         moment=moment_of(ds),
         location=first_number(ds, "SliceLocation"),

@@ -53,13 +53,13 @@ def foreign_kind(ds: Dataset) -> Reason | None:
 
 
 def _says_tomosynthesis(ds: Dataset) -> bool:
-    said = " ".join(
+    words = " ".join(
         text
         for keyword in ("ImageType", "SeriesDescription", "ProtocolName")
         for text in texts(ds, keyword)
     ).lower()
-    said = said.replace("_", " ")
+    words = words.replace("_", " ")
     part = first_text(ds, "BodyPartExamined").lower()
     return bool(
-        _TOMOSYNTHESIS.search(said) or (_BREAST.search(part) and re.search(r"\btomo", said))
+        _TOMOSYNTHESIS.search(words) or (_BREAST.search(part) and re.search(r"\btomo", words))
     )

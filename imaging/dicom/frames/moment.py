@@ -85,21 +85,21 @@ def _direction(ds: Dataset) -> str:
 
 
 def _settings(ds: Dataset) -> list[str]:
-    known = [
+    values = [
         first_number(ds, keyword)
         for keyword in ("InversionTime", "FlipAngle", "KVP", "EchoNumbers")
     ]
-    words = [] if known == [None] * 4 else [f"{value or 0:.3g}" for value in known]
+    words = [] if values == [None] * 4 else [f"{value or 0:.3g}" for value in values]
     kernel = first_text(ds, "ConvolutionKernel")[:16]
     return [*words, kernel] if kernel else words
 
 
-def _seconds(ds: Dataset, framewise: str, combined: str, separate: str) -> float | None:
+def _seconds(ds: Dataset, framewise: str, both: str, separate: str) -> float | None:
     """Read a time of day, with its date where there is one, as seconds."""
-    for keyword in filter(None, (framewise, combined)):
+    for keyword in filter(None, (framewise, both)):
         text = first_text(ds, keyword)
-        if (found := _time(text[8:])) is not None:
-            return _day(text) + found
+        if (seconds := _time(text[8:])) is not None:
+            return _day(text) + seconds
     time = _time(first_text(ds, f"{separate}Time"))
     return None if time is None else _day(first_text(ds, f"{separate}Date")) + time
 

@@ -11,13 +11,15 @@ import numpy as np
 from ....model.description import Description
 from ..geometry import Plane
 from ..set_aside import Reason
-from .likeness import alike, common_plane, depths_of, places
+from .likeness import Floats, alike, common_plane, depths_of, places
 from .localizer import is_localizer
 from .repeats import common_depths, kinds, volumes
 from .stack import Member, Slice, Stack
 
 #: More slices than any scanner makes of one body: two metres in steps of a quarter millimetre.
 MAX_SLICES = 8192
+#: So many more slice locations than places are a contradiction.
+_MORE_LOCATIONS = 1.5
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,17 @@ def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
             parts[(_apart_from_plane(frame.description), "projection", *key)].append(member)
         else:
             parts[(_apart_from_plane(frame.description), "slice", shape)].append(member)
-    for key in sorted(parts, key=repr):
-        yield from alike(parts[key]) if key[1] == "slice" else [parts[key]]
+    for kind in sorted(parts, key=repr):
+        yield from alike(parts[kind]) if kind[1] == "slice" else [parts[kind]]
 
 
 def _apart_from_plane(shown: Description) -> Description:
     """What must be equal in a stack. Near 45 degrees the plane's name hangs on a last digit, and
     so does an MR weighting near its thresholds: most slices of a stack decide on those.
     """
-    modality = "MR" if shown.modality.endswith("MR") else shown.modality
-    return replace(shown, plane="", modality=modality)
+    if shown.modality.endswith("MR"):
+        shown = replace(shown, modality="MR", sequence="")
+    return replace(shown, plane="")
 
 
 def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
@@ -81,17 +84,17 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
     return is_localizer(
         [member.header.name for group in placed for member in group],
         [[frame.plane for frame in group if frame.plane] for group in frames],
-        derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
+        is_derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
     )
 
 
 def _volumes(group: list[Member], refused: dict[str, Reason]) -> Iterator[Stack]:
     common = common_plane(group)
     for place in places(group, common):
-        if _is_unplaced(place):
+        depths = depths_of(place, common)
+        if _is_unplaced(place, depths):
             refused.update({member.path: Reason.GEOMETRY for member in place})
             continue
-        depths = depths_of(place, common)
         reach = float(depths.min()), float(depths.max())
         for kind in kinds(place):
             depths = depths_of(kind, common)
@@ -100,18 +103,23 @@ def _volumes(group: list[Member], refused: dict[str, Reason]) -> Iterator[Stack]
                 yield _stack(_bounded(chosen, common, refused), common, reach)
 
 
-def _is_unplaced(members: list[Member]) -> bool:
-    """Whether different slices claim one place: then the place in the header means nothing."""
-    positions = np.array([m.frame.plane.position for m in members if m.frame.plane])
-    if len(members) < 2 or np.ptp(positions, axis=0).max() > 0.01:
-        return False
+def _is_unplaced(members: list[Member], depths: Floats) -> bool:
+    """Whether different slices claim one place: then the places in the headers mean nothing."""
+    places = int(common_depths(members, depths).max()) + 1
     locations = [m.frame.location for m in members if m.frame.location is not None]
-    if locations and max(locations) - min(locations) > 0.1:
-        return True
-    # Images of one slice over time differ in a moment; files without a number tell nothing.
-    moments = {m.frame.moment._replace(stored_s=None) for m in members}
-    numbers = {m.header.instance for m in members}
-    return len(moments) == 1 and len(numbers) == len(members)
+    if len(locations) == len(members):
+        distinct = 1 + int((np.diff(np.sort(locations)) > 0.1).sum())
+        if distinct > _MORE_LOCATIONS * places:
+            return True
+    if places > 1 or len({m.header.instance for m in members}) < len(members):
+        return False
+    # Images of one slice over time differ in a moment. The time alone is no proof of one at the
+    # origin, which many writers put where they know no place.
+    nowhere = all(not any(m.frame.plane.position) for m in members if m.frame.plane)
+    moments = [m.frame.moment._replace(stored_s=None) for m in members]
+    if nowhere:
+        moments = [moment._replace(taken_s=None) for moment in moments]
+    return len(members) > 1 and len(set(moments)) == 1
 
 
 def _bounded(members: list[Member], common: Plane, refused: dict[str, Reason]) -> list[Member]:
@@ -132,9 +140,9 @@ def _stack(members: list[Member], common: Plane | None, reach: tuple[float, floa
     frames = [member.frame for member in members]
     shown = frames[0].description
     if common is not None:
-        words = Counter(frame.description.modality for frame in frames)
-        modality = max(words, key=lambda word: (words[word], word))
-        shown = replace(shown, plane=common.name, modality=modality)
+        words = Counter((f.description.modality, f.description.sequence) for f in frames)
+        modality, sequence = max(words, key=lambda pair: (words[pair], pair))
+        shown = replace(shown, plane=common.name, modality=modality, sequence=sequence)
     windows = {frame.window for frame in frames}
     return Stack(
         description=shown,

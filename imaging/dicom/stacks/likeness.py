@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry import Plane
+from ..geometry import Plane, Vector
 from .stack import Member
 
 Floats = NDArray[np.float64]
@@ -48,8 +48,8 @@ def alike(members: Sequence[Member]) -> Iterator[list[Member]]:
 
 def common_plane(members: Sequence[Member]) -> Plane:
     """Return the plane whose directions and pixel size most of some like frames have."""
-    counts: dict[tuple[object, ...], int] = defaultdict(int)
-    planes = {}
+    counts: dict[tuple[Vector, Vector, tuple[float, float]], int] = defaultdict(int)
+    planes: dict[tuple[Vector, Vector, tuple[float, float]], Plane] = {}
     for plane in map(_plane, members):
         key = (plane.along_row, plane.along_column, plane.spacing)
         counts[key] += 1
@@ -92,9 +92,9 @@ def _slopes(common: Plane, depths: Floats, inside: Floats) -> Iterator[Floats]:
     shift = axis / normal[common.across] - normal
     yield np.array([shift @ common.along_row, shift @ common.along_column])
     steps = np.diff(depths)
-    moved = np.abs(steps) > 0.05
-    if moved.any():
-        slope = np.median(np.diff(inside, axis=0)[moved] / steps[moved, None], axis=0)
+    has_moved = np.abs(steps) > 0.05
+    if has_moved.any():
+        slope = np.median(np.diff(inside, axis=0)[has_moved] / steps[has_moved, None], axis=0)
         if np.abs(slope).max() < 2:
             yield slope
 

@@ -26,8 +26,8 @@ _PERHAPS = re.compile(
 )
 #: Largest number of slices in one plane of a localizer.
 _FEW = 15
-#: The same where no name says so.
-_VERY_FEW = 7
+#: The same where no name says so; and directions, which a radial acquisition has many of.
+_VERY_FEW, _FEW_DIRECTIONS = 7, 5
 #: Planes that cross by less lie alike, as the angled groups through discs of a spine do.
 _LEAST_ANGLE = 45.0
 
@@ -42,14 +42,14 @@ def name_of(ds: Dataset) -> NameOfLocalizer:
 
 
 def is_localizer(
-    names: Sequence[NameOfLocalizer], planes: Sequence[Sequence[Plane]], *, derived: bool
+    names: Sequence[NameOfLocalizer], planes: Sequence[Sequence[Plane]], *, is_derived: bool
 ) -> bool:
     """Tell whether a series is a localizer.
 
     Args:
         names: What the names of its files say.
         planes: The planes of its slices, those that lie alike together.
-        derived: Whether its images were computed, as reformatted planes of a volume are.
+        is_derived: Whether its images were computed, as reformatted planes of a volume are.
     """
     if not planes:
         return False
@@ -59,7 +59,8 @@ def is_localizer(
     longest = max(map(len, planes))
     if "perhaps" in names:
         return crossing >= 2 and longest <= _FEW
-    return crossing >= 3 and longest <= _VERY_FEW and not derived
+    few = longest <= _VERY_FEW and len(planes) <= _FEW_DIRECTIONS
+    return crossing >= 3 and few and not is_derived
 
 
 def _crossing(planes: Sequence[Sequence[Plane]]) -> int:

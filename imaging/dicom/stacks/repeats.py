@@ -8,7 +8,7 @@ two frames of a volume at one depth, with the fewest volumes, is taken at its wo
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -43,11 +43,7 @@ def kinds(members: Sequence[Member]) -> Iterator[list[Member]]:
     """Part frames by what never belongs to one volume: far echoes and diffusion weights."""
     parts = [list(members)]
     for mark, (least, share) in _APART.items():
-        parts = [
-            inner
-            for part in parts
-            for inner in _by_value(part, mark, lambda low: max(least, share * abs(low)))
-        ]
+        parts = [inner for part in parts for inner in _by_value(part, mark, least, share)]
     yield from parts
 
 
@@ -81,53 +77,53 @@ def volumes(members: Sequence[Member], depths: Floats) -> list[list[int]]:
         that overlap by a few slices) are one volume, and may then share depths.
     """
     numbers = common_depths(members, depths)
-    placed = [
+    slices = [
         (member, float(depth), int(number))
         for member, depth, number in zip(members, depths, numbers, strict=True)
     ]
     index = {id(member): position for position, member in enumerate(members)}
-    found: list[list[Placed]] = []
-    for part in _joined(_by_text(placed, "image_type")):
-        found += _joined(_apart(part))
-    return [sorted(index[id(member)] for member, _, _ in volume) for volume in found]
+    parts: list[list[Placed]] = []
+    for part in _joined(_by_text(slices, "image_type")):
+        parts += _joined(_apart(part))
+    return [sorted(index[id(member)] for member, _, _ in volume) for volume in parts]
 
 
-def _apart(placed: list[Placed]) -> list[list[Placed]]:
+def _apart(members: list[Placed]) -> list[list[Placed]]:
     """Part frames until none repeats a depth."""
-    if _most(placed) == 1:
-        return _offset_phases(placed)
+    if _most(members) == 1:
+        return _offset_phases(members)
     whole: list[list[list[Placed]]] = []
     partial: list[tuple[int, int, list[list[Placed]]]] = []
     for mark, tolerance in _MARKS:
-        parts = _by_mark(placed, mark, tolerance)
+        parts = _by_mark(members, mark, tolerance)
         if len(parts) < 2:
             continue
         rest = max(map(_most, parts))
         if rest == 1:
             whole += [_runs(parts), _first_fit(parts)]
-        elif rest < _most(placed) and len(parts) < len(placed) / 2:
+        elif rest < _most(members) and len(parts) < len(members) / 2:
             partial.append((rest, len(parts), parts))
-    singles = [[one] for one in placed]  # in the order of their numbers
+    singles = [[one] for one in members]  # in the order of their numbers
     whole += [_runs(singles)]
     fewest = min(whole, key=len)
-    if len(fewest) > _most(placed) and partial:
+    if len(fewest) > _most(members) and partial:
         parts = min(partial, key=lambda one: one[:2])[2]
-        nested = [volume for part in parts for volume in _apart(part)]
-        fewest = min(nested, fewest, key=len)
+        volumes_of_parts = [volume for part in parts for volume in _apart(part)]
+        fewest = min(volumes_of_parts, fewest, key=len)
     return min(fewest, _first_fit(singles), key=len)
 
 
-def _offset_phases(placed: list[Placed]) -> list[list[Placed]]:
+def _offset_phases(members: list[Placed]) -> list[list[Placed]]:
     """Part phases whose slices lie between those of the others, and so repeat no depth."""
     for mark, tolerance in _MARKS[:4]:
-        parts = _by_mark(placed, mark, tolerance)
-        if not 2 <= len(parts) <= len(placed) / 3 or min(map(len, parts)) < 3:
+        parts = _by_mark(members, mark, tolerance)
+        if not 2 <= len(parts) <= len(members) / 3 or min(map(len, parts)) < 3:
             continue
         if all(_is_full(part) for part in parts) and all(
             _clash(one, other) > 0.5 for one, other in pairwise(parts)
         ):
             return parts
-    return [placed]
+    return [members]
 
 
 def _is_full(part: list[Placed]) -> bool:
@@ -136,12 +132,12 @@ def _is_full(part: list[Placed]) -> bool:
 
 
 def _joined(parts: list[list[Placed]]) -> list[list[Placed]]:
-    """Join parts of one scan: those that lie beside each other, or overlap by less than half."""
+    """Join parts of one scan: those that lie beside each other, or overlap by no more than half."""
     result: list[list[Placed]] = []
     for part in parts:
-        for known in result[-_LOOK_BACK:]:
-            if _clash(known, part) < 0.5:
-                known += part
+        for other in result[-_LOOK_BACK:]:
+            if _clash(other, part) <= 0.5:
+                other += part
                 break
         else:
             result.append(list(part))
@@ -159,8 +155,8 @@ def _clash(one: list[Placed], other: list[Placed]) -> float:
         np.abs(own - there[np.minimum(after, len(there) - 1)]),
         np.abs(own - there[np.maximum(after - 1, 0)]),
     )
-    shared = np.isin([number for _, _, number in small], [number for _, _, number in large])
-    return float(np.mean(shared | (distance < room)))
+    same_place = np.isin([number for _, _, number in small], [number for _, _, number in large])
+    return float(np.mean(same_place | (distance < room)))
 
 
 def _step(part: list[Placed]) -> float:
@@ -178,9 +174,9 @@ def _thickness_of(member: Member) -> float:
     return plane.thickness if plane else 0.0
 
 
-def _most(placed: Sequence[Placed]) -> int:
+def _most(members: Sequence[Placed]) -> int:
     """Largest number of frames at one depth."""
-    return max(Counter(number for _, _, number in placed).values())
+    return max(Counter(number for _, _, number in members).values())
 
 
 def _runs(parts: list[list[Placed]]) -> list[list[Placed]]:
@@ -200,54 +196,60 @@ def _runs(parts: list[list[Placed]]) -> list[list[Placed]]:
 def _first_fit(parts: list[list[Placed]]) -> list[list[Placed]]:
     """Lay each part into the first volume that has none of its depths."""
     result: list[list[Placed]] = []
-    taken: dict[int, set[int]] = defaultdict(set)
+    turns: dict[int, set[int]] = defaultdict(set)
     free: dict[int, int] = defaultdict(int)  # the first volume that lacks a depth
     for part in parts:
         own = {number for _, _, number in part}
         turn = max(free[number] for number in own)
-        while any(turn in taken[number] for number in own):
+        while any(turn in turns[number] for number in own):
             turn += 1
         result += [[] for _ in range(turn + 1 - len(result))]
         result[turn] += part
         for number in own:
-            taken[number].add(turn)
-            while free[number] in taken[number]:
+            turns[number].add(turn)
+            while free[number] in turns[number]:
                 free[number] += 1
     return result
 
 
-def _by_text(placed: list[Placed], mark: str) -> list[list[Placed]]:
+def _by_text(members: list[Placed], mark: str) -> list[list[Placed]]:
     parts: dict[str, list[Placed]] = defaultdict(list)
-    for one in placed:
+    for one in members:
         parts[str(_value(one[0], mark) or "")].append(one)
     return sorted(parts.values(), key=lambda part: (min(d for _, d, _ in part), part[0][0].order))
 
 
-def _by_mark(placed: list[Placed], mark: str, tolerance: float) -> list[list[Placed]]:
+def _by_mark(all_members: list[Placed], mark: str, tolerance: float) -> list[list[Placed]]:
     """Part frames by one mark, in its order; those that do not have it come first."""
-    values = [_value(member, mark) for member, _, _ in placed]
+    values = [_value(member, mark) for member, _, _ in all_members]
     if any(isinstance(value, str) for value in values):
-        return _by_text(placed, mark)
-    by_member = {id(one[0]): one for one in placed}
-    members = [one[0] for one in placed]
+        return _by_text(all_members, mark)
+    by_member = {id(one[0]): one for one in all_members}
+    members = [one[0] for one in all_members]
     return [
-        [by_member[id(member)] for member in part]
-        for part in _by_value(members, mark, lambda _low: tolerance)
+        [by_member[id(member)] for member in part] for part in _by_value(members, mark, tolerance)
     ]
 
 
 def _by_value(
-    members: Sequence[Member], mark: str, tolerance: Callable[[float], float]
+    members: Sequence[Member], mark: str, least: float, share: float = 0.0
 ) -> list[list[Member]]:
-    """Part frames where a number rises by more than a tolerance; without it they come first."""
+    """Part frames where a number rises by more than a tolerance; without it they come first.
+
+    Args:
+        members: The frames.
+        mark: Field of :class:`Moment`.
+        least: The tolerance.
+        share: The tolerance as a share of the number, where that is more.
+    """
     unknown = [member for member in members if _value(member, mark) is None]
-    known = [member for member in members if _value(member, mark) is not None]
-    known.sort(key=lambda member: float(_value(member, mark) or 0.0))
+    with_value = [member for member in members if _value(member, mark) is not None]
+    with_value.sort(key=lambda member: float(_value(member, mark) or 0.0))
     parts: list[list[Member]] = [unknown] if unknown else []
     last = None
-    for member in known:
+    for member in with_value:
         value = float(_value(member, mark) or 0.0)
-        if last is None or value - last > tolerance(last):
+        if last is None or value - last > max(least, share * abs(last)):
             parts.append([])
         parts[-1].append(member)
         last = value

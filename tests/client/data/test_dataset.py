@@ -14,7 +14,9 @@ from fedscan.client.data import example_cache
 from fedscan.client.data.dataset import SiteDataset
 from fedscan.client.data.identity import FILE_NAME
 from fedscan.errors import DataError
+from fedscan.imaging.labels.table import read_table
 from fedscan.imaging.settings import DataSettings
+from fedscan.model.words.tables import shipped_words
 
 SETTINGS = DataSettings(image_size=16, holdout_fraction=0.3)
 
@@ -232,3 +234,42 @@ def test_only_the_wanted_rows_are_read_from_disk(tmp_path, write_volume):
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients(
+    tmp_path, write_site, monkeypatch
+):
+    scans, path = tmp_path / "scans", tmp_path / "labels.csv"
+    write_site(scans, range(12))
+    rows = [f"p{n},{'test' if n % 2 else 'train'},{n % 3 == 0:d}" for n in range(10)]
+
+    def opened(lines: list[str]) -> SiteDataset:
+        path.write_text("\n".join(["patient,split,mass", *lines]) + "\n")
+        table = read_table(path, shipped_words())
+        return SiteDataset.open(
+            scans, SETTINGS, tmp_path / "cache", words=shipped_words(), labels=table
+        )
+
+    first = opened(rows)
+    assert 5 <= len(first.holdout_patients) <= 7
+    assert len(first.patients) == 12
+    contents = first.contents()
+    assert (contents.labels.train, contents.labels.held_out) == (5, 5)
+    assert contents.captions["axial CT slice of the chest, mass"] == (4, 12)
+    again = SiteDataset.open(
+        scans,
+        SETTINGS,
+        tmp_path / "cache",
+        words=shipped_words(),
+        labels=read_table(path, shipped_words()),
+    )
+    assert again.contents() == contents
+    decoded = []
+    build = example_cache.series_examples
+    monkeypatch.setattr(
+        example_cache, "series_examples", lambda *a: decoded.append(a[1].uid) or build(*a)
+    )
+    changed = opened([*rows[:3], "p3,test,0", *rows[4:]])
+    assert decoded == ["1.2.3"]
+    sources = {key: first.source(key) for key in first.patients}
+    assert sum(changed.source(key) != sources[key] for key in changed.patients) == 1

@@ -9,7 +9,7 @@ from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.settings import DataSettings
 
 IDENTITY = DatasetIdentity(name="0" * 32, salt=bytes(32))
-PIXELS = np.zeros((16, 16), np.uint8)
+PIXELS = np.zeros((16, 16), np.int16)
 
 
 def test_scanners_are_coded_and_patients_of_several_left_out(tmp_path, write_image):

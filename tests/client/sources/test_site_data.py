@@ -49,7 +49,7 @@ def test_a_data_set_from_a_pacs_is_indexed_as_its_original_folder(pacs, phantoms
     found = {one["check"]: one for one in json.loads(doctor.stdout)}
     assert "has studies that match" in found["source of heads"]["message"]
     assert found["data heads"]["state"] == "ok"
-    events = [json.loads(line)["event"] for line in (home / "audit.jsonl").open()]
+    events = [json.loads(line)["event"] for line in (home / "audit.jsonl").read_text().splitlines()]
     assert events[-3:] == ["data-added", "data-refreshed", "data-refreshed"]
 
 

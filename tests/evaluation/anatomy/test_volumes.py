@@ -106,7 +106,7 @@ def test_the_findings_name_generator_and_range(ranges):
         ranges=ranges,
         scans=scans,
         real=real,
-        drawn={"fedscan": large, "base": real},
+        drawings={"fedscan": large, "base": real},
     )
     values = {measure.name: measure for measure in found.measures()}
     assert values["volume_outside_share"].low > values["volume_outside_real_share"].value

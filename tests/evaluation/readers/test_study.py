@@ -80,7 +80,7 @@ def test_what_is_no_answer_is_refused(study):
 
 def test_a_study_is_not_overwritten_and_damage_is_named(study):
     images = np.zeros((1, 8, 8), np.float32)
-    with pytest.raises(DataError, match="already"):
+    with pytest.raises(ConfigurationError, match="already"):
         ReaderStudy.create(study.folder, "again", images, images, ["", ""])
     (study.folder / KEY).write_text("{}")
     with pytest.raises(DataError, match="not the key"):

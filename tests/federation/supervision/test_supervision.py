@@ -88,12 +88,13 @@ def test_children_do_not_outlive_a_killed_supervisor(tmp_path):
         f"spec = ChildSpec(name='s', command={SLEEP!r}, log=Path({str(tmp_path / 'log')!r}))\n"
         "s = Supervisor([spec], print); print(s.child('s').pid, flush=True); time.sleep(600)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    assert alive(child)
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert alive(child)
+        parent.kill()
     until(lambda: not alive(child))
 
 
@@ -104,17 +105,22 @@ def test_a_folder_has_one_service_which_can_be_stopped(tmp_path):
         f"with asked_to_stop() as stop, running_in(Path({str(tmp_path)!r}), 'It'):\n"
         "    print('up', flush=True); stop.wait()\n"
     )
-    service = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        assert service.stdout is not None
-        assert service.stdout.readline() == "up\n"
-        assert is_running(tmp_path)
-        with pytest.raises(FederationError, match="running already"), running_in(tmp_path, "It"):
-            pass
-        stop_service(tmp_path, "It", LIMIT_S)
-        assert service.wait(LIMIT_S) == 0
-    finally:
-        service.kill()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    ) as service:
+        try:
+            assert service.stdout is not None
+            assert service.stdout.readline() == "up\n"
+            assert is_running(tmp_path)
+            with (
+                pytest.raises(FederationError, match="running already"),
+                running_in(tmp_path, "It"),
+            ):
+                pass
+            stop_service(tmp_path, "It", LIMIT_S)
+            assert service.wait(LIMIT_S) == 0
+        finally:
+            service.kill()
     assert not is_running(tmp_path)
     with pytest.raises(FederationError, match="not running"):
         stop_service(tmp_path, "It")
@@ -126,10 +132,9 @@ def test_a_killed_service_does_not_block_the_next(tmp_path):
         "from fedscan.federation.supervision.service import running_in\n"
         f"with running_in(Path({str(tmp_path)!r}), 'It'): print(1, flush=True); time.sleep(600)"
     )
-    service = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    assert service.stdout is not None
-    service.stdout.readline()
-    service.kill()
-    service.wait()
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as service:
+        assert service.stdout is not None
+        service.stdout.readline()
+        service.kill()
     with running_in(tmp_path, "It"):
         assert is_running(tmp_path)

@@ -12,7 +12,7 @@ from fedscan.errors import DataError
 from fedscan.imaging.dicom.folder import list_files
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.set_aside import Reason
-from fedscan.imaging.dicom.summary import summarise
+from fedscan.imaging.dicom.summary import shared_sentence, summarise
 from fedscan.imaging.settings import DataSettings
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -251,3 +251,54 @@ def test_enhanced_multi_frame_objects_are_volumes(tmp_path, make_image, save_dic
         hu = pixels[frame].reshape(16, 4, 2).mean(2) - 100 * frame
         np.testing.assert_allclose(example.image[:, 6:10], hounsfield_to_model(hu), atol=1e-5)
         assert (example.image[:, :6] == -1).all()
+
+
+def test_one_uid_under_several_patients_loses_nobody(tmp_path, write_volume):
+    volume = np.random.default_rng(0).integers(0, 900, (4, 16, 16)).astype(np.int16)
+    uids = [f"1.2.3.{number}" for number in range(4)]
+
+    def write(folder: Path, patient: str) -> None:
+        paths = write_volume(
+            folder / patient,
+            volume,
+            PatientID=patient,
+            StudyInstanceUID=f"1.{patient[1]}",
+            SeriesInstanceUID=f"1.{patient[1]}.1",
+        )
+        for path, uid in zip(paths, uids, strict=True):
+            ds = dcmread(path)
+            ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = uid
+            ds.save_as(path)
+
+    for patient in ("p0", "p1", "p2"):
+        write(tmp_path / "all", patient)
+        write(tmp_path / patient, patient)
+    shutil.copy(tmp_path / "all" / "p1" / "000", tmp_path / "all" / "copy")
+    index = index_folder(tmp_path / "all", DataSettings())
+    assert index.set_aside == {Reason.DUPLICATE: 1}
+    for patient in index.patients:
+        # Who else is there makes no difference to what is read of a patient.
+        (alone,) = index_folder(tmp_path / patient.patient_id, DataSettings()).patients
+        found = [[s.sop_uid for k in e.stacks for s in k.slices] for e in patient.studies[0].series]
+        assert found == [
+            [s.sop_uid for k in e.stacks for s in k.slices] for e in alone.studies[0].series
+        ]
+        assert found == [uids]
+    assert index.shared_studies == 0
+
+
+def test_one_study_under_two_identifiers_is_warned_of(tmp_path, write_image):
+    for number, patient in enumerate(("H0099123", "TRAUMA-4711", "other")):
+        study = "1.2.3" if patient != "other" else "1.2.4"
+        write_image(tmp_path / str(number), PIXELS, PatientID=patient, StudyInstanceUID=study)
+    index = index_folder(tmp_path, DataSettings())
+    assert len(index.patients) == 3
+    assert index.shared_studies == 1
+    assert shared_sentence(summarise(index).shared_studies).startswith("Warning: 1 studies")
+
+
+def test_an_identifier_is_the_same_however_its_letters_are_spelt(tmp_path, write_image):
+    for number, patient in enumerate(("M\u00dcLLER7", "mu\u0308ller7 ")):
+        fields = {"PatientID": patient, "SpecificCharacterSet": "ISO_IR 192"}
+        write_image(tmp_path / str(number), PIXELS, **fields)
+    assert len(index_folder(tmp_path, DataSettings()).patients) == 1

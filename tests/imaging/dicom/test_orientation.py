@@ -132,6 +132,60 @@ def test_lateral_x_rays_look_to_the_left(tmp_path, write_image, orientation, cha
     np.testing.assert_allclose(turned.image, change(as_is.image), atol=1e-6)
 
 
+MAMMOGRAMS = {
+    "LCC": ("L", ["A", "R"]),
+    "RCC": ("R", ["P", "L"]),
+    "LMLO": ("L", ["A", "FR"]),
+    "RMLO": ("R", ["P", "FL"]),
+    "LML": ("L", ["A", "F"]),
+    "RXCCL": ("R", ["P", "L"]),
+}
+
+
+@pytest.mark.parametrize("view", MAMMOGRAMS)
+@pytest.mark.parametrize("keyword", ["ImageLaterality", "Laterality"])
+@pytest.mark.parametrize("turned", ["no", "mirrored", "upside down", "sideways"])
+def test_mammograms_hang_with_the_chest_wall_at_the_side(
+    tmp_path, write_image, view, keyword, turned
+):
+    hung = np.add.outer(np.arange(20) * 7, np.arange(12) * 4).astype(np.uint8)
+    side, (along_row, along_column) = MAMMOGRAMS[view]
+    opposite = str.maketrans("APLRFH", "PARLHF")
+    stored = hung
+    if turned == "mirrored":
+        stored, along_row = stored[:, ::-1], along_row.translate(opposite)
+    if turned == "upside down":
+        stored, along_column = stored[::-1], along_column.translate(opposite)
+    if turned == "sideways":
+        stored, along_row, along_column = stored.T, along_column, along_row
+    fields = {"Modality": "MG", "BodyPartExamined": "BREAST", keyword: side}
+    write_image(
+        tmp_path / "a",
+        np.ascontiguousarray(stored),
+        PatientOrientation=[along_row, along_column],
+        **fields,
+    )
+    write_image(tmp_path / "b", hung, Modality="DX", SeriesInstanceUID="1.9")
+    found, expected = examples_of(tmp_path)
+    np.testing.assert_allclose(found.image, expected.image, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"PatientOrientation": ["A", "R"]},
+        {"ImageLaterality": "B", "PatientOrientation": ["P", "L"]},
+        {"ImageLaterality": "L", "PatientOrientation": ["R", "F"]},
+        {"ImageLaterality": "L"},
+    ],
+)
+def test_a_mammogram_that_does_not_tell_how_it_lies_hangs_as_stored(tmp_path, write_image, fields):
+    pixels = np.add.outer(np.arange(16) * 7, np.arange(16) * 2).astype(np.uint8)
+    write_image(tmp_path / "a", pixels, Modality="MG", **fields)
+    (example,) = examples_of(tmp_path)
+    assert example.image[0, 0] < example.image[0, -1] < example.image[-1, -1]
+
+
 @pytest.mark.parametrize("orientation", ["", ["L"], ["X", "Y"], ["L", "R"], ["", ""]])
 def test_a_malformed_orientation_leaves_an_x_ray_as_it_is(tmp_path, write_image, orientation):
     pixels = np.add.outer(np.arange(16) * 7, np.arange(16) * 2).astype(np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.imaging.dicom.describe import describe
+from fedscan.imaging.dicom.functional_groups import flat_headers
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.quantity import is_hounsfield
 from fedscan.imaging.dicom.set_aside import Reason
@@ -187,6 +188,20 @@ def test_weighted_images_keep_their_weighting(fields):
 )
 def test_phases_and_maps_are_not_called_weighted(fields):
     assert describe(mr(**fields)).modality == "MR"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_map_may_be_told_for_each_frame(shared):
+    ds, group = mr(FrameType=["DERIVED", "PRIMARY", "T1", "NONE"]), Dataset()
+    unit = item(MeasurementUnitsCodeSequence=item(CodeValue="ms"))
+    group.RealWorldValueMappingSequence = unit
+    ds.SharedFunctionalGroupsSequence = Sequence([group if shared else Dataset()])
+    ds.PerFrameFunctionalGroupsSequence = Sequence([Dataset() if shared else group])
+    (frame,) = flat_headers(ds)
+    assert describe(frame).modality == "MR"
+    del group.RealWorldValueMappingSequence
+    (frame,) = flat_headers(ds)
+    assert describe(frame).modality == "T1-weighted MR"
 
 
 @pytest.mark.parametrize(("kind", "modality"), [(0, "T1-weighted MR"), (1, "MR"), (3, "MR")])

@@ -7,11 +7,13 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import pytest
+from fedscan.errors import DataError
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.set_aside import Reason
 from fedscan.imaging.examples.series import SeriesExamples, series_examples
+from fedscan.imaging.reading.scan_files import read_segments
 from fedscan.imaging.settings import DataSettings
-from fedscan.model.conditions import LABEL
+from fedscan.model.conditions import LABEL, UNKNOWN
 from pydicom import Dataset, dcmread
 from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
@@ -138,6 +140,57 @@ def test_masks_follow_the_image_through_resampling(tmp_path, write_volume, label
         assert (bright == seen).mean() > 0.85
         expected = "lesion" if (example.mask == LABEL["lesion"]).any() else "no finding"
         assert example.description.finding == expected
+
+
+def recoded(path: Path, number: int, label: str, value: str, scheme: str) -> None:
+    """Give a segment another label and type, of no category."""
+    ds = dcmread(path)
+    item = ds.SegmentSequence[number - 1]
+    item.SegmentLabel = label
+    del item.SegmentedPropertyCategoryCodeSequence
+    (code,) = item.SegmentedPropertyTypeCodeSequence
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, "-"
+    ds.save_as(path)
+
+
+def test_older_codes_name_the_same_classes(tmp_path, write_volume, labels):
+    sources = write_volume(tmp_path, labels.astype(np.int16) * 100, FrameOfReferenceUID="1.5")
+    write_segmentation(tmp_path / "seg", sources, labels, NAMES)
+    recoded(tmp_path / "seg", 1, "1", "T-A0100", "SRT")
+    recoded(tmp_path / "seg", 2, "2", "M-01100", "SRT")
+    result = read(tmp_path)
+    np.testing.assert_array_equal([e.mask for e in result.examples], labels)
+    assert {e.description.finding for e in result.examples} == {"lesion", "no finding"}
+    assert not result.set_aside.total()
+
+
+def test_a_segmentation_of_no_known_class_gives_no_mask(tmp_path, write_volume, labels):
+    sources = write_volume(tmp_path, labels.astype(np.int16) * 100, FrameOfReferenceUID="1.5")
+    write_segmentation(tmp_path / "seg", sources, labels, {"brain": LABEL["brain"]})
+    recoded(tmp_path / "seg", 1, "Zorgon", "99-1", "99LOCAL")
+    result = read(tmp_path)
+    assert [example.mask for example in result.examples] == [None] * 6
+    assert result.set_aside == {Reason.SEGMENT: 1}
+    with pytest.raises(DataError, match="no segment of a known class"):
+        read_segments(tmp_path / "seg")
+
+
+def test_what_is_unknown_beside_known_classes_is_not_called_empty(tmp_path, write_volume, labels):
+    fields = {"FrameOfReferenceUID": "1.5", "StudyDescription": "pneumonia"}
+    labels[4] = labels[0]  # where something unknown is marked, and nothing else
+    names = {**NAMES, "strange": LABEL["bone"]}
+    labels[4][labels[4] > 0] = LABEL["bone"]
+    sources = write_volume(tmp_path, labels.astype(np.int16) * 100, **fields)
+    write_segmentation(tmp_path / "seg", sources, labels, names)
+    recoded(tmp_path / "seg", 3, "strange", "99-1", "99LOCAL")
+    result = read(tmp_path)
+    expected = np.where(labels == LABEL["bone"], UNKNOWN, labels)
+    np.testing.assert_array_equal([e.mask for e in result.examples], expected)
+    assert result.set_aside == {Reason.SEGMENT: 1}
+    # It may be a lesion: nobody says "no finding" of that slice.
+    assert [e.description.finding for e in result.examples] == [
+        "no finding", "pneumonia", "pneumonia", "no finding", "pneumonia", "no finding",
+    ]  # fmt: skip
 
 
 def test_a_damaged_segmentation_is_counted(tmp_path, write_volume, labels):

@@ -20,6 +20,7 @@ SCREENS = [
     {"ImageType": ["DERIVED", "SECONDARY", "SCREEN_SAVE", "REPORT"]},
     {"ImageType": ["DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT"]},
     {"ImageType": ["DERIVED", "SECONDARY", "DOSE_INFO"]},
+    {"ImageType": ["DERIVED", "SCREEN SAVE"]},
     {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "SeriesDescription": "Dose Report"},
     {"SeriesDescription": "Patient Protocol"},
     {"SeriesDescription": "Screen-Save images"},
@@ -57,6 +58,8 @@ def test_captures_count_as_likely_unless_they_state_otherwise(tmp_path, write_im
     [
         {"ImageType": ["DERIVED", "SECONDARY", "REFORMATTED"]},
         {"ImageType": ["DERIVED", "SECONDARY", "AXIAL", "MPR"]},
+        {"ImageType": ["DERIVED", "SECONDARY", "CURVED MPR", "ANGIOGRAPHY"]},
+        {"ImageType": ["ORIGINAL", "PRIMARY", "LOW DOSE", "SCREENING"]},
         {"SeriesDescription": "Low dose chest protocol"},
         {"SeriesDescription": "Trauma protocol 2.0 B30f"},
         {"ConversionType": "SYN"},

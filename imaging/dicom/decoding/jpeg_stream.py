@@ -99,12 +99,12 @@ def _walk(stream: bytes) -> None:
         raise DamagedStreamError("no start of image")
     tables: dict[tuple[int, int], _Table] = {}
     frame: _Frame | None = None
-    shown: set[int] = set()
+    components: set[int] = set()
     interval, place = 0, 2
     while True:
         place, marker = _next_marker(stream, place)
         if marker == _EOI:
-            if frame is None or shown != set(frame.sampling):
+            if frame is None or components != set(frame.sampling):
                 raise DamagedStreamError("a component without coded data")
             return
         (length,) = struct.unpack_from(">H", stream, place)
@@ -124,7 +124,7 @@ def _walk(stream: bytes) -> None:
                 raise DamagedStreamError("coded data without an end")
             if stream[end.start() + 1] != _DNL:
                 _check_scan(stream[place : end.start()], frame, segment, tables, interval)
-            shown |= {segment[1 + 2 * index] for index in range(segment[0])}
+            components |= {segment[1 + 2 * index] for index in range(segment[0])}
             place = end.start()
 
 
@@ -180,27 +180,27 @@ def _check_scan(
     if frame.kind not in (*_SEQUENTIAL, _LOSSLESS) or not frame.rows:
         return
     lossless = frame.kind == _LOSSLESS
-    chosen = [(header[1 + 2 * i], header[2 + 2 * i]) for i in range(header[0])]
+    components = [(header[1 + 2 * i], header[2 + 2 * i]) for i in range(header[0])]
     unit = 1 if lossless else 8
     order: list[tuple[_Table, _Table | None]] = []
-    for component, names in chosen:
+    for component, names in components:
         dc, ac = tables[0, names >> 4], None if lossless else tables[1, names & 15]
-        across, down = frame.sampling[component] if len(chosen) > 1 else (1, 1)
+        across, down = frame.sampling[component] if len(components) > 1 else (1, 1)
         order += [(dc, ac)] * (across * down)
-    if len(chosen) > 1:
+    if len(components) > 1:
         most = np.max([*frame.sampling.values()], 0) * unit
         groups = ceil(frame.rows / most[1]) * ceil(frame.columns / most[0])
     else:
-        rows, columns = frame.size(chosen[0][0], unit)
+        rows, columns = frame.size(components[0][0], unit)
         groups = rows * columns
     runs = _RESTART.split(data) if interval else [data]
     if interval and len(runs) != ceil(groups / interval):
         raise DamagedStreamError("another number of restarts than the frame needs")
     for index, run in enumerate(runs):
         count = min(interval, groups - index * interval) if interval else groups
-        coded = _Coded(run.rstrip(b"\xff").replace(b"\xff\x00", b"\xff"))
-        used = coded.pass_samples(order, count) if lossless else coded.pass_blocks(order, count)
-        if not 0 <= coded.length - used < 8:
+        code = _Coded(run.rstrip(b"\xff").replace(b"\xff\x00", b"\xff"))
+        bits_used = code.pass_samples(order, count) if lossless else code.pass_blocks(order, count)
+        if not 0 <= code.length - bits_used < 8:
             raise DamagedStreamError("coded data does not end with the frame")
 
 
@@ -244,8 +244,8 @@ class _Coded:
                     raise DamagedStreamError("a code that does not exist")
                 place += step
                 bits, steps = self._lookup(ac)
-                base, end, passed = self._base, self._end, 1
-                while passed < _BLOCK:
+                base, end, position = self._base, self._end, 1
+                while position < _BLOCK:
                     if place >= end:
                         if not self._advance(place):
                             raise DamagedStreamError("coded data ends before the frame")
@@ -255,8 +255,8 @@ class _Coded:
                     place += bits[place - base]
                     if not step:
                         break
-                    passed += step
-                if passed > _BLOCK:
+                    position += step
+                if position > _BLOCK:
                     raise DamagedStreamError("more coefficients than a block has")
         return place
 
@@ -268,17 +268,17 @@ class _Coded:
             return True
         first = place // 8
         data = self._data[first : first + _CHUNK + 2]
-        joined = data[:-2] << 16 | data[1:-1] << 8 | data[2:]
+        triples = data[:-2] << 16 | data[1:-1] << 8 | data[2:]
         shifts = np.arange(8, 0, -1, dtype=np.uint32)
-        self._windows = (joined[:, None] >> shifts & 0xFFFF).astype(np.uint16).ravel()
+        self._windows = (triples[:, None] >> shifts & 0xFFFF).astype(np.uint16).ravel()
         self._base, self._end = 8 * first, min(8 * first + len(self._windows), self.length)
         self._found = {}
         return True
 
     def _lookup(self, table: _Table) -> tuple[bytes, bytes]:
         """Bits and steps of a table at every bit of the chunk."""
-        found = self._found.get(id(table))
-        if found is None:
-            found = table.bits[self._windows].tobytes(), table.steps[self._windows].tobytes()
-            self._found[id(table)] = found
-        return found
+        views = self._found.get(id(table))
+        if views is None:
+            views = table.bits[self._windows].tobytes(), table.steps[self._windows].tobytes()
+            self._found[id(table)] = views
+        return views

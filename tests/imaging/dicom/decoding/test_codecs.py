@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pydicom.data
 import pytest
-from fedscan.imaging.dicom.codecs import CodecProcess, safe_frames
+from fedscan.imaging.dicom.decoding.codecs import CodecProcess, safe_frames
 from fedscan.imaging.dicom.pixels import read_frames
 from fedscan.imaging.dicom.set_aside import Reason, SetAsideError
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..pixels import Image, Values, read_frames
+from ..set_aside import Reason, SetAsideError
 from .codec_worker import SIZES
-from .pixels import Image, Values, read_frames
-from .set_aside import Reason, SetAsideError
 
 #: Seconds of processor time that one frame may take.
 FRAME_LIMIT_S = 60.0
@@ -38,7 +38,7 @@ class CodecProcess:
     ) -> Generator[Image, None, None]:
         """As :func:`fedscan.imaging.dicom.pixels.read_frames`, in the worker process."""
         process = self._started()
-        finished = False
+        is_whole = False
         try:
             request = {
                 "path": str(path.resolve()),
@@ -52,14 +52,14 @@ class CodecProcess:
             for _ in frames:
                 answer = _receive(process)
                 if isinstance(answer, Reason):
-                    finished = True
+                    is_whole = True
                     raise SetAsideError(answer)
                 yield answer
-            finished = True
+            is_whole = True
         except (OSError, ValueError, struct.error):
             raise SetAsideError(Reason.BROKEN) from None  # it died, or ran out of time
         finally:
-            if not finished:
+            if not is_whole:
                 self.stop()
 
     def stop(self) -> None:

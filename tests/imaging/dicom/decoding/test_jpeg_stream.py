@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pydicom.data
 import pytest
-from fedscan.imaging.dicom.codecs import safe_frames
-from fedscan.imaging.dicom.jpeg_stream import DamagedStreamError, require_whole
+from fedscan.imaging.dicom.decoding.codecs import safe_frames
+from fedscan.imaging.dicom.decoding.jpeg_stream import DamagedStreamError, require_whole
 from fedscan.imaging.dicom.set_aside import Reason, SetAsideError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from .pixels import read_frames
-from .quiet import quiet_pydicom
-from .set_aside import Reason, SetAsideError
+from ..pixels import read_frames
+from ..quiet import quiet_pydicom
+from ..set_aside import Reason, SetAsideError
 
 #: Rows and columns of an answer.
 SIZES = struct.Struct("<II")

@@ -1,0 +1,131 @@
+"""``fedscan site opt-out …``: patients who want no part in any study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ..errors import DataError
+from .console import output
+from .group import FedscanGroup
+from .json_output import print_json
+from .options import SITE_HOME, JsonOption, SiteHomeOption
+from .progress import progress
+
+_ADD_EPILOG = "Example: `fedscan site opt-out add withdrawn.txt`"
+_CHECK_EPILOG = """\
+Examples:
+
+- `fedscan site opt-out check withdrawn.txt` looks for these patients, also by their identifiers.
+
+- `fedscan site opt-out check` looks for everybody on the list.
+"""
+_CANNOT = (
+    "What has left already stays outside: noised updates and generators made of them, which the "
+    "privacy promise covers, and which no list can call back. Spent budget stays spent. A round "
+    "that is being trained now may end with an error, and is asked for anew. Scans in the "
+    "hospital's own folders are not touched, only not read for training."
+)
+
+_Identifiers = typer.Argument(help="Patient identifiers as headers have them, one a line.")
+
+app = typer.Typer(
+    name="opt-out",
+    cls=FedscanGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Patients who want no part in any study: they are left out of every later round.",
+)
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the commands to those of a site."""
+    app.command(epilog=_ADD_EPILOG)(add)
+    app.command("list", epilog="Example: `fedscan site opt-out list`")(show)
+    app.command(epilog=_CHECK_EPILOG)(check)
+    parent.add_typer(app)
+
+
+def add(
+    file: Annotated[Path, _Identifiers],
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Put patients on the list, and remove all that fedscan keeps of them.
+
+    From now on they are in no round of any study, in no data set of this site, whatever is
+    approved. The list holds keyed digests, no identifiers. Nobody is taken off it.
+    """
+    from ..client.steward.home import SiteHome
+    from ..client.steward.opt_outs import add_opt_outs, read_identifiers
+
+    done = add_opt_outs(SiteHome.open(home), read_identifiers(file))
+    if as_json:
+        facts = {"added": done.added, "already": done.already, "total": done.total}
+        print_json({**facts, "removed": done.removed, "cannot": _CANNOT})
+        return
+    console = output()
+    console.print(
+        Text(f"{done.added} patients are new on the list, {done.already} were on it already.")
+    )
+    console.print(Text(f"{done.removed} files that were kept of them are removed."))
+    console.print(Text(_CANNOT))
+    console.print(Text(f"`fedscan site opt-out check {file}` proves that nothing is left."))
+
+
+def show(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
+    """Show how many patients opted out, and when."""
+    from ..client.steward.home import SiteHome
+    from ..client.steward.opt_outs import require_list
+
+    listed = require_list(SiteHome.open(home))
+    times: dict[str, int] = {}
+    for one in listed.patients:
+        times[one.time] = times.get(one.time, 0) + 1
+    if as_json:
+        print_json({"total": len(listed.patients), "added": times})
+        return
+    console = output()
+    for time, count in times.items():
+        console.print(Text(f"{time}: {count} patients"))
+    console.print(Text(f"{len(listed.patients)} patients opted out in all."))
+    if listed.patients:
+        console.print(Text(_CANNOT))
+
+
+def check(
+    file: Annotated[Path | None, _Identifiers] = None,
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Look through the whole home for anything that is left of patients who opted out.
+
+    Every file is searched for the keys that stand for them, mirrored scans by their headers.
+    With FILE, logs and lists are searched for the identifiers, too. Ends with status 3 if
+    anything is found.
+    """
+    from ..client.steward.home import SiteHome
+    from ..client.steward.opt_outs import read_identifiers, remains
+
+    with progress() as report:
+        found = remains(SiteHome.open(home), read_identifiers(file) if file else (), report=report)
+    if as_json:
+        print_json({"patients": found.patients, "left": found.left, "scans": found.scans})
+        raise typer.Exit(DataError.exit_status if found.left else 0)
+    console = output()
+    for name, files in found.scans.items():
+        if files:
+            console.print(
+                Text(f"{name}: {files} of their files are in the hospital's folder, unread.")
+            )
+    for path in found.left:
+        console.print(Text(str(path)))
+    if found.left:
+        raise DataError(
+            f"{len(found.left)} files are left of {found.patients} patients who opted out.",
+            hint="`fedscan site opt-out add FILE` removes what it knows; remove the rest by hand.",
+        )
+    console.print(Text(f"Nothing is left here of {found.patients} patients who opted out."))

@@ -1,0 +1,61 @@
+"""Whether a table of labels and a folder fit together, in sentences for the site itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import DataError
+from .source import LabelReport
+
+
+def require_fitting(report: LabelReport | None) -> None:
+    """Refuse a table none of whose rows is about an image of the folder.
+
+    Raises:
+        DataError: Says why, and by what other names rows would fit.
+    """
+    if report is None or report.matched:
+        return
+    reasons = _listed(report.unmatched)
+    hint = "Look at the table's names and at what the files say of themselves."
+    if report.other_names:
+        name, files = max(report.other_names.items(), key=lambda one: one[1])
+        hint = f"By its column for the {name}, {files} files would have a row: --labels-by {name}."
+    raise DataError(
+        f"No row of the table of labels is about an image here, by the {report.by} that it names"
+        f" ({reasons}).",
+        hint=hint,
+    )
+
+
+def fit_sentences(report: LabelReport) -> list[str]:
+    """Say how a table fits, a sentence each; no name, identifier or rare text is in them."""
+    lines = [
+        f"Labels: {report.matched} of {report.rows} rows are about images here, by the {report.by} "
+        f"that they name."
+    ]
+    if report.unmatched:
+        lines.append(f"Rows not used: {_listed(report.unmatched)}.")
+    lines.append(
+        f"{report.images} images have a row. {report.images_without} have none: there the header "
+        "holds."
+    )
+    if report.conflicts:
+        lines.append(
+            f"Contradictions, of which nothing is taken as known: {_listed(report.conflicts)}."
+        )
+    if report.train or report.held_out:
+        lines.append(
+            f"The table's split: {report.train} patients to train on, {report.held_out} held out."
+        )
+    if report.reports:
+        lines.append(f"{report.reports} images have a text, for studies that take texts.")
+    if report.unknown_columns:
+        lines.append(f"Columns without a meaning here: {', '.join(report.unknown_columns)}.")
+    if report.unknown_words:
+        lines.append(f"Labels that are no word of the vocabulary: {_listed(report.unknown_words)}.")
+    return lines
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{what} {count}" for what, count in counts.items())

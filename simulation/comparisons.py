@@ -1,0 +1,131 @@
+"""What a study's generator is compared with: trainings of other studies on the same sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..client.site import Site
+from ..common.files import write_atomically
+from ..config.study import Study, study_to_toml
+from ..server.events import Observer
+from ..server.job import ServerJob
+from .engine import Engine, run_federation
+from .events import StageStarted
+from .indexing import SiteSummary
+from .sites import write_policies
+
+#: Name of the private training on one site's data alone, among the comparisons.
+SINGLE_SITE = "single-site"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """Runs federations that differ in study, sites and folder.
+
+    Attributes:
+        base: Folder of the generator that all of them start from.
+        resume: Continue those that were interrupted.
+        engine: What carries messages between coordinator and sites.
+        workers: Sites that compute at the same time.
+        observe: Told what happens.
+    """
+
+    base: Path
+    resume: bool
+    engine: Engine
+    workers: int
+    observe: Observer
+
+    def run(
+        self, study: Study, sites: Sequence[Site], folder: Path, file: Path | None = None
+    ) -> Path:
+        """Run one study; return the folder of its generator."""
+        if file is None:
+            file = folder / "study.toml"
+            write_atomically(file, study_to_toml(study).encode())
+        job = ServerJob(
+            study=file,
+            base=self.base,
+            run=folder / "run",
+            generator=folder / "generator",
+            resume=self.resume,
+        )
+        run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
+        return job.generator
+
+
+def train_comparisons(
+    runner: Runner,
+    study: Study,
+    sites: Sequence[Site],
+    summaries: Sequence[SiteSummary],
+    *,
+    data: Path,
+    out: Path,
+    progress: Observer,
+) -> dict[str, Path]:
+    """Train what the study asks to be compared with, each in its folder of ``comparisons/``.
+
+    Args:
+        runner: Runs the trainings.
+        study: The study that was trained.
+        sites: Its sites.
+        summaries: What was found at them.
+        data: Folder whose subfolders are the sites' DICOM files.
+        out: The run's folder.
+        progress: Told what begins.
+
+    Returns:
+        Folders of generators by name.
+    """
+    generators, comparisons = {}, out / "comparisons"
+    if study.evaluation.non_private and study.privacy.enabled:
+        progress(StageStarted(stage="Training without privacy", comparison=True))
+        generators["non-private"] = runner.run(
+            _without_privacy(study), sites, comparisons / "non-private"
+        )
+    if study.evaluation.single_site:
+        progress(StageStarted(stage="Training at a single site", comparison=True))
+        largest = max(summaries, key=lambda summary: summary.train_patients).site
+        alone = _site_alone(
+            study, next(site for site in sites if site.name == largest), comparisons / SINGLE_SITE
+        )
+        generators[SINGLE_SITE] = runner.run(
+            _of_one_site(study), [alone], comparisons / SINGLE_SITE
+        )
+    if study.evaluation.pooled:
+        progress(StageStarted(stage="Training on pooled data", comparison=True))
+        site = _pooled(study, sites, data, comparisons / "pooled")
+        generators["pooled"] = runner.run(
+            _of_one_site(_without_privacy(study)), [site], comparisons / "pooled"
+        )
+    return generators
+
+
+def _without_privacy(study: Study) -> Study:
+    return replace(study, privacy=replace(study.privacy, enabled=False))
+
+
+def _of_one_site(study: Study) -> Study:
+    return replace(study, federation=replace(study.federation, min_results=1, expected_sites=0))
+
+
+def _site_alone(study: Study, site: Site, folder: Path) -> Site:
+    """Make a site of the same scans that has not taken part: its ledger starts anew.
+
+    Patients are held out by their identifier alone, so they are those of the run. What the two
+    trainings spend is not added up: they stand for two courses of events, of which one happens.
+    """
+    alone = replace(site, state=(folder / "site").resolve())
+    write_policies([alone], study)
+    return alone
+
+
+def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:
+    """Make one site of all sites' data: patients are held out by their identifier alone."""
+    one = next((site for site in sites if site.labels), sites[0])
+    site = replace(one, name="pooled", data=data, state=(folder / "site").resolve())
+    write_policies([site], study)
+    return site
