@@ -261,10 +261,10 @@ def _store(
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
     source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
-    touches = touches_of(scans.files)
+    made_from = {"source": source, "touches": touches_of(scans.files)}
     try:
         patient_file = PatientFile.read(path)
-        if patient_file.source == source and patient_file.touches in (touches, ""):
+        if patient_file.source == source and patient_file.touches in (made_from["touches"], ""):
             return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
@@ -276,14 +276,8 @@ def _store(
             result = series_examples(folder, series, settings, segmentation, scans.labels)
             examples += result.examples
             set_aside.update(result.set_aside)
-    write_patient(
-        path,
-        examples,
-        source=source,
-        touches=touches,
-        set_aside=set_aside,
-        side=settings.image_size,
-    )
+    side = settings.image_size
+    write_patient(path, examples, **made_from, set_aside=set_aside, side=side)
     return PatientFile.read(path)
 
 
