@@ -6,7 +6,6 @@ every study at once: that is what a withdrawn consent looks like from here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -26,12 +25,11 @@ class FixedPatient:
     """A training patient of a study.
 
     Attributes:
-        patient: Digest of the patient's opaque key: when a patient is forgotten, nothing is left
-            that holds the key.
+        key: Opaque key of the patient, by which the line is found when a patient opts out.
         content: Digest of the patient's examples when the study began.
     """
 
-    patient: str
+    key: str
     content: str
 
 
@@ -51,27 +49,23 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     if not roster.exists():
         trained_on = set(dataset.train_patients)
         began = [
-            FixedPatient(_digest(one.key), _content_of(one, dataset))
+            FixedPatient(one.key, _content_of(one, dataset))
             for one in dataset.cached
             if one.key in trained_on
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
-    began_with = {one.patient: one.content for one in _read(roster)}
+    began_with = {one.key: one.content for one in _read(roster)}
     examples = folder / "examples"
     found = [
-        _taken_up(one, began_with[_digest(one.key)], dataset, examples)
+        _taken_up(one, began_with[one.key], dataset, examples)
         for one in dataset.cached
-        if _digest(one.key) in began_with
+        if one.key in began_with
     ]
     patients = tuple(one for one in found if one is not None)
     if left := len(began_with) - len(patients):
         _log.warning("%d patients of the study's beginning are not in it any more.", left)
     _remove_others(folder, {one.key for one in patients})
     return dataset.of(examples, patients)
-
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _content_of(patient: CachedPatient, dataset: SiteDataset) -> str:
@@ -81,7 +75,7 @@ def _content_of(patient: CachedPatient, dataset: SiteDataset) -> str:
 def _read(roster: Path) -> list[FixedPatient]:
     try:
         fixed = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
-        if all(len(one.patient) == len(one.content) == 64 for one in fixed):
+        if all(one.key and len(one.content) == 64 for one in fixed):
             return fixed
     except (ValueError, TypeError):
         pass
