@@ -15,7 +15,7 @@ from ...common.files import link_or_copy, write_once
 from ...errors import DataError
 from .dataset import SiteDataset
 from .example_cache import CachedPatient, patient_path
-from .patient_file import PatientFile, content_of
+from .patient_file import PatientFile
 
 _log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     if not roster.exists():
         trained_on = set(dataset.train_patients)
         began = [
-            FixedPatient(one.key, _content_of(one, dataset))
-            for one in dataset.cached
-            if one.key in trained_on
+            FixedPatient(one.key, one.content) for one in dataset.cached if one.key in trained_on
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
     began_with = {one.key: one.content for one in _read(roster)}
@@ -66,10 +64,6 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
         _log.warning("%d patients of the study's beginning are not in it any more.", left)
     _remove_others(folder, {one.key for one in patients})
     return dataset.of(examples, patients)
-
-
-def _content_of(patient: CachedPatient, dataset: SiteDataset) -> str:
-    return patient.content or content_of(dataset.patient(patient.key).path)
 
 
 def _read(roster: Path) -> list[FixedPatient]:
@@ -92,22 +86,16 @@ def _taken_up(
     """Return a patient as the study began with it; ``None`` if those images are gone."""
     path = patient_path(folder, today.key)
     if _content(path) != content:
-        if _content_of(today, dataset) != content:
+        if today.content != content:
             return None
         link_or_copy(dataset.patient(today.key).path, path)
     stored = PatientFile.read(path)
-    return replace(
-        today,
-        examples=len(stored),
-        size=path.stat().st_size,
-        source=stored.source,
-        content=content,
-    )
+    return replace(today, examples=len(stored), size=path.stat().st_size, content=content)
 
 
 def _content(path: Path) -> str:
     try:
-        return content_of(path)
+        return PatientFile.read(path).content
     except DataError:
         return ""
 
