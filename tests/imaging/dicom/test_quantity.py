@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.imaging.dicom.describe import describe
-from fedscan.imaging.dicom.functional_groups import flat_headers
+from fedscan.imaging.dicom.frames.functional_groups import flat_headers
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.quantity import is_hounsfield
 from fedscan.imaging.dicom.set_aside import Reason
