@@ -170,6 +170,7 @@ def test_weighted_images_keep_their_weighting(fields):
         {"FrameType": ["DERIVED", "PRIMARY", "DIFFUSION", "QUANTITY"]},
         {"ComplexImageComponent": "PHASE"},
         {"SeriesDescription": "ep2d_diff_ADC"},
+        {"SeriesDescription": "SWI_Pha_Images"},
         {"SeriesDescription": "T1Map_MOLLI"},
         {"SeriesDescription": "Cardiac T2* map"},
         {"SeriesDescription": "gre_field_mapping phase map"},
