@@ -67,6 +67,10 @@ class PrivacyError(FedscanError):
     exit_status = 5
 
 
+class ChangedResultError(PrivacyError):
+    """A step was repeated with another result: the two together would have no noise."""
+
+
 class ModelError(FedscanError):
     """A generator cannot be built, loaded or used as asked."""
 

@@ -11,8 +11,8 @@ def require_within(name: str, value: float, low: float, high: float = math.inf) 
     """Refuse a number out of range.
 
     Raises:
-        ConfigurationError: If it is below ``low``, above ``high``, or no number.
+        ConfigurationError: If it is below ``low``, above ``high``, infinite or no number.
     """
-    if not low <= value <= high:
+    if not (low <= value <= high and math.isfinite(value)):
         bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise ConfigurationError(f"{name} is {value!r}.", hint=f"It must be {bounds}.")

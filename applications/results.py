@@ -14,10 +14,13 @@ from ..imaging.writing.provenance import Provenance
 from ..imaging.writing.space import SliceGrid, grid_for
 from ..imaging.writing.volumes import write_volume
 from ..model.description import Description
+from ..model.integrity.finite import require_finite
 from ..model.intensity import model_to_hounsfield
 from .signing import own_signing_key
 
 Form = Literal["png", "nifti", "dicom"]
+
+_NOT_FINITE_HINT = "Use other steps or less guidance; else the generator or the scan is damaged."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,9 @@ class ComputedVolume:
         limits: What -1 and 1 are in the given file's values, where there is no unit.
         provenance: Where they come from: every file says so.
         form: Format that they are written in.
+
+    Raises:
+        ModelError: If a value is not finite.
     """
 
     values: NDArray[np.float32]
@@ -54,6 +60,9 @@ class ComputedVolume:
     limits: tuple[float, float] = (-1.0, 1.0)
     provenance: Provenance
     form: Form
+
+    def __post_init__(self) -> None:
+        require_finite(self.values, "The slices cannot be used", _NOT_FINITE_HINT)
 
     @property
     def hounsfield(self) -> NDArray[np.float32] | None:

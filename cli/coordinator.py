@@ -210,14 +210,21 @@ def abort(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption =
 
 
 @group.command()
-def resume(study: _StudyArgument, home: HomeOption = _HOME, as_json: JsonOption = False) -> None:
+def resume(
+    study: _StudyArgument,
+    home: HomeOption = _HOME,
+    sets: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Continue a study that failed or was aborted from its last checkpoint.
 
     It ends with the same bytes as if it had not been interrupted, and costs no site anything twice.
+    With `--set` it can be told to wait for longer, or for fewer sites, from now on, such as
+    `--set federation.round_timeout_s=7200` or `--set federation.min_results=2`.
     """
     from ..server.coordinator.orders import resume as resume_study
 
-    resume_study(_open(home), study)
+    resume_study(_open(home), study, sets or ())
     _tell(as_json, {"resumed": study})
 
 

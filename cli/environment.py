@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 
 _DEFAULTS = {
+    # Whatever the locale says, text is UTF-8.
+    "PYTHONUTF8": "1",
     # No process of fedscan phones home.
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
@@ -22,6 +26,13 @@ def set_defaults() -> None:
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     _keep_loopback_from_proxies()
+
+
+def speak_utf8() -> None:
+    """Print UTF-8 in every locale: files made of what is printed are read as UTF-8 again."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _keep_loopback_from_proxies() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import click
 import typer
 from rich.text import Text
@@ -19,6 +22,11 @@ _JSON = "fedscan.json"
 
 class FedscanGroup(TyperGroup):
     """Command group that prints errors as what and hint; ``--debug`` shows the traceback."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for command in self.commands.values():
+            _require_finite_numbers(command)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the options, and note first whether the answer is to be JSON."""
@@ -50,6 +58,25 @@ class FedscanGroup(TyperGroup):
             where = f"{error.filename}: " if error.filename else ""
             _end_with(ctx, FedscanError(f"{where}{error.strerror or error}."))
             raise typer.Exit(FedscanError.exit_status) from None
+
+
+def _require_finite_numbers(command: click.Command) -> None:
+    """Let no option of a command or of its subcommands take ``nan`` or ``inf``.
+
+    A range refuses neither: no number is beyond what cannot be compared.
+    """
+    for parameter in command.params:
+        if isinstance(parameter.type, click.types.FloatParamType) and parameter.callback is None:
+            parameter.callback = _finite
+    for below in getattr(command, "commands", {}).values():
+        _require_finite_numbers(below)
+
+
+def _finite(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    for number in value if isinstance(value, (list, tuple)) else (value,):
+        if isinstance(number, float) and not math.isfinite(number):
+            raise click.BadParameter(f"{number} is not a finite number.", context, parameter)
+    return value
 
 
 def _end_with(ctx: click.Context, error: FedscanError) -> None:

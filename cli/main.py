@@ -105,4 +105,5 @@ def main(
 
 def run() -> None:
     """Entry point of the console script."""
+    environment.speak_utf8()
     app()

@@ -51,7 +51,7 @@ class ProposedStep:
     subset: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class SitePolicy:
     """What a site allows. The defaults suit a hospital that knows nothing about a study."""
 

@@ -105,6 +105,24 @@ class Site:
         return self.state / "cache"
 
     @property
+    def studies(self) -> Path:
+        """Folder of the noised counts of patients that each study has paid for."""
+        return self.state / "studies"
+
+    @property
+    def patients(self) -> Path:
+        """Folder of the lists of patients that studies began with; must last as they do."""
+        return self.state / "patients"
+
+    def study_cache(self, study: str) -> Path:
+        """Folder of a study's images and latents as they were when it began."""
+        return self.cache / "studies" / study
+
+    def answers(self, study: str) -> Path:
+        """Folder of what has left for a study, to be sent again at no cost."""
+        return self.state / "answers" / study
+
+    @property
     def log(self) -> Path:
         """File with the full text of errors."""
         return self.state / "site.log" if self.home is None else self.home / "logs" / "site.log"

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: Name of the folder that :func:`filling` works in.
+_UNFINISHED = ".unfinished"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -42,6 +45,38 @@ def replacing(path: Path) -> Iterator[Path]:
         # On a full disk the attempt would take room itself.
         _remove(temporary)
         raise
+
+
+@contextmanager
+def filling(folder: Path, *, last: str) -> Iterator[Path]:
+    """Put several files into a folder that may have others; a failed block puts none there.
+
+    Args:
+        folder: Where the files belong; made where it is missing. Files of the same names are
+            replaced.
+        last: Name of the file that is moved last: where it is, the others are.
+
+    Yields:
+        An empty folder to make them in, hidden in ``folder``. At the end of the block they are
+        moved, and may be read by whom the umask lets: some libraries
+        write files for their owner alone.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / _UNFINISHED
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    temporary.mkdir()
+    try:
+        yield temporary
+        mode = temporary.stat().st_mode & 0o666
+        for path in sorted(temporary.rglob("*"), key=lambda path: (path.name == last, path)):
+            target = folder / path.relative_to(temporary)
+            if path.is_dir():
+                target.mkdir(exist_ok=True)
+            else:
+                path.chmod(mode)
+                os.replace(path, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -74,6 +109,18 @@ def write_durably(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Let a file be found under a second name too, which stays when the first is replaced.
+
+    The two share their room on disk where the file system can do that.
+    """
+    with replacing(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 def sync_folder(folder: Path) -> None:

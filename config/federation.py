@@ -9,12 +9,23 @@ from pydantic.dataclasses import dataclass
 
 from ..federation.wire import Form
 
+#: Settings that say how long to wait for whom, and what to keep. Nothing that is trained depends on
+#: them, so a run can be resumed with others.
+PATIENCE = (
+    "min_results",
+    "expected_sites",
+    "wait_timeout_s",
+    "round_timeout_s",
+    "approval_timeout_s",
+    "checkpoints_kept",
+)
+
 #: Seconds of an hour, the default limit of a round.
 _HOUR = 3600.0
 _WEEK = 7 * 24 * _HOUR
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class FederationSettings:
     """How many rounds, which results they need, and how those become the next model."""
 
@@ -77,7 +88,7 @@ class FederationSettings:
     )
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class WarmUpSettings:
     """The stage before the first round, which moves the base towards private statistics.
 

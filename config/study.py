@@ -40,7 +40,7 @@ def _defaults(section: Callable[..., Section]) -> Section:
     return section()
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class Study:
     """One federated training run; every field has a documented default."""
 

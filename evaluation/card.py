@@ -89,5 +89,5 @@ def in_words(measure: Measure) -> str:
 
 def _stated(folder: Path) -> dict[str, Any]:
     file = folder / _FACTS
-    facts: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return facts

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class ExaminationSettings:
     """How much an examination draws and trains.
 
@@ -72,7 +72,7 @@ class ExaminationSettings:
     )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class MemorySettings:
     """The search for copies and for members of the training set."""
 
@@ -116,7 +116,7 @@ class MemorySettings:
     )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class CanarySettings:
     """The audit with planted patients."""
 
@@ -170,7 +170,7 @@ class CanarySettings:
     )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class FairnessSettings:
     """The comparison of groups of patients."""
 

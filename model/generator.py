@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .networks.architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .networks.block_autoencoder import BlockAutoencoder
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
@@ -19,6 +21,8 @@ from .words.learnt import Learnt
 from .words.tables import few_words, shipped_words
 from .words.vocabulary import Vocabulary
 
+#: fedscan's own autoencoder, or one of diffusers, such as Stable Diffusion's.
+Autoencoder: TypeAlias = BlockAutoencoder | AutoencoderKL
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
 #: Tokens of a caption that a newly built generator hears: a part, a sequence, five findings, sex
@@ -41,7 +45,7 @@ class Generator(nn.Module):
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        autoencoder: AutoencoderKL,
+        autoencoder: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: DDPMScheduler,
     ) -> None:
@@ -81,9 +85,10 @@ class Generator(nn.Module):
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
-        means = self.autoencoder.encode(
-            pack_pixels(self.autoencoder, images.to(self.device))
-        ).latent_dist.mean
+        pixels = pack_pixels(self.autoencoder, images.to(self.device))
+        means = (
+            self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mode().float()
+        )
         shift, scale = self._latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
@@ -92,7 +97,8 @@ class Generator(nn.Module):
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
         unpacked_latents = functional.pixel_shuffle(latents, self.packing)
-        pixels = self.autoencoder.decode(unpacked_latents * scale + shift).sample
+        stored = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
+        pixels = self.autoencoder.decode(stored).sample.float()
         return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
@@ -115,14 +121,17 @@ class Generator(nn.Module):
         Returns:
             ``[B, C, h, w]``.
         """
-        positions = position_features(position) if self.unet.class_embedding is not None else None
-        return self.unet(
-            noisy,
+        kind, positions = self.unet.dtype, None
+        if self.unet.class_embedding is not None:
+            positions = position_features(position).to(kind)
+        predicted = self.unet(
+            noisy.to(kind),
             timesteps,
-            text,
+            text.to(kind),
             class_labels=positions,
             down_intrablock_additional_residuals=self._spatial_features(spatial),
         ).sample
+        return predicted.to(noisy.dtype)
 
     def latents_digest(self) -> str:
         """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
@@ -141,9 +150,8 @@ class Generator(nn.Module):
         if not bool(has_condition.any()):
             return None
         features = []
-        for block, feature in zip(
-            self.unet.down_blocks, self.adapter(spatial[has_condition]), strict=True
-        ):
+        shown = spatial[has_condition].to(self.adapter.dtype)
+        for block, feature in zip(self.unet.down_blocks, self.adapter(shown), strict=True):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
                 feature = functional.avg_pool2d(feature, 2)
@@ -168,7 +176,7 @@ class Generator(nn.Module):
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
 
 
-def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
+def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     """Give images ``[B, 1, H, W]`` the channels that an autoencoder takes.
 
     One for RGB sees the grey image three times. One with P² channels sees each block of P×P
@@ -180,7 +188,7 @@ def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
-def unpack_pixels(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
+def unpack_pixels(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:
@@ -212,7 +220,7 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
         torch.manual_seed(seed)
         generator = Generator(
             build_unet(size, captions.width),
-            build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
+            build_adapter(size.unet_channels, size.block, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import diffusers
 import numpy as np
+import torch
 from diffusers import (
-    AutoencoderKL,
     DDPMScheduler,
     DiffusionPipeline,
+    SchedulerMixin,
     T2IAdapter,
     UNet2DConditionModel,
 )
 from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
-from .generator import Generator
+from .generator import Autoencoder, Generator
 from .sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .text_encoder import CaptionEncoder
+
+#: Forms in which a call can return its images.
+_OUTPUTS = ("pil", "np", "pt")
 
 
 @dataclass
@@ -28,10 +35,11 @@ class FedscanOutput(BaseOutput):
     """What a call of the pipeline returns.
 
     Attributes:
-        images: Grey-level pictures, or float32 ``[N, H, W]`` in [-1, 1] for ``output_type="np"``.
+        images: Grey-level pictures; for ``output_type="np"`` float32 ``[N, H, W]`` in [-1, 1]; for
+            ``"pt"`` a float32 tensor ``[N, 1, H, W]`` in [0, 1], as other pipelines return it.
     """
 
-    images: list[Image.Image] | NDArray[np.float32]
+    images: list[Image.Image] | NDArray[np.float32] | Tensor
 
 
 class FedscanPipeline(DiffusionPipeline):
@@ -42,16 +50,17 @@ class FedscanPipeline(DiffusionPipeline):
         adapter: See :class:`Generator`.
         vae: The autoencoder.
         caption_encoder: See :class:`Generator`.
-        scheduler: See :class:`Generator`.
+        scheduler: See :class:`Generator`. Another of diffusers' schedulers takes its place as the
+            solver: ``pipeline.scheduler = Other.from_config(pipeline.scheduler.config)``.
     """
 
     def __init__(
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        vae: AutoencoderKL,
+        vae: Autoencoder,
         caption_encoder: CaptionEncoder,
-        scheduler: DDPMScheduler,
+        scheduler: SchedulerMixin,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -61,6 +70,14 @@ class FedscanPipeline(DiffusionPipeline):
             caption_encoder=caption_encoder,
             scheduler=scheduler,
         )
+
+    @classmethod
+    def load_config(cls, path: str | Path, *args: Any, **options: Any) -> Any:
+        """Read a folder's index, which names the code beside it: this class takes its place."""
+        config = super().load_config(path, *args, **options)
+        if isinstance(config, dict) and isinstance(config.get("_class_name"), list):
+            config["_class_name"] = config["_class_name"][-1]
+        return config
 
     @classmethod
     def of(cls, generator: Generator) -> FedscanPipeline:
@@ -93,13 +110,23 @@ class FedscanPipeline(DiffusionPipeline):
             guidance_scale: Classifier-free guidance; 1 means none.
             num_inference_steps: Solver steps.
             seed: Seed of the initial noise.
-            output_type: ``"pil"`` or ``"np"``.
+            output_type: ``"pil"``, ``"np"`` or ``"pt"``.
+
+        Raises:
+            ModelError: If a value of an image is not finite.
+            ValueError: If the output type is another one, or there are not as many positions as
+                prompts.
         """
+        if output_type not in _OUTPUTS:
+            raise ValueError(f"output_type is {output_type!r}, not one of {', '.join(_OUTPUTS)}.")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        positions = [position] * len(prompts) if isinstance(position, float) else list(position)
-        generator = Generator(
-            self.unet, self.adapter, self.vae, self.caption_encoder, self.scheduler
-        )
+        given = list(position) if isinstance(position, Sequence) else [position] * len(prompts)
+        positions = [float(one) for one in given]
+        if len(positions) != len(prompts):
+            raise ValueError(f"There are {len(positions)} positions for {len(prompts)} prompts.")
+        own = isinstance(self.scheduler, DDPMScheduler)
+        schedule = self.scheduler if own else DDPMScheduler.from_config(self.scheduler.config)
+        generator = Generator(self.unet, self.adapter, self.vae, self.caption_encoder, schedule)
         images = sample(
             generator,
             prompts,
@@ -108,9 +135,12 @@ class FedscanPipeline(DiffusionPipeline):
             guidance_scale=guidance_scale,
             steps=num_inference_steps,
             seed=seed,
+            solver=None if own else self.scheduler,
         )
         if output_type == "np":
             return FedscanOutput(images=images)
+        if output_type == "pt":
+            return FedscanOutput(images=torch.from_numpy((images[:, None] + 1) / 2))
         return FedscanOutput(images=[_picture(image) for image in images])
 
 
@@ -118,6 +148,6 @@ def _picture(image: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(np.rint((image + 1.0) * 127.5).astype(np.uint8))
 
 
-# DiffusionPipeline.from_pretrained looks the class of a folder up by name in diffusers itself;
-# with this name in place it opens our folders without running code from them.
+# DiffusionPipeline.from_pretrained looks the class of a folder of earlier releases up by name in
+# diffusers itself; with this name in place it opens them without running code from them.
 diffusers.FedscanPipeline = FedscanPipeline

@@ -11,11 +11,15 @@ from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
 from ..common.progress import Progress, no_progress
+from ..errors import ConfigurationError
 from .denoising import guided_prediction
 from .generator import Generator
+from .integrity.finite import require_finite
 
 DEFAULT_STEPS = 12
 DEFAULT_GUIDANCE = 2.0
+
+_NOT_FINITE_HINT = "Use fewer steps or less guidance; else the generator is damaged."
 
 
 def sample(
@@ -29,6 +33,7 @@ def sample(
     seed: int = 0,
     noise: Tensor | None = None,
     batch_size: int = 64,
+    solver: SchedulerMixin | None = None,
     on_progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
     """Draw one image per caption with UniPC (Zhao et al., arXiv 2302.04867).
@@ -46,11 +51,17 @@ def sample(
         noise: The initial noise itself, ``[N, C, h, w]``, standard normal; the seed is not used
             then.
         batch_size: Images per pass.
+        solver: Another of diffusers' solvers, of the generator's noise schedule.
         on_progress: Told after each batch how many images are done.
 
     Returns:
         float32 ``[N, H, W]`` in [-1, 1].
+
+    Raises:
+        ConfigurationError: If there are more steps than the noise schedule has.
+        ModelError: If a value is not finite.
     """
+    require_steps(generator, steps)
     where = positions if positions is not None else [0.5] * len(captions)
     images = np.empty((len(captions), generator.image_size, generator.image_size), np.float32)
     was_training = generator.training
@@ -59,7 +70,7 @@ def sample(
         stop = min(start + batch_size, len(captions))
         latents = solve(
             generator,
-            _solver(generator),
+            solver or _solver(generator),
             _initial_noise(generator, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
@@ -70,9 +81,24 @@ def sample(
             steps,
         )
         images[start:stop] = generator.decode(latents)[:, 0].cpu().numpy()
+        require_finite(images[start:stop], "The images cannot be used", _NOT_FINITE_HINT)
         on_progress("images", stop, len(captions))
     generator.train(was_training)
     return images
+
+
+def require_steps(generator: Generator, steps: int) -> None:
+    """Refuse more steps than a generator's noise schedule has.
+
+    Raises:
+        ConfigurationError: If there are too many.
+    """
+    most = int(generator.scheduler.config.num_train_timesteps)
+    if steps > most:
+        raise ConfigurationError(
+            f"{steps} steps are more than the noise schedule has.",
+            hint=f"Ask for {most} at most; 10 to 50 are usual.",
+        )
 
 
 def _solver(generator: Generator) -> UniPCMultistepScheduler:
@@ -128,9 +154,12 @@ def solve(
         ``[N, C, h, w]``, to be decoded.
     """
     solver.set_timesteps(steps, device=generator.device)
+    # Some solvers work on latents of another scale than the generator does.
+    latents = latents * solver.init_noise_sigma
     for timestep in solver.timesteps:
+        scaled = solver.scale_model_input(latents, timestep)
         prediction = guided_prediction(
-            generator, latents, int(timestep), captions, positions, spatial, guidance_scale
+            generator, scaled, int(timestep), captions, positions, spatial, guidance_scale
         )
         latents = solver.step(prediction, timestep, latents).prev_sample
     return latents

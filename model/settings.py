@@ -11,7 +11,7 @@ Size = Literal["tiny", "small", "base"]
 Subset = Literal["attention", "adapters", "lora", "all"]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class GeneratorSettings:
     """Which generator a study starts from."""
 
@@ -35,7 +35,7 @@ class GeneratorSettings:
     )
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class TrainableSettings:
     """Which parameters fine-tuning trains; everything else stays frozen and never travels."""
 

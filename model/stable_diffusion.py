@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import nn
 
 from ..errors import ModelError
-from .architecture import build_adapter
 from .generator import Generator
+from .integrity.weights import open_network
+from .networks.architecture import build_adapter
 from .text_encoder import CaptionEncoder
 
 _HINT = "Bases are text-to-image folders of Stable Diffusion 1 or 2: one U-Net, one text encoder."
@@ -28,15 +28,15 @@ def load_stable_diffusion(folder: Path) -> Generator:
         ModelError: If its U-Net needs more than a noisy latent and one text.
         OSError: If a part is missing.
     """
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32)
-    autoencoder = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32)
+    unet = open_network(UNet2DConditionModel, folder, "unet")
+    autoencoder = open_network(AutoencoderKL, folder, "vae")
     _require_plain(folder, unet, autoencoder)
     downscale = 2 ** (len(autoencoder.config.block_out_channels) - 1)
     # The autoencoder's own sample size is that of its training; images are made at the U-Net's.
     autoencoder.register_to_config(sample_size=int(unet.config.sample_size) * downscale)
     adapter = build_adapter(tuple(unet.config.block_out_channels), downscale, 2)
     _silence(adapter)
-    encoder = json.loads((folder / "text_encoder" / "config.json").read_text())
+    encoder = json.loads((folder / "text_encoder" / "config.json").read_text(encoding="utf-8"))
     return Generator(
         unet,
         adapter,

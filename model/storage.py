@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -11,13 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
+from ..common.files import filling
 from ..errors import ModelError
+from .integrity.digest import generator_digest, weights_digest
 from .words.learnt import KEY as LEARNT
 from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
+__all__ = [
+    "find_generator",
+    "generator_digest",
+    "load_generator",
+    "save_generator",
+    "shipped_base",
+    "weights_digest",
+]
+
 if TYPE_CHECKING:
-    from .generator import Generator
+    from .generator import Autoencoder, Generator
 
 # diffusers takes many seconds to import, and most who need a folder's digest never open it.
 
@@ -44,34 +54,56 @@ def save_generator(
 ) -> None:
     """Save a generator as a folder that ``DiffusionPipeline.from_pretrained`` opens.
 
+    The folder's files are written beside it and then put in their places: of a disk that is full
+    or a process that is killed in the middle of it nothing is left that looks like a generator.
+
     Args:
         generator: The generator; low-rank updates must be merged first.
         path: Folder to write; existing files of the same names are replaced.
         card: What the model card states (data, privacy, measures); also kept as JSON.
         half_precision: Store the weights as float16, at half the size.
+
+    Raises:
+        ModelError: If a weight is not finite, or the disk does not take the files; what was there
+            before stays.
     """
     import torch
 
+    from .integrity.finite import require_finite_weights
     from .model_card import render_model_card
     from .pipeline import FedscanPipeline
 
-    path.mkdir(parents=True, exist_ok=True)
+    facts = dict(card or {})
     before = next(generator.unet.parameters()).dtype
-    if half_precision:
-        generator.to(torch.float16)
     try:
-        FedscanPipeline.of(generator).save_pretrained(path, safe_serialization=True)
+        if half_precision:
+            generator.to(torch.float16)
+        require_finite_weights(
+            generator.state_dict(),
+            "The generator is not saved: it",
+            hint="Its training diverged: begin again with a smaller learning rate.",
+        )
+        with filling(path, last="model_index.json") as folder:
+            FedscanPipeline.of(generator).save_pretrained(folder, safe_serialization=True)
+            _name_our_code(folder)
+            _forget_origin(folder)
+            if generator.words != few_words():
+                # One without the file has these: so had all before there were vocabularies.
+                words = vocabulary_to_toml(generator.words)
+                (folder / VOCABULARY).write_text(words, encoding="utf-8", newline="\n")
+            for name, text in (
+                (_PIPELINE_MODULE, _PIPELINE_SOURCE),
+                (_CARD_DATA, json.dumps(facts, indent=2, sort_keys=True) + "\n"),
+                (_CARD, render_model_card(generator, facts)),
+            ):
+                (folder / name).write_text(text, encoding="utf-8")
+    except SafetensorError as error:
+        raise ModelError(
+            f"The generator cannot be saved in {path}: {error}.",
+            hint="See that the disk has room, then run the same command again.",
+        ) from error
     finally:
         generator.to(before)
-    _forget_origin(path)
-    (path / _PIPELINE_MODULE).write_text(_PIPELINE_SOURCE)
-    if generator.words != few_words():
-        # A generator without the file has these: so had all before there were vocabularies.
-        text = vocabulary_to_toml(generator.words)
-        (path / VOCABULARY).write_text(text, encoding="utf-8", newline="\n")
-    facts = dict(card or {})
-    (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    (path / _CARD).write_text(render_model_card(generator, facts))
 
 
 def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
@@ -87,8 +119,10 @@ def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
     facts = json.loads((path / _CARD_DATA).read_text("utf-8"))
     learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=seen)
     facts[LEARNT] = learnt.to_card()
-    (path / _CARD_DATA).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    (path / _CARD).write_text(render_model_card(generator, facts))
+    (path / _CARD_DATA).write_text(
+        json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    (path / _CARD).write_text(render_model_card(generator, facts), encoding="utf-8")
 
 
 def load_generator(path: Path | str) -> Generator:
@@ -103,8 +137,11 @@ def load_generator(path: Path | str) -> Generator:
         The generator in float32, ready for training or sampling.
 
     Raises:
-        ModelError: If the folder is missing, damaged or of another kind.
+        ModelError: If the folder is missing, damaged or of another kind, may not be read, keeps
+            its weights as pickles, or has one that is missing or not finite.
     """
+    from .integrity.finite import require_finite_weights
+    from .integrity.weights import require_readable
     from .stable_diffusion import load_stable_diffusion
 
     folder = Path(path)
@@ -115,17 +152,23 @@ def load_generator(path: Path | str) -> Generator:
             hint="Name the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
         )
     try:
-        parts = json.loads(index.read_text())
+        require_readable(folder)
+        parts = json.loads(index.read_text(encoding="utf-8"))
         fedscan = "caption_encoder" in parts
         generator = _load_fedscan(folder) if fedscan else load_stable_diffusion(folder)
         generator.words = read_vocabulary(folder)
         generator.learnt = _learnt(folder)
-        return generator
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The generator in {folder} cannot be opened: {error}",
             hint="Restore the folder from where it was made.",
         ) from error
+    require_finite_weights(
+        generator.state_dict(),
+        f"The generator in {folder}",
+        hint="Restore the folder from where it was made.",
+    )
+    return generator
 
 
 def find_generator(path: Path) -> Path:
@@ -158,13 +201,12 @@ def shipped_base() -> Path:
     return folder
 
 
-def generator_digest(path: Path) -> str:
-    """SHA-256 over all weight files of a generator folder."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*.safetensors")):
-        digest.update(file.relative_to(path).as_posix().encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+def _name_our_code(path: Path) -> None:
+    """Let diffusers open the folder by the code in it, with ``trust_remote_code`` alone."""
+    file = path / "model_index.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["_class_name"] = [Path(_PIPELINE_MODULE).stem, content["_class_name"]]
+    file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _learnt(folder: Path) -> Learnt | None:
@@ -175,22 +217,32 @@ def _learnt(folder: Path) -> Learnt | None:
 def _forget_origin(path: Path) -> None:
     """Take out of the configurations where on this machine their parts were loaded from."""
     for file in path.rglob("*config.json"):
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
         if content.pop("_name_or_path", None) is not None:
-            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _load_fedscan(folder: Path) -> Generator:
-    import torch
-    from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+    from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
 
     from .generator import Generator
+    from .integrity.weights import open_network
     from .text_encoder import CaptionEncoder
 
     return Generator(
-        UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=torch.float32),
-        T2IAdapter.from_pretrained(folder, subfolder="adapter", torch_dtype=torch.float32),
-        AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=torch.float32),
+        open_network(UNet2DConditionModel, folder, "unet"),
+        open_network(T2IAdapter, folder, "adapter"),
+        open_network(_autoencoder_class(folder), folder, "vae"),
         CaptionEncoder.from_pretrained(folder / "caption_encoder"),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )
+
+
+def _autoencoder_class(folder: Path) -> type[Autoencoder]:
+    """Of which kind the autoencoder is: bases of 64 pixels have one of diffusers' own."""
+    from diffusers import AutoencoderKL
+
+    from .networks.block_autoencoder import BlockAutoencoder
+
+    name = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
+    return {"AutoencoderKL": AutoencoderKL, "BlockAutoencoder": BlockAutoencoder}[name]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,8 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from ..errors import ModelError
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_ENCODER = "minilm"
 #: Stands in a saved configuration for the folder that the configuration is in.
@@ -78,6 +81,13 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         missing = [text for text in dict.fromkeys(captions) if text not in self._cache]
         if missing:
             tokenizer, encoder = self._parts()
+            for text in missing:
+                if len(tokenizer(text, verbose=False)["input_ids"]) > self.length:
+                    _log.warning(
+                        "%r is longer than %d tokens and is cut: its end is not seen.",
+                        text,
+                        self.length,
+                    )
             tokens = tokenizer(
                 missing,
                 padding="max_length",
@@ -131,8 +141,9 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
             tokenizer.save_pretrained(folder / "tokenizer")
             encoder.save_pretrained(folder / "text_encoder")
             file = folder / self.config_name
-            content = json.loads(file.read_text()) | {"name": _BESIDE}
-            file.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+            content = json.loads(file.read_text(encoding="utf-8")) | {"name": _BESIDE}
+            text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+            file.write_text(text, encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, path: str | Path, **_: Any) -> CaptionEncoder:
@@ -165,7 +176,9 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         try:
             return (
                 AutoTokenizer.from_pretrained(source, subfolder="tokenizer" if apart else ""),
-                AutoModel.from_pretrained(source, subfolder="text_encoder" if apart else ""),
+                AutoModel.from_pretrained(
+                    source, subfolder="text_encoder" if apart else "", use_safetensors=True
+                ),
             )
         except (OSError, ValueError) as error:
             raise ModelError(

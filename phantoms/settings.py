@@ -11,7 +11,7 @@ Contrast = Literal["T1", "T2", "CT"]
 Height = Annotated[float, Field(ge=-70.0, le=100.0)]
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class PhantomSettings:
     """Size and content of the phantom hospitals."""
 

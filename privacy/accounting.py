@@ -45,9 +45,16 @@ _MEDIUM, _MEDIUM_SEARCH = 5e-4, 2e-3
 #: within 2e-4 of the fine one (for sample rates of 0.001 to 1 and noise of 0.5 to 50).
 _FEW_STEPS = 400
 _LARGE_LOSS = 0.02
-#: Where even a Rényi bound is beyond this, nobody is protected and that bound tells it as
-#: well: loss distributions of such mechanisms can take gigabytes.
-_HOPELESS = 200.0
+#: Where steps lose less than the fine grids can tell, the grid is this share of a step's loss: its
+#: error is then below 1e-3 of the whole, and below 2e-2 in searches.
+_OF_LOSS, _OF_LOSS_SEARCH = 1 / 20, 1 / 4
+#: Points at most of a grid over the largest loss of a single step.
+_MOST_POINTS = 300_000
+#: Where even a Rényi bound is beyond this, losses are so large that coarse grids tell them as well
+#: (to 5e-4 of epsilon), and fine ones would take minutes and gigabytes.
+_LARGE, _COARSE, _COARSE_SEARCH = 200.0, 5e-3, 2e-2
+#: Beyond this nobody is protected, and the Rényi bound tells it as well.
+_HOPELESS = 1e5
 _HOPELESS_ORDERS = list(range(2, 33))
 #: Less noise than this counts as none, for the same reason.
 _LEAST_NOISE = 0.1
@@ -222,7 +229,15 @@ def _grids(groups: _Groups) -> tuple[float, float]:
     few = sum(steps for _, _, steps in groups) <= _FEW_STEPS
     if few and all(rate >= _LARGE_LOSS * noise for rate, noise, _ in groups):
         return _MEDIUM, _MEDIUM_SEARCH
-    return _FINE, _FINE_SEARCH
+    noises = [noise for _, noise, _ in groups if noise >= _LEAST_NOISE]
+    smallest = min((rate / noise for rate, noise, _ in groups if noise), default=math.inf)
+    # A step without sampling loses about this at most, but for a chance of 1e-15.
+    largest = max((1 / (2 * noise**2) + 8 / noise for noise in noises), default=0.0)
+    least = largest / _MOST_POINTS
+    return (
+        max(min(_FINE, _OF_LOSS * smallest), least),
+        max(min(_FINE_SEARCH, _OF_LOSS_SEARCH * smallest), least),
+    )
 
 
 @lru_cache(maxsize=256)
@@ -233,6 +248,8 @@ def _epsilon(groups: _Groups, delta: float, grid: float) -> float:
         return math.inf
     if (bound := _renyi_bound(groups, delta)) > _HOPELESS:
         return bound
+    if bound > _LARGE:
+        grid = max(grid, _COARSE_SEARCH if grid >= _FINE_SEARCH else _COARSE)
     total = _composed(groups[0], grid)
     for group in groups[1:]:
         total = total.compose(_composed(group, grid))

@@ -15,6 +15,7 @@ from flwr.serverapp.strategy import FedAdam, FedAvg, FedAvgM
 from numpy.typing import NDArray
 
 from ..config.federation import FederationSettings
+from ..errors import RoundFailedError
 from ..federation.protocol import Tensors
 from .updates import Update
 
@@ -41,6 +42,10 @@ class ServerOptimizer:
             model: The tensors that were sent.
             updates: Checked updates, at least one. They are averaged in the order of their
                 sites' names, so that the result does not depend on who answered first.
+
+        Raises:
+            RoundFailedError: If the sums overflow: a value of the next model, or of the state
+                that :meth:`state` returns, is not finite.
         """
         names, strategy = sorted(model), self._strategy
         if isinstance(strategy, FedAvgM):
@@ -48,10 +53,23 @@ class ServerOptimizer:
         elif isinstance(strategy, FedAdam):
             strategy.current_arrays = {name: model[name] for name in names}
         replies = [_message(update) for update in sorted(updates, key=lambda one: one.site)]
-        aggregate, _ = strategy.aggregate_train(server_round, replies)
-        assert aggregate is not None  # it is None only without replies
-        # FedAdam's bias correction is a float64 scalar and would widen the model.
-        return {name: aggregate[name].numpy().astype(model[name].dtype) for name in names}
+        with np.errstate(over="ignore", invalid="ignore"):  # told in a sentence below
+            aggregate, _ = strategy.aggregate_train(server_round, replies)
+            assert aggregate is not None  # it is None only without replies
+            # FedAdam's bias correction is a float64 scalar and would widen the model.
+            following = {name: aggregate[name].numpy().astype(model[name].dtype) for name in names}
+        self._require_finite(server_round, {**self.state(names), **following})
+        return following
+
+    def _require_finite(self, server_round: int, values: Tensors) -> None:
+        for name, value in values.items():
+            if not np.isfinite(value).all():
+                raise RoundFailedError(
+                    f"The combined model of round {server_round} has values that are not finite, "
+                    f"the first in {name}.",
+                    hint="Nothing of this round is kept. Begin the study again in another folder "
+                    "with a smaller federation.server_learning_rate.",
+                )
 
     def state(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return what the next step depends on, as tensors by name; empty for plain averaging."""

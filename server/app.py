@@ -11,14 +11,21 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from ..config.study import Study, load_study
-from ..errors import CheckpointError, ConfigurationError, DataError, FedscanError
+from ..errors import (
+    CheckpointError,
+    ConfigurationError,
+    DataError,
+    FedscanError,
+    ModelError,
+)
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
-from ..model.storage import generator_digest, load_generator, save_generator
+from ..model.storage import load_generator, save_generator
 from ..model.trainable import merge_lora, replace_tensors, select_trainable
 from ..model.words.learnt import KEY as LEARNT
 from ..model.words.learnt import Learnt
 from ..model.words.tables import study_words
+from .begun import begun
 from .checkpoint import Checkpoints, FederationState
 from .collect import Collector
 from .composition import collect_compositions
@@ -37,7 +44,7 @@ from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .public_loss import PublicLoss
 from .rounds import Rounds
-from .terms import site_terms, training_digest
+from .terms import site_terms
 from .warm_up import regions_seen, warm_start
 
 _log = logging.getLogger(__name__)
@@ -87,12 +94,14 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
 
 
 def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
-    study, base = load_study(job.study), generator_digest(job.base)
+    study = load_study(job.study)
+    names = begun(job.run, study, job.base)
+    base = names.base
     generator = load_generator(job.base)
     require_fitting(study, generator)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
-        study=training_digest(study, base),
+        study=names.training,
         limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
@@ -220,7 +229,7 @@ def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
     def measure(number: int) -> None:
         try:
             observe(LossMeasured(round=number, loss=loss.measure()))
-        except DataError as failure:
+        except (DataError, ModelError) as failure:
             # Nothing that only people look at may end a training that is paid for.
             _log.warning("The loss of round %d is not known: %s", number, failure)
 

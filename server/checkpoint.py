@@ -55,11 +55,12 @@ class Checkpoints:
 
     Args:
         folder: Where they lie; made on the first save.
-        study: Digest of the study; a checkpoint of another one is refused.
+        study: Digests of the study; a checkpoint with another one is refused, and new ones get
+            the first.
         limit: How many of the latest are kept.
     """
 
-    def __init__(self, folder: Path, *, study: str, limit: int) -> None:
+    def __init__(self, folder: Path, *, study: tuple[str, ...], limit: int) -> None:
         self._folder = folder
         self._study = study
         self._limit = limit
@@ -74,7 +75,7 @@ class Checkpoints:
         content = save(tensors)
         about = {
             "round": state.round,
-            "study": self._study,
+            "study": self._study[0],
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         final = self._folder / f"round-{state.round:06d}"
@@ -120,7 +121,7 @@ class Checkpoints:
         content = (folder / _STATE).read_bytes()
         if hashlib.sha256(content).hexdigest() != about["sha256"]:
             raise ValueError("the content does not match its SHA-256")
-        if about["study"] != self._study:
+        if about["study"] not in self._study:
             raise CheckpointError(
                 f"{folder} is a checkpoint of another study.",
                 hint="Resume with the configuration it was started with, or use another folder.",

@@ -63,7 +63,8 @@ def wait_for_sites(grid: Grid, *, target: int, minimum: int, limit_s: float) -> 
         raise RoundFailedError(
             f"{len(nodes)} of the {minimum} sites a round needs are connected "
             f"after {limit_s:g} seconds.",
-            hint="Start more sites, or lower federation.min_results.",
+            hint="Start more sites, then go on: `fedscan simulate --resume` or "
+            "`fedscan coordinator resume`; with --set federation.min_results fewer are enough.",
         )
     return nodes
 

@@ -20,6 +20,13 @@ AWAITED = frozenset({NotApprovedError.code, PausedError.code})
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 300.0
 
+#: What can be done about a round that got too few results.
+RESUME_HINT = (
+    "See the sites' own logs, then go on: `fedscan simulate --resume` or "
+    "`fedscan coordinator resume`. With --set federation.round_timeout_s or "
+    "federation.wait_timeout_s it waits for longer, with federation.min_results for fewer sites."
+)
+
 #: So often a round asks sites again that were lost in it.
 MOST_REPEATS = 3
 

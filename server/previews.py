@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..common.files import replacing
+from ..errors import ModelError
 from ..model.generator import Generator
 from ..model.marking import png_text, stack, strip
 from ..model.sampling import sample
@@ -62,9 +63,9 @@ class Previews:
         self._load(state)
         try:
             self._draw(state.round)
-        except OSError as failure:
-            # A full disk must not end a training that is paid for.
-            _log.warning("No sample images of round %d: %s", state.round, failure.strerror)
+        except (OSError, ModelError) as failure:
+            # Neither a full disk nor an ugly image may end a training that is paid for.
+            _log.warning("No sample images of round %d: %s", state.round, failure)
         self._measure(state.round)
         duration = self._clock() - start
         self._next = start + duration / _SHARE

@@ -8,6 +8,7 @@ began with; not how well it learns the sites' images.
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from ..errors import ModelError
 from ..model.conditions import spatial_conditions
 from ..model.example import LatentRows
 from ..model.generator import Generator
@@ -54,6 +56,7 @@ class PublicLoss:
 
         Raises:
             DataError: If this installation lacks the images.
+            ModelError: If it is not finite.
         """
         if self._rows is None:
             self._rows = _encoded(self._generator, public_images())
@@ -63,7 +66,10 @@ class PublicLoss:
             noise = torch.randn(rows.latents.shape, generator=source).to(rows.latents.device)
             times = torch.full((len(rows),), int(share * steps), device=rows.latents.device)
             losses.append(float(diffusion_loss(self._generator, rows, times, noise).mean()))
-        return sum(losses) / len(losses)
+        loss = sum(losses) / len(losses)
+        if not math.isfinite(loss):
+            raise ModelError("The loss on public images is not finite.")
+        return loss
 
 
 def _encoded(generator: Generator, bank: ExampleBank) -> LatentRows:

@@ -18,7 +18,7 @@ from .collect import Collector
 from .events import RoundFinished, SitesConnected
 from .exchange import wait_for_sites
 from .history import History, HistoryEntry
-from .patience import Patience
+from .patience import RESUME_HINT, Patience
 from .updates import Update, cosine
 
 
@@ -150,5 +150,5 @@ def _too_few(
     codes = ", ".join(f"{entry.site}: {entry.code}" for entry in entries)
     return RoundFailedError(
         f"Round {number} ended with {usable} usable results of the {minimum} it needs ({codes}).",
-        hint="See the sites' own logs, then continue with --resume.",
+        hint=RESUME_HINT,
     )

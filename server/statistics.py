@@ -16,7 +16,7 @@ from ..model.statistics.group_means import all_groups, vector_size
 from .asking import Sites
 from .events import Observer, StatisticsAsked, StatisticsReceived
 from .noised_sums import check_noised_sums
-from .patience import Patience
+from .patience import RESUME_HINT, Patience
 
 
 def collect_statistics(
@@ -73,7 +73,7 @@ def collect_statistics(
         raise RoundFailedError(
             f"{len(usable)} sites gave usable statistics of the {federation.min_results} that "
             f"are needed (answers: {', '.join(codes.values())}).",
-            hint="See the sites' own logs, or set warm_up.enabled=false.",
+            hint=RESUME_HINT,
         )
     in_order = [usable[site] for site in sorted(usable)]
     total = np.stack([sums for sums, _ in in_order]).sum(0, dtype=np.float64)

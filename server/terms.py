@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ..config.federation import PATIENCE
 from ..config.study import Study
 from ..errors import ConfigurationError
 from ..federation.fields import MAX_TERM
@@ -16,6 +17,11 @@ from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")
+#: Settings that came after studies had begun, with what they were before: such a study keeps its
+#: name at the sites, whose ledgers know it by the digest of its terms.
+_LATER = {"captions": "words"}
+#: Sections that the trained tensors depend on.
+_TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
 
 def site_terms(study: Study) -> dict[str, str]:
@@ -52,8 +58,14 @@ def study_at_site(study: Study, base: str) -> str:
 def training_digest(study: Study, base: str) -> str:
     """Return the digest of everything that the trained tensors depend on.
 
-    A run can be resumed if it is the same; evaluation and name may change.
+    A run can be resumed if it is the same; evaluation, name and patience may change.
     """
+    content = {"base": base, **training_settings(study)}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def earlier_training_digest(study: Study, base: str) -> str:
+    """Return the same as earlier releases wrote it: with them patience could not change."""
     content = [
         base,
         site_terms(study),
@@ -64,13 +76,38 @@ def training_digest(study: Study, base: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-#: Settings that came after studies had begun, with what they were before: such a study keeps its
-#: name at the sites, whose ledgers know it by the digest of its terms.
-_LATER = {"captions": "words"}
+def training_settings(study: Study) -> dict[str, Any]:
+    """Return the settings that the trained tensors depend on, by path."""
+    sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
+    found = {
+        f"{section}.{key}": value
+        for section, values in sections.items()
+        for key, value in values.items()
+        if section != "federation" or key not in PATIENCE
+    }
+    return {**found, "seed": study.seed}
+
+
+def patience_settings() -> list[str]:
+    """Return the paths of the settings that may change when a run is resumed."""
+    return [f"federation.{key}" for key in PATIENCE]
+
+
+def other_settings(study: Study, begun: Study) -> str:
+    """Return in words what of a study's training is not as it was begun; empty if nothing."""
+    before = training_settings(begun)
+    return ", ".join(
+        f"{path} is {value}, not {before[path]}"
+        for path, value in training_settings(study).items()
+        if value != before[path]
+    )
 
 
 def _as_json(section: Any) -> str:
+    return json.dumps(_plain(section), sort_keys=True, separators=(",", ":"))
+
+
+def _plain(section: Any) -> dict[str, Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(type(section))
-    values = adapter.dump_python(section, mode="json")
-    values = {key: value for key, value in values.items() if _LATER.get(key) != value}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+    values: dict[str, Any] = adapter.dump_python(section, mode="json")
+    return {key: value for key, value in values.items() if _LATER.get(key) != value}

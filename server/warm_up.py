@@ -18,6 +18,7 @@ from ..config.federation import FederationSettings, WarmUpSettings
 from ..errors import CheckpointError
 from ..federation.protocol import RoundRequest, Tensors
 from ..model.generator import Generator
+from ..model.integrity.finite import require_finite
 from ..model.settings import TrainableSettings
 from ..model.statistics.group_means import GroupMean, all_groups, estimate_means
 from ..model.statistics.warm_up import moved_samples, train_on_moved_samples
@@ -25,6 +26,11 @@ from ..model.trainable import select_trainable
 from ..model.words.learnt import Combination
 from .events import Observer, WarmedUp
 from .statistics import collect_statistics
+
+_DIVERGED_HINT = (
+    "Begin the study again with a smaller warm_up.learning_rate: the sites repeat their statistics "
+    "at no cost."
+)
 
 #: Keys of the kept file's metadata.
 _GROUPS, _SEEN = "groups", "seen"
@@ -94,6 +100,7 @@ def warm_start(
 
     Raises:
         CheckpointError: If the kept result is damaged.
+        ModelError: If the warm-up's training diverged.
         RoundFailedError: If too few sites answered.
     """
     if path.exists():
@@ -107,6 +114,8 @@ def warm_start(
     total, deviation = collect_statistics(grid, connect, request, federation, observe)
     means = estimate_means(total, all_groups(), deviation)
     tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
+    for name, value in tensors.items():
+        require_finite(value, f"The warm-up of {name} failed", _DIVERGED_HINT)
     observe(WarmedUp(groups=len(means)))
     # Also where nothing was changed: a run resumed later could not ask the sites again, whose
     # secrets of the statistics are erased by then.

@@ -13,7 +13,6 @@ from ..client.workspace.opened import open_generator
 from ..config.study import Study, study_digest
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
-from ..model.storage import generator_digest
 from ..server.history import HistoryEntry
 from ..server.terms import study_at_site
 from .indexing import SiteSummary
@@ -27,6 +26,7 @@ def run_results(
     history: Sequence[HistoryEntry],
     evaluation: EvaluationResult | None,
     *,
+    base: str,
     warm_up_groups: int | None = None,
 ) -> RunResults:
     """Put together what ``results.json`` holds.
@@ -37,12 +37,12 @@ def run_results(
         summaries: What each of them has.
         history: Each site's part in each round.
         evaluation: What was measured, if anything was.
+        base: Digest of the generator that it started from.
         warm_up_groups: Groups that the warm-up used, if there was one.
     """
     by_name = {summary.site: summary for summary in summaries}
     private = study.privacy.enabled
-    base = sites[0].base
-    known_as = study_at_site(study, generator_digest(base))
+    known_as = study_at_site(study, base)
     epsilons = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
     return RunResults(
         fedscan=__version__,

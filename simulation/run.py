@@ -12,8 +12,8 @@ from pathlib import Path
 from ..client.site import Site
 from ..common.files import write_atomically
 from ..common.toml_settings import validated
-from ..config.study import Study, load_study, study_to_toml
-from ..errors import CheckpointError, ConfigurationError, DataError
+from ..config.study import Study, study_to_toml
+from ..errors import ConfigurationError, DataError
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
@@ -23,10 +23,10 @@ from ..imaging.dicom.summary import SMALLEST_CELL
 from ..model.storage import generator_digest, shipped_base, state_learnt
 from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
+from ..server.begun import begun
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP
-from ..server.terms import training_digest
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
@@ -35,6 +35,7 @@ from .indexing import SiteSummary, index_sites
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
+from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 
 
@@ -100,10 +101,27 @@ def simulate(
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
-    state = (out / "sites").resolve()
-    sites = find_sites(data.resolve(), state, base, labels=labels, labels_by=labels_by)
+    sites = find_sites(
+        data.resolve(), (out / "sites").resolve(), base, labels=labels, labels_by=labels_by
+    )
     _require_enough(study, sites)
-    _require_own(study, base, out, resume)
+    with only_process(out):
+        return _simulate(study, data, sites, out, base, resume, engine, workers, evaluate, progress)
+
+
+def _simulate(
+    study: Study,
+    data: Path,
+    sites: list[Site],
+    out: Path,
+    base: Path,
+    resume: bool,
+    engine: Engine,
+    workers: int,
+    evaluate: bool,
+    progress: Observer,
+) -> SimulationResult:
+    require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
     workers = workers or min(len(sites), os.cpu_count() or 1)
@@ -118,7 +136,7 @@ def simulate(
         on_site=lambda summary: progress(_indexed(summary)),
     )
     sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
-    keep_labels(sites, state)
+    keep_labels(sites, (out / "sites").resolve())
     runner = Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
@@ -140,6 +158,7 @@ def simulate(
         summaries,
         history,
         evaluation,
+        base=begun(out / "run", study, base).base,
         warm_up_groups=groups_used(out / "run" / WARM_UP),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
@@ -188,24 +207,6 @@ def _require_enough(study: Study, sites: Sequence[Site]) -> None:
         raise ConfigurationError(
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
-        )
-
-
-def _require_own(study: Study, base: Path, out: Path, resume: bool) -> None:
-    """Refuse a folder of another run before anything in it is changed."""
-    own_study = out / "study.toml"
-    if not (out / "run" / "checkpoints").exists() or not own_study.exists():
-        return
-    if not resume:
-        raise CheckpointError(
-            f"{out} holds a run already.",
-            hint="Continue it with --resume, or choose another folder.",
-        )
-    digest = generator_digest(base)
-    if training_digest(load_study(own_study), digest) != training_digest(study, digest):
-        raise CheckpointError(
-            f"{out} holds a run of another study.",
-            hint=f"Resume it with --config {own_study}, or choose another folder.",
         )
 
 

@@ -14,7 +14,7 @@ from ..client.site import Site
 from ..common.files import write_atomically
 from ..common.names import require_name
 from ..config.study import Study
-from ..errors import DataError
+from ..errors import ConfigurationError, DataError
 from ..imaging.labels.fit import require_fitting
 from ..imaging.labels.source import LabelReport
 
@@ -39,8 +39,14 @@ def find_sites(
         The sites, sorted by name.
 
     Raises:
+        ConfigurationError: If the state would lie among the sites' files.
         DataError: If there is no folder, or a name cannot be a site's.
     """
+    if state.is_relative_to(data):
+        raise ConfigurationError(
+            f"{state} lies in the hospitals' folder {data}, where each folder is a hospital.",
+            hint="Choose another --out, beside that folder.",
+        )
     folders = sorted(path for path in data.glob("*") if path.is_dir() and path.name[0] != ".")
     if not folders:
         raise DataError(
@@ -91,7 +97,10 @@ def with_fitting_labels(
 def keep_labels(sites: Sequence[Site], state: Path) -> None:
     """Note the sites' tables, so that whoever opens their data later reads the same ones."""
     tables = {site.name: [str(site.labels), site.labels_by] for site in sites if site.labels}
-    write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+    if tables:
+        write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+    else:  # beside the sites' folders lies nothing that nobody needs
+        (state / _LABELS).unlink(missing_ok=True)
 
 
 def _noted_labels(state: Path) -> dict[str, tuple[Path, str]]:

@@ -12,7 +12,7 @@ from ..privacy.ledger.entries import Reserve
 from ..privacy.ledger.view import LedgerView
 from ..privacy.mechanism import SubsampledGaussian
 
-_ROUND = re.compile(r"round (\d+)")
+_ROUND = re.compile(r"round (\d+)(?: attempt \d+)?")
 
 
 def site_privacy(site: Site, *, ceiling: float, delta: float) -> SitePrivacy | None:

@@ -16,8 +16,9 @@ from ..evaluation.examiners import training_examiners
 from ..evaluation.run import Examiner
 from ..model.generator import Generator
 from ..model.statistics.composition import Composition
-from ..model.storage import generator_digest, load_generator, shipped_base
+from ..model.storage import load_generator, shipped_base
 from ..model.trainable import replace_tensors
+from ..server.begun import begun
 from ..server.composition import read_compositions
 from ..server.job import COMPOSITIONS, WARM_UP
 from ..server.terms import study_at_site
@@ -56,7 +57,7 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
             return {}
         if compositions_read := read_compositions(run / "run" / COMPOSITIONS):
             return dict(compositions_read)
-        known_as = study_at_site(study, generator_digest(base))
+        known_as = study_at_site(study, begun(run / "run", study, base).base)
         by_site = {site.name: read_composition(site, known_as) for site in sites}
         return {name: one for name, one in by_site.items() if one is not None}
 

@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from ...common.files import filling
 from ...common.progress import Progress, no_progress
 from ...errors import ModelError
+from ...model.integrity.finite import require_finite_weights
 from .network import DenoisingNetwork
 
 Floats = NDArray[np.float32]
@@ -30,10 +32,12 @@ _MARGIN = 32
 
 def save_denoiser(network: DenoisingNetwork, folder: Path, facts: Mapping[str, Any]) -> None:
     """Save a network in half precision, with what there is to say about it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    state = network.state_dict().items()
-    save_file({name: value.half().contiguous() for name, value in state}, folder / _WEIGHTS)
-    (folder / _FACTS).write_text(json.dumps(dict(facts), indent=2, sort_keys=True) + "\n")
+    state = {name: value.half().contiguous() for name, value in network.state_dict().items()}
+    require_finite_weights(state, "The denoiser is not saved: it")
+    text = json.dumps(dict(facts), indent=2, sort_keys=True) + "\n"
+    with filling(folder, last=_WEIGHTS) as work:
+        (work / _WEIGHTS).write_bytes(save(state))
+        (work / _FACTS).write_text(text, encoding="utf-8")
 
 
 def load_denoiser(folder: Path) -> DenoisingNetwork:
@@ -47,13 +51,15 @@ def load_denoiser(folder: Path) -> DenoisingNetwork:
             f"There is no denoiser in {folder}.", hint="Make one with `fedscan train-denoiser`."
         )
     network = DenoisingNetwork()
+    hint = "Restore the folder from where it was made."
     try:
         network.load_state_dict(load_file(folder / _WEIGHTS))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The denoiser in {folder} cannot be opened: {error}",
-            hint="Restore the folder from where it was made.",
+            hint=hint,
         ) from error
+    require_finite_weights(network.state_dict(), f"The denoiser in {folder}", hint)
     # Convolutions on a processor are faster with channels last.
     convert_conv2d_weight_memory_format(network.float(), torch.channels_last)
     return network.eval().requires_grad_(False)

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ...common.files import filling
 from ...errors import ModelError
 from ...model.conditions import spatial_conditions
 from ...model.generator import Generator
+from ...model.integrity.finite import require_finite_weights
 from ...model.storage import load_generator, save_generator
 from .regression import answer_both_ways, build_unet
 
@@ -110,10 +112,13 @@ def expected(
 
 def save_translator(translator: Translator, folder: Path) -> None:
     """Save a translator: a generator's folder with the network beside it."""
+    state = translator.network.state_dict()
+    require_finite_weights(state, "The translator is not saved: it")
     save_generator(translator.generator, folder, {"name": f"translator to {translator.target}"})
-    save_file(translator.network.state_dict(), folder / _NETWORK)
     facts = {"target": translator.target, "share": translator.share}
-    (folder / _FACTS).write_text(json.dumps(facts) + "\n")
+    with filling(folder, last=_FACTS) as work:
+        (work / _NETWORK).write_bytes(save(state))
+        (work / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
 def load_translator(folder: Path) -> Translator:
@@ -128,7 +133,7 @@ def load_translator(folder: Path) -> Translator:
             hint="Train one with `fedscan train-translator`.",
         )
     try:
-        facts = json.loads((folder / _FACTS).read_text())
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         target, share = str(facts["target"]), float(facts["share"])
         network = build_unet()
         network.load_state_dict(load_file(folder / _NETWORK))
@@ -137,6 +142,7 @@ def load_translator(folder: Path) -> Translator:
             f"The translator in {folder} cannot be opened: {error}",
             hint="Restore the folder from where it was made, or train it again.",
         ) from error
+    require_finite_weights(network.state_dict(), f"The translator in {folder}")
     return Translator(
         generator=load_generator(folder),
         network=network.eval().requires_grad_(False),

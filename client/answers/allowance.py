@@ -57,5 +57,5 @@ def check_not_planned(ledger: Ledger, study: str, request: str) -> None:
     if has_plan and not is_repetition:
         raise BudgetExceededError(
             "The study's training has been planned with all of its budget.",
-            hint="Nothing was run or spent. Statistics are for before the first round.",
+            hint="Nothing was run or spent. What is paid for once is for before the first round.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,10 @@ from ..workspace.opened import Start
 from .start_store import find_start
 
 
+def _announce_nowhere(event: str, **facts: str) -> None:
+    """A simulated site has no audit log."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asked:
     """What a site was asked: the answer and the last look at it go by the same reading.
@@ -20,16 +25,24 @@ class Asked:
         request: The request.
         terms: Its terms.
         site: The site, with the data set that was approved for it.
+        announce: Puts on record, by a short name and facts, what a steward should know of it.
     """
 
     request: RoundRequest
     terms: StudyTerms
     site: Site
+    announce: Callable[..., object] = _announce_nowhere
 
     @classmethod
-    def read(cls, request: RoundRequest, site: Site) -> Asked:
+    def read(
+        cls,
+        request: RoundRequest,
+        site: Site,
+        announce: Callable[..., object] = _announce_nowhere,
+    ) -> Asked:
         """Read a request's terms; raises like :meth:`StudyTerms.from_request`."""
-        return cls(request=request, terms=StudyTerms.from_request(request), site=site)
+        terms = StudyTerms.from_request(request)
+        return cls(request=request, terms=terms, site=site, announce=announce)
 
     @cached_property
     def start(self) -> Start | None:

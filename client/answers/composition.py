@@ -34,7 +34,7 @@ from ..policy import load_policy
 from ..site import Site
 from ..workspace.participation import Participation
 from .asked import Asked
-from .paid_once import keep_paid_once
+from .paid_once import DAMAGED_HINT, keep_paid_once
 from .release import Release
 
 
@@ -144,8 +144,7 @@ def read_composition(site: Site, study: str) -> Composition | None:
     if composition is None or len(composition.patients) != len(cells()):
         raise LedgerError(
             f"The study's composition {path.name} is damaged.",
-            hint="Remove the file: it is then made anew by the study's next round, and is paid "
-            "for again unless data and software are the same.",
+            hint=DAMAGED_HINT,
         )
     return composition
 
@@ -159,7 +158,7 @@ def _tensors(patients: Sequence[float], deviation: float) -> Tensors:
 
 
 def _path(site: Site, study: str) -> Path:
-    return site.state / "studies" / f"{study}.composition.json"
+    return site.studies / f"{study}.composition.json"
 
 
 def _vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:

@@ -17,6 +17,13 @@ from ...privacy.ledger import Ledger
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ..workspace.participation import Participation
+from .allowance import check_not_planned
+
+#: What can be done about a damaged file.
+DAMAGED_HINT = (
+    "Restore the file from a backup. Without one remove it: in the study's first rounds the same "
+    "numbers are drawn again at no cost; later the site cannot take part in this study any more."
+)
 
 
 def keep_paid_once(
@@ -41,14 +48,17 @@ def keep_paid_once(
         result: Digest by which the ledger knows the count, where it is to leave the site.
 
     Raises:
-        BudgetExceededError: If the data set cannot pay for it.
+        BudgetExceededError: If the data set cannot pay for it, or it was paid for, cannot be
+            repeated any more, and the study's training is planned with all that is left.
         PrivacyError: If the policy does not allow it.
     """
     part.check(mechanism, clip_norm=1.0)
     message = hashlib.sha256(f"{purpose} of study {part.study}".encode()).hexdigest()
-    reservation = ledger.reserve(
-        part.asked(message), [mechanism], purpose=purpose, study=part.study
-    )
+    asked = part.asked(ledger, message)
+    if (found := ledger.find(asked)) is not None and found.erased:
+        asked = part.asked(ledger, message, attempt=2)
+        check_not_planned(ledger, part.study, asked)
+    reservation = ledger.reserve(asked, [mechanism], purpose=purpose, study=part.study)
     numbers = draw(SecretStream(reservation.secret, purpose))
     text = json.dumps(numbers).encode()
     ledger.complete(reservation, result(numbers) if result else hashlib.sha256(text).hexdigest())

@@ -14,7 +14,7 @@ from ...privacy.gaussian_sum import private_count
 from ...privacy.ledger import Ledger
 from ...privacy.study_costs import count_mechanism
 from ..workspace.participation import Participation
-from .paid_once import keep_paid_once
+from .paid_once import DAMAGED_HINT, keep_paid_once
 
 _KEY = "expected_patients"
 
@@ -31,7 +31,7 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
         LedgerError: If the stored number is damaged.
         PrivacyError: If the policy does not allow it.
     """
-    path = part.site.state / "studies" / f"{part.study}.json"
+    path = part.site.studies / f"{part.study}.json"
     if not path.exists():
         mechanism = count_mechanism(part.terms.privacy)
         keep_paid_once(
@@ -53,5 +53,5 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
     except (ValueError, KeyError, TypeError):
         raise LedgerError(
             f"The study's patient count {path.name} is damaged.",
-            hint="Remove the file: the count is then paid for anew, unless it is repeated.",
+            hint=DAMAGED_HINT,
         ) from None

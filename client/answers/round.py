@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from ...errors import ModelError, ProtocolError
-from ...federation.protocol import RoundReply, RoundRequest, Tensors, tensors_digest
+from ...federation.protocol import RoundReply, RoundRequest, Tensors
 from ...federation.wire import encode, outline
 from ...model.patient_loss import DiffusionLoss
 from ...privacy.dp_sgd import TrainingResult, run_private_steps, run_unprotected_steps
-from ...privacy.ledger import Ledger
+from ...privacy.ledger import Ledger, Reservation
 from ...privacy.ledger.entries import Complete
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
@@ -26,6 +27,7 @@ from .asked import Asked
 from .composition import keep_composition
 from .error_feedback import ErrorFeedback
 from .patient_count import expected_patients
+from .payment import Price, answer_once
 from .release import Release
 from .start_store import keep_start
 
@@ -50,7 +52,7 @@ def run_round(question: Asked) -> RoundReply:
     _require_fitting(request, terms, base_model)
     keep_start(question.start, site.starts)
     part = Participation.open(request, terms, site)
-    work = _Round(request=request, part=part, base_model=base_model)
+    work = _Round(asked=question, part=part, base_model=base_model)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
     tensors, patients = train()
     return RoundReply(
@@ -73,9 +75,14 @@ def round_release(question: Asked) -> Release:
 class _Round:
     """A request that was understood, and everything it needs."""
 
-    request: RoundRequest
+    asked: Asked
     part: Participation
     base_model: OpenGenerator
+
+    @property
+    def request(self) -> RoundRequest:
+        """What was asked."""
+        return self.asked.request
 
     def train_privately(self) -> tuple[Tensors, float]:
         """Pay for the round, train, and release only what the ledger has on record.
@@ -91,6 +98,8 @@ class _Round:
         with part.ledger() as ledger:
             patient_count = expected_patients(ledger, part)
             keep_composition(ledger, part)
+
+        def price(ledger: Ledger) -> Price:
             plan = ledger.plan(
                 part.study,
                 epsilon=privacy.epsilon,
@@ -99,30 +108,31 @@ class _Round:
                 steps=self.request.rounds * local.steps,
                 min_noise_multiplier=least,
             )
-            mechanism = replace(plan, steps=local.steps)
-            ledger_request = part.asked(self.request.digest())
-            check_allowance(
-                ledger, part.study, ledger_request, kind="round", most=self.request.rounds
+            return Price(
+                mechanism=replace(plan, steps=local.steps),
+                purpose=f"round {self.request.round}",
+                allow=lambda digest: check_allowance(
+                    ledger, part.study, digest, kind="round", most=self.request.rounds
+                ),
             )
-            reservation = ledger.reserve(
-                ledger_request, [mechanism], purpose=f"round {self.request.round}", study=part.study
+
+        def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
+            self._take_up_tensors()
+            result = run_private_steps(
+                self.base_model.parameters,
+                self._loss(),
+                population=len(part.patients),
+                expected_patients=patient_count,
+                mechanism=mechanism,
+                clip_norm=privacy.clip_norm,
+                descent=descent_settings(local),
+                stream=SecretStream(reservation.secret, "training"),
             )
-        # The ledger is not held while training: whoever reads it need not wait.
-        self._take_up_tensors()
-        result = run_private_steps(
-            self.base_model.parameters,
-            self._loss(),
-            population=len(part.patients),
-            expected_patients=patient_count,
-            mechanism=mechanism,
-            clip_norm=privacy.clip_norm,
-            descent=descent_settings(local),
-            stream=SecretStream(reservation.secret, "training"),
+            return self._outgoing(result)
+
+        tensors = answer_once(
+            self.asked, part, price=price, compute=compute, settled=_erase_old_secrets
         )
-        tensors = self._outgoing(result)
-        with part.ledger() as ledger:
-            ledger.complete(reservation, tensors_digest(tensors))
-            _erase_old_secrets(ledger)
         return tensors, patient_count
 
     def train_openly(self) -> tuple[Tensors, float]:
@@ -177,7 +187,7 @@ class _Round:
 def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:
     if request.round < 1:
         raise ProtocolError("Rounds of training are counted from 1.")
-    if request.base != base_model.digest:
+    if not base_model.is_base(request.base):
         raise ModelError(
             f"The study starts from base {request.base[:12]}, "
             f"this site has {base_model.digest[:12]}.",
@@ -188,6 +198,8 @@ def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenG
     shapes = {name: tuple(value.shape) for name, value in base_model.parameters.items()}
     if {name: value.shape for name, value in request.tensors.items()} != shapes:
         raise ProtocolError("The tensors are not the base's trainable ones.")
+    if not all(np.isfinite(value).all() for value in request.tensors.values()):
+        raise ProtocolError("The tensors hold values that are not finite.")
 
 
 def _erase_old_secrets(ledger: Ledger) -> None:

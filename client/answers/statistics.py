@@ -7,15 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ...federation.protocol import DEVIATION, SUMS, RoundReply, tensors_digest
+from ...federation.protocol import DEVIATION, SUMS, RoundReply, Tensors
 from ...model.statistics.group_means import CLIP_NORM, all_groups, patient_vector, vector_size
 from ...privacy.gaussian_sum import private_sum
+from ...privacy.ledger import Ledger, Reservation
+from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ...privacy.study_costs import statistics_mechanism
 from ..data.dataset import SiteDataset
 from ..workspace.participation import Participation
 from .allowance import check_allowance, check_not_planned
 from .asked import Asked
+from .payment import Price, answer_once
 from .release import Release
 
 
@@ -33,26 +36,28 @@ def run_statistics(question: Asked) -> RoundReply:
     part = Participation.open(request, question.terms, site)
     mechanism = statistics_mechanism(part.terms.privacy)
     part.check(mechanism, clip_norm=1.0)
-    with part.ledger() as ledger:
-        ledger_request = part.asked(request.digest())
-        check_allowance(ledger, part.study, ledger_request, kind="statistics", most=1)
-        check_not_planned(ledger, part.study, ledger_request)
-        reservation = ledger.reserve(
-            ledger_request, [mechanism], purpose="statistics", study=part.study
-        )
-        groups = all_groups()
+
+    def price(ledger: Ledger) -> Price:
+        def allow(digest: str) -> None:
+            check_allowance(ledger, part.study, digest, kind="statistics", most=1)
+            check_not_planned(ledger, part.study, digest)
+
+        return Price(mechanism=mechanism, purpose="statistics", allow=allow)
+
+    def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
         sums = private_sum(
             _unit_vectors(part.data.dataset),
-            size=vector_size(groups),
+            size=vector_size(all_groups()),
             clip_norm=1.0,
             noise_multiplier=mechanism.noise_multiplier,
             stream=SecretStream(reservation.secret, "statistics"),
         )
-        tensors = {
+        return {
             SUMS: (sums * CLIP_NORM).astype(np.float32),
             DEVIATION: np.array([mechanism.noise_multiplier * CLIP_NORM], np.float32),
         }
-        ledger.complete(reservation, tensors_digest(tensors))
+
+    tensors = answer_once(question, part, price=price, compute=compute)
     return RoundReply(
         site=site.name,
         request=request.digest(),

@@ -81,7 +81,12 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
             rounds=request.rounds,
             request=request.digest(),
         )
-    question = Asked.read(request, reception.admit(request))
+    site = reception.admit(request)
+    question = (
+        Asked.read(request, site, reception.audit.append)
+        if reception.audit
+        else Asked.read(request, site)
+    )
     records = with_mark(service.handle(question), question).to_records()
     facts = check_release(records, question, service.release(question))
     if reception.audit:
@@ -123,7 +128,9 @@ def _record(path: Path | None, failure: Exception) -> None:
     if path is not None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=3)
+            handler = RotatingFileHandler(
+                path, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8"
+            )
         except OSError:
             handler.setLevel(logging.ERROR)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
@@ -129,6 +129,16 @@ class SiteDataset:
         )
         return cls(cache, settings, identity, index)
 
+    def of(self, root: Path, patients: tuple[CachedPatient, ...]) -> SiteDataset:
+        """Return the same data set with other patients, whose examples are in another folder."""
+        cache = replace(self._cache, root=root, patients=patients)
+        return SiteDataset(cache, self.settings, self._identity, self._index)
+
+    @property
+    def cached(self) -> tuple[CachedPatient, ...]:
+        """All patients with examples as the cache lists them."""
+        return self._cache.patients
+
     @property
     def patients(self) -> tuple[str, ...]:
         """Opaque keys of all patients with examples, in a lasting order."""
@@ -165,8 +175,12 @@ class SiteDataset:
         return self._by_key[key].examples
 
     def source(self, key: str) -> str:
-        """Digest of the scans and settings that a patient's examples were made from."""
+        """Digest of the names, sizes and times of a patient's scans, as earlier releases had it."""
         return self._by_key[key].source
+
+    def content(self, key: str) -> str:
+        """Digest of a patient's examples."""
+        return self._by_key[key].content
 
     def examples(self, key: str, indices: Sequence[int] | None = None) -> list[Example]:
         """Read a patient's examples, all or the given ones, from the memory-mapped cache."""

@@ -14,7 +14,7 @@ from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ...imaging.dicom.files.remembered import RememberedHeaders
-from ...imaging.dicom.folder import FileEntry, digest_of, list_files
+from ...imaging.dicom.folder import FileEntry, digest_of, list_files, touches_of
 from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
 from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
@@ -31,6 +31,8 @@ from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
 _FORMAT = "2"
+#: The format whose digests name the scans in the payments of earlier releases.
+_PAID_FORMAT = "1"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
 
@@ -44,8 +46,9 @@ class CachedPatient:
         draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
-        source: Digest of the patient's scans and the settings.
+        source: Digest of the names, sizes and times of the scans, as earlier releases paid by it.
         split: The side that the site's labels want the patient on; empty if they leave it open.
+        content: Digest of the examples themselves.
     """
 
     key: str
@@ -53,14 +56,11 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    content: str
     split: str = ""
 
     def is_held_out(self, fraction: float) -> bool:
-        """Whether the patient is kept from training.
-
-        Args:
-            fraction: Share of patients that are, where the site's labels leave it open.
-        """
+        """Whether the patient is kept from training, with this share where labels leave it open."""
         return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
@@ -84,7 +84,7 @@ class ExampleCache:
 
     def patient(self, key: str) -> PatientFile:
         """Open one patient's file."""
-        return PatientFile.read(_path(self.root, key))
+        return PatientFile.read(patient_path(self.root, key))
 
 
 def open_cache(
@@ -98,7 +98,7 @@ def open_cache(
     labels: LabelSource | None = None,
     opt_outs: OptOutList = _NOBODY,
 ) -> ExampleCache:
-    """Open the cache of a folder, and bring it up to date with the files and what decides on them.
+    """Open the cache of a folder, and bring it up to date with the files, labels and opt-outs.
 
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
@@ -107,7 +107,7 @@ def open_cache(
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
-    state = digest_of(files, decides, *filter(None, beside))
+    state = digest_of(files, decides, touches_of(files), *filter(None, beside))
     if (cache := _load(root, state)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -150,12 +150,11 @@ def site_index(
         cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
         identity: The data set's.
         files: The folder's files, where they are listed already.
-        labels: What tells findings, splits and reports besides the headers, if anything does.
+        labels: What tells more than the headers, if anything does.
         opt_outs: Patients who are left out; nothing of their headers is remembered.
         report: Told how many files are read.
     """
-    key = identity.key_of("headers")
-    place = cache_dir / opt_outs.headers_folder
+    place, key = cache_dir / opt_outs.headers_folder, identity.key_of("headers")
     remembered = RememberedHeaders(place, settings, words, key)
     entries = list_files(folder) if files is None else files
     return index_files(
@@ -170,7 +169,7 @@ def site_index(
     )
 
 
-def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary, form: str = _FORMAT) -> str:
     """Digest of what decides about examples; the hold-out does not.
 
     Settings that came later count where they have another value than before, so that what an
@@ -181,20 +180,21 @@ def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
         del fields["captions"]
     if not words.is_few:
         fields["vocabulary"] = vocabulary_to_toml(words)
-    return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([form, fields], sort_keys=True).encode()).hexdigest()
 
 
-def _path(root: Path, key: str) -> Path:
+def patient_path(root: Path, key: str) -> Path:
+    """Return where a folder of examples has those of a patient."""
     return root / f"{key}.safetensors"
 
 
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
-        manifest = json.loads((root / _MANIFEST).read_text())
+        manifest = json.loads((root / _MANIFEST).read_text(encoding="utf-8"))
         patients = tuple(CachedPatient(**line) for line in manifest["patients"])
         set_aside = Counter({Reason(k): int(v) for k, v in manifest["set_aside"].items()})
-        whole = all(_path(root, p.key).stat().st_size == p.size for p in patients)
+        whole = all(patient_path(root, p.key).stat().st_size == p.size for p in patients)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if manifest["state"] != state or not whole:
@@ -215,11 +215,11 @@ def _build(
     report: Progress,
 ) -> ExampleCache:
     set_aside = Counter(index.set_aside)
-    patients = []
+    patients, paid_by = [], _settings_digest(settings, words, _PAID_FORMAT)
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
-            patient_file = _store(folder, scans, settings, words, _path(root, key))
+            patient_file = _store(folder, scans, settings, words, patient_path(root, key))
             set_aside.update(patient_file.set_aside)
             if len(patient_file):
                 patients.append(
@@ -228,13 +228,16 @@ def _build(
                         draw=_draw(scans.patient_id),
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
-                        source=patient_file.source,
+                        source=digest_of(scans.files, paid_by),
+                        content=patient_file.content,
                         split=scans.split or "",
                     )
                 )
             report("patients", number, len(index.patients))
     patients.sort(key=lambda patient: (patient.draw, patient.key))
-    _remove_others(root, {_path(root, identity.patient_key(p.patient_id)) for p in index.patients})
+    _remove_others(
+        root, {patient_path(root, identity.patient_key(p.patient_id)) for p in index.patients}
+    )
     set_aside = +set_aside
     manifest = {
         "state": state,
@@ -253,8 +256,10 @@ def _store(
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
     source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
+    made_from = {"source": source, "touches": touches_of(scans.files)}
     try:
-        if (patient_file := PatientFile.read(path)).source == source:
+        patient_file = PatientFile.read(path)
+        if (patient_file.source, patient_file.touches) == tuple(made_from.values()):
             return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
@@ -266,7 +271,8 @@ def _store(
             result = series_examples(folder, series, settings, segmentation, scans.labels)
             examples += result.examples
             set_aside.update(result.set_aside)
-    write_patient(path, examples, source=source, set_aside=set_aside, side=settings.image_size)
+    side = settings.image_size
+    write_patient(path, examples, **made_from, set_aside=set_aside, side=side)
     return PatientFile.read(path)
 
 

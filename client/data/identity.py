@@ -44,7 +44,7 @@ class DatasetIdentity:
             content = {"name": secrets.token_hex(16), "salt": secrets.token_hex(32)}
             write_once(path, json.dumps(content).encode())
         try:
-            values = json.loads(path.read_text())
+            values = json.loads(path.read_text(encoding="utf-8"))
             identity = cls(name=str(values["name"]), salt=bytes.fromhex(values["salt"]))
         except (ValueError, KeyError, TypeError):
             identity = cls(name="", salt=b"")

@@ -6,16 +6,18 @@ the intensity map is coarsest, at half the size of float32.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from ...common.files import replacing
 from ...errors import DataError
@@ -33,7 +35,9 @@ class PatientFile:
 
     Attributes:
         path: The file.
-        source: Digest of the scans and settings that it was made from.
+        source: Digest of the names, sizes and times of its scans, and of the settings.
+        touches: Digest of when the disk last changed its scans.
+        content: Digest of the examples themselves.
         descriptions: One per example.
         set_aside: Files (or blank slices) of this patient that could not be used.
         reports: Free text, one per example; none at all where no example has any.
@@ -41,6 +45,8 @@ class PatientFile:
 
     path: Path
     source: str
+    touches: str
+    content: str
     descriptions: tuple[Description, ...]
     set_aside: Counter[Reason]
     reports: tuple[str, ...] = field(default=(), repr=False)
@@ -58,6 +64,7 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
+                made_from = {name: metadata[name] for name in ("source", "touches", "content")}
                 kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
@@ -69,7 +76,7 @@ class PatientFile:
             ) from error
         return cls(
             path=path,
-            source=metadata["source"],
+            **made_from,
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
             reports=reports,
@@ -98,14 +105,21 @@ class PatientFile:
 
 
 def write_patient(
-    path: Path, examples: Sequence[Example], *, source: str, set_aside: Counter[Reason], side: int
+    path: Path,
+    examples: Sequence[Example],
+    *,
+    source: str,
+    touches: str,
+    set_aside: Counter[Reason],
+    side: int,
 ) -> None:
     """Store a patient's examples, whole or not at all.
 
     Args:
         path: Where to.
         examples: May be empty: then it is on record that this patient has none.
-        source: Digest of what they were made from.
+        source: Digest of the names, sizes and times of their scans, and of the settings.
+        touches: Digest of when the disk last changed the scans.
         set_aside: What could not be used.
         side: Height and width of the images.
     """
@@ -124,17 +138,36 @@ def write_patient(
         "position": np.array([example.position for example in examples], np.float32),
         "description": np.array([number[e.description] for e in examples], np.int32),
     }
+    descriptions = json.dumps([asdict(kind) for kind in kinds])
+    reports = json.dumps([example.report for example in examples])
+    if not any(example.report for example in examples):
+        reports = ""
     metadata = {
         "source": source,
-        "descriptions": json.dumps([asdict(kind) for kind in kinds]),
+        "touches": touches,
+        "content": _digest(tensors, descriptions, reports),
+        "descriptions": descriptions,
         "set_aside": json.dumps({reason.value: count for reason, count in set_aside.items()}),
     }
-    if any(example.report for example in examples):
-        metadata["reports"] = json.dumps([example.report for example in examples])
+    if reports:
+        metadata["reports"] = reports
     # A cache can be rebuilt, so it is renamed into place but not forced to disk: a file cut
     # short by a power failure is found damaged, and made again.
     with replacing(path) as temporary:
-        save_file({name: np.asarray(value) for name, value in tensors.items()}, temporary, metadata)
+        # Written here and not by safetensors, whose errors do not say that a disk is full.
+        temporary.touch(0o600)
+        temporary.write_bytes(
+            save({name: np.asarray(value) for name, value in tensors.items()}, metadata)
+        )
+
+
+def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str, reports: str) -> str:
+    digest = hashlib.sha256(f"{descriptions}\n{reports}\n".encode())
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _description(stored: dict[str, Any]) -> Description:

@@ -21,7 +21,7 @@ from .home import SiteHome
 _HINT = "Restore it from a backup, or add the data sets anew under their old names."
 
 
-@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class DataSet:
     """One data set.
 

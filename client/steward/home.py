@@ -19,7 +19,7 @@ from ...errors import ConfigurationError
 _HEADING = "# This site. What studies may do here is in policy.toml.\n\n"
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class SiteSettings:
     """The settings in ``site.toml``."""
 

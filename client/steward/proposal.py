@@ -83,7 +83,7 @@ def propose(home: SiteHome, invitation: Invitation, data_set: DataSet, base: str
     policy.check_data_set(data_set.name)
     _check(policy, terms)
     base_model = open_generator(site.base, terms.trainable, "cpu")
-    if base_model.digest != invitation.base:
+    if not base_model.is_base(invitation.base):
         raise ModelError(
             f"The study starts from base {invitation.base[:12]}, "
             f"this one is {base_model.digest[:12]}.",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from ...common.files import replacing
+from ...common.files import link_or_copy, replacing
 from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...model.example import LatentRows
@@ -27,10 +27,13 @@ class LatentCache:
     each training step several times cheaper.
     """
 
-    def __init__(self, dataset: SiteDataset, generator: Generator, root: Path) -> None:
+    def __init__(
+        self, dataset: SiteDataset, generator: Generator, root: Path, shared: Path
+    ) -> None:
         self._dataset = dataset
         self._generator = generator
         self._root = root
+        self._shared = shared
         self._ready: set[str] = set()
 
     @classmethod
@@ -40,6 +43,7 @@ class LatentCache:
         generator: Generator,
         cache_dir: Path,
         *,
+        shared: Path | None = None,
         report: Progress = no_progress,
     ) -> LatentCache:
         """Open the cache and encode the training patients that it lacks.
@@ -48,11 +52,15 @@ class LatentCache:
             dataset: The site's data.
             generator: Its autoencoder encodes; caches of different ones are kept apart.
             cache_dir: As for the data set.
+            shared: Cache that has them already, or shall have them too; none but ``cache_dir`` by
+                default.
             report: Told about progress.
         """
-        root = cache_dir / "latents" / generator.latents_digest()[:16]
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        cache = cls(dataset, generator, root)
+        place = Path("latents", generator.latents_digest()[:16])
+        root, common = cache_dir / place, (shared or cache_dir) / place
+        for folder in (root, common):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        cache = cls(dataset, generator, root, common)
         with in_turn(root / ".lock"):
             for stale in root.glob(".*.tmp"):
                 stale.unlink()
@@ -87,7 +95,7 @@ class LatentCache:
         return conditioned_rows(self._generator, self._latents(key, indices), examples, rng=rng)
 
     def _path(self, key: str) -> Path:
-        return self._root / f"{key}.safetensors"
+        return _file(self._root, key)
 
     def _latents(self, key: str, indices: Sequence[int] | None) -> Tensor:
         self._ensure(key)
@@ -102,19 +110,33 @@ class LatentCache:
         """Encode a patient unless a file of the very same images exists."""
         if key in self._ready:
             return
-        path, source = self._path(key), self._dataset.source(key)
-        if _made_from(path) != source:
-            self._encode(key, path, source)
+        path, content = self._path(key), self._dataset.content(key)
+        if _made_from(path) != content:
+            shared = _file(self._shared, key)
+            if _made_from(shared) == content:
+                link_or_copy(shared, path)
+            else:
+                self._encode(key, path, content)
+                if shared != path:
+                    link_or_copy(path, shared)
         self._ready.add(key)
 
-    def _encode(self, key: str, path: Path, source: str) -> None:
+    def _encode(self, key: str, path: Path, content: str) -> None:
         patient = self._dataset.patient(key)
         parts = []
         for start in range(0, len(patient), ENCODED_AT_ONCE):
             batch = patient.examples(range(start, min(start + ENCODED_AT_ONCE, len(patient))))
             parts.append(encode_images(self._generator, batch))
         with replacing(path) as temporary:
-            save_file({"latents": torch.cat(parts).contiguous()}, temporary, {"source": source})
+            # Written here and not by safetensors, whose errors do not say that a disk is full.
+            temporary.touch(0o600)
+            temporary.write_bytes(
+                save({"latents": torch.cat(parts).contiguous()}, {"source": content})
+            )
+
+
+def _file(folder: Path, key: str) -> Path:
+    return folder / f"{key}.safetensors"
 
 
 def _made_from(path: Path) -> str:

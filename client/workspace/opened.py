@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
+import shutil
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,14 +21,18 @@ from ...imaging.labels.table import LabelTable, read_table
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
 from ...model.settings import TrainableSettings, VocabularySettings
-from ...model.storage import generator_digest, load_generator
+from ...model.storage import generator_digest, load_generator, weights_digest
 from ...model.trainable import replace_tensors, select_trainable
 from ...model.words.tables import study_words
 from ...model.words.vocabulary import Vocabulary
 from ..data.dataset import SiteDataset
+from ..data.fixed_patients import fix_patients
 from ..data.opt_out import OptOutList
 from ..site import Site
 from .latents import LatentCache
+
+#: Studies whose images are kept as they were: those that a data set may take part in by turns.
+_STUDIES_KEPT = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,11 +43,17 @@ class OpenGenerator:
         generator: The generator.
         parameters: What trains, by name.
         digest: Digest of the base it was loaded from.
+        earlier: The same as earlier releases named it: studies that they began still do.
     """
 
     generator: Generator
     parameters: dict[str, nn.Parameter]
     digest: str
+    earlier: str
+
+    def is_base(self, digest: str) -> bool:
+        """Return whether a study that names its base by a digest starts from this one."""
+        return digest in (self.digest, self.earlier)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,12 +63,12 @@ class OpenData:
     Attributes:
         dataset: The images.
         latents: The same, encoded by the study's autoencoder.
-        digest: Digest of the very images that are trained on.
+        listing: Digest of the names, sizes and times of the scans that are trained on.
     """
 
     dataset: SiteDataset
     latents: LatentCache
-    digest: str
+    listing: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,12 @@ def open_generator(
             f"The generator cannot be moved to device {device!r}.",
             hint="Give the node configuration a device that PyTorch finds, such as cpu or cuda.",
         ) from error
-    return OpenGenerator(generator=generator, parameters=parameters, digest=generator_digest(base))
+    return OpenGenerator(
+        generator=generator,
+        parameters=parameters,
+        digest=generator_digest(base),
+        earlier=weights_digest(base),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -98,14 +115,51 @@ def open_data(
     trainable: TrainableSettings,
     vocabulary: VocabularySettings,
 ) -> OpenData:
-    """Open a site's scans and encode what is new; once per process and opt-out list.
+    """Open a site's scans as they are today and encode what is new; once per process.
 
     Raises:
         DataError: If the scans, the table of labels or the opt-out list cannot be used.
     """
     generator = open_generator(site.base, trainable, site.device).generator
     words = study_words(vocabulary, generator.words)
-    dataset = SiteDataset.open(
+    dataset = _today(site, settings, words)
+    latents = LatentCache.open(dataset, generator, site.cache)
+    return OpenData(dataset=dataset, latents=latents, listing=_listing(dataset))
+
+
+@lru_cache(maxsize=8)
+def open_study_data(
+    site: Site,
+    study: str,
+    settings: DataSettings,
+    trainable: TrainableSettings,
+    vocabulary: VocabularySettings,
+) -> OpenData:
+    """Open a site's scans as they were when a study began; once per process.
+
+    Args:
+        site: The site.
+        study: Digest of the study.
+        settings: How its scans become examples.
+        trainable: Part of what names the site's opened generator.
+        vocabulary: Which words its examples are described in.
+
+    Raises:
+        DataError: If the scans, the table of labels, the opt-out list or the study's list of
+            patients cannot be used.
+    """
+    generator = open_generator(site.base, trainable, site.device).generator
+    words = study_words(vocabulary, generator.words)
+    today = _today(site, settings, words)
+    own = site.study_cache(study)
+    dataset = fix_patients(today, site.patients / f"{study}.json", own)
+    latents = LatentCache.open(dataset, generator, own, shared=site.cache)
+    _make_room(own)
+    return OpenData(dataset=dataset, latents=latents, listing=_listing(today))
+
+
+def _today(site: Site, settings: DataSettings, words: Vocabulary) -> SiteDataset:
+    return SiteDataset.open(
         site.data,
         settings,
         site.cache,
@@ -114,11 +168,19 @@ def open_data(
         labels=site_labels(site, words),
         opt_outs=OptOutList.read(site.opt_outs),
     )
-    latents = LatentCache.open(dataset, generator, site.cache)
-    # Not the data set's identity, which stays the same when scans are added.
+
+
+def _listing(dataset: SiteDataset) -> str:
     content = [[key, dataset.source(key)] for key in dataset.train_patients]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    return OpenData(dataset=dataset, latents=latents, digest=digest)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _make_room(newest: Path) -> None:
+    """Forget the images of the studies that were asked for longest ago."""
+    os.utime(newest)
+    folders = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
+    for old in folders[:-_STUDIES_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def site_labels(site: Site, words: Vocabulary) -> LabelTable | None:

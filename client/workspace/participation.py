@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from ...federation.protocol import RoundRequest
 from ...imaging.labels.fit import require_fitting
-from ...privacy.ledger import Ledger, request_digest
+from ...privacy.ledger import Ledger, release_digest, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
-from .opened import OpenData, open_data, software
+from .opened import OpenData, open_study_data, software
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,18 +35,19 @@ class Participation:
 
     @classmethod
     def open(cls, request: RoundRequest, terms: StudyTerms, site: Site) -> Participation:
-        """Read the site's policy, and open the data as the terms of a request want it.
+        """Read the site's policy, and open the data that the study of a request began with.
 
         Raises:
             ConfigurationError: If the policy cannot be read.
             DataError: If the scans cannot be used, or the site's labels fit none of them.
         """
+        study = request.study()
         part = cls(
             site=site,
-            study=request.study(),
+            study=study,
             terms=terms,
             policy=load_policy(site.policy),
-            data=open_data(site, terms.data, terms.trainable, terms.vocabulary),
+            data=open_study_data(site, study, terms.data, terms.trainable, terms.vocabulary),
         )
         require_fitting(part.data.dataset.labels)
         return part
@@ -95,10 +96,19 @@ class Participation:
             delta=self.policy.delta,
         )
 
-    def asked(self, message: str) -> str:
-        """Name a request for the ledger: equal ones give equal bytes, and are paid for once.
+    def asked(self, ledger: Ledger, message: str, attempt: int = 1) -> str:
+        """Name an answer for the ledger, which pays once for each name.
 
         Args:
+            ledger: The data set's open ledger.
             message: Digest of what the study asks for.
+            attempt: 1, or more where the answer cannot be made again as it was.
         """
-        return request_digest(message=message, data=self.data.digest, software=software(self.site))
+        # Earlier releases named the scans and the software too: what they paid for stays paid.
+        if attempt == 1:
+            earlier = request_digest(
+                message=message, data=self.data.listing, software=software(self.site)
+            )
+            if ledger.find(earlier) is not None:
+                return earlier
+        return release_digest(message=message, attempt=attempt)

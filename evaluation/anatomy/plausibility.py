@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
+from ...common.files import write_atomically
 from ...errors import ModelError
 from ...model.description import Description
 from .population import Kind, score
@@ -110,13 +111,9 @@ class PlausibilityModel:
             "features": list(FEATURES),
             "kinds": [[name, kind.images] for name, kind in self.population.items()],
         }
-        folder.mkdir(parents=True, exist_ok=True)
+        content = {name: tensor.contiguous() for name, tensor in tensors.items()}
         file = folder / FILE
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            file,
-            {"about": json.dumps(about)},
-        )
+        write_atomically(file, save(content, {"about": json.dumps(about)}))
         return file
 
     @classmethod

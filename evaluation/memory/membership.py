@@ -49,6 +49,8 @@ _ROUNDING = float(np.finfo(np.float32).eps)
 _LUCK = 0.025
 #: Non-members of whom at most this share may be taken for members.
 FALSE_POSITIVES = 0.01
+#: Non-members on whom a threshold can be chosen: above fewer than these it lets too many through.
+_FEWEST = 10
 
 
 def encode_rows(generator: Generator, images: ImageSet) -> Iterator[tuple[LatentRows, LatentRows]]:
@@ -202,6 +204,11 @@ class Guessing:
     members: int
     others: int
     silent: str = ""
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether enough non-members were there to choose a threshold on."""
+        return self.threshold_patients >= _FEWEST
 
 
 def guess(

@@ -86,6 +86,21 @@ def _told(attack: str, guessing: Guessing) -> list[Measure]:
             " Below it those held out look more like members: no sign of memory by this attack, "
             "whose direction is fixed beforehand, but the two groups differ, or it is chance."
         )
+    true_positives = _measure(
+        f"{attack}_tpr_at_1_fpr",
+        f"Membership inference by {attack}, members caught at 1 % false positives",
+        guessing.true_positives,
+        better="lower",
+        note=f"{note}; on the rest {guessing.false_positives:.1%} are false positives.",
+    )
+    if not guessing.has_threshold:
+        note = (
+            f"Cannot be measured with {guessing.others} patients held out: a threshold chosen on "
+            f"{guessing.threshold_patients} of them says nothing of 1 % false positives."
+        )
+        true_positives = replace(
+            true_positives, value=None, low=None, high=None, inconclusive=True, note=note
+        )
     return [
         _measure(
             f"{attack}_auc",
@@ -94,13 +109,7 @@ def _told(attack: str, guessing: Guessing) -> list[Measure]:
             better="lower",
             note=guess,
         ),
-        _measure(
-            f"{attack}_tpr_at_1_fpr",
-            f"Membership inference by {attack}, members caught at 1 % false positives",
-            guessing.true_positives,
-            better="lower",
-            note=f"{note}; on the rest {guessing.false_positives:.1%} are false positives.",
-        ),
+        true_positives,
     ]
 
 
@@ -133,18 +142,20 @@ def _copy_table(copies: dict[str, Copies]) -> Grid:
     )
 
 
+def _tells_threshold(result: Guessing) -> bool:
+    return result.has_threshold and not result.silent
+
+
 def _guess_table(attacks: dict[str, Guessing]) -> Grid:
     return Grid(
         title="Membership inference",
         columns=("attack", "AUC", "caught at 1 % FPR", "FPR on the other half"),
         rows=tuple(
-            (attack, None, None, None)
-            if result.silent
-            else (
+            (
                 attack,
-                _shown(result.auc),
-                _shown(result.true_positives),
-                f"{result.false_positives:.3f}",
+                None if result.silent else _shown(result.auc),
+                _shown(result.true_positives) if _tells_threshold(result) else None,
+                f"{result.false_positives:.3f}" if _tells_threshold(result) else None,
             )
             for attack, result in attacks.items()
         ),

@@ -60,7 +60,7 @@ def stop_service(folder: Path, what: str, limit_s: float = 60.0) -> None:
     if not is_running(folder):
         raise FederationError(f"{what} is not running.")
     try:
-        pid = int((folder / _PID).read_text())
+        pid = int((folder / _PID).read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise FederationError(f"The process number in {folder / _PID} cannot be read.") from error
     os.kill(pid, signal.SIGTERM)

@@ -13,11 +13,19 @@ from ...errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A file as the disk knows it: path relative to the folder, size and change time."""
+    """A file as the disk knows it: path relative to the folder, size and two times.
+
+    Attributes:
+        path: Relative to the folder.
+        size: In bytes.
+        changed_ns: When its content was changed, as programs may set it (``mtime``).
+        touched_ns: When the disk last changed anything of it, which no program can set (``ctime``).
+    """
 
     path: str
     size: int
     changed_ns: int
+    touched_ns: int = 0
 
 
 def list_files(folder: Path) -> tuple[FileEntry, ...]:
@@ -70,7 +78,7 @@ def _file_entry(child: os.DirEntry[str], path: str) -> FileEntry:
         status = child.stat()
     except OSError:  # a dangling link
         return FileEntry(path, 0, 0)
-    return FileEntry(path, status.st_size, status.st_mtime_ns)
+    return FileEntry(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def digest_of(entries: Iterable[FileEntry], *salts: str) -> str:
@@ -80,4 +88,12 @@ def digest_of(entries: Iterable[FileEntry], *salts: str) -> str:
         digest.update(salt.encode() + b"\0")
     for entry in entries:
         digest.update(f"{entry.path}\0{entry.size}\0{entry.changed_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()
+
+
+def touches_of(entries: Iterable[FileEntry]) -> str:
+    """Hash when the disk last changed each file: other pixels of equal size and time show here."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        digest.update(f"{entry.path}\0{entry.touched_ns}\n".encode(errors="replace"))
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
 
+from ...common.files import filling
 from ...errors import DataError
 from ...model.description import Description
+from ...model.integrity.finite import require_finite
 from ...model.marking import png_text, stack, strip, to_grey
 from .dicom import write_dicom_series
 from .manifest import NAME, write_manifest
@@ -70,15 +73,30 @@ def write_images(
     Raises:
         DataError: If the folder holds generated images, or a prompt was not understood and the
             format has to say what its images show.
+        ModelError: If a value is not finite: nothing is written then.
     """
     require_unused(folder)
     for group in prompts:
+        require_finite(group.images, f"The images of {group.prompt!r} are not written")
         if form != "png" and group.description is None:
             raise DataError(
                 f"A {form} file states its modality, and {group.prompt!r} names none.",
                 hint="Name one, such as CT, T1, T2 or X-ray, or write --format png.",
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    with filling(folder, last=NAME) as work:
+        names = _write_all(work, prompts, form, seed=seed, generator=generator, key=key)
+    return [folder / name for name in names]
+
+
+def _write_all(
+    folder: Path,
+    prompts: Sequence[PromptImages],
+    form: Format,
+    *,
+    seed: int,
+    generator: str,
+    key: Ed25519PrivateKey,
+) -> list[str]:
     entries: list[tuple[Path, Mapping[str, Any]]] = []
     strips, index, study_uid = [], 0, generate_uid()
     for row, group in enumerate(prompts):
@@ -100,7 +118,7 @@ def write_images(
     files = [file for file, _ in entries]
     entries.append((folder / SHEET, {"synthetic": True, "generator": generator}))
     write_manifest(folder, entries, generator=generator, key=key)
-    return files
+    return [file.name for file in files]
 
 
 def _write_one(
@@ -145,15 +163,20 @@ def _write_one(
 #: Pictures that lie beside generated files.
 SHEET = "contact-sheet.png"
 VIEWS = "views.png"
+#: Names of what commands write, without numbers: also what an earlier release left unfinished.
+_GENERATED = re.compile(
+    rf"{NAME}|{SHEET}|{VIEWS}|\d+-\d+\.(png|nii\.gz|dcm)|slice-\d+\.png|volume\.nii\.gz|series"
+)
 
 
 def require_unused(folder: Path) -> None:
-    """Refuse a folder that holds generated files already.
+    """Refuse a folder that holds generated files already, with a manifest or without.
 
     Raises:
         DataError: If it does, or is no folder.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file.", hint="Choose another --out, a folder.")
-    if any((folder / name).exists() for name in (NAME, SHEET, VIEWS)):
+    present = [path.name for path in folder.iterdir()] if folder.exists() else []
+    if any(_GENERATED.fullmatch(name) for name in present):
         raise DataError(f"{folder} already holds generated images.", hint="Choose another --out.")

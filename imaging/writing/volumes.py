@@ -10,11 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 from pydicom.uid import generate_uid
 
+from ...common.files import filling
 from ...model.description import Description
+from ...model.integrity.finite import require_finite
 from ...model.marking import png_text, strip, to_grey
 from .dicom import write_dicom_series
 from .images import VIEWS, require_unused
-from .manifest import write_manifest
+from .manifest import NAME, write_manifest
 from .nifti import write_nifti
 from .provenance import Provenance
 from .space import SliceGrid, grid_for
@@ -53,12 +55,29 @@ def write_volume(
 
     Raises:
         DataError: If the folder holds something generated.
+        ModelError: If a value is not finite: nothing is written then.
     """
     require_unused(folder)
+    require_finite(slices, "The volume is not written")
     shape = (slices.shape[0], slices.shape[1], slices.shape[2])
     part, plane = (description.body_part, description.plane) if description else ("body", "")
     grid = grid or grid_for(part, plane, shape, slice_mm)
-    folder.mkdir(parents=True, exist_ok=True)
+    with filling(folder, last=NAME) as work:
+        name = _write_all(work, slices, form, description, provenance, grid, limits, key)
+    return folder / name
+
+
+def _write_all(
+    folder: Path,
+    slices: NDArray[np.float32],
+    form: VolumeFormat,
+    description: Description | None,
+    provenance: Provenance,
+    grid: SliceGrid,
+    limits: tuple[float, float],
+    key: Ed25519PrivateKey,
+) -> str:
+    """Write everything; return where the volume is within the folder."""
     facts = provenance.facts()
     marks = png_text(
         {"Description": provenance.prompt, "Seed": str(provenance.seed)}, synthetic=True
@@ -90,4 +109,4 @@ def write_volume(
         generator=provenance.generator,
         key=key,
     )
-    return volume
+    return volume.relative_to(folder).as_posix()

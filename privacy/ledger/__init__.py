@@ -30,7 +30,15 @@ generator is outside that theorem; keep such choices to public grounds.
 from .entries import Entry
 from .journal import LedgerHead
 from .ledger import Ledger
-from .request import request_digest
+from .request import release_digest, request_digest
 from .results import Reservation, Spent
 
-__all__ = ["Entry", "Ledger", "LedgerHead", "Reservation", "Spent", "request_digest"]
+__all__ = [
+    "Entry",
+    "Ledger",
+    "LedgerHead",
+    "Reservation",
+    "Spent",
+    "release_digest",
+    "request_digest",
+]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..accounting import epsilon as composed_epsilon
 from ..mechanism import SubsampledGaussian
-from .book import merge
+from .book import Reserved, merge
 from .entries import Entry
 from .files import LedgerFiles
 from .journal import LedgerHead
@@ -42,6 +42,19 @@ class Account:
         """Return all entries in their order."""
         with self._mutex:
             return tuple(self._files.journal.entries)
+
+    def find(self, request: str) -> Reserved | None:
+        """Return the reservation of a request by its digest, if there is one."""
+        with self._mutex:
+            return self._files.book.find(request)
+
+    def has_result(self, study: str, result: str) -> bool:
+        """Return whether a result, by its digest, is on record as one of a study's."""
+        with self._mutex:
+            return any(
+                one.record.study == study and one.result == result
+                for one in self._files.book.reservations.values()
+            )
 
     def head(self) -> LedgerHead:
         """Return the last line's place and digest. An auditor who keeps it can :meth:`verify`

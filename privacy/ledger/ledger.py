@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ...errors import BudgetExceededError, LedgerError, PrivacyError
+from ...errors import BudgetExceededError, ChangedResultError, LedgerError, PrivacyError
 from ..mechanism import SubsampledGaussian
 from ..planning import plan_mechanism
 from .account import Account
@@ -156,7 +156,8 @@ class Ledger(Account):
         noise as the first, stays here. To complete the same result again does nothing.
 
         Raises:
-            PrivacyError: If another result is on record, or the digest is not SHA-256 in hex.
+            ChangedResultError: If another result is on record.
+            PrivacyError: If the digest is not SHA-256 in hex.
             LedgerError: If the reservation is not this ledger's, or the disk did not take it.
         """
         with self._mutex:
@@ -171,11 +172,10 @@ class Ledger(Account):
             if not entry.result:
                 self._files.append(record)
             elif entry.result != result_digest:
-                raise PrivacyError(
+                raise ChangedResultError(
                     f"The step of entry {reservation.sequence} was repeated with another result.",
                     hint="Data, software or hardware changed since it first ran. The difference "
-                    "of the two would have no noise, so this one must not leave the site; ask "
-                    "for a new round.",
+                    "of the two would have no noise, so this one does not leave the site.",
                 )
 
     def erase_secrets(self, before: int) -> int:
@@ -280,8 +280,8 @@ class Ledger(Account):
         if earlier.erased:
             raise LedgerError(
                 f"The step of entry {earlier.sequence} was completed and its secret erased.",
-                hint="The coordinator went back behind a round that it had stored. It must "
-                "resume from its newest checkpoint, or ask for a new round.",
+                hint="Nothing was run or spent. It can be run again with new noise, as another "
+                "request.",
             )
         secret = self._files.store.read(earlier.sequence, earlier.record.commitment)
         return Reservation(secret, earlier.sequence, replay=True)

@@ -1,4 +1,4 @@
-"""The digest that tells whether two requests ask for the very same release."""
+"""The digests that tell whether two requests ask for the very same release."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import hashlib
 import json
 
 
-def request_digest(*, message: str, data: str, software: str) -> str:
-    """Return the digest under which a step is reserved.
+def release_digest(*, message: str, attempt: int) -> str:
+    """Return the digest under which the answer to a request is reserved.
 
-    A step repeated from its secret has the same noise. On other data the difference of the
-    two results would be free of noise; so whatever the result depends on belongs in here.
+    A step repeated from its secret has the same noise, so the difference of two results from other
+    data, or other software, would be free of noise. Neither needs to be in here: of one
+    reservation only one result is ever put on record and may leave, whatever it was made from.
+
+    Args:
+        message: Digest of all that was asked: instructions and tensors.
+        attempt: Counts from 1 the times that the answer had to be made with new noise.
+
+    Returns:
+        SHA-256 in hex.
+    """
+    content = json.dumps(["fedscan request 2", message, attempt])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def request_digest(*, message: str, data: str, software: str) -> str:
+    """Return the digest under which earlier releases reserved a step; see :func:`release_digest`.
 
     Args:
         message: Digest of all that was asked: instructions and tensors.

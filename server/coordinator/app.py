@@ -17,8 +17,8 @@ from ...common.locks import holding
 from ...errors import ConfigurationError, FederationError, FedscanError
 from ...federation.counter_signed import LedgerMark
 from ...federation.protocol import INTERNAL, OK
-from ...model.storage import generator_digest
 from ..app import run_study
+from ..begun import begun
 from ..events import (
     CheckpointSkipped,
     CompositionAsked,
@@ -36,6 +36,7 @@ from .counter_sign import counter_sign
 from .home import HOME_VARIABLE, Home
 from .reconcile import RUNNING
 from .record import sign_record, study_record
+from .resuming import keep_approved_base
 from .studies import Outcome, StudyFolder, find_study
 
 _log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ def main(grid: Grid, context: Context) -> None:
 
 def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
     audit, job = AuditLog(home.audit), folder.job
+    keep_approved_base(folder)
 
     def observe(event: Event) -> None:
         log_event(event)
@@ -97,7 +99,7 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
         _counter_sign(home, event)
 
     run_study(grid, job, observe)
-    record = study_record(folder.study, job, generator_digest(job.base))
+    record = study_record(folder.study, job, begun(job.run, folder.study, job.base).base)
     content = sign_record(record, home.record_key)
     write_atomically(folder.record, content)
     audit.append("study-recorded", study=folder.name, generator=record["generator"])
@@ -152,7 +154,7 @@ def _require_current(folder: StudyFolder, run: int) -> None:
 
 def _log_to(path: Path) -> None:
     """Write fedscan's log to a file: Flower drops what a ServerApp prints."""
-    handler = logging.FileHandler(path)
+    handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("fedscan")
     logger.setLevel(logging.INFO)

@@ -62,7 +62,7 @@ def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest
     welcome = Welcome(
         site=site,
         coordinator=home.addresses.public,
-        authority=authority.certificate_file.read_text(),
+        authority=authority.certificate_file.read_text(encoding="utf-8"),
         certificate=certificate.decode(),
         record_key=read_record_public_key(home.record_key),
     )

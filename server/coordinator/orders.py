@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...common.audit.log import AuditLog
@@ -13,6 +14,7 @@ from ...federation.invitation import Invitation
 from ...model.storage import generator_digest
 from ..terms import site_terms
 from .home import Home
+from .resuming import change_patience
 from .studies import Order, StudyFolder, base_of, find_study
 
 
@@ -64,16 +66,23 @@ def abort(home: Home, name: str) -> None:
     AuditLog(home.audit).append("study-abort-ordered", study=name)
 
 
-def resume(home: Home, name: str) -> None:
+def resume(home: Home, name: str, patience: Sequence[str] = ()) -> None:
     """Continue a study from its last checkpoint.
 
+    Args:
+        home: The coordinator's folder.
+        name: The study's name.
+        patience: ``"section.key=value"`` texts: how long to wait for whom from now on.
+
     Raises:
-        ConfigurationError: If there is no such study.
+        ConfigurationError: If there is no such study, or a setting is more than patience.
         FederationError: If it runs or has finished.
     """
     folder = find_study(home, name)
     if folder.phase not in ("failed", "aborted"):
         raise FederationError(f"The study {name!r} is {folder.phase}.")
+    if patience:
+        change_patience(folder, patience)
     folder.write(Order(number=folder.order.number + 1, action="run"))
     AuditLog(home.audit).append("study-resume-ordered", study=name)
 

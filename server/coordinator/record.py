@@ -21,12 +21,13 @@ from ...config.study import Study, study_digest
 from ...errors import SignatureError
 from ...federation.bundle import bundle_hash
 from ...federation.protocol import OK
-from ...model.storage import generator_digest
+from ...model.storage import generator_digest, weights_digest
 from ..history import History
 from ..job import ServerJob
 from ..terms import site_terms, study_at_site
 
-_VERSION = 1
+#: Version 1 named generators by their weights alone.
+_VERSION = 2
 
 
 def write_record_key(path: Path) -> None:
@@ -108,10 +109,14 @@ def covers_every_file(record: Mapping[str, Any]) -> bool:
 
 
 def _require_same(generator: Path, record: Mapping[str, Any]) -> None:
-    if generator_digest(generator) != record.get("generator"):
+    if covers_every_file(record):
+        _require_same_files(generator, record)
+    digest = weights_digest if record.get("version") == 1 else generator_digest
+    if digest(generator) != record.get("generator"):
         raise SignatureError(f"The generator in {generator} is not the one of the record.")
-    if not covers_every_file(record):
-        return
+
+
+def _require_same_files(generator: Path, record: Mapping[str, Any]) -> None:
     files, present = record["files"], _digests(generator)
     differences = [
         *(f"{name} is missing" for name in sorted(files.keys() - present.keys())),

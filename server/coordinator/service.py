@@ -201,7 +201,9 @@ def _require_free(host: str, port: int) -> None:
 
 def _require_valid(command: Any) -> None:
     """Let nginx check its configuration, which names what is wrong better than a dead process."""
-    check = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    check = subprocess.run(
+        [*command, "-t"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if check.returncode:
         lines = check.stderr.strip().splitlines()
         raise FederationError(

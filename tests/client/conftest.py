@@ -64,8 +64,10 @@ def make_request(base: Path) -> Callable[..., RoundRequest]:
 @pytest.fixture
 def home(tmp_path: Path, base: Path) -> Iterator[SiteHome]:
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     yield make_home(tmp_path, base)
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_every_door_refuses_a_wrong_name(name, tmp_path):
     if "\0" not in name:
         (tmp_path / name).mkdir()
         with pytest.raises(DataError, match="cannot be the name of a site"):
-            find_sites(tmp_path, tmp_path, tmp_path)
+            find_sites(tmp_path, tmp_path.parent / "state", tmp_path)
 
 
 def test_a_site_that_does_not_know_its_name_may_answer():

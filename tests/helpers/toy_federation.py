@@ -45,7 +45,9 @@ class Federation:
         **settings: Any,
     ) -> FederationState:
         chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)
-        checkpoints = Checkpoints(self.checkpoints_folder, study="0", limit=chosen.checkpoints_kept)
+        checkpoints = Checkpoints(
+            self.checkpoints_folder, study=("0",), limit=chosen.checkpoints_kept
+        )
         state = checkpoints.latest(lambda name, reason: self.skipped.append((name, reason)))
         state = state or FederationState(round=0, model=MODEL)
         self.history.rewind(state.round)

@@ -164,3 +164,66 @@ def test_calibration_refuses_what_makes_no_sense(change: dict[str, float]) -> No
     plan = {"epsilon": 8.0, "delta": DELTA, "sample_rate": 0.25, "steps": 10}
     with pytest.raises(PrivacyError):
         noise_multiplier_for(**plan | change)
+
+
+@pytest.mark.parametrize("sigma", [0.11, 0.2, 0.29, 150.0, 1000.0])
+def test_very_little_and_very_much_noise_agree_with_the_closed_form(sigma: float) -> None:
+    found = epsilon([SubsampledGaussian(1.0, sigma, 1)], DELTA)
+    expected = analytic_gaussian(sigma, DELTA)
+    assert expected * (1 - 1e-6) <= found <= expected * (1 + 2e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "sigma"), [(0.01, 1000, 40.0), (0.001, 10_000, 10.0), (0.25, 48, 300.0)]
+)
+def test_tiny_losses_agree_with_the_central_limit(rate: float, steps: int, sigma: float) -> None:
+    """Dong, Roth & Su 2019 (arXiv:1905.02383), corollary 5.4: many small steps are a Gaussian."""
+    mu = rate * math.sqrt(steps * math.expm1(sigma**-2))
+    found = epsilon([SubsampledGaussian(rate, sigma, steps)], DELTA)
+    assert found == pytest.approx(analytic_gaussian(1 / mu, DELTA), rel=1e-2)
+
+
+def test_large_losses_of_a_sampled_step_agree_with_quadrature() -> None:
+    found = epsilon([SubsampledGaussian(0.01, 0.3, 1)], DELTA)
+    assert found == pytest.approx(wide_quadrature(0.01, 0.3, DELTA), rel=1e-3)
+
+
+def wide_quadrature(q: float, sigma: float, delta: float) -> float:
+    """Epsilon of one sampled Gaussian with little noise, by patients who are added."""
+    x = np.linspace(-12 * sigma, 1 + 12 * sigma, 400_001)
+    plain = norm.pdf(x, 0, sigma)
+    mixed = (1 - q) * plain + q * norm.pdf(x, 1, sigma)
+
+    def excess(eps: float) -> float:
+        return np.trapezoid(np.maximum(mixed - math.exp(eps) * plain, 0.0), x) - delta
+
+    return brentq(excess, 0, 60, xtol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "steps"), [(0.001, 1000), (0.05, 20)])
+def test_epsilon_does_not_jump_with_the_noise(rate: float, steps: int) -> None:
+    noises = np.linspace(0.34, 0.2, 15)
+    found = np.array([epsilon([SubsampledGaussian(rate, n, steps)], DELTA) for n in noises])
+    assert (np.diff(found) > 0).all()
+    assert (found[1:] / found[:-1]).max() < 1.25
+
+
+@pytest.mark.parametrize(
+    ("budget", "rate", "steps"),
+    [(0.01, 0.01, 300), (0.03, 0.25, 48), (30.0, 0.01, 300), (60.0, 0.05, 20), (90.0, 0.25, 12)],
+)
+def test_the_noise_is_the_least_also_for_tiny_and_large_budgets(
+    budget: float, rate: float, steps: int
+) -> None:
+    noise = noise_multiplier_for(epsilon=budget, delta=DELTA, sample_rate=rate, steps=steps)
+    assert epsilon([SubsampledGaussian(rate, noise, steps)], DELTA) <= budget
+    less = SubsampledGaussian(rate, noise * 0.995 - 1e-4, steps)
+    assert epsilon([less], DELTA) > budget
+
+
+@pytest.mark.parametrize("budget", [0.02, 40.0])
+def test_the_least_noise_of_one_step_agrees_with_the_closed_form(budget: float) -> None:
+    noise = noise_multiplier_for(epsilon=budget, delta=DELTA, sample_rate=1.0, steps=1)
+    expected = brentq(lambda sigma: analytic_gaussian(sigma, DELTA) - budget, 0.05, 500)
+    assert expected <= noise + 1e-4
+    assert noise <= expected * 1.002 + 1e-4

@@ -40,6 +40,7 @@ _ALL = (
 @pytest.fixture
 def site(tmp_path: Path, base: Path) -> Iterator[Site]:
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     write_hospitals(tmp_path / "data", {"site": 5}, images=3)
     site = Site(name="site", data=tmp_path / "data" / "site", state=tmp_path / "state", base=base)
     policy = SitePolicy(
@@ -51,6 +52,7 @@ def site(tmp_path: Path, base: Path) -> Iterator[Site]:
     write_policy(site.policy, policy)
     yield site
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
 
 
 @pytest.mark.parametrize(

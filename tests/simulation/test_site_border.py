@@ -74,8 +74,10 @@ class Hospital:
 @pytest.fixture
 def hospital(tmp_path: Path, base: Path) -> Iterator[Hospital]:
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     yield Hospital(tmp_path, base)
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
 
 
 @pytest.fixture
@@ -145,6 +147,7 @@ def test_the_same_request_on_other_data_is_a_new_release(
     first = hospital.ask(make_request())
     write_hospitals(hospital.data.parent, {"site": 5})
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     second = hospital.ask(make_request())
     assert (first.code, second.code) == ("ok", "ok")
     assert tensors_digest(first.tensors) != tensors_digest(second.tensors)

@@ -31,10 +31,12 @@ def small(tmp_path: Path) -> Iterator[Path]:
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("this user may not mount a small disk")
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     try:
         yield folder
     finally:
         workspace.open_data.cache_clear()
+        workspace.open_study_data.cache_clear()
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
@@ -67,6 +69,7 @@ def test_a_full_disk_costs_nothing_twice_and_loses_nothing(
     for blocks in (0, 3, 6, 9, 12):
         filler = fill(small, blocks)
         workspace.open_data.cache_clear()  # every message has a process of its own
+        workspace.open_study_data.cache_clear()
         reply = ask(request, at=home)
         filler.unlink()
         codes.append(reply.code)
@@ -77,6 +80,7 @@ def test_a_full_disk_costs_nothing_twice_and_loses_nothing(
     assert codes[0] == AuditError.code
     assert set(codes) <= {"ok", "audit", "ledger", "internal", "data"}
     workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()
     answers += [tensors_digest(ask(request, at=home).tensors) for _ in range(2)]
     assert len(set(answers)) == 1
     assert paid(home) == ["patient count", "round 1"]

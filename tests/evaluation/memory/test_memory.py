@@ -16,7 +16,7 @@ from fedscan.evaluation.measures.results import Interval
 from fedscan.evaluation.memory.copies import Copies, Vectors, find_copies
 from fedscan.evaluation.memory.examine import examine_memory
 from fedscan.evaluation.memory.membership import Guessing, encode_rows, guess, less_reference
-from fedscan.evaluation.memory.section import _guess_measures
+from fedscan.evaluation.memory.section import _guess_measures, memory_section
 from fedscan.evaluation.section import Section
 from fedscan.evaluation.settings import MemorySettings
 from fedscan.evaluation.subject import Subject
@@ -221,6 +221,22 @@ def test_a_perfect_attack_shows_something_where_it_is_no_luck(members, others):
     )
     luck = 1 / math.comb(members + others, members)
     assert bool(found.silent) is (luck > 0.025)
+
+
+@pytest.mark.parametrize(("others", "measured"), [(3, False), (19, False), (20, True)])
+def test_members_caught_are_not_told_of_few_held_out_patients(others, measured):
+    members = tuple(f"m{number}" for number in range(20))
+    held_out = tuple(f"h{number}" for number in range(others))
+    found = guess(np.zeros(20), members, np.ones(others), held_out, resamples=100, seed=0)
+    section = memory_section({}, {"loss": found}, calibrated=True)
+    told = {measure.name: measure for measure in section.measures}
+    assert told["loss_auc"].value == 1.0
+    caught = told["loss_tpr_at_1_fpr"]
+    assert (caught.value is not None) is measured
+    assert caught.inconclusive is not measured
+    if not measured:
+        assert f"Cannot be measured with {others} patients held out" in caught.note
+        assert section.tables[1].rows[0][2:] == (None, None)
 
 
 @given(errors=arrays(np.float64, 8, elements=st.floats(1e-3, 1e3)), seed=st.integers(0, 99))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import socket
 import stat
@@ -11,19 +12,25 @@ import pytest
 from click.testing import Result
 from fedscan.cli.main import app
 from fedscan.common.audit import AuditLog, verify
+from fedscan.common.files import write_atomically
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.pki.authority import serial_text
 from fedscan.federation.pki.certificates import load_certificate
 from fedscan.federation.pki.enrolment import EnrolmentRequest, Welcome
-from fedscan.federation.pki.keys import new_key
+from fedscan.federation.pki.keys import new_key, public_pem, read_public_text
+from fedscan.model.storage import weights_digest
+from fedscan.server.begun import begun
 from fedscan.server.coordinator import setup
 from fedscan.server.coordinator.home import Home
 from fedscan.server.coordinator.members import members
+from fedscan.server.coordinator.orders import invitation_of
 from fedscan.server.coordinator.overview import overview
 from fedscan.server.coordinator.processes import processes
 from fedscan.server.coordinator.proxy import proxy_configuration
+from fedscan.server.coordinator.resuming import keep_approved_base
 from fedscan.server.coordinator.setup import make_secret, renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
+from fedscan.server.terms import study_at_site
 from typer.testing import CliRunner
 
 needs_nginx = pytest.mark.skipif(
@@ -129,8 +136,11 @@ def test_each_members_certificate_goes_with_its_own_node_key(home: Home, tmp_pat
         enrol(home, tmp_path, name)
     text = proxy_configuration(home, members(home))
     for name in ("north", "south"):
-        serial = load_certificate(home.sites / name / "client.crt").serial_number
-        assert text.count(f'"{serial_text(serial)}"') == 1
+        serial = serial_text(load_certificate(home.sites / name / "client.crt").serial_number)
+        own = read_public_text((home.sites / name / "node.pub").read_text())
+        key = base64.b64encode(public_pem(own)).decode()
+        assert text.count(f'"{serial}"') == 2
+        assert text.count(f'"{serial}" "{key}";') == text.count(f'"{serial}" "{name}";') == 1
 
 
 @needs_nginx
@@ -197,6 +207,35 @@ def test_orders_are_counted_and_only_fit_what_the_study_does(home: Home) -> None
     assert run(home, "abort", "nothing").exit_code == 2
 
 
+def test_a_study_goes_on_with_another_patience_and_nothing_else(home: Home) -> None:
+    submit(home, "name=lungs", "federation.min_results=3")
+    folder = find_study(home, "lungs")
+    invitation = folder.invitation.read_bytes()
+    run(home, "abort", "lungs")
+    refused = run(home, "resume", "lungs", "--set", "local.steps=9")
+    assert refused.exit_code == 2
+    assert "local.steps is 9, not 6" in " ".join(refused.stderr.split())
+    assert folder.phase == "aborted"
+    patience = ("federation.min_results=2", "federation.round_timeout_s=7200")
+    sets = [part for one in patience for part in ("--set", one)]
+    assert run(home, "resume", "lungs", *sets).exit_code == 0
+    federation = folder.study.federation
+    assert (federation.min_results, federation.round_timeout_s) == (2, 7200.0)
+    assert folder.phase == "waiting"
+    # What the sites approved is the same.
+    names = begun(folder.job.run, folder.study, folder.job.base)
+    assert study_at_site(folder.study, names.base) == Invitation.from_json(invitation).digest
+
+
+def test_a_study_that_was_submitted_to_an_earlier_release_keeps_its_name(home: Home) -> None:
+    submit(home, "name=lungs")
+    folder = find_study(home, "lungs")
+    before = weights_digest(folder.job.base)
+    write_atomically(folder.invitation, invitation_of(folder.study, before).to_json())
+    keep_approved_base(folder)
+    assert begun(folder.job.run, folder.study, folder.job.base).base == before
+
+
 def test_a_damaged_file_is_named(home: Home) -> None:
     submit(home, "name=lungs")
     folder = find_study(home, "lungs")
@@ -205,6 +244,11 @@ def test_a_damaged_file_is_named(home: Home) -> None:
     result = run(home, "status")
     assert result.exit_code == 10
     assert "state.json is damaged" in result.stderr
+    # Its hint: remove it, then abort and resume the study.
+    (folder.root / "state.json").unlink()
+    assert run(home, "abort", "lungs").exit_code == 0
+    assert run(home, "resume", "lungs").exit_code == 0
+    assert folder.phase == "waiting"
 
 
 @needs_nginx

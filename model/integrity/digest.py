@@ -1,0 +1,60 @@
+"""The name of a generator: a digest of every file that decides about what it draws."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+#: Ends of names of weights, configurations and vocabularies; tokenizers keep some in other files.
+_DECIDES = (".safetensors", ".json", ".toml")
+_TOKENIZERS = (".txt", ".model")
+#: A configuration that only says something about the generator.
+_ABOUT = "fedscan.json"
+#: Keys of configurations that tell where and with what they were written.
+_ORIGIN = ("_name_or_path", "_diffusers_version", "transformers_version")
+
+
+def generator_digest(path: Path) -> str:
+    """SHA-256 over all weights of a generator folder, and all configurations that change results.
+
+    What is said about the generator (its cards), the code that opens it and whatever else lies
+    there are not part of it, nor is the layout of a configuration's JSON.
+    """
+    digest = hashlib.sha256(b"fedscan generator 2\n")
+    for file in sorted(path.rglob("*")):
+        place = file.relative_to(path)
+        name, kinds = (
+            place.as_posix(),
+            _DECIDES if len(place.parts) == 1 else _DECIDES + _TOKENIZERS,
+        )
+        hidden = any(part.startswith(".") for part in place.parts)
+        if name == _ABOUT or hidden or file.suffix not in kinds or not file.is_file():
+            continue
+        content = file.read_bytes()
+        if file.suffix == ".json":
+            content = _plain(name, content)
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def weights_digest(path: Path) -> str:
+    """SHA-256 over all weight files of a generator folder: its digest in earlier releases."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*.safetensors")):
+        digest.update(file.relative_to(path).as_posix().encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _plain(name: str, content: bytes) -> bytes:
+    """Return a JSON file's values in one form, without where they come from."""
+    try:
+        values: Any = json.loads(content)
+    except ValueError:
+        return content
+    if isinstance(values, dict):
+        dropped = {*_ORIGIN, "_class_name"} if name == "model_index.json" else _ORIGIN
+        values = {key: value for key, value in values.items() if key not in dropped}
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,70 @@
+"""Opening a network's weights: all of them, from safetensors, in files that may be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import ModelError
+
+#: Ends of names of weight files that are pickles: to open one can run any code.
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+#: Folders of the networks that fedscan opens.
+_PARTS = ("adapter", "caption_encoder", "text_encoder", "unet", "vae")
+
+
+def open_network(kind: Any, folder: Path, part: str) -> Any:
+    """Open one of a pipeline folder's networks in float32.
+
+    Args:
+        kind: Its diffusers class.
+        folder: The pipeline's folder.
+        part: Name of its folder in there.
+
+    Raises:
+        ModelError: If a weight is missing or of another shape.
+        OSError: If the files are missing or damaged.
+    """
+    # Asked what it found: a weight that is missing would stay unset, on the meta device.
+    network, found = kind.from_pretrained(
+        folder,
+        subfolder=part,
+        torch_dtype=torch.float32,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    wrong = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
+    if wrong:
+        raise ModelError(
+            f"{folder / part} has not all weights of the network: {wrong[0]} and "
+            f"{len(wrong) - 1} more are missing or of another shape.",
+            hint="Restore the folder from where it was made.",
+        )
+    return network
+
+
+def require_readable(folder: Path) -> None:
+    """Refuse a pipeline folder with files that may not be read, or with pickles for weights.
+
+    Raises:
+        ModelError: If there is such a file; names it.
+    """
+    for file in sorted(folder.rglob("*")):
+        # Next to safetensors they are never opened, nor are parts that fedscan does not use.
+        used = file.relative_to(folder).parts[0] in _PARTS
+        pickle = used and file.suffix in _PICKLES and not any(file.parent.glob("*.safetensors"))
+        if not os.access(file, os.R_OK | (os.X_OK if file.is_dir() else 0)):
+            raise ModelError(
+                f"{file} may not be read.",
+                hint="Ask its owner for read access to the whole folder, as with "
+                f"`chmod -R a+rX {folder}`.",
+            )
+        if pickle:
+            raise ModelError(
+                f"{file} keeps weights as a pickle, which can run code when it is opened.",
+                hint="Convert it to safetensors and remove it: diffusers' "
+                "`save_pretrained(folder, safe_serialization=True)` writes such a folder.",
+            )
