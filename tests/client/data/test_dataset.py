@@ -275,5 +275,5 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
     )
     changed = opened([*rows[:3], "p3,test,0", *rows[4:]])
     assert decoded == ["1.2.3"]
-    sources = {key: first.source(key) for key in first.patients}
-    assert sum(changed.source(key) != sources[key] for key in changed.patients) == 1
+    contents = {key: first.content(key) for key in first.patients}
+    assert sum(changed.content(key) != contents[key] for key in changed.patients) == 1
