@@ -91,7 +91,7 @@ class GenerateRequest:
 
     def notes(self, generator: LoadedGenerator) -> list[str]:
         """Return how a generator reads the prompts, and what of them it cannot honour."""
-        return notes(generator, self.prompts)
+        return notes(generator, self.prompts, anyway=self.anyway)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

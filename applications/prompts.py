@@ -46,12 +46,13 @@ def require_drawable(generator: LoadedGenerator, prompts: Sequence[str]) -> None
         raise ModelError(" ".join(dict.fromkeys(problems)), hint=_HINT)
 
 
-def notes(generator: LoadedGenerator, prompts: Sequence[str]) -> list[str]:
+def notes(generator: LoadedGenerator, prompts: Sequence[str], *, anyway: bool = True) -> list[str]:
     """Return how prompts are understood, and what of them cannot be honoured or is in doubt.
 
     Args:
         generator: What they are for.
         prompts: The prompts.
+        anyway: Whether they are drawn even if they are what :func:`require_drawable` refuses.
     """
     lines = []
     for prompt in prompts:
@@ -65,7 +66,9 @@ def notes(generator: LoadedGenerator, prompts: Sequence[str]) -> list[str]:
         if cut := generator.network.caption_encoder.unheard(caption):
             lines.append(f"Not honoured: {cut!r}, for the text encoder hears no more words.")
         verdict = _verdict(generator, reading)
-        lines += [f"NEVER LEARNT, so the image shows something else: {s}." for s in verdict.never]
+        if anyway:
+            said = "NEVER LEARNT, so the image shows something else"
+            lines += [f"{said}: {one}." for one in verdict.never]
         lines += [f"It is not on record whether this was learnt: {s}." for s in verdict.doubtful]
     if generator.learnt is None:
         lines.append("This generator's card does not say what it has learnt.")

@@ -95,7 +95,7 @@ class VolumeRequest:
 
     def notes(self, generator: LoadedGenerator) -> list[str]:
         """Return how a generator reads the prompt, and what of it cannot be honoured."""
-        return notes(generator, [self.prompt])
+        return notes(generator, [self.prompt], anyway=self.anyway)
 
 
 def volume(

@@ -42,8 +42,8 @@ def labels_of(
     """Show how a data set's table of labels fits its scans, or give it another table.
 
     A changed table makes a changed data set: what it says of a patient is part of the patient's
-    data. No budget is given back and none is taken, but a round that is repeated on changed labels
-    is another release and is paid for again. Change it before a study, not between its rounds.
+    data. No budget is given back and none is taken. A study that is under way goes on with the
+    labels it began with; changed ones are for the next study, which spends as any study does.
     """
     from ..client.steward.home import SiteHome
     from ..client.steward.labelling import change_labels

@@ -60,11 +60,7 @@ class CachedPatient:
     split: str = ""
 
     def is_held_out(self, fraction: float) -> bool:
-        """Whether the patient is kept from training.
-
-        Args:
-            fraction: Share of patients that are, where the site's labels leave it open.
-        """
+        """Whether the patient is kept from training, with this share where labels leave it open."""
         return self.split == Split.HELD_OUT if self.split else self.draw < fraction
 
 
@@ -102,7 +98,7 @@ def open_cache(
     labels: LabelSource | None = None,
     opt_outs: OptOutList = _NOBODY,
 ) -> ExampleCache:
-    """Open the cache of a folder, and bring it up to date with the files and what decides on them.
+    """Open the cache of a folder, and bring it up to date with the files, labels and opt-outs.
 
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
@@ -154,12 +150,11 @@ def site_index(
         cache_dir: The site's cache. Headers are remembered in it under a key of the identity.
         identity: The data set's.
         files: The folder's files, where they are listed already.
-        labels: What tells findings, splits and reports besides the headers, if anything does.
+        labels: What tells more than the headers, if anything does.
         opt_outs: Patients who are left out; nothing of their headers is remembered.
         report: Told how many files are read.
     """
-    key = identity.key_of("headers")
-    place = cache_dir / opt_outs.headers_folder
+    place, key = cache_dir / opt_outs.headers_folder, identity.key_of("headers")
     remembered = RememberedHeaders(place, settings, words, key)
     entries = list_files(folder) if files is None else files
     return index_files(

@@ -24,7 +24,7 @@ from .codes import COLOURS
 from .decoding.strict_jpeg import strict_decoder
 from .fields import first_number, first_text, integer
 from .files.parsing import has_preamble, read_file
-from .functional_groups import flat_headers
+from .frames.functional_groups import flat_headers
 from .set_aside import Reason, SetAsideError
 
 Image = NDArray[np.float32]

@@ -33,7 +33,7 @@ _LARGEST_STEP_HU = 64.0
 #: Quantities in image types and series descriptions, of perfusion and of materials.
 _MAP_WORDS = frozenset(
     (
-        "map", "maps", "mapping", "mapit", "cbf", "rcbf", "relcbf", "cbv", "rcbv", "relcbv",
+        "map", "maps", "mapping", "mapit", "gbp", "cbf", "rcbf", "relcbf", "cbv", "rcbv", "relcbv",
         "corrcbv", "mtt", "rmtt", "ttp", "rttp", "tmax", "ttd", "ktrans", "kep", "quantity",
         "quantitative", "effatomicnum", "electrondensity", "zeff", "matspecific",
         "matfractional", "matvaluebased", "matmodified", "stddeviation", "subtraction",
@@ -60,7 +60,7 @@ _MR_MAP_WORDS = frozenset(
 )  # fmt: skip
 _MR_MAP_PHRASE = re.compile(
     r"\b(e?adc\w*|\w*fa ?map|apparent diffusion|phase ?(map|image|difference|contrast angle)"
-    r"|field ?map|(in|out)? ?pha ?(map|img)|unwrapped|b0 ?map|b1 ?map|velocity|wrapped phase"
+    r"|field ?map|pha|unwrapped|b0 ?map|b1 ?map|velocity|wrapped phase"
     r"|r2\*|quantitative|qsm|susceptibility map|subtraction|subtracted|elastogram|stiffness)\b"
 )
 #: Units of times, rates, angles, speeds, diffusion, flow and shares; a signal has none.

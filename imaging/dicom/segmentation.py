@@ -15,7 +15,7 @@ from ...model.conditions import LABEL, UNKNOWN
 from .decoding.codecs import safe_frames
 from .fields import first_number, first_text, integer, items
 from .files.parsing import read_file
-from .functional_groups import flat_headers
+from .frames.functional_groups import flat_headers
 from .geometry import Plane, plane_of, slice_step, stack_affine
 from .segment_classes import BACKGROUND, class_of_segment
 from .set_aside import Reason, SetAsideError

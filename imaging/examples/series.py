@@ -37,6 +37,8 @@ from .upright import upright
 
 #: A picture shows something if at least this share of it is brighter than this model value.
 _MIN_SHOWN, _SHOWN_ABOVE = 0.01, -0.8
+#: A stack of this share of its scan's extent has ends of its own.
+_WHOLE_SCAN = 0.75
 #: Slices that are read for each pixel of a volume's side at most.
 _SLICES_PER_PIXEL = 8
 
@@ -234,7 +236,9 @@ def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None
     """Heights that the scan spans of which a stack is a part (a phase of the liver alone)."""
     low, high = stack.reach
     own = stack.slices[-1].plane, stack.slices[0].plane
-    if own[0] is None or own[1] is None or own[0].depth - own[1].depth > (high - low) / 2:
+    if own[0] is None or own[1] is None:
+        return None
+    if own[0].depth - own[1].depth > _WHOLE_SCAN * (high - low):
         return None
     return (-high, -low) if pictures.plane == "coronal" else (low, high)
 

@@ -56,7 +56,7 @@ class TableLabelling:
 
     def label(self, keys: ImageKeys) -> ImageLabel | None:
         """Return what the table says of a file, ``None`` if no row is about it."""
-        numbers = self._rows(keys)
+        numbers = self.rows_about(keys)
         self._files["all"] += 1
         for key in self._columns.keys:
             self._other_names[key.value] += bool(self._fitting(key, keys))
@@ -72,6 +72,15 @@ class TableLabelling:
         self._conflicts[conflict] += 1
         self._files["report"] += bool(label.report)
         return label
+
+    def patient_of(self, keys: ImageKeys) -> str:
+        """Return the patient whom rows about a file name, for files that do not say it themselves.
+
+        Empty if no row does, or rows name several.
+        """
+        fitting = (self._table[number] for number in self._fitting(self._by, keys))
+        names = {normal_identifier(row.names.get(Key.PATIENT, "")) for row in fitting}
+        return names.pop() if len(names) == 1 else ""
 
     def split(self, patient: str) -> Split | None:
         """Return the side of a patient; held out if rows disagree, which trains on nobody."""
@@ -109,8 +118,11 @@ class TableLabelling:
             },
         )
 
-    def _rows(self, keys: ImageKeys) -> list[int]:
-        """Return the rows about a file. One that names another patient than the header is none."""
+    def rows_about(self, keys: ImageKeys) -> list[int]:
+        """Return the numbers of the rows about a file, from 0.
+
+        One that names another patient than the file's is none.
+        """
         found = []
         for number in self._fitting(self._by, keys):
             patient = self._table[number].names.get(Key.PATIENT, "")

@@ -68,7 +68,7 @@ def read_table(path: Path, vocabulary: Vocabulary, by: str = "") -> LabelTable:
 @lru_cache(maxsize=4)
 def _table(path: Path, content: bytes, vocabulary: Vocabulary, by: str) -> LabelTable:
     find = finding_words(vocabulary)
-    names, cells = _parse(path, content)
+    names, cells = parse_table(path, content)
     columns = read_columns(path, names, cells, find)
     key = _matched_by(path, columns, by)
     unknown: Counter[str] = Counter()
@@ -93,7 +93,16 @@ def _content(path: Path) -> bytes:
         ) from error
 
 
-def _parse(path: Path, content: bytes) -> tuple[list[str], list[list[str]]]:
+def parse_table(path: Path, content: bytes) -> tuple[list[str], list[list[str]]]:
+    """Return the names of a table's columns, and its rows.
+
+    Args:
+        path: The file, for errors.
+        content: What is in it.
+
+    Raises:
+        DataError: If it is no table.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -114,6 +114,8 @@ def test_a_steward_sees_it_before_approving_and_in_status_and_doctor(
     assert "fedscan site charge chest" in found.hint
     status = CliRunner().invoke(app, ["site", "status", "--home", str(home.folder)])
     assert "pays for nothing" in status.output.replace("\n", " ")
+    listed = CliRunner().invoke(app, ["site", "ledger", "--home", str(home.folder)])
+    assert listed.exit_code == LedgerError.exit_status
 
 
 def test_what_is_entered_by_hand_settles_it(

@@ -11,12 +11,12 @@ from ....model.description import Description
 from ....model.words.vocabulary import Vocabulary
 from ..describe import DESCRIBED_BY, describe
 from ..fields import first_number, first_text, integer
-from ..functional_groups import flat_headers
 from ..geometry import PLACED_BY, Plane, picture_spacing, pixel_spacing, plane_of
 from ..hanging import HUNG_BY, hanging_orientation
 from ..quantity import MEASURED_BY, is_hounsfield
 from ..quantity import PRIVATE_TAGS as MEASURED_BY_TAGS
 from ..set_aside import Reason, SetAsideError
+from .functional_groups import flat_headers
 from .moment import TOLD_MOMENT_BY, Moment, moment_of
 from .mosaic import TOLD_MOSAIC_BY, TOLD_MOSAIC_BY_TAGS, is_mosaic
 
@@ -29,6 +29,9 @@ FRAMES_TOLD_BY = (
 
 #: The same, of private elements.
 PRIVATE_TAGS = (*MEASURED_BY_TAGS, *TOLD_MOSAIC_BY_TAGS)
+
+#: A header may promise any number of frames of a compressed stream.
+_MOST_FRAMES = 65_536
 
 #: Modalities whose pictures are slices. A place in a film's header means nothing: the picture
 #: is a projection through the whole patient.
@@ -71,6 +74,8 @@ def read_frames_of(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
         SetAsideError: If one of them cannot be used.
     """
     count = max(1, integer(ds, "NumberOfFrames", 1))
+    if count > _MOST_FRAMES:
+        raise SetAsideError(Reason.TOO_MANY)
     flat = flat_headers(ds)
     if flat is None:
         # Old multi-frame objects repeat one header; their frames have no place.

@@ -18,6 +18,8 @@ from .stack import Member, Slice, Stack
 
 #: More slices than any scanner makes of one body: two metres in steps of a quarter millimetre.
 MAX_SLICES = 8192
+#: Cosine of the angle between slices that belong to one scan of a body region.
+_ALONGSIDE = 0.999
 #: So many more slice locations than places are a contradiction.
 _MORE_LOCATIONS = 1.5
 
@@ -46,11 +48,15 @@ def series_stacks(members: Sequence[Member]) -> SeriesStacks:
     groups = list(_same_kind(sorted(members, key=lambda member: member.order)))
     if _is_localizer(groups):
         return SeriesStacks((), Counter([Reason.LOCALIZER] * len({m.path for m in members})))
+    placed = [group for group in groups if group[0].frame.plane is not None]
+    directions = np.array([common_plane(group).normal for group in placed]).reshape(-1, 3)
     for group in groups:
         if group[0].frame.plane is None:
             stacks.append(_stack(group, None, (0.0, 0.0)))
-        else:
-            stacks += _volumes(group, refused)
+    for group, direction in zip(placed, directions, strict=True):
+        alongside = np.flatnonzero(np.abs(directions @ direction) > _ALONGSIDE)
+        scan = [member for index in alongside for member in placed[index]]
+        stacks += _volumes(group, scan, refused)
     return SeriesStacks(tuple(stacks), Counter(refused.values()))
 
 
@@ -88,14 +94,18 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
     )
 
 
-def _volumes(group: list[Member], refused: dict[str, Reason]) -> Iterator[Stack]:
+def _volumes(
+    group: list[Member], scan: list[Member], refused: dict[str, Reason]
+) -> Iterator[Stack]:
+    """Build the volumes of like frames; ``scan`` is all of the series in their direction."""
     common = common_plane(group)
+    along = depths_of(scan, common)
+    reach = float(along.min()), float(along.max())
     for place in places(group, common):
         depths = depths_of(place, common)
         if _is_unplaced(place, depths):
             refused.update({member.path: Reason.GEOMETRY for member in place})
             continue
-        reach = float(depths.min()), float(depths.max())
         for kind in kinds(place):
             depths = depths_of(kind, common)
             for indices in volumes(kind, depths):

@@ -34,8 +34,8 @@ class Stack:
         synthetic: Whether any slice says that it is made up.
         slices: Ordered by depth from right, front or feet; without geometry by number. No two
             of a volume lie at one depth.
-        reach: Depths between which the series has slices at the volume's place in its plane,
-            mm: those of this stack, and of others where it is a part of a longer scan.
+        reach: Depths between which the series has slices in the volume's direction, mm: those
+            of this stack, and of others where it is a part of a longer scan.
     """
 
     description: Description

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,9 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
     contents = first.contents()
     assert (contents.labels.train, contents.labels.held_out) == (5, 5)
     assert contents.captions["axial CT slice of the chest, mass"] == (4, 12)
+    # What comes back from disk can be counted like what was written.
+    found = Counter(one.description.findings for k in first.patients for one in first.examples(k))
+    assert found[("mass",)] == 12
     again = SiteDataset.open(
         scans,
         SETTINGS,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fedscan.cli.main import app
 from fedscan.imaging.dicom import pixels as pixels_module
 from fedscan.imaging.dicom.files.remembered import RememberedHeaders
 from fedscan.imaging.dicom.folder import list_files
@@ -20,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from typer.testing import CliRunner
 
 PIXELS = np.random.default_rng(0).integers(0, 900, (16, 16)).astype(np.int16)
 SETTINGS = DataSettings()
@@ -138,6 +141,16 @@ def test_a_second_look_reads_only_what_has_changed(
     read.clear()
     index_folder(scans, DataSettings(burned_in="refuse_unstated"), cache=cache)
     assert len(read) == len(list_files(scans)), "under other settings nothing is remembered"
+
+
+def test_the_command_remembers_where_it_is_told_to(tmp_path, write_volume):
+    hospital(tmp_path / "scans", write_volume)
+    words = ["index", str(tmp_path / "scans"), "--cache", str(tmp_path / "cache"), "--json"]
+    first, second = (CliRunner().invoke(app, words) for _ in range(2))
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert json.loads(first.output)["slices"] == 12
+    assert first.output == second.output
+    assert {path.stat().st_mode & 0o77 for path in (tmp_path / "cache").glob("*.key")} == {0}
 
 
 def test_what_is_remembered_names_nobody_and_may_be_lost(tmp_path, write_volume):

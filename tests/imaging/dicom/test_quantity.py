@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fedscan.imaging.dicom.describe import describe
-from fedscan.imaging.dicom.functional_groups import flat_headers
+from fedscan.imaging.dicom.frames.functional_groups import flat_headers
 from fedscan.imaging.dicom.index import index_folder
 from fedscan.imaging.dicom.quantity import is_hounsfield
 from fedscan.imaging.dicom.set_aside import Reason
@@ -170,6 +170,7 @@ def test_weighted_images_keep_their_weighting(fields):
         {"FrameType": ["DERIVED", "PRIMARY", "DIFFUSION", "QUANTITY"]},
         {"ComplexImageComponent": "PHASE"},
         {"SeriesDescription": "ep2d_diff_ADC"},
+        {"SeriesDescription": "SWI_Pha_Images"},
         {"SeriesDescription": "T1Map_MOLLI"},
         {"SeriesDescription": "Cardiac T2* map"},
         {"SeriesDescription": "gre_field_mapping phase map"},

@@ -10,6 +10,8 @@ from fedscan.imaging.dicom.stacks import build
 from fedscan.imaging.examples.series import series_examples
 from fedscan.imaging.settings import DataSettings
 from placed_slices import ROD, write_head
+from pydicom import dcmread
+from pydicom.uid import RLELossless
 
 PIXELS = np.arange(256, dtype=np.int16).reshape(16, 16)
 
@@ -127,6 +129,26 @@ def test_a_phase_of_a_part_lies_in_its_part_of_the_whole(tmp_path):
     positions = [e.position for e in series_examples(tmp_path, series, settings).examples]
     whole, part = np.array(positions[:33]), np.array(positions[33:])
     np.testing.assert_allclose(part, whole[22:29], atol=0.01)
+
+
+def test_two_parts_with_other_pixels_lie_in_one_scan(tmp_path):
+    settings = DataSettings(image_size=32, max_slices_per_series=100)
+    write_head(tmp_path / "0", np.arange(-80, -9, 5.0))
+    write_head(tmp_path / "1", np.arange(0, 81, 5.0), pixel=3.6)
+    (series,) = index_folder(tmp_path, settings).patients[0].studies[0].series
+    assert sorted(len(stack.slices) for stack in series.stacks) == [15, 17]
+    examples = series_examples(tmp_path, series, settings).examples
+    upper = [e.position for e in examples if e.position > 0.49]
+    assert len(upper) == 17
+    assert min(upper) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_file_cannot_promise_endless_frames(tmp_path, make_image, save_dicom):
+    ds = dcmread(save_dicom(make_image(PIXELS, Modality="XA"), tmp_path / "a"))
+    ds.compress(RLELossless)
+    ds.NumberOfFrames = 2_000_000_000
+    ds.save_as(tmp_path / "a")
+    assert index_folder(tmp_path, DataSettings()).set_aside == {Reason.TOO_MANY: 1}
 
 
 def test_last_digits_decide_neither_plane_nor_words(tmp_path, write_image):

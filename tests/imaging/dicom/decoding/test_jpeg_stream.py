@@ -10,6 +10,7 @@ import numpy as np
 import pydicom.data
 import pytest
 from fedscan.imaging.dicom.decoding.codecs import safe_frames
+from fedscan.imaging.dicom.decoding.jpeg2000_stream import require_whole_jpeg2000
 from fedscan.imaging.dicom.decoding.jpeg_stream import DamagedStreamError, require_whole
 from fedscan.imaging.dicom.set_aside import Reason, SetAsideError
 from hypothesis import given, settings
@@ -118,6 +119,49 @@ def test_any_bytes_are_whole_or_damaged(content):
     for stream in (content, b"\xff\xd8" + content, STREAMS["baseline"][:300] + content):
         with pytest.raises(DamagedStreamError):
             require_whole(stream)
+
+
+def jpeg2000(size: int = 128) -> bytes:
+    noise = np.random.default_rng(1).normal(100, 20, (size, size)).clip(0, 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, "JPEG2000", no_jp2=True)
+    return stream.getvalue()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    mode=st.sampled_from(["L", "RGB"]),
+    tile=st.sampled_from([None, (32, 32)]),
+    irreversible=st.booleans(),
+    boxed=st.booleans(),
+    padding=st.sampled_from([b"", b"\0"]),
+)
+def test_whole_streams_of_jpeg_2000_pass(mode, tile, irreversible, boxed, padding):
+    stream = io.BytesIO()
+    options = {"irreversible": irreversible, "no_jp2": not boxed}
+    Image.fromarray(picture()).convert(mode).save(stream, "JPEG2000", tile_size=tile, **options)
+    require_whole_jpeg2000(stream.getvalue() + padding)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_jpeg_2000_that_is_cut_or_overwritten_is_refused(data):
+    stream = jpeg2000()
+    cut = data.draw(st.integers(0, len(stream) - 1))
+    with pytest.raises(DamagedStreamError):
+        require_whole_jpeg2000(stream[:cut])
+    place = data.draw(st.integers(200, len(stream) - 4100))
+    noise = np.random.default_rng(data.draw(st.integers(0, 99))).bytes(4000)
+    with pytest.raises(DamagedStreamError):
+        require_whole_jpeg2000(stream[:place] + noise + stream[place + 4000 :])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=100))
+def test_any_bytes_are_no_whole_jpeg_2000(content):
+    for stream in (content, b"\xff\x4f\xff\x51" + content, jpeg2000(16)[:60] + content):
+        with pytest.raises(DamagedStreamError):
+            require_whole_jpeg2000(stream)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pydicom import Dataset
 
-from .fields import items
+from ..fields import items
 
 #: Functional group macros that the rest of the client reads.
 _MACROS = (

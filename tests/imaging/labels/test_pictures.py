@@ -1,0 +1,70 @@
+"""Pictures with a table: what a base may be pre-trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from fedscan.imaging.examples.pictures import LabelledPictures
+from fedscan.imaging.labels.source import Split
+from fedscan.model.words.tables import shipped_words
+from PIL import Image
+
+TABLE = """\
+image_id,patient,modality,body_part,plane_or_view,sequence_or_kernel,finding,sex,split
+a,p1,CR,HAND,frontal,,Fracture,F,train
+b,p1,CR,HAND,lateral,,No fracture,F,train
+c,p2,MR,BRAIN,axial,FLAIR,Multiple sclerosis,M,test
+d,p3,MR,LSPINE,sagittal,T1 with contrast,,,
+e,p4,CT,CHEST,axial,lung window,Lung cancer,,
+f,p5,OCT,EYE,,,,,
+gone,p6,CR,HAND,,,,,
+"""
+
+
+def pictures(tmp_path: Path) -> LabelledPictures:
+    rng = np.random.default_rng(0)
+    for number, name in enumerate("abcdefx"):
+        suffix = (".png", ".JPG", ".jpeg")[number % 3]
+        path = tmp_path / "pictures" / f"part{number % 2}" / f"{name}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (40, 30), dtype=np.uint8)).save(path)
+    (tmp_path / "pictures" / "e.jpg").write_bytes(b"no picture")
+    (tmp_path / "pictures" / "notes.txt").write_text("a, p1")
+    table = tmp_path / "metadata.csv"
+    table.write_text(TABLE)
+    return LabelledPictures(tmp_path / "pictures", table, shipped_words(), image_size=32)
+
+
+def test_a_picture_is_what_its_row_says(tmp_path: Path):
+    opened = pictures(tmp_path)
+    found = list(opened)
+    captions = {one.example.description.caption(): one for one in found}
+    assert set(captions) == {
+        "hand X-ray, fracture, female",
+        "hand X-ray, lateral view, no finding, female",
+        "axial FLAIR MR slice of the head, multiple sclerosis, male",
+        "sagittal T1-weighted MR slice of the lumbar spine, with contrast",
+        "axial CT slice of the chest, lung cancer",
+    }
+    one = captions["hand X-ray, fracture, female"]
+    assert (one.patient, one.split) == ("p1", Split.TRAIN)
+    assert one.example.image.shape == (32, 32)
+    assert one.example.image.dtype == np.float32
+    assert -1 <= one.example.image.min() < one.example.image.max() <= 1
+    sides = {one.patient: one.split for one in found}
+    assert sides["p2"] is Split.HELD_OUT
+    assert sides["p3"] is None
+    assert opened.left_out == {
+        "no row in the table": 1,
+        "modality unknown": 1,
+        "no picture that can be read": 1,
+    }
+    assert opened.fit().unmatched == {"names what is not here": 1}
+
+
+def test_reading_again_gives_the_same(tmp_path: Path):
+    first, again = (list(pictures(tmp_path)) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert one.patient == other.patient
+        np.testing.assert_array_equal(one.example.image, other.example.image)
