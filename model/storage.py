@@ -244,5 +244,5 @@ def _autoencoder_class(folder: Path) -> type[Autoencoder]:
 
     from .networks.block_autoencoder import BlockAutoencoder
 
-    name = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
+    name = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["_class_name"]
     return {"AutoencoderKL": AutoencoderKL, "BlockAutoencoder": BlockAutoencoder}[name]
