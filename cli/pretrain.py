@@ -82,7 +82,8 @@ def pretrain(
         str, typer.Option(help="minilm, or name or path of a Hugging Face encoder.")
     ] = "minilm",
     autoencoder_minutes: Annotated[
-        float | None, typer.Option(min=0.001, help="Training time of the autoencoder.")
+        float | None,
+        typer.Option(min=0, help="Training time of the autoencoder; 0 keeps that of --start."),
     ] = None,
     autoencoder_images: Annotated[
         int | None, typer.Option(min=0, help="Images that it sees; 0 keeps that of --start.")
@@ -140,7 +141,7 @@ def pretrain(
 
 
 def _autoencoder(images: int | None, minutes: float | None, start: Path | None) -> Duration | None:
-    if images == 0 or (start is not None and images is None and minutes is None):
+    if 0 in (images, minutes) or (start is not None and images is None and minutes is None):
         return None
     return _duration(images, minutes, 20.0)
 

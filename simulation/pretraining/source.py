@@ -11,10 +11,10 @@ from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError, DataError
 from ...imaging.dicom.folder import digest_of, list_files
 from ...imaging.dicom.index import index_folder
+from ...imaging.examples.pictures import LabelledPictures, has_pictures
 from ...imaging.examples.series import series_examples
 from ...imaging.labels.source import LabelSource
 from ...imaging.labels.table import read_table
-from ...imaging.reading.picture_folder import has_pictures, read_pictures
 from ...imaging.settings import DataSettings
 from ...model.example import Example
 from ...model.words.vocabulary import Vocabulary
@@ -99,10 +99,7 @@ class PublicSource:
                     hint="Put metadata.csv beside them with the columns image, modality, "
                     "body_part and finding, or name a table with --labels.",
                 )
-            pictures = read_pictures(
-                self.folder, self.table, vocabulary, image_size=image_size, report=report
-            )
-            return pictures.examples, pictures.patients, pictures.sources
+            return _read_pictures(self.folder, self.table, vocabulary, image_size, report)
         table = self.table
         labels = None if table is None else read_table(table, vocabulary)
         return _read_scans(self.folder, image_size, labels, report)
@@ -110,6 +107,30 @@ class PublicSource:
     def facts(self) -> dict[str, Any]:
         """What decides about the images, as JSON."""
         return {"folder": self.folder.name, "weight": self.weight, "digest": self.digest()}
+
+
+def _read_pictures(
+    folder: Path, table: Path, vocabulary: Vocabulary, image_size: int, report: Progress
+) -> tuple[list[Example], list[str], list[str]]:
+    pictures = LabelledPictures(folder, table, vocabulary, image_size)
+    examples: list[Example] = []
+    patients: list[str] = []
+    sources: list[str] = []
+    for number, picture in enumerate(pictures, start=1):
+        examples.append(picture.example)
+        # Tables of several sources call those "unknown" who are many people.
+        is_known = not picture.patient.lower().endswith("unknown")
+        patients.append(picture.patient if is_known else f"picture {number}")
+        sources.append(picture.source)
+        report("pictures", number, len(pictures))
+    if not examples:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in pictures.left_out.items())
+        raise DataError(
+            f"No picture in {folder} can be used: {reasons or 'there is none'}.",
+            hint=f"Name the file of each picture in the column `image` of {table.name}, and what "
+            "it is in `modality` (CR, CT or MR) and `body_part`.",
+        )
+    return examples, patients, sources
 
 
 def _read_scans(

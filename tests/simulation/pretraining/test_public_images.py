@@ -96,7 +96,7 @@ def test_pictures_without_a_row_or_a_known_modality_are_left_out(public):
     (public / "pictures" / "broken.png").write_bytes(b"no picture")
     assert len(PublicSource(folder=public).read(shipped_words(), 32)[0]) == 4
     write_table(public / "metadata.csv", [ROWS[0], ROWS[5]])
-    with pytest.raises(DataError, match="no modality that fedscan knows"):
+    with pytest.raises(DataError, match="modality unknown"):
         PublicSource(folder=public).read(shipped_words(), 32)
 
 
