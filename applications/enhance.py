@@ -100,8 +100,8 @@ def enhance(
     scan = read_scan(request.scan)
     if min(scan.values.shape[1:]) < _SMALLEST:
         raise DataError(f"Slices of {scan.values.shape[1:]} pixels are too small to enhance.")
-    asked = read(generator, request.prompt).description if request.prompt else None
-    description = asked if request.prompt else scan.description
+    prompt_description = read(generator, request.prompt).description if request.prompt else None
+    description = prompt_description if request.prompt else scan.description
     if request.prompt and description is None:
         raise ConfigurationError(
             f"{request.prompt!r} does not say of which modality the scan is.",

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..model.pretraining.pace import Duration
 from .console import output, status
 from .json_output import print_json
 from .options import JsonOption
+from .pretrain_progress import PretrainProgress
 
 _EPILOG = """\
 Examples:
@@ -21,8 +23,10 @@ Examples:
 - `fedscan pretrain quick --size tiny --examples 500 --autoencoder-minutes 1
 --denoiser-minutes 2`
 
-- `fedscan pretrain longer --start base/generator --autoencoder-minutes 0` trains an
-earlier base further.
+- `fedscan pretrain base --data films=2 --data brains --never hospitals --size 128` learns from
+public images, too; none that is also in `hospitals` is used.
+
+- `fedscan pretrain longer --start base/generator` trains an earlier base further.
 
 - `torchrun --nproc-per-node 2 --no-python -- fedscan pretrain base` trains with two processes
 or GPUs.
@@ -49,8 +53,27 @@ def register(app: typer.Typer) -> None:
 
 def pretrain(
     out: Annotated[Path, typer.Argument(help="Folder to work in; the base is OUT/generator.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Public images, and how often they are drawn: FOLDER or FOLDER=WEIGHT; again for "
+            "each. DICOM files, or pictures with metadata.csv; sources.csv says whose they are."
+        ),
+    ] = None,
+    never: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder whose images and patients must not be in the base; again for each.",
+        ),
+    ] = None,
+    phantoms: Annotated[
+        float, typer.Option(min=0, help="How often made-up bodies are drawn; 0 for never.")
+    ] = 1.0,
+    examples: Annotated[int, typer.Option(min=1, help="Images of made-up bodies.")] = 20_000,
     size: Annotated[
-        str, typer.Option(help="Architecture: tiny (32 px), small (64 px) or base (256 px).")
+        str, typer.Option(help="Architecture: tiny (32 px), small (64 px), 128 or base (256 px).")
     ] = "small",
     prediction: Annotated[
         str, typer.Option(help="What the U-Net predicts: v_prediction or epsilon.")
@@ -58,62 +81,75 @@ def pretrain(
     text_encoder: Annotated[
         str, typer.Option(help="minilm, or name or path of a Hugging Face encoder.")
     ] = "minilm",
-    examples: Annotated[int, typer.Option(min=1, help="Images to draw.")] = 20_000,
     autoencoder_minutes: Annotated[
-        float,
+        float | None,
         typer.Option(min=0, help="Training time of the autoencoder; 0 keeps that of --start."),
-    ] = 20.0,
+    ] = None,
+    autoencoder_images: Annotated[
+        int | None, typer.Option(min=0, help="Images that it sees; 0 keeps that of --start.")
+    ] = None,
     denoiser_minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of U-Net and adapter.")
-    ] = 60.0,
+        float | None, typer.Option(min=0.001, help="Training time of U-Net and adapter.")
+    ] = None,
+    denoiser_images: Annotated[
+        int | None, typer.Option(min=1, help="Images that they see.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of images, weights and training.")] = 0,
     start: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Generator to go on from, layer by layer where they fit.",
+            help="Generator to go on from, as it is; --size and the like then do not count.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """Train a base generator on parametric phantoms: no scan, no patient, no privacy spent.
+    """Train a base generator on public images and made-up bodies: no privacy is spent.
 
-    Finished stages are kept in OUT: the same command again continues after them, and one with
+    A training ends at what comes first of minutes and images; without either after 20 minutes
+    (autoencoder, unless --start brings one) and 60 minutes. Every few minutes the state is kept in
+    OUT, with a sheet of samples: the same command again goes on where it was stopped, and one with
     other images or another start is refused.
     """
-    from ..common.toml_settings import validated
-    from ..model.architecture import ARCHITECTURES
-    from ..model.pretraining.run import PretrainPlan
-    from ..model.pretraining.run import pretrain as make_base
-    from ..model.settings import GeneratorSettings
-    from ..phantoms.parametric import sample_examples
+    from ..simulation.pretraining.request import PretrainRequest, pretrain_base
+    from ..simulation.pretraining.source import PublicSource
 
-    choices = {"size": size, "prediction": prediction, "text_encoder": text_encoder}
-    settings = validated(GeneratorSettings, choices, "The command")
-    image_size = ARCHITECTURES[settings.size].image_size
-    plan = PretrainPlan(
-        examples=examples,
-        autoencoder_seconds=60 * autoencoder_minutes,
-        denoiser_seconds=60 * denoiser_minutes,
+    request = PretrainRequest(
+        size=size,
+        prediction=prediction,
+        text_encoder=text_encoder,
+        public=tuple(PublicSource.parse(text) for text in data or []),
+        never=tuple(never or []),
+        phantoms=examples if phantoms else 0,
+        phantom_weight=phantoms,
+        autoencoder=_autoencoder(autoencoder_images, autoencoder_minutes, start),
+        denoiser=_duration(denoiser_images, denoiser_minutes, 60.0),
         seed=seed,
         start=start,
         device=device,
     )
-    lines = _Lines()
-    make_base(
-        out,
-        lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
-        settings,
-        plan,
-        on_progress=lines.share,
-        on_loss=lines,
-    )
+    with PretrainProgress() as progress:
+        base = pretrain_base(out, request, on_progress=progress.collected, on_report=progress.show)
     if as_json:
-        print_json({"generator": out / "generator"})
+        print_json({"generator": base.folder, "images": base.images, "left_out": base.left_out})
         return
-    output().print(Text(f"The base is in {out / 'generator'}"))
+    for what, count in base.left_out.items():
+        output().print(Text(f"{count} images were left out: {what}."))
+    output().print(Text(f"The base is in {base.folder}"))
+
+
+def _autoencoder(images: int | None, minutes: float | None, start: Path | None) -> Duration | None:
+    if 0 in (images, minutes) or (start is not None and images is None and minutes is None):
+        return None
+    return _duration(images, minutes, 20.0)
+
+
+def _duration(images: int | None, minutes: float | None, default_minutes: float) -> Duration:
+    if images is None and minutes is None:
+        minutes = default_minutes
+    return Duration(images=images, seconds=None if minutes is None else 60 * minutes)
 
 
 def train_denoiser(

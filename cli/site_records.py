@@ -27,6 +27,7 @@ def ledger(
 ) -> None:
     """Check and print what each data set has spent of its patients' privacy."""
     from ..client.policy import load_policy
+    from ..client.spending import known_spending
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
     from ..privacy.ledger.view import LedgerView
@@ -36,9 +37,16 @@ def ledger(
     registry = Registry(site)
     document = {}
     for name in [registry.get(data).name] if data else sorted(registry.data_sets()):
-        folder = site.state(name) / "ledger"
-        view = LedgerView.read(folder) if folder.is_dir() else None
-        delta = load_policy(site.policy_of(name)).delta
+        folder, policy = site.state(name) / "ledger", load_policy(site.policy_of(name))
+        # An older copy is shown as it is; a ledger that is lost must not look like one unspent.
+        view = (
+            LedgerView.read(folder)
+            if folder.is_dir()
+            else known_spending(
+                site.folder, site.state(name), allow_non_private=policy.allow_non_private
+            )
+        )
+        delta = policy.delta
         if as_json:
             document[name] = ledger_document(view, delta) if view else None
         elif view:

@@ -28,47 +28,51 @@ def noted_before(home: SiteHome) -> CounterSigned | None:
     return CounterSigned.read(home.counter_signed.read_bytes(), key)
 
 
-def missing_marks(home: SiteHome, noted: CounterSigned) -> dict[LedgerMark, str]:
+def missing_marks(home: SiteHome, counter_signed: CounterSigned) -> dict[LedgerMark, str]:
     """Return the newest line of each ledger that this home has not got, and its data set's name.
 
     The name is empty where the ledger itself is gone. What a person entered by hand in the place
     of a line stands for it, and for those before it.
     """
     views: dict[str, tuple[str, LedgerView]] = {}
-    damaged = False
+    is_unreadable = False
     for path in sorted(home.folder.glob(f"data/*/ledger/{LINES}")):
         try:
             view = LedgerView.read(path.parent)
         except LedgerError:
-            damaged = True  # it spends nothing, and is refused where it is used
+            is_unreadable = True  # it spends nothing, and is refused where it is used
             continue
         views[view.name] = (path.parents[1].name, view)
-    entered = frozenset[str]().union(*(view.entered_by_hand() for _, view in views.values()))
-    found = {}
-    for ledger, lines in noted.lines.items():
+    entries_by_hand = frozenset[str]().union(
+        *(view.entered_by_hand() for _, view in views.values())
+    )
+    marks = {}
+    for ledger, lines in counter_signed.lines.items():
         data, own = views.get(ledger, ("", None))
-        if own is None and damaged:
+        if own is None and is_unreadable:
             continue
-        settled = max((index for index, line in enumerate(lines) if line in entered), default=-1)
-        known = own.digests if own else ()
-        lost = [line for line in lines[settled + 1 :] if line not in known]
-        if lost:
-            found[LedgerMark(ledger, lost[-1])] = data
-    return found
+        last_entry = max(
+            (index for index, line in enumerate(lines) if line in entries_by_hand), default=-1
+        )
+        own_lines = own.digests if own else ()
+        missing_lines = [line for line in lines[last_entry + 1 :] if line not in own_lines]
+        if missing_lines:
+            marks[LedgerMark(ledger, missing_lines[-1])] = data
+    return marks
 
 
-def require_lines(home: SiteHome, noted: CounterSigned) -> None:
+def require_lines(home: SiteHome, counter_signed: CounterSigned) -> None:
     """Refuse a home that does not have what the coordinator signed for it.
 
     Raises:
         LedgerError: If a ledger lacks a line, or is gone.
     """
-    missing = missing_marks(home, noted)
+    missing = missing_marks(home, counter_signed)
     if missing:
         raise LedgerError(
             f"This home is not the one that spent last: {_listed(missing)} which the coordinator "
-            f"has counter-signed (last on {noted.time}). It is an older copy, or another copy of "
-            "it ran meanwhile.",
+            f"has counter-signed (last on {counter_signed.time}). It is an older copy, "
+            "or another copy of it ran meanwhile.",
             hint="Let only the newest copy run. If that is lost, enter what it spent with "
             "`fedscan site charge`; see 'Restoring a site' in docs/operations.md.",
         )

@@ -64,9 +64,9 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("settings", lambda: _settings(home))
     yield examine("daemon", lambda: _daemon(home))
     yield from _certificates(home)
-    reached = False
+    is_member = False
     for finding in _connection(home):
-        reached = finding.check == "membership" and finding.state == "ok"
+        is_member = finding.check == "membership" and finding.state == "ok"
         yield finding
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
@@ -74,7 +74,7 @@ def examine_site(folder: Path) -> Iterator[Finding]:
     yield examine("audit log", lambda: check_audit_log(home.audit))
     yield examine("opt-outs", lambda: _opt_outs(home))
     yield from _data(home)
-    yield examine("counter-signature", lambda: _counter_signature(home, reached))
+    yield examine("counter-signature", lambda: _counter_signature(home, is_member))
 
 
 def _settings(home: SiteHome) -> str:
@@ -274,10 +274,11 @@ def _ledger(home: SiteHome, name: str) -> str:
     return f"The ledger is intact; {balance}. Head {view.head}."
 
 
-def _counter_signature(home: SiteHome, reached: bool) -> str:
+def _counter_signature(home: SiteHome, is_reachable: bool) -> str:
     """Compare with what the coordinator signs now, or signed when it was last asked."""
-    noted = check_counter_signature(home) if reached else noted_before(home)
-    if noted is None or not noted.lines:
+    counter_signed = check_counter_signature(home) if is_reachable else noted_before(home)
+    if counter_signed is None or not counter_signed.lines:
         raise NotApplicableError("The coordinator has not counter-signed a ledger of this site.")
-    require_lines(home, noted)
-    return f"This home has every ledger line that the coordinator signed, last on {noted.time}."
+    require_lines(home, counter_signed)
+    last = counter_signed.time
+    return f"This home has every ledger line that the coordinator signed, last on {last}."

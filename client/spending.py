@@ -52,16 +52,18 @@ def known_spending(home: Path, state: Path, *, allow_non_private: bool) -> Ledge
         LedgerError: If the ledger is damaged, or does not have what the home says was spent.
     """
     folder, audit = state / "ledger", AuditLog(home / "audit.jsonl")
-    begun = (folder / LINES).exists() or (folder / HEAD).exists()
-    view = LedgerView.read(folder) if begun else None
-    noted = _newest_head(audit, state.name)
-    if noted is not None:
-        if view is None or not view.holds(noted):
-            raise _lost(view, state.name, f"the audit log has seen its line {noted.sequence + 1}")
+    is_there = (folder / LINES).exists() or (folder / HEAD).exists()
+    view = LedgerView.read(folder) if is_there else None
+    last_head = _newest_head(audit, state.name)
+    if last_head is not None:
+        if view is None or not view.holds(last_head):
+            raise _lost(
+                view, state.name, f"the audit log has seen its line {last_head.sequence + 1}"
+            )
     elif not allow_non_private:
         _require_answers(audit, view, state.name)
     _require_studies(view, state)
-    if noted is None:
+    if last_head is None:
         _require_approvals(home, audit, view, state.name)
     return view
 
@@ -93,23 +95,27 @@ def _require_answers(audit: AuditLog, view: LedgerView | None, data: str) -> Non
 
 
 def _require_studies(view: LedgerView | None, state: Path) -> None:
-    known = {one.record.study for one in view.book.reservations.values()} if view else set()
+    studies = {one.record.study for one in view.book.reservations.values()} if view else set()
     # What a person entered stands for studies that the ledger cannot name.
     if view and view.entered_by_hand():
         return
     for path in sorted((state / "studies").glob("*.json")):
         study = path.name.partition(".")[0]
-        if study not in known:
+        if study not in studies:
             raise _lost(view, state.name, f"study {study[:12]} has paid from it for a count")
 
 
 def _require_approvals(home: Path, audit: AuditLog, view: LedgerView | None, data: str) -> None:
-    approved = set(_approved(home, data))
-    if not approved:
+    approvals = set(_approved(home, data))
+    if not approvals:
         return
-    recorded = {entry.facts.get("study") for entry in audit.newest_first(b'"study-approved"')}
-    known = {one.record.study for one in view.book.reservations.values()} if view else set()
-    for study in sorted(approved - recorded - known):
+    studies_on_record = {
+        entry.facts.get("study") for entry in audit.newest_first(b'"study-approved"')
+    }
+    studies_in_ledger = (
+        {one.record.study for one in view.book.reservations.values()} if view else set()
+    )
+    for study in sorted(approvals - studies_on_record - studies_in_ledger):
         raise LedgerError(
             f"What the data set {data} has spent is not known: the audit log does not have the "
             f"approval of study {study[:12]}, so it is not the home's own, or was lost.",

@@ -116,17 +116,17 @@ def verify_signed_by(document: bytes, public_key: str, what: str) -> dict[str, A
     Raises:
         SignatureError: If it is no signed document, was changed, or another key signed it.
     """
-    signed = verify_document(document)
+    result = verify_document(document)
     try:
         key = load_pem_public_key(public_key.encode())
     except ValueError as error:
         raise SignatureError("The coordinator's public key cannot be read.") from error
-    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != signed.signer:
+    if not isinstance(key, Ed25519PublicKey) or fingerprint(key) != result.signer:
         raise SignatureError(
             f"{what} was signed with another key.",
             hint="Get record.pub from the coordinator over a way that you trust.",
         )
-    return signed.content
+    return result.content
 
 
 def _canonical(content: Mapping[str, Any]) -> bytes:

@@ -127,7 +127,7 @@ class CounterSigned:
         The sites' ledgers are what counts: a damaged file is begun anew.
         """
         try:
-            found = cls._from_content(json.loads(document)["content"])
+            document_read = cls._from_content(json.loads(document)["content"])
         except (ValueError, KeyError, TypeError, SignatureError):
             return cls(site=site)
-        return found if found.site == site else cls(site=site)
+        return document_read if document_read.site == site else cls(site=site)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .networks.architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
+from .networks.block_autoencoder import BlockAutoencoder
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
@@ -19,6 +21,8 @@ from .words.learnt import Learnt
 from .words.tables import few_words, shipped_words
 from .words.vocabulary import Vocabulary
 
+#: fedscan's own autoencoder, or one of diffusers, such as Stable Diffusion's.
+Autoencoder: TypeAlias = BlockAutoencoder | AutoencoderKL
 #: Channels of an autoencoder for colour images, such as Stable Diffusion's.
 _RGB = 3
 #: Tokens of a caption that a newly built generator hears: a part, a sequence, five findings, sex
@@ -41,7 +45,7 @@ class Generator(nn.Module):
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        autoencoder: AutoencoderKL,
+        autoencoder: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: DDPMScheduler,
     ) -> None:
@@ -82,7 +86,9 @@ class Generator(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
         pixels = pack_pixels(self.autoencoder, images.to(self.device))
-        means = self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mean.float()
+        means = (
+            self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mode().float()
+        )
         shift, scale = self._latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
@@ -170,7 +176,7 @@ class Generator(nn.Module):
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
 
 
-def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
+def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     """Give images ``[B, 1, H, W]`` the channels that an autoencoder takes.
 
     One for RGB sees the grey image three times. One with P² channels sees each block of P×P
@@ -182,7 +188,7 @@ def pack_pixels(autoencoder: AutoencoderKL, images: Tensor) -> Tensor:
     return functional.pixel_unshuffle(images, math.isqrt(channels))
 
 
-def unpack_pixels(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
+def unpack_pixels(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
     """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
     channels = int(autoencoder.config.out_channels)
     if channels == _RGB:
@@ -214,7 +220,7 @@ def build_generator(settings: GeneratorSettings, seed: int = 0) -> Generator:
         torch.manual_seed(seed)
         generator = Generator(
             build_unet(size, captions.width),
-            build_adapter(size.unet_channels, size.downscale, size.layers_per_block),
+            build_adapter(size.unet_channels, size.block, size.layers_per_block),
             build_autoencoder(size),
             captions,
             noise_schedule(settings.prediction),

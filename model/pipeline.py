@@ -11,7 +11,6 @@ import diffusers
 import numpy as np
 import torch
 from diffusers import (
-    AutoencoderKL,
     DDPMScheduler,
     DiffusionPipeline,
     SchedulerMixin,
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .generator import Generator
+from .generator import Autoencoder, Generator
 from .sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .text_encoder import CaptionEncoder
 
@@ -59,7 +58,7 @@ class FedscanPipeline(DiffusionPipeline):
         self,
         unet: UNet2DConditionModel,
         adapter: T2IAdapter,
-        vae: AutoencoderKL,
+        vae: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: SchedulerMixin,
     ) -> None:

@@ -73,9 +73,9 @@ class PromptReading:
         if self.size is not None and self.size != (image_size, image_size):
             width, height = self.size
             lines.append(f"{width}×{height}: this generator makes {image_size}×{image_size}.")
-        shown = self.description
-        if self.hounsfield and shown is not None and shown.modality != "CT":
-            lines.append(f"Hounsfield units: {shown.modality} has none.")
+        description = self.description
+        if self.hounsfield and description is not None and description.modality != "CT":
+            lines.append(f"Hounsfield units: {description.modality} has none.")
         if self.unsure:
             lines.append(f"Denied or only suspected, so not asked for: {', '.join(self.unsure)}.")
         if self.unknown:
@@ -95,23 +95,23 @@ def read_prompt(prompt: str, words: Vocabulary | None = None) -> PromptReading:
     size, text = _take(_SIZE, text)
     unit, text = _take(_UNIT, text)
     age, text = _take(_AGE, text)
-    whole, asked = text, _Asked(words)
+    whole, reading = text, _Asked(words)
     if age:
-        asked.fields["age_band"] = _band(age)
+        reading.fields["age_band"] = _band(age)
     for phrase in phrases_in(text, words):
         text = text[: phrase.start] + " " * len(phrase.text) + text[phrase.end :]
-        asked.take(phrase, whole)
-    if asked.unsure or whole != text:
+        reading.take(phrase, whole)
+    if reading.unsure or whole != text:
         text = _LITTLE_WORDS.sub(" ", text)
     rest = [word for word in re.findall(r"[^\s,.;:()]+", text) if word not in _FILLER]
-    description = asked.description()
+    description = reading.description()
     return PromptReading(
         description=description,
         size=(int(size[1]), int(size[2])) if size else None,
         hounsfield=unit is not None,
-        places_named=asked.place is not None,
-        contradictions=tuple(asked.contradictions),
-        unsure=tuple(dict.fromkeys(asked.unsure)),
+        places_named=reading.place is not None,
+        contradictions=tuple(reading.contradictions),
+        unsure=tuple(dict.fromkeys(reading.unsure)),
         unknown=tuple(dict.fromkeys(rest)),
     )
 
@@ -137,12 +137,12 @@ class _Asked:
     def take(self, phrase: Phrase, whole: str) -> None:
         """Take a phrase as the prompt says it: as there, as not there, or as in doubt."""
         kind, word = phrase.kind, phrase.word
-        said = how_said(whole, phrase.start, phrase.end, far=kind in ("finding", "contrast"))
-        if said is Said.DENIED and kind == "finding" and word.word != NO_FINDING:
+        way = how_said(whole, phrase.start, phrase.end, far=kind in ("finding", "contrast"))
+        if way is Said.DENIED and kind == "finding" and word.word != NO_FINDING:
             self.denied = True
-        elif said is Said.DENIED and word.word == "with contrast":
+        elif way is Said.DENIED and word.word == "with contrast":
             self._hold("contrast", "without contrast")
-        elif said is not Said.THERE:
+        elif way is not Said.THERE:
             self.unsure.append(phrase.text)
         elif kind == "finding":
             self.findings.append(word)
@@ -162,27 +162,27 @@ class _Asked:
         """Return the description, without what the modality cannot have."""
         if "modality" not in self.fields:
             return None
-        shown: dict[str, Any] = dict(self.fields)
+        fields: dict[str, Any] = dict(self.fields)
         place = self.place or self._implied
         if place is not None:
-            shown["body_part"] = place.within
-            shown["part"] = "" if place.word == place.within else place.word
-        description = self._with_findings(Description(**shown))
+            fields["body_part"] = place.within
+            fields["part"] = "" if place.word == place.within else place.word
+        description = self._with_findings(Description(**fields))
         fitting = replace(description, **_impossible(description))
         for name in _impossible(description):
-            if lost := getattr(description, name):
-                self.contradictions.append(f"{description.modality} and {lost}")
+            if word_lost := getattr(description, name):
+                self.contradictions.append(f"{description.modality} and {word_lost}")
         return fitting
 
     def _with_findings(self, description: Description) -> Description:
-        found = [word for word in self.findings if word.word != NO_FINDING]
-        if self.words.is_few and len(found) > 1:
+        findings = [word for word in self.findings if word.word != NO_FINDING]
+        if self.words.is_few and len(findings) > 1:
             # One finding is all that such a generator's captions ever said.
-            others = [word for word in found if word.word != found[0].word]
-            self.contradictions += [f"{found[0].word} and {word.word}" for word in others]
-            found = found[:1]
-        if found:
-            return self.words.with_findings(description, found)
+            others = [word for word in findings if word.word != findings[0].word]
+            self.contradictions += [f"{findings[0].word} and {word.word}" for word in others]
+            findings = findings[:1]
+        if findings:
+            return self.words.with_findings(description, findings)
         if self.findings or self.denied:
             return replace(description, finding=NO_FINDING)
         return description
@@ -203,9 +203,9 @@ class _Asked:
             self.contradictions.append(f"{first.word} and {word.word}")
 
     def _imply_place(self, phrase: Phrase) -> None:
-        named = [one for one, _, _ in self.words.words_in(phrase.text, "body part")]
-        if named:
-            self._implied = named[0]
+        places = [one for one, _, _ in self.words.words_in(phrase.text, "body part")]
+        if places:
+            self._implied = places[0]
 
 
 def _impossible(description: Description) -> dict[str, Any]:

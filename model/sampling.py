@@ -70,7 +70,7 @@ def sample(
         stop = min(start + batch_size, len(captions))
         latents = solve(
             generator,
-            solver or _solver(generator),
+            _without_warning(solver or _solver(generator)),
             _initial_noise(generator, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
@@ -102,10 +102,13 @@ def require_steps(generator: Generator, steps: int) -> None:
 
 
 def _solver(generator: Generator) -> UniPCMultistepScheduler:
-    solver = UniPCMultistepScheduler.from_config(
+    return UniPCMultistepScheduler.from_config(
         generator.scheduler.config, timestep_spacing="trailing"
     )
-    # diffusers makes an array of what it computes from these.
+
+
+def _without_warning(solver: SchedulerMixin) -> SchedulerMixin:
+    """Let diffusers make arrays of what it computes from the noise schedule."""
     solver.alphas_cumprod = solver.alphas_cumprod.as_subclass(_ArrayLike)
     return solver
 

@@ -9,9 +9,9 @@ from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionM
 from torch import nn
 
 from ..errors import ModelError
-from .architecture import build_adapter
 from .generator import Generator
 from .integrity.weights import open_network
+from .networks.architecture import build_adapter
 from .text_encoder import CaptionEncoder
 
 _HINT = "Bases are text-to-image folders of Stable Diffusion 1 or 2: one U-Net, one text encoder."

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .generator import Generator
+    from .generator import Autoencoder, Generator
 
 # diffusers takes many seconds to import, and most who need a folder's digest never open it.
 
@@ -223,7 +223,7 @@ def _forget_origin(path: Path) -> None:
 
 
 def _load_fedscan(folder: Path) -> Generator:
-    from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+    from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
 
     from .generator import Generator
     from .integrity.weights import open_network
@@ -232,7 +232,17 @@ def _load_fedscan(folder: Path) -> Generator:
     return Generator(
         open_network(UNet2DConditionModel, folder, "unet"),
         open_network(T2IAdapter, folder, "adapter"),
-        open_network(AutoencoderKL, folder, "vae"),
+        open_network(_autoencoder_class(folder), folder, "vae"),
         CaptionEncoder.from_pretrained(folder / "caption_encoder"),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )
+
+
+def _autoencoder_class(folder: Path) -> type[Autoencoder]:
+    """Of which kind the autoencoder is: bases of 64 pixels have one of diffusers' own."""
+    from diffusers import AutoencoderKL
+
+    from .networks.block_autoencoder import BlockAutoencoder
+
+    name = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["_class_name"]
+    return {"AutoencoderKL": AutoencoderKL, "BlockAutoencoder": BlockAutoencoder}[name]

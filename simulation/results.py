@@ -113,5 +113,21 @@ def _settings(study: Study) -> dict[str, dict[str, Any]]:
     adapter: TypeAdapter[Any] = TypeAdapter(Study)
     values: Mapping[str, Any] = adapter.dump_python(study, mode="json")
     single = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    sections = {key: value for key, value in values.items() if isinstance(value, dict)}
+    sections = {
+        name: {key: _plain(value) for key, value in section.items()}
+        for name, section in values.items()
+        if isinstance(section, dict)
+    }
     return {"study": single, **sections}
+
+
+def _plain(value: Any) -> Any:
+    """Write a list of tables, as a vocabulary has them, as a list of texts."""
+    if not isinstance(value, list):
+        return value
+    return [
+        ", ".join(f"{key} = {item}" for key, item in one.items() if item)
+        if isinstance(one, dict)
+        else one
+        for one in value
+    ]

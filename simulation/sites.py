@@ -97,7 +97,10 @@ def with_fitting_labels(
 def keep_labels(sites: Sequence[Site], state: Path) -> None:
     """Note the sites' tables, so that whoever opens their data later reads the same ones."""
     tables = {site.name: [str(site.labels), site.labels_by] for site in sites if site.labels}
-    write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+    if tables:
+        write_atomically(state / _LABELS, json.dumps(tables, indent=2).encode())
+    else:  # beside the sites' folders lies nothing that nobody needs
+        (state / _LABELS).unlink(missing_ok=True)
 
 
 def _noted_labels(state: Path) -> dict[str, tuple[Path, str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
-from ...model.pretraining.pace import Pace
+from ...model.pretraining.pace import Duration, Pace
 from .network import DenoisingNetwork
 
 _BATCH = 8
@@ -62,7 +62,7 @@ def train_network(
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))
     average = EMAModel(parameters, decay=_EMA_DECAY, use_ema_warmup=True, power=0.75)
     rng = np.random.default_rng(seed)
-    for step, rate in Pace(seconds, learning_rate):
+    for step, rate in Pace(Duration(seconds=seconds), learning_rate, batch=_BATCH):
         optimizer.param_groups[0]["lr"] = rate
         clean = _draw(images, rng)
         sigma = _draw_noise(clean.shape, rng)

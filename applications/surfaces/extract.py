@@ -80,8 +80,8 @@ def surface_above(
     lowest = float(np.nanmin(volume))
     # Where nothing is darker than the level, it is cut halfway to the voxels beside.
     low = min(lowest, level - 1.0, 2 * level - lowest)
-    filled = np.nan_to_num(np.where(around, volume, low), nan=low)
-    field = np.pad(filled, 1, constant_values=low)
+    values = np.nan_to_num(np.where(around, volume, low), nan=low)
+    field = np.pad(values, 1, constant_values=low)
     # Stored values are whole numbers, as levels are: a cut exactly at one would be degenerate.
     apart = level + 1e-3 * max(1.0, abs(level))
     return _cut(field.astype(np.float32), apart, affine, 1, settings)

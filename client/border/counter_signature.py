@@ -28,23 +28,23 @@ def check_counter_signature(home: SiteHome) -> CounterSigned | None:
         SignatureError: If what the coordinator gives is not signed by its key, or of another site.
         UnreachableError: If the coordinator is out of reach.
     """
-    noted = _fetch(home)
+    latest = _fetch(home)
     before = noted_before(home)
-    if noted is not None:
-        require_lines(home, noted)
+    if latest is not None:
+        require_lines(home, latest)
     if before is not None:
         require_lines(home, before)
-    return noted
+    return latest
 
 
-def with_mark(reply: RoundReply, asked: Asked) -> RoundReply:
+def with_mark(reply: RoundReply, question: Asked) -> RoundReply:
     """Return an answer that shows the coordinator which ledger paid and how far it has come.
 
     Nothing is shown where nothing was paid, and to a coordinator that never signed anything.
     """
-    site = asked.site
+    site = question.site
     signs = site.home is not None and SiteHome(site.home).counter_signed.exists()
-    if not signs or not asked.terms.privacy.enabled:
+    if not signs or not question.terms.privacy.enabled:
         return reply
     view = LedgerView.read(site.ledger)
     return replace(reply, ledger=str(LedgerMark(view.name, view.head.digest)))
@@ -57,10 +57,10 @@ def _fetch(home: SiteHome) -> CounterSigned | None:
     if answer.status != 200 or not home.record_key.exists():
         return None
     key = home.record_key.read_text(encoding="utf-8")
-    noted, before = CounterSigned.read(answer.content, key), noted_before(home)
-    if noted.site != settings.name:
-        raise SignatureError(f"The coordinator gives what it noted of {noted.site!r}.")
+    latest, before = CounterSigned.read(answer.content, key), noted_before(home)
+    if latest.site != settings.name:
+        raise SignatureError(f"The coordinator gives what it noted of {latest.site!r}.")
     # One that was restored from a backup may have forgotten what it signed.
-    if before is None or (before.lines.keys() <= noted.lines.keys() and before != noted):
+    if before is None or (before.lines.keys() <= latest.lines.keys() and before != latest):
         write_atomically(home.counter_signed, answer.content)
-    return noted
+    return latest

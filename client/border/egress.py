@@ -3,7 +3,8 @@
 It knows only what may leave: one of the known codes, a weight, and the named tensors of the
 study that was approved, each of its shape and type, finite, together within the policy's
 largest update and, in a private study, on record in the ledger as the result of a step that
-was paid for. Whatever else a message holds, the gate refuses the whole of it.
+was paid for, with which goes the name of that ledger and the digest of one of its lines. Whatever
+else a message holds, the gate refuses the whole of it.
 """
 
 from __future__ import annotations

@@ -95,5 +95,5 @@ def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
         )
     if view is None:
         return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
-    spent = epsilon(view.book.mechanisms(), policy.delta)
-    return DataSetView(name=name, folder=folder, epsilon=spent, delta=policy.delta)
+    total = epsilon(view.book.mechanisms(), policy.delta)
+    return DataSetView(name=name, folder=folder, epsilon=total, delta=policy.delta)

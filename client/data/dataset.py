@@ -175,12 +175,12 @@ class SiteDataset:
         return self._by_key[key].examples
 
     def source(self, key: str) -> str:
-        """Digest of the names, sizes and times of a patient's scans, and of the settings."""
+        """Digest of the names, sizes and times of a patient's scans, as earlier releases had it."""
         return self._by_key[key].source
 
     def content(self, key: str) -> str:
-        """Digest of a patient's examples; of their source where an earlier release stored them."""
-        return self._by_key[key].content or self._by_key[key].source
+        """Digest of a patient's examples."""
+        return self._by_key[key].content
 
     def examples(self, key: str, indices: Sequence[int] | None = None) -> list[Example]:
         """Read a patient's examples, all or the given ones, from the memory-mapped cache."""

@@ -32,6 +32,8 @@ from .patient_file import PatientFile, write_patient
 
 #: Raised whenever the same scans would give other examples.
 _FORMAT = "2"
+#: The format whose digests name the scans in the payments of earlier releases.
+_PAID_FORMAT = "1"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
 
@@ -45,9 +47,9 @@ class CachedPatient:
         draw: Uniform number in [0, 1) that decides between training and hold-out.
         examples: Number of examples.
         size: Size of the patient's file in bytes.
-        source: Digest of the names, sizes and times of the patient's scans, and of the settings.
+        source: Digest of the names, sizes and times of the scans, as earlier releases paid by it.
         split: The side that the site's labels want the patient on; empty if they leave it open.
-        content: Digest of the examples themselves; empty where an earlier release stored them.
+        content: Digest of the examples themselves.
     """
 
     key: str
@@ -55,8 +57,8 @@ class CachedPatient:
     examples: int
     size: int
     source: str
+    content: str
     split: str = ""
-    content: str = ""
 
     def is_held_out(self, fraction: float) -> bool:
         """Whether the patient is kept from training, with this share where labels leave it open."""
@@ -106,10 +108,8 @@ def open_cache(
     root = cache_dir / "examples" / decides[:16]
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
-    listing = digest_of(files, decides, *filter(None, beside))
-    state = f"{listing} {touches_of(files)}"
-    # Earlier releases kept the listing alone.
-    if (cache := _load(root, state) or _load(root, listing)) is not None:
+    state = digest_of(files, decides, touches_of(files), *filter(None, beside))
+    if (cache := _load(root, state)) is not None:
         return cache
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with in_turn(root / ".lock"):
@@ -170,7 +170,7 @@ def site_index(
     )
 
 
-def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
+def _settings_digest(settings: DataSettings, words: Vocabulary, form: str = _FORMAT) -> str:
     """Digest of what decides about examples; the hold-out does not.
 
     Settings that came later count where they have another value than before, so that what an
@@ -181,7 +181,7 @@ def _settings_digest(settings: DataSettings, words: Vocabulary) -> str:
         del fields["captions"]
     if not words.is_few:
         fields["vocabulary"] = vocabulary_to_toml(words)
-    return hashlib.sha256(json.dumps([_FORMAT, fields], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([form, fields], sort_keys=True).encode()).hexdigest()
 
 
 def patient_path(root: Path, key: str) -> Path:
@@ -216,7 +216,7 @@ def _build(
     report: Progress,
 ) -> ExampleCache:
     set_aside = Counter(index.set_aside)
-    patients = []
+    patients, paid_by = [], _settings_digest(settings, words, _PAID_FORMAT)
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
@@ -229,7 +229,7 @@ def _build(
                         draw=holdout_draw(scans.patient_id),
                         examples=len(patient_file),
                         size=patient_file.path.stat().st_size,
-                        source=patient_file.source,
+                        source=digest_of(scans.files, paid_by),
                         content=patient_file.content,
                         split=scans.split or "",
                     )
@@ -257,10 +257,10 @@ def _store(
     """Return a patient's file, made anew unless it was made from the very same scans."""
     said = labels_digest(scans.labels, reports=settings.captions == "text")
     source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
-    touches = touches_of(scans.files)
+    made_from = {"source": source, "touches": touches_of(scans.files)}
     try:
         patient_file = PatientFile.read(path)
-        if patient_file.source == source and patient_file.touches in (touches, ""):
+        if (patient_file.source, patient_file.touches) == tuple(made_from.values()):
             return patient_file
     except DataError:
         pass  # none yet, or one that a crash cut short
@@ -272,14 +272,8 @@ def _store(
             result = series_examples(folder, series, settings, segmentation, scans.labels)
             examples += result.examples
             set_aside.update(result.set_aside)
-    write_patient(
-        path,
-        examples,
-        source=source,
-        touches=touches,
-        set_aside=set_aside,
-        side=settings.image_size,
-    )
+    side = settings.image_size
+    write_patient(path, examples, **made_from, set_aside=set_aside, side=side)
     return PatientFile.read(path)
 
 

@@ -6,7 +6,6 @@ every study at once: that is what a withdrawn consent looks like from here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +15,7 @@ from ...common.files import link_or_copy, write_once
 from ...errors import DataError
 from .dataset import SiteDataset
 from .example_cache import CachedPatient, patient_path
-from .patient_file import PatientFile, content_of
+from .patient_file import PatientFile
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +25,11 @@ class FixedPatient:
     """A training patient of a study.
 
     Attributes:
-        patient: Digest of the patient's opaque key: when a patient is forgotten, nothing is left
-            that holds the key.
+        key: Opaque key of the patient, by which the line is found when a patient opts out.
         content: Digest of the patient's examples when the study began.
     """
 
-    patient: str
+    key: str
     content: str
 
 
@@ -51,17 +49,15 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     if not roster.exists():
         trained_on = set(dataset.train_patients)
         began = [
-            FixedPatient(_digest(one.key), _content_of(one, dataset))
-            for one in dataset.cached
-            if one.key in trained_on
+            FixedPatient(one.key, one.content) for one in dataset.cached if one.key in trained_on
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
-    began_with = {one.patient: one.content for one in _read(roster)}
+    began_with = {one.key: one.content for one in _read(roster)}
     examples = folder / "examples"
     found = [
-        _taken_up(one, began_with[_digest(one.key)], dataset, examples)
+        _taken_up(one, began_with[one.key], dataset, examples)
         for one in dataset.cached
-        if _digest(one.key) in began_with
+        if one.key in began_with
     ]
     patients = tuple(one for one in found if one is not None)
     if left := len(began_with) - len(patients):
@@ -70,18 +66,10 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     return dataset.of(examples, patients)
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _content_of(patient: CachedPatient, dataset: SiteDataset) -> str:
-    return patient.content or content_of(dataset.patient(patient.key).path)
-
-
 def _read(roster: Path) -> list[FixedPatient]:
     try:
         fixed = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
-        if all(len(one.patient) == len(one.content) == 64 for one in fixed):
+        if all(one.key and len(one.content) == 64 for one in fixed):
             return fixed
     except (ValueError, TypeError):
         pass
@@ -98,22 +86,16 @@ def _taken_up(
     """Return a patient as the study began with it; ``None`` if those images are gone."""
     path = patient_path(folder, today.key)
     if _content(path) != content:
-        if _content_of(today, dataset) != content:
+        if today.content != content:
             return None
         link_or_copy(dataset.patient(today.key).path, path)
     stored = PatientFile.read(path)
-    return replace(
-        today,
-        examples=len(stored),
-        size=path.stat().st_size,
-        source=stored.source,
-        content=content,
-    )
+    return replace(today, examples=len(stored), size=path.stat().st_size, content=content)
 
 
 def _content(path: Path) -> str:
     try:
-        return content_of(path)
+        return PatientFile.read(path).content
     except DataError:
         return ""
 

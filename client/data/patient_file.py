@@ -36,9 +36,8 @@ class PatientFile:
     Attributes:
         path: The file.
         source: Digest of the names, sizes and times of its scans, and of the settings.
-        touches: Digest of when the disk last changed its scans; empty in files of earlier
-            releases.
-        content: Digest of the examples themselves; empty in files of earlier releases.
+        touches: Digest of when the disk last changed its scans.
+        content: Digest of the examples themselves.
         descriptions: One per example.
         set_aside: Files (or blank slices) of this patient that could not be used.
         reports: Free text, one per example; none at all where no example has any.
@@ -65,6 +64,7 @@ class PatientFile:
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata()
+                made_from = {name: metadata[name] for name in ("source", "touches", "content")}
                 kinds = [_description(kind) for kind in json.loads(metadata["descriptions"])]
                 which = file.get_tensor("description")
                 set_aside = json.loads(metadata["set_aside"])
@@ -76,9 +76,7 @@ class PatientFile:
             ) from error
         return cls(
             path=path,
-            source=metadata["source"],
-            touches=metadata.get("touches", ""),
-            content=metadata.get("content", ""),
+            **made_from,
             descriptions=tuple(kinds[index] for index in which),
             set_aside=Counter({Reason(name): count for name, count in set_aside.items()}),
             reports=reports,
@@ -161,20 +159,6 @@ def write_patient(
         temporary.write_bytes(
             save({name: np.asarray(value) for name, value in tensors.items()}, metadata)
         )
-
-
-def content_of(path: Path) -> str:
-    """Return the digest of a stored patient's examples, from the examples themselves.
-
-    Raises:
-        DataError: If the file is missing or damaged.
-    """
-    if (stored := PatientFile.read(path)).content:
-        return stored.content
-    with safe_open(path, framework="np") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata()
-        return _digest(tensors, metadata["descriptions"], metadata.get("reports", ""))
 
 
 def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str, reports: str) -> str:

@@ -59,10 +59,10 @@ def charge(home: SiteHome, data_set: str, mechanism: SubsampledGaussian, purpose
 def _signed_line(home: SiteHome, data: str) -> str:
     """Return the line that the coordinator counter-signed and the ledger lacks; empty if none."""
     try:
-        noted = noted_before(home)
+        counter_signed = noted_before(home)
     except SignatureError:
-        noted = None
-    missing = missing_marks(home, noted) if noted else {}
-    chosen = [mark.line for mark, name in missing.items() if name == data]
-    chosen += [mark.line for mark, name in missing.items() if not name]
-    return chosen[0] if chosen else ""
+        counter_signed = None
+    missing = missing_marks(home, counter_signed) if counter_signed else {}
+    lines = [mark.line for mark, name in missing.items() if name == data]
+    lines += [mark.line for mark, name in missing.items() if not name]
+    return lines[0] if lines else ""

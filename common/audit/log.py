@@ -88,11 +88,15 @@ class AuditLog:
         if not self._path.exists() or not self._path.stat().st_size:
             return
         try:
-            with self._path.open("rb") as file:
-                lines = mmap(file.fileno(), 0, access=ACCESS_READ)
+            file = self._path.open("rb")
         except OSError as error:
             raise _unreadable(self._path, error) from error
-        with lines:
+        # Locked: what is mapped must not become shorter, as when an unfinished line is dropped.
+        with (
+            file,
+            locked_file(file.fileno(), shared=True),
+            mmap(file.fileno(), 0, access=ACCESS_READ) as lines,
+        ):
             end = lines.rfind(b"\n")
             while end > 0:
                 start = lines.rfind(b"\n", 0, end) + 1

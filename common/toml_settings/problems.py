@@ -28,12 +28,14 @@ def configuration_error(
         An error with one line per problem.
     """
     # One line per setting: a union reports the same value once per option.
-    told = dict(_told(problem, schema) for problem in failure.errors(include_url=False))
+    line_by_place = dict(_told(problem, schema) for problem in failure.errors(include_url=False))
     # Not that a list is too short, where it is only short of the tables that are wrong.
     lines = [
         line
-        for place, line in told.items()
-        if not any(len(other) > len(place) and other[: len(place)] == place for other in told)
+        for place, line in line_by_place.items()
+        if not any(
+            len(other) > len(place) and other[: len(place)] == place for other in line_by_place
+        )
     ]
     count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     text = "\n".join(f"  {line}" for line in lines)
@@ -50,15 +52,15 @@ def _told(problem: Mapping[str, Any], schema: Schema) -> tuple[Place, str]:
     return place, _line(problem, place, node, allowed_values(node, schema.definitions))
 
 
-def _line(problem: Mapping[str, Any], place: Place, node: Node, allowed: str) -> str:
+def _line(problem: Mapping[str, Any], place: Place, node: Node, values: str) -> str:
     path = path_of(place)
     # The words of a check of our own say more than what is allowed in general.
     message = problem["msg"].removeprefix("Value error, ").rstrip(".")
     if problem["type"].startswith("missing"):
-        return f"{path} is missing: it must be {allowed}."
+        return f"{path} is missing: it must be {values}."
     if "properties" not in node:
         is_own = problem["type"] == "value_error"
-        end = message if is_own else f"allowed is {allowed}"
+        end = message if is_own else f"allowed is {values}"
         return f"{path} = {shown(problem['input'])}: {end}."
     if problem["type"] == "dataclass_type":
         heading = f"[{path}]" if isinstance(place[-1], str) else f"[[{path_of(place[:-1])}]]"
@@ -72,12 +74,12 @@ def _suggestion(place: Place, schema: Schema) -> str:
     """Say what may have been meant: a near name, the right section, or the whole choice."""
     *table, key = place
     path, beside, sections = path_of(place), schema.keys(table), schema.sections()
-    known = [name for name in schema.keys(()) if name not in sections]
-    known += [f"{section}.{name}" for section, names in sections.items() for name in names]
-    elsewhere = [other for other in known if other.rpartition(".")[2] == key]
+    setting_names = [name for name in schema.keys(()) if name not in sections]
+    setting_names += [f"{section}.{name}" for section, names in sections.items() for name in names]
+    elsewhere = [other for other in setting_names if other.rpartition(".")[2] == key]
     if elsewhere:
         return f"Did you mean {' or '.join(elsewhere)}?"
-    near = difflib.get_close_matches(path, known, n=1, cutoff=0.75)
+    near = difflib.get_close_matches(path, setting_names, n=1, cutoff=0.75)
     if not near and not table:
         near = [f"[{name}]" for name in difflib.get_close_matches(path, sections, n=1)]
     near = near or difflib.get_close_matches(str(key), beside, n=1)

@@ -58,7 +58,7 @@ def examine_canaries(
     privacy = training.privacy
     steps = settings.steps or training.steps
     mechanism = _mechanism(privacy, steps)
-    audited = AuditedTraining(
+    case = AuditedTraining(
         start=start,
         real=_first_patients(real, settings.patients),
         training=training,
@@ -69,12 +69,12 @@ def examine_canaries(
         seed=seed,
     )
     by_steps = audit_steps(
-        audited,
+        case,
         canaries=settings.gradients,
         guesses=settings.gradient_guesses,
         on_progress=part_of(on_progress, 0, 2),
     )
-    by_images = audit_images(audited, settings=settings, on_progress=part_of(on_progress, 1, 2))
+    by_images = audit_images(case, settings=settings, on_progress=part_of(on_progress, 1, 2))
     on_progress("finished", 1, 1)
     return canaries_section(
         by_steps,

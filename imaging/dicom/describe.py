@@ -56,15 +56,15 @@ def describe(
         return None
     projection = modality == "X-ray"
     region, part = _body_part(ds, words)
-    weighted = weighting(ds) if modality == "MR" else modality
+    weighting_name = weighting(ds) if modality == "MR" else modality
     description = Description(
-        modality=weighted,
+        modality=weighting_name,
         body_part=region,
         part=part,
         laterality=_laterality(ds, words, region, part),
         plane="" if projection else plane,
         view=_view(ds, words) if projection else "",
-        sequence=_sequence(ds, words, weighted) if modality == "MR" else "",
+        sequence=_sequence(ds, words, weighting_name) if modality == "MR" else "",
         kernel=_kernel(ds, words) if modality == "CT" else "",
         contrast=_contrast(ds, words),
         sex={"F": "female", "M": "male"}.get(first_text(ds, "PatientSex").upper(), ""),
@@ -75,20 +75,20 @@ def describe(
 
 def _coded(ds: Dataset, keyword: str, kind: str, words: Vocabulary) -> list[Word]:
     """Return the words that the codes of a sequence select; older SRT codes are translated."""
-    found = []
+    findings = []
     for code in code_values(ds, keyword):
         current = OLDER_CODE.get(code) or snomed_mapping["SRT"].get(code, code)
         if word := words.find_code(current, kind):
-            found.append(word)
-    return found
+            findings.append(word)
+    return findings
 
 
 def _named(ds: Dataset, keywords: Iterable[str], kind: str, words: Vocabulary) -> list[Word]:
     """Return the words that the texts of fields name."""
     text = " ".join(part for keyword in keywords for part in texts(ds, keyword))
     # "C-SPINE" and "ABDOMEN_PELVIS" are one name in some archives.
-    joined = words.find(re.sub(r"[\W_]", "", text), kind)
-    return [joined] if joined else [word for word, _, _ in words.words_in(text, kind)]
+    whole = words.find(re.sub(r"[\W_]", "", text), kind)
+    return [whole] if whole else [word for word, _, _ in words.words_in(text, kind)]
 
 
 def _only(words: Iterable[Word]) -> str:
@@ -106,8 +106,8 @@ def _body_part(ds: Dataset, words: Vocabulary) -> tuple[str, str]:
         ("SeriesDescription", "ProtocolName"),
         ("StudyDescription",),
     ):
-        if found := _named(ds, fields, "body part", words):
-            return _agreed(found)
+        if candidates := _named(ds, fields, "body part", words):
+            return _agreed(candidates)
     breast = words.find("breast", "body part")
     if breast and first_text(ds, "Modality").upper() == "MG":
         return _agreed([breast])
@@ -116,11 +116,11 @@ def _body_part(ds: Dataset, words: Vocabulary) -> tuple[str, str]:
 
 def _agreed(words: Iterable[Word]) -> tuple[str, str]:
     """Return the region that body parts lie in, and the part if there is one only."""
-    found = set(words)
-    regions = {word.within for word in found}
+    candidates = set(words)
+    regions = {word.within for word in candidates}
     # A text such as "spine, chest" names the chest for the level of the spine.
     region = "spine" if "spine" in regions else regions.pop() if len(regions) == 1 else "body"
-    return region, _only(w for w in found if w.within == region and w.word != w.within)
+    return region, _only(w for w in candidates if w.within == region and w.word != w.within)
 
 
 def _laterality(ds: Dataset, words: Vocabulary, region: str, part: str) -> str:
@@ -136,64 +136,64 @@ def _view(ds: Dataset, words: Vocabulary) -> str:
     if codes := _coded(ds, "ViewCodeSequence", "view", words):
         return _only(codes)
     for field in ("ViewPosition", "SeriesDescription"):
-        if found := _named(ds, (field,), "view", words):
-            return _only(found)
+        if candidates := _named(ds, (field,), "view", words):
+            return _only(candidates)
     return ""
 
 
-def _sequence(ds: Dataset, words: Vocabulary, weighted: str) -> str:
+def _sequence(ds: Dataset, words: Vocabulary, weighting_name: str) -> str:
     """Return the MR sequence, if it fits the weighting: a wrong one would teach a wrong word."""
     for fields in (
         ("AcquisitionContrast",),
         ("ImageType", "FrameType"),
         ("SeriesDescription", "ProtocolName"),
     ):
-        found = _named(ds, fields, "sequence", words)
-        if fitting := [word for word in found if word.within == weighted]:
+        candidates = _named(ds, fields, "sequence", words)
+        if fitting := [word for word in candidates if word.within == weighting_name]:
             return min(fitting, key=words.words.index).word
     by_timing = ""
     if first_number(ds, "DiffusionBValue"):
         by_timing = "DWI"
-    elif (first_number(ds, "InversionTime") or 0) > 1400 and weighted == "MR":
+    elif (first_number(ds, "InversionTime") or 0) > 1400 and weighting_name == "MR":
         by_timing = "FLAIR"
     word = words.find(by_timing, "sequence")
-    return word.word if word and word.within == weighted else ""
+    return word.word if word and word.within == weighting_name else ""
 
 
 def _kernel(ds: Dataset, words: Vocabulary) -> str:
-    found = []
+    candidates = []
     for text in texts(ds, "ConvolutionKernel"):
         # Siemens adds a letter for the scan mode: Br40d, Hr60f.
         word = words.find(text, "kernel") or words.find(re.sub(r"[a-z]$", "", text), "kernel")
-        found += [word] if word else []
-    return _only(found)
+        candidates += [word] if word else []
+    return _only(candidates)
 
 
 def _findings(ds: Dataset, words: Vocabulary) -> list[Word]:
-    found = _coded(ds, "AdmittingDiagnosesCodeSequence", "finding", words)
-    if found:
+    findings = _coded(ds, "AdmittingDiagnosesCodeSequence", "finding", words)
+    if findings:
         # Without finer words a caption says one thing.
-        return found[:1] if words.is_few else found
+        return findings[:1] if words.is_few else findings
     for field in ("AdmittingDiagnosesDescription", "StudyDescription", "SeriesDescription"):
         for text in texts(ds, field):
-            if found := _findings_in(text.lower(), words):
-                return found
+            if findings := _findings_in(text.lower(), words):
+                return findings
     return []
 
 
 def _findings_in(text: str, words: Vocabulary) -> list[Word]:
-    named = words.words_in(text, "finding")
-    found = [
+    candidates = words.words_in(text, "finding")
+    findings = [
         word
-        for word, start, end in named
+        for word, start, end in candidates
         if how_said(text, start, end, far=True, lists=True) is Said.THERE
     ]
-    if any(word.within != NO_FINDING for word in found):
-        found = [word for word in found if word.within != NO_FINDING]
-    if not named and OTHER_LAST.search(text):
+    if any(word.within != NO_FINDING for word in findings):
+        findings = [word for word in findings if word.within != NO_FINDING]
+    if not candidates and OTHER_LAST.search(text):
         other = words.find(OTHER_FINDING)
-        found = [other] if other else []
-    return sorted(found, key=words.words.index)[:1] if words.is_few else found
+        findings = [other] if other else []
+    return sorted(findings, key=words.words.index)[:1] if words.is_few else findings
 
 
 def _contrast(ds: Dataset, words: Vocabulary) -> str:
@@ -214,14 +214,14 @@ def _age_band(ds: Dataset) -> str:
     if match := re.fullmatch(r"(\d{1,3})([DWMY])", first_text(ds, "PatientAge").upper()):
         years = int(match[1]) * _YEARS_PER_UNIT[match[2]]
     else:
-        born = _date(ds, "PatientBirthDate")
-        seen = next(
+        birth = _date(ds, "PatientBirthDate")
+        day = next(
             filter(None, (_date(ds, f) for f in ("StudyDate", "SeriesDate", "AcquisitionDate"))),
             None,
         )
-        if born is None or seen is None:
+        if birth is None or day is None:
             return ""
-        years = (seen - born).days / 365.25
+        years = (day - birth).days / 365.25
     return age_band(years) if 0 <= years <= 130 else ""
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,11 @@ from .segment_classes import BACKGROUND, class_of_segment
 from .set_aside import Reason, SetAsideError
 
 Labels = NDArray[np.uint8]
+
+#: Frames nearer than this lie at one depth, mm.
+_SAME_DEPTH_MM = 0.02
+#: More layers than any scanner makes of one body.
+_MOST_LAYERS = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,22 +163,21 @@ def _source_instances(header: Dataset) -> list[str]:
 
 def _volume(planes: list[tuple[Plane, Labels]]) -> LabelVolume:
     """Stack frames by depth. Frames left out because they are empty stay zero."""
-    by_depth: dict[float, list[tuple[Plane, Labels]]] = defaultdict(list)
-    for plane, labels in planes:
-        by_depth[round(plane.depth, 2)].append((plane, labels))
-    depths = sorted(by_depth)
-    first = by_depth[depths[0]][0][0]
+    planes = sorted(planes, key=lambda one: one[0].depth)
+    first, last = planes[0][0], planes[-1][0]
+    depths = np.array([plane.depth for plane, _ in planes]) - first.depth
+    # Frames of several segments repeat a depth, up to the last digits of what was written.
+    gaps = np.diff(depths)
+    gaps = gaps[gaps > max(_SAME_DEPTH_MM, 0.1 * first.thickness)]
     # Neighbours in the file may be further apart than neighbours in the volume.
-    step = min((b - a for a, b in pairwise(depths)), default=0.0)
-    step = step or slice_step([first])
-    count = round((depths[-1] - depths[0]) / step) + 1
+    step = float(gaps.min()) if len(gaps) else slice_step([first])
+    count = min(round(depths[-1] / step), _MOST_LAYERS) + 1
+    step = depths[-1] / (count - 1) if count > 1 else step
     volume = np.zeros((count, *planes[0][1].shape), np.uint8)
-    for depth in depths:
-        for _, labels in by_depth[depth]:
-            merge_labels(volume[round((depth - depths[0]) / step)], labels)
+    for depth, (_, labels) in zip(depths, planes, strict=True):
+        merge_labels(volume[round(depth / step)], labels)
     affine = stack_affine([first])
     affine[:3, 0] = first.normal * step
     if count > 1:  # keeps the shear of a tilted gantry
-        last = by_depth[depths[-1]][0][0]
         affine[:3, 0] = np.subtract(last.position, first.position) / (count - 1)
     return LabelVolume(volume, np.asarray(np.linalg.inv(affine), np.float64))

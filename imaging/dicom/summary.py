@@ -47,14 +47,14 @@ class IndexSummary:
 def summarise(index: SiteIndex) -> IndexSummary:
     """Summarise a site's index."""
     series = [[s for study in p.studies for s in study.series] for p in index.patients]
-    shown = [list(_descriptions(patient)) for patient in index.patients]
+    by_patient = [list(_descriptions(patient)) for patient in index.patients]
     return IndexSummary(
         patients=len(index.patients),
         studies=sum(len(patient.studies) for patient in index.patients),
         series=sum(map(len, series)),
         slices=sum(one.slices for of_patient in series for one in of_patient),
-        captions=caption_counts(shown),
-        words=word_counts(shown),
+        captions=caption_counts(by_patient),
+        words=word_counts(by_patient),
         set_aside={reason.value: count for reason, count in index.set_aside.most_common()},
         shared_studies=index.shared_studies,
         labels=index.labels,
@@ -127,7 +127,7 @@ def word_counts(
     patients: dict[str, Counter[str]] = defaultdict(Counter)
     images: dict[str, Counter[str]] = defaultdict(Counter)
     for descriptions in by_patient:
-        counts = Counter(pair for shown in descriptions for pair in _words_of(shown))
+        counts = Counter(pair for description in descriptions for pair in _words_of(description))
         for (kind, word), count in counts.items():
             images[kind][word] += count
             patients[kind][word] += 1
@@ -153,23 +153,23 @@ _KINDS = (
 )
 
 
-def _words_of(shown: Description) -> Iterator[tuple[str, str]]:
+def _words_of(description: Description) -> Iterator[tuple[str, str]]:
     for kind, word in zip(
         _KINDS,
         (
-            shown.modality,
-            shown.sequence,
-            shown.place,
-            shown.laterality,
-            shown.view,
-            shown.kernel,
-            shown.contrast,
+            description.modality,
+            description.sequence,
+            description.place,
+            description.laterality,
+            description.view,
+            description.kernel,
+            description.contrast,
         ),
         strict=False,
     ):
         if word:
             yield kind, word
-    yield from (("finding", word) for word in shown.found or ("(nothing stated)",))
+    yield from (("finding", word) for word in description.found or ("(nothing stated)",))
 
 
 def caption_counts(

@@ -35,6 +35,7 @@ _COLUMNS = {
     "view": ("planeorview", "view", "viewposition", "plane", "projection"),
     "sequence": ("sequenceorkernel", "sequence", "contrast"),
     "sex": ("sex", "patientsex", "gender"),
+    "source": ("source", "dataset"),
 }
 
 
@@ -45,11 +46,13 @@ class LabelledPicture:
     Attributes:
         patient: Whose it is, by the table; the picture's own path where it does not say.
         split: The side that the table wants the patient on.
+        source: Which source of several the table says that it is from; empty if it does not say.
         example: The image and what it shows.
     """
 
     patient: str = field(repr=False)
     split: Split | None
+    source: str
     example: Example
 
 
@@ -91,6 +94,9 @@ class LabelledPictures:
         self._cells = rows
         self._paths = [one.path for one in list_files(self.folder) if _PICTURE.search(one.path)]
 
+    def __len__(self) -> int:
+        return len(self._paths)
+
     def __iter__(self) -> Iterator[LabelledPicture]:
         """Read the pictures that have a row, in the order of their paths."""
         for path in self._paths:
@@ -102,7 +108,8 @@ class LabelledPictures:
             if label is None:
                 self.left_out["no row in the table"] += 1
                 continue
-            shown = self._description(self._cells[rows[0]])
+            said = self._said(self._cells[rows[0]])
+            shown = describe_row(said, self.words)
             if shown is None:
                 self.left_out["modality unknown"] += 1
                 continue
@@ -113,6 +120,7 @@ class LabelledPictures:
             yield LabelledPicture(
                 patient=patient or path,
                 split=self._labelling.split(patient),
+                source=said["source"],
                 example=Example(image=image, description=described(shown, label)),
             )
 
@@ -120,12 +128,16 @@ class LabelledPictures:
         """Return how table and pictures fit together, once all were read."""
         return self._labelling.report()
 
-    def _description(self, cells: list[str]) -> Description | None:
-        said = {
+    def _said(self, cells: list[str]) -> dict[str, str]:
+        return {
             what: next((text for n in numbers if (text := cells[n].strip())), "")
             for what, numbers in self._columns.items()
         }
-        return describe_row(said, self.words)
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether there is any picture in a folder or below it."""
+    return any(_PICTURE.search(one.path) for one in list_files(folder))
 
 
 def describe_row(said: Mapping[str, str], words: Vocabulary) -> Description | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +25,14 @@ class ExampleBank:
         masks: uint8 ``[N, H, W]``; all zero where an example has no mask.
         captions: ``[N]`` strings.
         positions: float32 ``[N]``.
+        chances: float64 ``[N]``, how often each is drawn; their sum is 1.
     """
 
     images: NDArray[np.float16]
     masks: NDArray[np.uint8]
     captions: NDArray[np.str_]
     positions: NDArray[np.float32]
+    chances: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -37,13 +40,14 @@ class ExampleBank:
     def save(self, path: Path) -> None:
         """Write the bank to one ``.npz`` file, whole or not at all."""
         # To an open file: a path that does not end in .npz would be given that ending.
-        with replacing(path) as draft, draft.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(
                 file,
                 images=self.images,
                 masks=self.masks,
                 captions=self.captions,
                 positions=self.positions,
+                chances=self.chances,
             )
 
     @classmethod
@@ -54,15 +58,61 @@ class ExampleBank:
             DataError: If the file is missing or is not a bank.
         """
         try:
-            with np.load(path) as arrays:
+            with np.load(path) as stored:
+                images = stored["images"]
+                alike = np.full(len(images), 1 / len(images))
                 return cls(
-                    arrays["images"], arrays["masks"], arrays["captions"], arrays["positions"]
+                    images=images,
+                    masks=stored["masks"],
+                    captions=stored["captions"],
+                    positions=stored["positions"],
+                    # Banks from before sources had weights draw every image alike.
+                    chances=stored.get("chances", alike),
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
                 f"{path} is not a bank of pre-training images.",
                 hint="Delete it; pretrain makes it again.",
             ) from error
+
+
+def join_banks(banks: Sequence[tuple[float, ExampleBank]]) -> ExampleBank:
+    """Put banks together, so that each is drawn from as often as its weight says.
+
+    Args:
+        banks: (weight, bank), at least one weight above zero.
+    """
+    total = sum(weight for weight, _ in banks)
+    return ExampleBank(
+        images=np.concatenate([bank.images for _, bank in banks]),
+        masks=np.concatenate([bank.masks for _, bank in banks]),
+        captions=np.concatenate([bank.captions for _, bank in banks]),
+        positions=np.concatenate([bank.positions for _, bank in banks]),
+        chances=np.concatenate([weight / total * bank.chances for weight, bank in banks]),
+    )
+
+
+def bank_of(
+    examples: Sequence[Example], patients: Sequence[str], *, temperature: float = 0.5
+) -> ExampleBank:
+    """Make a bank in which no patient crowds out the others.
+
+    Args:
+        examples: The images with what they show, at least one.
+        patients: Whose each is. One with ``n`` images is drawn ``n ** temperature`` times as often
+            as one with a single image.
+        temperature: 1 draws every image alike, 0 every patient.
+    """
+    empty = np.zeros(examples[0].image.shape, np.uint8)
+    counts = Counter(patients)
+    chances = np.array([counts[each] ** (temperature - 1.0) for each in patients])
+    return ExampleBank(
+        images=np.stack([each.image for each in examples]).astype(np.float16),
+        masks=np.stack([empty if each.mask is None else each.mask for each in examples]),
+        captions=np.array([each.description.caption() for each in examples]),
+        positions=np.array([each.position for each in examples], np.float32),
+        chances=chances / chances.sum(),
+    )
 
 
 def fill_bank(
@@ -81,15 +131,8 @@ def fill_bank(
         on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
-    examples: list[Example] = []
-    while len(examples) < count:
-        examples += draw(rng)
-        on_progress("examples", min(len(examples), count), count)
-    examples = examples[:count]
-    empty = np.zeros(examples[0].image.shape, np.uint8)
-    return ExampleBank(
-        np.stack([example.image for example in examples]).astype(np.float16),
-        np.stack([empty if example.mask is None else example.mask for example in examples]),
-        np.array([example.description.caption() for example in examples]),
-        np.array([example.position for example in examples], np.float32),
-    )
+    drawn: list[Example] = []
+    while len(drawn) < count:
+        drawn += draw(rng)
+        on_progress("examples", min(len(drawn), count), count)
+    return bank_of(drawn[:count], [""] * count)

@@ -60,24 +60,26 @@ class Learnt:
             places = {(modality, place, "") for modality, place, _ in seen}
             object.__setattr__(self, name, seen | places)
 
-    def judge(self, shown: Description, *, places_named: bool) -> Verdict:
+    def judge(self, description: Description, *, places_named: bool) -> Verdict:
         """Say what of a description was never learnt.
 
         Args:
-            shown: What is asked for.
+            description: What is asked for.
             places_named: Whether a part of the body is asked for; any will do if not.
         """
-        asked = _modality(shown)
-        of_modality = {one for one in self.combinations if _is_of(asked, one[0])}
-        where = f" of the {shown.place}" if places_named else ""
+        modality = _modality(description)
+        of_modality = {one for one in self.combinations if _is_of(modality, one[0])}
+        where = f" of the {description.place}" if places_named else ""
         if not of_modality:
-            return self._strange(f"{asked}{where}", shown)
-        if places_named and shown.place not in {place for _, place, _ in of_modality}:
-            return self._strange(f"{asked}{where}", shown)
+            return self._strange(f"{modality}{where}", description)
+        if places_named and description.place not in {place for _, place, _ in of_modality}:
+            return self._strange(f"{modality}{where}", description)
         here = {
-            finding for _, place, finding in of_modality if not places_named or place == shown.place
+            finding
+            for _, place, finding in of_modality
+            if not places_named or place == description.place
         }
-        missing = tuple(f"{asked}{where} with {w}" for w in shown.found if w not in here)
+        missing = tuple(f"{modality}{where} with {w}" for w in description.found if w not in here)
         # Of a place that a study saw, nobody may know each of the findings.
         return Verdict(never=missing) if self.complete else Verdict(doubtful=missing)
 
@@ -93,8 +95,8 @@ class Learnt:
 
     def places(self, modality: str) -> tuple[str, ...]:
         """Return the places of which images of a modality were seen."""
-        seen = self.combinations | self.regions
-        return tuple(sorted({place for one, place, _ in seen if _is_of(modality, one)}))
+        combinations = self.combinations | self.regions
+        return tuple(sorted({place for one, place, _ in combinations if _is_of(modality, one)}))
 
     def findings(self, modality: str, place: str) -> tuple[str, ...]:
         """Return the findings of which images of a modality and place were seen."""
@@ -126,12 +128,12 @@ class Learnt:
         """
         if KEY not in card:
             return None
-        stated = card[KEY]
+        facts = card[KEY]
         try:
             return cls(
-                frozenset(_combinations(stated[_EXACT])),
-                frozenset(_combinations(stated[_COARSE])),
-                stated[_MORE] == "nothing",
+                frozenset(_combinations(facts[_EXACT])),
+                frozenset(_combinations(facts[_COARSE])),
+                facts[_MORE] == "nothing",
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("The card does not say what was learnt in a known form.") from error
@@ -140,32 +142,32 @@ class Learnt:
 def combinations_of(descriptions: Iterable[Description]) -> set[Combination]:
     """Return what images show together: each of their findings, and that they have none."""
     return {
-        (_modality(shown), shown.place, finding)
-        for shown in descriptions
-        for finding in ("", *shown.found)
+        (_modality(description), description.place, finding)
+        for description in descriptions
+        for finding in ("", *description.found)
     }
 
 
-def _modality(shown: Description) -> str:
-    return f"{shown.sequence} {shown.modality}".strip()
+def _modality(description: Description) -> str:
+    return f"{description.sequence} {description.modality}".strip()
 
 
-def _is_of(modality: str, seen: str) -> bool:
+def _is_of(modality: str, other: str) -> bool:
     """Tell whether images of a modality were seen; MR is any weighting."""
-    return seen == modality or (modality == "MR" and seen.endswith(" MR"))
+    return other == modality or (modality == "MR" and other.endswith(" MR"))
 
 
 def _by_place(combinations: Iterable[Combination]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
+    findings_of_places: dict[str, set[str]] = defaultdict(set)
     for modality, place, finding in combinations:
-        found[f"{modality}, {place}"] |= {finding} - {""}
+        findings_of_places[f"{modality}, {place}"] |= {finding} - {""}
     order = {word: number for number, word in enumerate(frame.MODALITIES)}
-    keys = sorted(found, key=lambda key: (order.get(key.partition(", ")[0], 99), key))
-    return {key: sorted(found[key]) for key in keys}
+    keys = sorted(findings_of_places, key=lambda key: (order.get(key.partition(", ")[0], 99), key))
+    return {key: sorted(findings_of_places[key]) for key in keys}
 
 
-def _combinations(stated: Mapping[str, Iterable[str]]) -> Iterable[Combination]:
-    for key, findings in stated.items():
+def _combinations(table: Mapping[str, Iterable[str]]) -> Iterable[Combination]:
+    for key, findings in table.items():
         modality, _, place = key.partition(", ")
         for finding in ("", *findings):
             yield modality, place, str(finding)

@@ -104,8 +104,8 @@ class Vocabulary:
             (word, begin, end), in the order of the text; of names that begin at one place the
             longest.
         """
-        found = self._matchers[kind].find(text.lower())
-        return [(self._by_name[kind][name], start, end) for name, start, end in found]
+        places = self._matchers[kind].find(text.lower())
+        return [(self._by_name[kind][name], start, end) for name, start, end in places]
 
     def with_findings(self, description: Description, words: Iterable[Word]) -> Description:
         """Say what findings an image shows.
@@ -119,18 +119,18 @@ class Vocabulary:
             where nothing else does, and a word of the frame only where none within it does.
         """
         order = {word.word: place for place, word in enumerate(self.of_kind("finding"))}
-        found = sorted({w.word: w for w in words}.values(), key=lambda w: order.get(w.word, 0))
-        if any(word.within != NO_FINDING for word in found):
-            found = [word for word in found if word.within != NO_FINDING]
-        finer = {word.within for word in found if word.word != word.within}
-        if len(found) > 1:
-            found = [w for w in found if w.word != w.within or w.within not in finer]
-        if len(found) > 1:
-            found = [word for word in found if word.word != OTHER_FINDING]
-        first = found[0].within if found else ""
-        if [word.word for word in found] == [first]:
+        findings = sorted({w.word: w for w in words}.values(), key=lambda w: order.get(w.word, 0))
+        if any(word.within != NO_FINDING for word in findings):
+            findings = [word for word in findings if word.within != NO_FINDING]
+        finer = {word.within for word in findings if word.word != word.within}
+        if len(findings) > 1:
+            findings = [w for w in findings if w.word != w.within or w.within not in finer]
+        if len(findings) > 1:
+            findings = [word for word in findings if word.word != OTHER_FINDING]
+        first = findings[0].within if findings else ""
+        if [word.word for word in findings] == [first]:
             return replace(description, finding=first, findings=())
-        return replace(description, finding=first, findings=tuple(w.word for w in found))
+        return replace(description, finding=first, findings=tuple(w.word for w in findings))
 
     @cached_property
     def _by_name(self) -> dict[str, dict[str, Word]]:

@@ -114,6 +114,8 @@ def test_a_steward_sees_it_before_approving_and_in_status_and_doctor(
     assert "fedscan site charge chest" in found.hint
     status = CliRunner().invoke(app, ["site", "status", "--home", str(home.folder)])
     assert "pays for nothing" in status.output.replace("\n", " ")
+    listed = CliRunner().invoke(app, ["site", "ledger", "--home", str(home.folder)])
+    assert listed.exit_code == LedgerError.exit_status
 
 
 def test_what_is_entered_by_hand_settles_it(
@@ -124,7 +126,8 @@ def test_what_is_entered_by_hand_settles_it(
     view = spending(home)
     assert view is not None
     assert [one.record.mechanisms[0].steps for one in view.book.reservations.values()] == [2]
-    workspace.open_data.cache_clear()  # it holds the identity that was lost
+    for opened in (workspace.open_data, workspace.open_study_data):
+        opened.cache_clear()  # it holds the identity that was lost
     assert ask(answered).code == "ok"
     # It is on record what the ledger was settled at, so that it cannot be lost a second time.
     shutil.rmtree(ledger(home))

@@ -87,14 +87,16 @@ class Written:
 
 
 def write_fuzzed(folder: Path, count: int, seed: int) -> dict[str, Written]:
-    """Write at most ``count`` files, most with a damaged header; return them by relative path."""
+    """Write ``count`` files, most with a damaged header; return them by relative path."""
     with quiet_pydicom():
         return _write_fuzzed(folder, count, random.Random(seed))
 
 
 def _write_fuzzed(folder: Path, count: int, draw: random.Random) -> dict[str, Written]:
-    written = {}
-    for number in range(count):
+    written: dict[str, Written] = {}
+    number = 0
+    while len(written) < count:
+        number += 1
         patient = draw.randrange(max(2, count // 12))
         ds = _image(draw, patient, number)
         changed = {_change(ds, draw) for _ in range(draw.choice((0, 1, 1, 2, 4)))}

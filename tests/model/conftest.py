@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 import torch
+from fedscan.model.description import Description
+from fedscan.model.example import Example
 from fedscan.model.generator import Generator, build_generator
 from fedscan.model.settings import GeneratorSettings
 
@@ -12,3 +15,15 @@ def _one_thread():
 @pytest.fixture
 def tiny() -> Generator:
     return build_generator(GeneratorSettings(size="tiny"), seed=3)
+
+
+@pytest.fixture
+def make_example():
+    """Returns examples of a film, black."""
+
+    def make() -> Example:
+        return Example(
+            image=np.full((32, 32), -1, np.float32), description=Description(modality="X-ray")
+        )
+
+    return make

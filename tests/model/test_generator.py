@@ -5,9 +5,9 @@ import pytest
 import torch
 from diffusers import DiffusionPipeline
 from fedscan.errors import ModelError
-from fedscan.model.architecture import ARCHITECTURES, build_adapter, build_unet
 from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator, build_generator
+from fedscan.model.networks.architecture import ARCHITECTURES, build_adapter, build_unet
 from fedscan.model.objective import diffusion_loss, num_train_timesteps
 from fedscan.model.sampling import sample
 from fedscan.model.settings import GeneratorSettings, TrainableSettings
@@ -142,10 +142,10 @@ def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_pat
 
 
 def test_a_u_net_that_sees_blocks_of_cells_as_one_has_latents_of_its_own(tiny):
-    blocks = replace(ARCHITECTURES["tiny"], latent_channels=16, autoencoder_channels=(8, 8, 16, 16))
+    blocks = replace(ARCHITECTURES["tiny"], latent_channels=16, block=8)
     packed = Generator(
         build_unet(blocks, tiny.caption_encoder.width),
-        build_adapter(blocks.unet_channels, blocks.downscale, blocks.layers_per_block),
+        build_adapter(blocks.unet_channels, blocks.block, blocks.layers_per_block),
         tiny.autoencoder,
         tiny.caption_encoder,
         tiny.scheduler,

@@ -184,7 +184,7 @@ def test_it_draws_in_half_precision(saved: Path, pipeline: FedscanPipeline, kind
     found, expected = (
         one(CAPTION, num_inference_steps=2, output_type="np").images for one in (half, pipeline)
     )
-    np.testing.assert_allclose(found, expected, atol=0.1)
+    assert np.abs(found - expected).mean() < 0.03
 
 
 @pytest.mark.parametrize("kind", [DPMSolverMultistepScheduler, EulerDiscreteScheduler])
@@ -219,8 +219,8 @@ def test_tensors_come_out_as_other_pipelines_give_them(pipeline: FedscanPipeline
 def test_a_prompt_that_is_too_long_is_said_to_be_cut(
     pipeline: FedscanPipeline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pipeline("word " * 40, num_inference_steps=1)
-    assert "is longer than 24 tokens and is cut" in caplog.text
+    pipeline("word " * 90, num_inference_steps=1)
+    assert "tokens and is cut: its end is not seen" in caplog.text
 
 
 # Images that are no images

@@ -22,7 +22,12 @@ def test_findings_come_from_the_table_and_whoever_opens_the_run_reads_the_same(
     rows = [f"north-{n},{n % 2},{'test' if n < 2 else 'train'}" for n in range(6)]
     rows += [f"south-{n},,train" for n in range(5)]
     table.write_text("\n".join(["patient,fracture,split", *rows]) + "\n")
-    study = make_study("federation.rounds=1", "warm_up.enabled=false", 'vocabulary.start="shipped"')
+    study = make_study(
+        "federation.rounds=1",
+        "warm_up.enabled=false",
+        'vocabulary.start="few"',
+        'vocabulary.findings=[{word="fracture", names=["broken bone"]}]',
+    )
     result = simulate(study, hospitals, out, workers=1, evaluate=False, labels=table)
     found = {
         site.name: open_data(site, study.data, study.trainable, study.vocabulary).dataset.contents()
@@ -37,6 +42,9 @@ def test_findings_come_from_the_table_and_whoever_opens_the_run_reads_the_same(
     assert found["south"].captions == {"chest X-ray, PA view": (5, 10)}
     assert "chest X-ray, PA view, pneumonia" in found["west"].captions
     assert {one.code for one in result.results.rounds} == {"ok"}
+    (word,) = result.results.settings["vocabulary"]["findings"]
+    assert word.startswith("word = fracture")
+    assert result.report.exists()
     sites = {site.name: site for site in find_sites(hospitals, out / "sites", base)}
     assert sites["north"].labels == table
     assert sites["west"].labels is None

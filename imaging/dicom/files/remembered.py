@@ -71,12 +71,12 @@ class RememberedHeaders:
         line = self._lines.get(entry.path)
         return (line.header or line.reason) if line is not None and line.entry == entry else None
 
-    def remember(self, entry: FileEntry, found: FileHeader | Reason) -> None:
+    def remember(self, entry: FileEntry, outcome: FileHeader | Reason) -> None:
         """Note what a file said."""
-        if isinstance(found, Reason):
-            self._lines[entry.path] = _Line(entry, None, found)
+        if isinstance(outcome, Reason):
+            self._lines[entry.path] = _Line(entry, None, outcome)
         else:
-            self._lines[entry.path] = _Line(entry, found, None)
+            self._lines[entry.path] = _Line(entry, outcome, None)
         self._is_changed = True
 
     def save(self, current: Iterable[FileEntry]) -> None:
@@ -92,8 +92,8 @@ class RememberedHeaders:
 
     def _load(self) -> list[_Line]:
         try:
-            stored = self._path.read_bytes()
-            nonce, content = stored[:_NONCE_BYTES], stored[_NONCE_BYTES:]
+            sealed_bytes = self._path.read_bytes()
+            nonce, content = sealed_bytes[:_NONCE_BYTES], sealed_bytes[_NONCE_BYTES:]
             plain = zlib.decompress(self._key.decrypt(nonce, content, self._about))
             return _adapter().validate_json(plain)
         except (OSError, InvalidTag, ValidationError, ValueError, zlib.error):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.client.answers import round as site_round
-from fedscan.client.data.patient_file import content_of
+from fedscan.client.data.patient_file import PatientFile
 from fedscan.client.policy import write_policy
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
@@ -221,7 +221,7 @@ def patients_of(home: SiteHome, study: str) -> int:
 def contents_of(home: SiteHome, study: str) -> dict[str, str]:
     """What a study's images at the site are, by patient."""
     folder = home.state("chest") / "cache" / "studies" / study / "examples"
-    return {path.stem: content_of(path) for path in folder.glob("*.safetensors")}
+    return {path.stem: PatientFile.read(path).content for path in folder.glob("*.safetensors")}
 
 
 def add_patient(home: SiteHome) -> None:

@@ -275,5 +275,28 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
     )
     changed = opened([*rows[:3], "p3,test,0", *rows[4:]])
     assert decoded == ["1.2.3"]
-    sources = {key: first.source(key) for key in first.patients}
-    assert sum(changed.source(key) != sources[key] for key in changed.patients) == 1
+    contents = {key: first.content(key) for key in first.patients}
+    assert sum(changed.content(key) != contents[key] for key in changed.patients) == 1
+
+
+def test_words_decide_what_a_cache_says_and_each_vocabulary_has_its_own(tmp_path, write_volume):
+    volume = np.random.default_rng(0).integers(0, 900, (3, 16, 16)).astype(np.int16)
+    told = {"AdmittingDiagnosesDescription": "glioma, haemorrhage", "BodyPartExamined": "ORBIT"}
+    write_volume(tmp_path / "scans" / "p", volume, PatientID="p", **told)
+    settings, captions = DataSettings(image_size=16, holdout_fraction=0), {}
+    for name, words in (("few", None), ("many", shipped_words())):
+        for _ in range(2):  # made, and then read from the disk
+            dataset = SiteDataset.open(
+                tmp_path / "scans", settings, tmp_path / "cache", words=words
+            )
+            shown = {one.description for one in dataset.examples(dataset.patients[0])}
+            captions[name] = {one.caption() for one in shown}
+    assert captions == {
+        "few": {"axial CT slice of the head, other finding"},
+        "many": {"axial CT slice of the orbit, glioma, haemorrhage"},
+    }
+    assert dataset.contents().combinations == {
+        ("CT", "orbit", ""): 1,
+        ("CT", "orbit", "glioma"): 1,
+        ("CT", "orbit", "haemorrhage"): 1,
+    }

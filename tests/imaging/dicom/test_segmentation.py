@@ -212,3 +212,21 @@ def test_another_patients_segmentation_is_not_used(tmp_path, write_volume, label
     ds.save_as(tmp_path / "seg")
     assert all(example.mask is None for example in read(tmp_path).examples)
     assert index_folder(tmp_path, SETTINGS).set_aside == {Reason.ORPHAN: 1}
+
+
+def test_last_digits_of_a_place_make_no_layers(tmp_path, write_volume, labels):
+    sources = write_volume(
+        tmp_path,
+        np.zeros((6, 16, 16), np.int16),
+        spacing=(4.0, 1.0, 1.0),
+        FrameOfReferenceUID="1.2.9",
+    )
+    write_segmentation(tmp_path / "seg", sources, labels, NAMES)
+    ds = dcmread(tmp_path / "seg")
+    for number, group in enumerate(ds.PerFrameFunctionalGroupsSequence):
+        position = group.PlanePositionSequence[0].ImagePositionPatient
+        position[2] = float(position[2]) + 0.006 * (-1) ** number
+    ds.save_as(tmp_path / "seg")
+    found, _ = read_segments(tmp_path / "seg")
+    assert len(found) == 4
+    np.testing.assert_array_equal(found, labels[:4])

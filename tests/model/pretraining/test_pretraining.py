@@ -7,6 +7,7 @@ from fedscan.model.example import LatentRows
 from fedscan.model.objective import diffusion_loss
 from fedscan.model.pretraining.denoiser import train_denoiser
 from fedscan.model.pretraining.examples import ExampleBank
+from fedscan.model.pretraining.pace import Duration
 from fedscan.model.pretraining.precision import mixed_precision
 
 
@@ -44,13 +45,14 @@ def test_lower_precision_computes_the_same_within_rounding_and_leaves_no_trace(t
     torch.testing.assert_close(diffusion_loss(tiny, batch, times, noise), exact)
 
 
-def weights_of_first_batch(tiny, masks, monkeypatch):
+def weights_of_first_batch(tiny, masks, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     bank = ExampleBank(
         images=rng.uniform(-1, 1, masks.shape).astype(np.float16),
         masks=masks,
         captions=np.array(["axial CT slice of the head, lesion"] * len(masks)),
         positions=np.full(len(masks), 0.5, np.float32),
+        chances=np.full(len(masks), 1 / len(masks)),
     )
     seen = []
 
@@ -59,23 +61,23 @@ def weights_of_first_batch(tiny, masks, monkeypatch):
         return diffusion_loss(generator, batch, timesteps, noise, weight)
 
     monkeypatch.setattr("fedscan.model.pretraining.denoiser.diffusion_loss", record)
-    train_denoiser(tiny, bank, seconds=0.01, seed=0)
+    train_denoiser(tiny, bank, Duration(seconds=0.01), seed=0, state=tmp_path / "state.pt")
     return seen[0]
 
 
-def test_places_with_a_lesion_count_more(tiny, monkeypatch):
+def test_places_with_a_lesion_count_more(tiny, monkeypatch, tmp_path):
     side = tiny.image_size
     masks = np.zeros((4, side, side), np.uint8)
     masks[:, :, : side // 2] = LABEL["lesion"]
-    weight = weights_of_first_batch(tiny, masks, monkeypatch)
+    weight = weights_of_first_batch(tiny, masks, monkeypatch, tmp_path)
     cells = tiny.latent_shape[-1]
     assert weight.shape == (64, 1, cells, cells)
     assert (weight[..., : cells // 2] > weight[..., cells // 2 :]).all()
 
 
-def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monkeypatch):
+def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monkeypatch, tmp_path):
     masks = np.zeros((16, tiny.image_size, tiny.image_size), np.uint8)
     masks[0, :3, :3] = LABEL["lesion"]
-    weight = weights_of_first_batch(tiny, masks, monkeypatch)
+    weight = weights_of_first_batch(tiny, masks, monkeypatch, tmp_path)
     shown = (weight > 1).any(-1).any(-1).sum()
     assert shown > 2 * 64 / 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import socket
 import stat
@@ -16,7 +17,7 @@ from fedscan.federation.invitation import Invitation
 from fedscan.federation.pki.authority import serial_text
 from fedscan.federation.pki.certificates import load_certificate
 from fedscan.federation.pki.enrolment import EnrolmentRequest, Welcome
-from fedscan.federation.pki.keys import new_key
+from fedscan.federation.pki.keys import new_key, public_pem, read_public_text
 from fedscan.model.storage import weights_digest
 from fedscan.server.begun import begun
 from fedscan.server.coordinator import setup
@@ -138,8 +139,11 @@ def test_each_members_certificate_goes_with_its_own_node_key(home: Home, tmp_pat
         enrol(home, tmp_path, name)
     text = proxy_configuration(home, members(home))
     for name in ("north", "south"):
-        serial = load_certificate(home.sites / name / "client.crt").serial_number
-        assert text.count(f'"{serial_text(serial)}"') == 1
+        serial = serial_text(load_certificate(home.sites / name / "client.crt").serial_number)
+        own = read_public_text((home.sites / name / "node.pub").read_text())
+        key = base64.b64encode(public_pem(own)).decode()
+        assert text.count(f'"{serial}"') == 2
+        assert text.count(f'"{serial}" "{key}";') == text.count(f'"{serial}" "{name}";') == 1
 
 
 @needs_nginx

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from diffusers import AutoencoderKL, T2IAdapter, UNet2DConditionModel
+from diffusers import T2IAdapter, UNet2DConditionModel
 
-from .conditions import SPATIAL_CHANNELS
-from .position import POSITION_FEATURES
+from ..conditions import SPATIAL_CHANNELS
+from ..position import POSITION_FEATURES
+from .block_autoencoder import BlockAutoencoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,60 +19,65 @@ class Architecture:
     Attributes:
         image_size: Height and width of an image in pixels.
         latent_channels: Channels of a latent.
-        autoencoder_channels: Channels per resolution; each but the last halves the resolution.
+        block: Side in pixels of the blocks that become one cell of a latent.
+        autoencoder_width: Channels of the autoencoder's residual networks.
         unet_channels: Channels per resolution of the U-Net; each but the last halves.
         plain_levels: Resolutions of the U-Net, from the finest on, without attention.
         layers_per_block: Residual layers per U-Net block.
-        pixel_packing: Side of the block of pixels that the autoencoder sees as one.
         head_channels: Channels of one attention head.
         norm_groups: Groups of the U-Net's group normalisation.
     """
 
     image_size: int
     latent_channels: int
-    autoencoder_channels: tuple[int, ...]
+    block: int
+    autoencoder_width: int
     unet_channels: tuple[int, ...]
     plain_levels: int = 0
     layers_per_block: int = 1
-    pixel_packing: int = 1
     head_channels: int = 32
     norm_groups: int = 8
 
     @property
-    def downscale(self) -> int:
-        """Pixels per U-Net cell along one side."""
-        return int(2 ** (len(self.autoencoder_channels) - 1)) * self.pixel_packing
-
-    @property
     def latent_size(self) -> int:
         """Height and width of a latent as the U-Net sees it."""
-        return self.image_size // self.downscale
+        return self.image_size // self.block
 
 
-#: ``small`` packs 2×2 pixels into one of four channels before its autoencoder: on a CPU few wide
-#: cells train several times faster than many narrow ones. Its U-Net has no attention among its
-#: 16×16 finest cells, where it would cost nearly as much as everything else together.
-#: The base that ships has the U-Net before this one, which sees 2×2 cells as one.
+#: On a CPU few wide cells train several times faster than many narrow ones, and attention among
+#: the finest cells would cost nearly as much as everything else together.
+#: The base that ships was made before ``small`` had this autoencoder; its folder says how.
 ARCHITECTURES: dict[str, Architecture] = {
     "tiny": Architecture(
         image_size=32,
         latent_channels=4,
-        autoencoder_channels=(8, 16, 16),
+        block=4,
+        autoencoder_width=16,
         unet_channels=(16, 32),
         head_channels=8,
     ),
     "small": Architecture(
         image_size=64,
         latent_channels=8,
-        autoencoder_channels=(64, 64),
+        block=4,
+        autoencoder_width=64,
         unet_channels=(64, 64, 128),
         plain_levels=1,
-        pixel_packing=2,
+    ),
+    "128": Architecture(
+        image_size=128,
+        latent_channels=32,
+        block=8,
+        autoencoder_width=160,
+        unet_channels=(96, 192, 256),
+        plain_levels=1,
+        norm_groups=16,
     ),
     "base": Architecture(
         image_size=256,
-        latent_channels=4,
-        autoencoder_channels=(64, 128, 256, 256),
+        latent_channels=32,
+        block=8,
+        autoencoder_width=256,
         unet_channels=(192, 384, 576),
         layers_per_block=2,
         head_channels=64,
@@ -80,25 +86,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def build_autoencoder(size: Architecture) -> AutoencoderKL:
-    """Build the autoencoder: packed images ``[B, P*P, H/P, W/P]`` to latents ``[B, C, h, w]``.
-
-    It is fully convolutional (no attention at its bottom), so that it can be trained on crops
-    and used at any size.
-    """
-    levels = len(size.autoencoder_channels)
-    return AutoencoderKL(
-        in_channels=size.pixel_packing**2,
-        out_channels=size.pixel_packing**2,
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=size.autoencoder_channels,
-        layers_per_block=1,
+def build_autoencoder(size: Architecture) -> BlockAutoencoder:
+    """Build the autoencoder: images ``[B, 1, H, W]`` to latents ``[B, C, h, w]``."""
+    return BlockAutoencoder(
+        block=size.block,
         latent_channels=size.latent_channels,
-        norm_num_groups=8,
+        encoder_width=size.autoencoder_width,
+        decoder_width=size.autoencoder_width,
         sample_size=size.image_size,
-        mid_block_add_attention=False,
-        scaling_factor=1.0,
     )
 
 

@@ -1,0 +1,34 @@
+"""Which noise levels a base is trained on: mostly those at which structure is decided."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..generator import Generator
+from ..objective import num_train_timesteps
+
+#: Mean and deviation of the logarithm of the signal-to-noise ratio. Latents agree over many
+#: cells, so the middle lies at more noise than signal.
+_MEAN, _DEVIATION = -1.0, 2.0
+#: Share of the draws from the whole schedule, so that its ends are not forgotten.
+_EVEN = 0.15
+
+
+def central_timesteps(generator: Generator, count: int, draws: torch.Generator) -> Tensor:
+    """Draw timesteps whose log signal-to-noise ratio is normal (Hang et al., arXiv 2407.03297).
+
+    Args:
+        generator: Whose noise schedule it is.
+        count: How many.
+        draws: Where the randomness comes from.
+
+    Returns:
+        Long ``[count]``.
+    """
+    kept = generator.scheduler.alphas_cumprod.double().clamp(1e-9, 1 - 1e-9)
+    ratios = torch.log(kept / (1 - kept))  # falls with the timestep
+    wanted = _MEAN + _DEVIATION * torch.randn(count, generator=draws, dtype=torch.float64)
+    central = torch.searchsorted(-ratios, -wanted).clamp_max(len(ratios) - 1)
+    even = torch.randint(num_train_timesteps(generator), (count,), generator=draws)
+    return torch.where(torch.rand(count, generator=draws) < _EVEN, even, central)

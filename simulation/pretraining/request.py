@@ -1,0 +1,212 @@
+"""Making a base: what a caller asks for, and the making."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...common.files import write_atomically
+from ...common.progress import Progress, no_progress
+from ...common.toml_settings import validated
+from ...errors import ConfigurationError
+from ...imaging.dicom.folder import digest_of, list_files
+from ...model.networks.architecture import ARCHITECTURES
+from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
+from ...model.pretraining.pace import Duration
+from ...model.pretraining.run import PretrainPlan, pretrain
+from ...model.pretraining.watch import Report
+from ...model.settings import GeneratorSettings
+from ...model.storage import generator_digest, load_generator
+from ...model.words.tables import shipped_words
+from ...phantoms.parametric import sample_examples
+from .collect import Collected, collect_public, read_forbidden
+from .credits import Credit
+from .sheet import write_sheet
+from .source import PublicSource
+
+#: Images of one made-up body: drawing a body costs more than another image of it.
+_PER_BODY = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainRequest:
+    """What a base is to be made of, and how.
+
+    Attributes:
+        size: One of ``model.networks.architecture.ARCHITECTURES``; not used with ``start``.
+        prediction: ``v_prediction`` or ``epsilon``.
+        text_encoder: ``minilm``, or the name or path of a Hugging Face encoder.
+        public: Public images, each folder with its weight.
+        never: Folders whose images and patients must not be trained on.
+        phantoms: Images of made-up bodies to draw.
+        phantom_weight: How often these are drawn, against the weights of ``public``.
+        autoencoder: How long the autoencoder trains; ``None`` keeps that of ``start``.
+        denoiser: How long U-Net and adapter train.
+        seed: Seed of images, weights and training.
+        start: Generator to go on from, as it is.
+        device: Where PyTorch trains.
+    """
+
+    size: str = "small"
+    prediction: str = "v_prediction"
+    text_encoder: str = "minilm"
+    public: tuple[PublicSource, ...] = ()
+    never: tuple[Path, ...] = ()
+    phantoms: int = 20_000
+    phantom_weight: float = 1.0
+    autoencoder: Duration | None = field(default_factory=lambda: Duration(seconds=1200.0))
+    denoiser: Duration = field(default_factory=lambda: Duration(seconds=3600.0))
+    seed: int = 0
+    start: Path | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """A finished base.
+
+    Attributes:
+        folder: The generator.
+        images: Images that it was trained on, by folder and source.
+        left_out: Images that were left out, by reason.
+    """
+
+    folder: Path
+    images: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
+def pretrain_base(
+    out: Path,
+    request: PretrainRequest,
+    *,
+    on_progress: Progress = no_progress,
+    on_report: Callable[[Report], None] | None = None,
+) -> Base:
+    """Make a base in ``out/generator``; see :func:`fedscan.model.pretraining.run.pretrain`.
+
+    A sheet of samples, ``out/samples.png``, is drawn anew whenever the state is kept.
+
+    Args:
+        out: Folder to work in.
+        request: What to make.
+        on_progress: Told how many images are collected.
+        on_report: Told every step's losses.
+
+    Returns:
+        The base, and what it was made of.
+
+    Raises:
+        ConfigurationError: If there is nothing to train on, or ``out`` was begun otherwise.
+        DataError: If a folder cannot be read or says of no licence.
+    """
+    if not request.public and not (request.phantoms and request.phantom_weight):
+        raise ConfigurationError(
+            "There is nothing to train on.", hint="Name a folder with --data, or draw phantoms."
+        )
+    settings = validated(
+        GeneratorSettings,
+        {
+            "size": request.size,
+            "prediction": request.prediction,
+            "text_encoder": request.text_encoder,
+        },
+        "The command",
+    )
+    image_size = ARCHITECTURES[settings.size].image_size
+    if request.start is not None:
+        image_size = load_generator(request.start).image_size
+    credit = [one for source in request.public for one in source.credits()]
+    facts = out / "sources.json"
+
+    def collect() -> ExampleBank:
+        words = shipped_words()
+        collected = collect_public(
+            request.public,
+            words,
+            image_size,
+            never=read_forbidden(request.never, words, image_size),
+            report=on_progress,
+        )
+        if request.phantoms:
+            drawn = fill_bank(
+                lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
+                request.phantoms,
+                seed=request.seed,
+                on_progress=on_progress,
+            )
+            collected.banks.append((request.phantom_weight, drawn))
+            collected.images["phantoms"] = request.phantoms
+        write_atomically(facts, json.dumps(_facts(collected, request), indent=2).encode())
+        return join_banks(collected.banks)
+
+    plan = PretrainPlan(
+        autoencoder=request.autoencoder,
+        denoiser=request.denoiser,
+        seed=request.seed,
+        start=request.start,
+        device=request.device,
+        images={
+            "phantoms": [request.phantoms, request.phantom_weight],
+            "public": [source.facts() for source in request.public],
+            "never": [digest_of(list_files(folder)) for folder in request.never],
+        },
+    )
+    pretrain(
+        out,
+        collect,
+        settings,
+        plan,
+        lambda: _card(settings, request, credit, json.loads(facts.read_text(encoding="utf-8"))),
+        tell=on_report,
+        on_pause=lambda generator, _: write_sheet(generator, out),
+    )
+    made_of = json.loads(facts.read_text(encoding="utf-8"))
+    return Base(folder=out / "generator", images=made_of["images"], left_out=made_of["left_out"])
+
+
+def _facts(collected: Collected, request: PretrainRequest) -> dict[str, Any]:
+    left_out = {}
+    if request.never:
+        left_out = {
+            "equal or nearly equal to an image that must not be trained on": collected.refused.same,
+            "of a patient who must not be trained on": collected.refused.patients,
+        }
+    return {"images": dict(collected.images), "left_out": left_out}
+
+
+def _card(
+    settings: GeneratorSettings,
+    request: PretrainRequest,
+    credit: list[Credit],
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """What the base's card says of its making: sources with licence, citation, count, digest."""
+    if request.public:
+        data = (
+            "Public images of the sources below, and parametric phantoms. No privacy was spent: "
+            "none of it may be anybody's private scan."
+        )
+    else:
+        data = (
+            "Parametric phantoms only: made-up bodies from random solids and textures. "
+            "No scan of any person was used, and no privacy was spent."
+        )
+    card: dict[str, Any] = {"name": f"fedscan base, {settings.size}", "data": data}
+    if request.public:
+        named = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
+        card["sources"] = list(dict.fromkeys(named))
+        card["digests"] = {source.folder.name: source.digest() for source in request.public}
+    card["images"] = facts["images"]
+    if facts["left_out"]:
+        card["left_out"] = facts["left_out"]
+    card["training"] = {
+        "autoencoder": "that of the start" if not request.autoencoder else str(request.autoencoder),
+        "denoiser": str(request.denoiser),
+        "seed": request.seed,
+        "start": "random weights" if request.start is None else generator_digest(request.start),
+    }
+    return card
