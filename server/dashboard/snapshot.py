@@ -6,6 +6,7 @@ it, and shows a study that ended long ago just as well.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,12 +167,23 @@ def _sites(
                 "asked": len(own),
                 "norm": answers[-1].update_norm if answers else None,
                 "cosine": answers[-1].cosine if answers else None,
+                "noise": _noise_line(entries, answers[-1].round) if answers else None,
                 "sent": sum(entry.bytes_sent for entry in own),
                 "received": sum(entry.bytes_received for entry in own),
                 "epsilon": epsilons[min(payments, len(epsilons) - 1)] if epsilons else None,
             }
         )
     return rows
+
+
+def _noise_line(entries: Sequence[HistoryEntry], number: int) -> float:
+    """Return the cosine that an update of pure noise has with the mean of a round's updates.
+
+    Independent directions of equal length in many dimensions are at right angles. Each has the
+    cosine 1/√n with the mean of all n.
+    """
+    answered = sum(entry.code == "ok" for entry in entries if entry.round == number)
+    return 1 / math.sqrt(answered)
 
 
 def _round(

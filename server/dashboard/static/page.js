@@ -17,6 +17,7 @@ function element(name, content = "", attributes = {}) {
 const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(3)).toString());
 const small = (value) => (value < 1e-3 ? value.toExponential() : value.toString());
 const cosine = (value) => (value === null ? "–" : value.toFixed(3));
+const agreement = (site) => (site.noise === null ? cosine(site.cosine) : `${cosine(site.cosine)} (noise ${cosine(site.noise)})`);
 const seconds = (value) => (value === null ? "–" : value < 100 ? value.toFixed(1) : Math.round(value).toString());
 const clock = (time) => new Date(time * 1000).toLocaleTimeString();
 
@@ -88,10 +89,14 @@ function showSites() {
   const { study, sites } = state;
   $("sites").tBodies[0].replaceChildren(...sites.map((site) => row(site.name, [
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
-    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine)],
+    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [agreement(site)],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
     [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
   ], "left")));
+  $("agreement-note").textContent =
+    "Agreement is the cosine between a site's update and the step that the model took. Updates of n sites that were nothing " +
+    "but noise would each agree by 1/√n, because each is a part of their mean: that is the value after “noise”. An " +
+    "agreement near it says that noise covers what the site found; well above it, that the sites pull the same way.";
   $("privacy-note").textContent = study.private
     ? "This study's part, as its terms imply it: for the rounds that a site was asked, unless it refused " +
       "before it paid. A site may add more noise and spend less. What other studies spent, only its own ledger tells."

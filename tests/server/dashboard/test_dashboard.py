@@ -9,6 +9,7 @@ import time
 from importlib import resources
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from fedscan.cli.main import app
@@ -248,3 +249,16 @@ def test_who_is_waited_for_is_said(watched: Any) -> None:
     assert seen(watched)["status"]["state"] == "awaiting"
     watched.round(1)
     assert seen(watched)["status"]["state"] == "training"
+
+
+def test_agreement_stands_beside_what_pure_noise_would_have(watched: Any) -> None:
+    watched.round(1, {"a": "ok", "b": "ok", "c": "ok", "d": "ok"})
+    watched.round(2, {"a": "ok", "b": "timeout", "c": "ok", "d": "paused"})
+    noise = {site["name"]: site["noise"] for site in seen(watched)["sites"]}
+    # Of the round of its newest update: four answered the first, two the second.
+    assert noise == pytest.approx({"a": 2**-0.5, "b": 0.5, "c": 2**-0.5, "d": 0.5})
+    # What the line says, on updates that are nothing but noise.
+    updates = np.random.default_rng(0).normal(size=(4, 100_000))
+    mean = updates.mean(axis=0)
+    cosines = updates @ mean / np.linalg.norm(updates, axis=1) / np.linalg.norm(mean)
+    assert cosines == pytest.approx(np.full(4, 0.5), abs=0.02)
