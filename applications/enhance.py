@@ -25,6 +25,8 @@ from .results import ComputedVolume, Form, usual_grid
 
 #: Patches and the estimate of the noise need this many pixels along each side.
 _SMALLEST = 16
+#: A given noise this many times the estimated one is not the estimate's error any more.
+_FAR_MORE = 2.0
 #: Slice distance of what does not say its own.
 _SLICE_MM = 5.0
 
@@ -70,11 +72,13 @@ class EnhancedScan(ComputedVolume):
         noise: Standard deviation that was taken off, in the file's values.
         prior_weight: Share of the generator's estimate; ``None`` if nothing was denoised.
         steps: What was done, in words.
+        warning: What the given noise does to this scan, if it has far less; else empty.
     """
 
     noise: float
     prior_weight: float | None
     steps: tuple[str, ...]
+    warning: str = ""
 
 
 def enhance(
@@ -111,7 +115,8 @@ def enhance(
     if form == "dicom" and description is None:
         raise ConfigurationError("A DICOM file states its modality.", hint="Name it in --prompt.")
     hounsfield = description is not None and description.modality == "CT" and scan.form != "png"
-    noise = estimate_noise(scan.values) if request.noise is None else request.noise
+    estimated = estimate_noise(scan.values)
+    noise = estimated if request.noise is None else request.noise
     if noise <= 0 and request.upscale == 1:
         raise ConfigurationError("Nothing to do.", hint="Give --noise or --upscale.")
     caption = description.caption() if description else ""
@@ -156,4 +161,16 @@ def enhance(
         noise=noise,
         prior_weight=prior_weight,
         steps=tuple(steps),
+        warning=_too_much(noise, estimated),
+    )
+
+
+def _too_much(noise: float, estimated: float) -> str:
+    """Say that noise is taken off which a scan does not have: fine detail goes in its place."""
+    if noise <= _FAR_MORE * estimated:
+        return ""
+    return (
+        f"Warning: noise of {noise:.4g} is taken off, and the scan seems to have about "
+        f"{estimated:.4g}. Fine detail is smoothed away as if it were noise; leave the noise out "
+        "to have it estimated."
     )

@@ -109,6 +109,8 @@ def enhance(
     with progress() as report:
         result = improve(generator, request, progress=report)
     status().print(Text(f"Noise {result.noise:.4g}{' (estimated)' if noise is None else ''}"))
+    if result.warning:
+        status().print(Text(result.warning))
     if result.prior_weight is not None:
         status().print(Text(f"Share of the generator's estimate: {result.prior_weight:.0%}"))
     folder = result.write(out, signing_key=signing_key)
@@ -123,7 +125,7 @@ def enhance(
                 "noise": result.noise,
                 "prior_weight": result.prior_weight,
                 "steps": result.steps,
-                "notes": remarks,
+                "notes": [*remarks, *filter(None, [result.warning])],
             }
         )
         return

@@ -84,3 +84,15 @@ def test_what_cannot_be_done_is_said(tiny_generator, tmp_path, words, status, sa
     result = enhance(tiny_generator, tmp_path / "a.png", *words, "--out", tmp_path / "out")
     assert result.exit_code == status
     assert said in result.output
+
+
+@pytest.mark.parametrize(("noise", "warned"), [(40, True), (8, False)])
+def test_noise_that_the_scan_does_not_have_is_warned_of(tiny_generator, tmp_path, noise, warned):
+    hu = np.full((48, 48, 1), -1000.0)
+    hu[6:42, 6:42] = 40.0
+    noisy = hu + np.random.default_rng(0).normal(0, 5, hu.shape)
+    nibabel.save(nibabel.Nifti1Image(noisy.astype(np.float32), np.eye(4)), tmp_path / "ct.nii.gz")
+    words = ("--prompt", "axial CT of the head", "--noise", noise, "--out", tmp_path / "out")
+    result = enhance(tiny_generator, tmp_path / "ct.nii.gz", *words)
+    assert result.exit_code == 0, result.output
+    assert ("noise of 40 is taken off, and the scan seems to have about" in result.stderr) == warned
