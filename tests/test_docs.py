@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -182,3 +183,27 @@ def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
     assert '<autoref identifier="mine.make" optional><code>make</code></autoref>' in text
     assert 'identifier="fedscan.model.generator.Generator" optional><code>Generator</code>' in text
     assert text.endswith(", `NONE`.")
+
+
+#: `pip install` up to the end of its line, of the code span, or of the command.
+_PIP = re.compile(r"pip install ([^`\n#&]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_install_lines_work_in_a_clone(page):
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    for line in _PIP.findall(page.read_text("utf-8")):
+        words = shlex.split(line)
+        # Without the pins pip may fetch another torch; no index has fedscan.
+        assert words[:2] == ["-c", "constraints.txt"], line
+        what = words[-1]
+        assert what == "torch" or what.startswith("."), line
+        assert what in ("torch", ".") or what[2:-1] in extras, line
+
+
+@pytest.mark.parametrize("guide", ["steward", "coordinator", "researcher"])
+def test_each_guide_says_how_to_install(guide):
+    text = (ROOT / "docs" / f"{guide}.md").read_text("utf-8")
+    assert [line.split()[-1] for line in _PIP.findall(text)] == ["torch", "."]
