@@ -18,7 +18,7 @@ from ..imaging.reading.conditions import Conditions, SliceAsked, Strengths, load
 from ..imaging.writing.images import SINGLE_SLICE_MM, PromptImages, write_images
 from ..imaging.writing.space import SliceGrid
 from ..model.prompt import PromptReading
-from ..model.sampling import sample
+from ..model.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .generator import LoadedGenerator
 from .limits import require_within
 from .prompts import caption_of, notes, read, require_drawable
@@ -63,8 +63,8 @@ class GenerateRequest:
     partial: Path | None = None
     strengths: Strengths = field(default_factory=Strengths)
     spatial: NDArray[np.float32] | None = None
-    guidance: float = 2.0
-    steps: int = 10
+    guidance: float = DEFAULT_GUIDANCE
+    steps: int = DEFAULT_STEPS
     batch: int = 32
     form: Form = "png"
     reject_implausible: Path | None = None

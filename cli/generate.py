@@ -94,7 +94,7 @@ def generate(
     guidance: Annotated[
         float, typer.Option(min=0, help="Classifier-free guidance scale; 1 is none.")
     ] = 2.0,
-    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 10,
+    steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 12,
     batch: Annotated[int, typer.Option(min=1, help="Images computed at once.")] = 32,
     form: Annotated[
         Format, typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units.")

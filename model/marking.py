@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,33 @@ def png_text(texts: Mapping[str, str], *, synthetic: bool) -> PngImagePlugin.Png
     for name, text in texts.items():
         chunks.add_itxt(name, text)
     return chunks
+
+
+class SyntheticPicture(Image.Image):
+    """A picture that says in the files it is saved to that it is synthetic.
+
+    What Pillow makes of it (a crop, another size) is a plain picture again.
+
+    Attributes:
+        texts: What its PNG files say besides, by keyword.
+    """
+
+    texts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, image: NDArray[np.float32], texts: Mapping[str, str]) -> SyntheticPicture:
+        """Make one of an image ``[H, W]`` in [-1, 1]."""
+        picture = cls()
+        picture.__setstate__(to_grey(image).__getstate__())
+        picture.texts = dict(texts)
+        picture.info["Disclaimer"] = NOTICE
+        return picture
+
+    def save(self, fp: Any, format: str | None = None, **params: Any) -> None:
+        """Save as Pillow does, with the marks of PNG, and those of JPEG and GIF in a comment."""
+        params.setdefault("pnginfo", png_text(self.texts, synthetic=True))
+        params.setdefault("comment", NOTICE)
+        super().save(fp, format, **params)
 
 
 def stack(strips: Sequence[tuple[str, Image.Image]]) -> Image.Image:

@@ -23,8 +23,12 @@ from PIL import Image
 from torch import Tensor
 
 from .generator import Autoencoder, Generator
+from .marking import SyntheticPicture
+from .prompt import read_prompt
 from .sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .text_encoder import CaptionEncoder
+from .words.tables import few_words, read_vocabulary
+from .words.vocabulary import Vocabulary
 
 #: Forms in which a call can return its images.
 _OUTPUTS = ("pil", "np", "pt")
@@ -63,6 +67,7 @@ class FedscanPipeline(DiffusionPipeline):
         scheduler: SchedulerMixin,
     ) -> None:
         super().__init__()
+        self._words: Vocabulary | None = None
         self.register_modules(
             unet=unet,
             adapter=adapter,
@@ -82,13 +87,31 @@ class FedscanPipeline(DiffusionPipeline):
     @classmethod
     def of(cls, generator: Generator) -> FedscanPipeline:
         """The pipeline around a generator's parts."""
-        return cls(
+        pipeline = cls(
             generator.unet,
             generator.adapter,
             generator.autoencoder,
             generator.caption_encoder,
             generator.scheduler,
         )
+        pipeline._words = generator.words
+        return pipeline
+
+    def caption(self, prompt: str) -> str:
+        """Return what is drawn for a prompt: as ``fedscan generate`` reads it, or as it is.
+
+        Args:
+            prompt: In one's own words.
+        """
+        shown = read_prompt(prompt, self._own_words()).description
+        return shown.caption() if shown else prompt
+
+    def _own_words(self) -> Vocabulary:
+        """Return the words that lie beside the generator."""
+        if self._words is None:
+            folder = Path(str(self.name_or_path))
+            self._words = read_vocabulary(folder) if folder.is_dir() else few_words()
+        return self._words
 
     def __call__(
         self,
@@ -101,7 +124,9 @@ class FedscanPipeline(DiffusionPipeline):
         seed: int = 0,
         output_type: str = "pil",
     ) -> FedscanOutput:
-        """Draw one image per prompt.
+        """Draw one image per prompt: those of ``fedscan generate`` for the same seed.
+
+        Pictures say that they are synthetic in every PNG, JPEG or GIF file that they are saved to.
 
         Args:
             prompt: One prompt or several.
@@ -120,6 +145,7 @@ class FedscanPipeline(DiffusionPipeline):
         if output_type not in _OUTPUTS:
             raise ValueError(f"output_type is {output_type!r}, not one of {', '.join(_OUTPUTS)}.")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        captions = [self.caption(one) for one in prompts]
         given = list(position) if isinstance(position, Sequence) else [position] * len(prompts)
         positions = [float(one) for one in given]
         if len(positions) != len(prompts):
@@ -129,7 +155,7 @@ class FedscanPipeline(DiffusionPipeline):
         generator = Generator(self.unet, self.adapter, self.vae, self.caption_encoder, schedule)
         images = sample(
             generator,
-            prompts,
+            captions,
             positions=positions,
             spatial=spatial,
             guidance_scale=guidance_scale,
@@ -141,11 +167,20 @@ class FedscanPipeline(DiffusionPipeline):
             return FedscanOutput(images=images)
         if output_type == "pt":
             return FedscanOutput(images=torch.from_numpy((images[:, None] + 1) / 2))
-        return FedscanOutput(images=[_picture(image) for image in images])
-
-
-def _picture(image: NDArray[np.float32]) -> Image.Image:
-    return Image.fromarray(np.rint((image + 1.0) * 127.5).astype(np.uint8))
+        return FedscanOutput(
+            images=[
+                SyntheticPicture.of(
+                    image,
+                    {
+                        "Prompt": prompts[index],
+                        "Caption": captions[index],
+                        "Seed": str(seed),
+                        "Index": str(index),
+                    },
+                )
+                for index, image in enumerate(images)
+            ]
+        )
 
 
 # DiffusionPipeline.from_pretrained looks the class of a folder of earlier releases up by name in
