@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from . import site_approval, site_data, site_data_life, site_labels, site_opt_out, site_records
 from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
 from .console import output, status
@@ -189,7 +190,9 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
     console.print(Text(f"Site {view.site}: {daemon}{pause_note}."))
     if now.running:
         state = "Connected." if now.connected else f"Not connected: {now.problem}"
-        console.print(Text(f"{state} Since {now.since}; node restarted {now.restarts} times."))
+        console.print(
+            Text(f"{state} Since {now.since}; node restarted {counted(now.restarts, 'time')}.")
+        )
     elif now.problem:
         console.print(Text(f"It ended at {now.since}: {now.problem}"))
     if now.problem and now.hint:

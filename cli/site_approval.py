@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ..common.counted import counted
 from ..errors import ConfigurationError, NotApprovedError, ProtocolError
 from .asking import confirmed
 from .console import output
@@ -33,7 +34,10 @@ def register(app: typer.Typer) -> None:
 
 def approve(
     study: Annotated[
-        str, typer.Argument(help="An invitation's file, or the beginning of a waiting digest.")
+        str,
+        typer.Argument(
+            help="An invitation's file, or the name or the digest's beginning of a study here."
+        ),
     ] = "",
     data: Annotated[str, typer.Option(help="Data set to train on.")] = "",
     base: Annotated[
@@ -66,7 +70,7 @@ def approve(
             print_studies(view.approved, view.waiting)
         return
     if withdraw:
-        digest = _one_of(study, [one.study for one in approvals.all()])
+        digest = _one_of(study, {one.study: one.name for one in approvals.all()})
         approvals.withdraw(digest)
         if as_json:
             print_json({"withdrawn": digest})
@@ -126,15 +130,17 @@ def _invitation(approvals: Approvals, study: str) -> Invitation:
             hint="It is the file STUDY.invitation.json from the coordinator.",
         )
     waiting = {one.digest: one for one in approvals.pending()}
-    return waiting[_one_of(study, list(waiting))]
+    return waiting[_one_of(study, {digest: one.name for digest, one in waiting.items()})]
 
 
-def _one_of(beginning: str, digests: list[str]) -> str:
-    matches = [digest for digest in digests if digest.startswith(beginning)]
+def _one_of(said: str, names: Mapping[str, str]) -> str:
+    """Return the digest of the study that is meant by its name or by its digest's beginning."""
+    matches = [digest for digest in names if digest.startswith(said)]
+    matches = [digest for digest, name in names.items() if name == said] or matches
     if len(matches) != 1:
-        choices = ", ".join(digest[:12] for digest in digests) or "there is none"
+        choices = ", ".join(f"{name} ({digest[:12]})" for digest, name in names.items())
         raise NotApprovedError(
-            f"{beginning!r} names {len(matches)} studies ({choices}).",
+            f"{said!r} names {counted(len(matches), 'study')} ({choices or 'there is none'}).",
             hint="`fedscan site approve` lists them.",
         )
     return matches[0]

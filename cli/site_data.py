@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from ..errors import ConfigurationError
 from .console import output, status
 from .json_output import print_json
@@ -189,9 +190,9 @@ def receive(name: _Name, home: SiteHomeOption = SITE_HOME) -> None:
             name,
             stop=stop,
             on_start=on_start,
-            on_count=lambda count: console.print(Text(f"{count} instances received.")),
+            on_count=lambda count: console.print(Text(f"{counted(count, 'instance')} received.")),
         )
-    console.print(Text(f"Stopped; {count} instances were received."))
+    console.print(Text(f"Stopped; {counted(count, 'instance')} received."))
 
 
 def charge(
@@ -225,12 +226,12 @@ def charge(
 def _removed(patients: int, files: int) -> str:
     if not patients:
         return "Nothing is kept of patients who are not there any more."
-    return f"{files} files that were kept of {patients} patients who are gone are removed."
+    return f"Removed of {counted(patients, 'patient')} who left: {counted(files, 'file')}."
 
 
 def _sentence(mirror: MirrorReport) -> str:
     text = (
-        f"{mirror.instances} instances of {mirror.studies} studies: "
+        f"{counted(mirror.instances, 'instance')} of {counted(mirror.studies, 'study')}: "
         f"{mirror.fetched} new or changed, {mirror.removed} removed"
     )
     if mirror.opted_out:

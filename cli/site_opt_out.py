@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from ..errors import DataError
 from .console import output
 from .group import FedscanGroup
@@ -69,9 +70,9 @@ def add(
         return
     console = output()
     console.print(
-        Text(f"{done.added} patients are new on the list, {done.already} were on it already.")
+        Text(f"New on the list: {counted(done.added, 'patient')}; on it already: {done.already}.")
     )
-    console.print(Text(f"{done.removed} files that were kept of them are removed."))
+    console.print(Text(f"Removed of what was kept of them: {counted(done.removed, 'file')}."))
     console.print(Text(_CANNOT))
     console.print(Text(f"`fedscan site opt-out check {file}` proves that nothing is left."))
 
@@ -90,8 +91,8 @@ def show(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
         return
     console = output()
     for time, count in times.items():
-        console.print(Text(f"{time}: {count} patients"))
-    console.print(Text(f"{len(listed.patients)} patients opted out in all."))
+        console.print(Text(f"{time}: {counted(count, 'patient')}"))
+    console.print(Text(f"{counted(len(listed.patients), 'patient')} opted out in all."))
     if listed.patients:
         console.print(Text(_CANNOT))
 
@@ -125,7 +126,10 @@ def check(
         console.print(Text(str(path)))
     if found.left:
         raise DataError(
-            f"{len(found.left)} files are left of {found.patients} patients who opted out.",
+            f"Left of {counted(found.patients, 'patient')} who opted out: "
+            f"{counted(len(found.left), 'file')}.",
             hint="`fedscan site opt-out add FILE` removes what it knows; remove the rest by hand.",
         )
-    console.print(Text(f"Nothing is left here of {found.patients} patients who opted out."))
+    console.print(
+        Text(f"Nothing is left here of {counted(found.patients, 'patient')} who opted out.")
+    )

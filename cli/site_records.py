@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ..federation.pki.keys import fingerprint
 from .console import output
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -90,4 +91,6 @@ def audit(
 
 def _short(value: object) -> str:
     text = str(value)
+    if text.startswith("-----BEGIN"):
+        text = fingerprint(text.encode())
     return text if len(text) <= 24 else f"{text[:21]}…"

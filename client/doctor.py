@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ..common.counted import counted
 from ..errors import ConfigurationError, DataError
 from ..federation.bundle import bundle_hash
 from ..federation.diagnosis.audit_log import check_audit_log
@@ -182,7 +183,7 @@ def _policy(home: SiteHome) -> str:
 
 
 def _opt_outs(home: SiteHome) -> str:
-    return f"{len(require_list(home).patients)} patients opted out; the list is whole."
+    return f"{counted(len(require_list(home).patients), 'patient')} opted out; the list is whole."
 
 
 def _data(home: SiteHome) -> Iterator[Finding]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from fedscan.cli.main import app
+from fedscan.common.audit import AuditLog
 from fedscan.config.study import load_study
 from fedscan.federation.invitation import Invitation
+from fedscan.federation.pki.keys import fingerprint
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import generator_digest, save_generator
@@ -181,3 +183,19 @@ def test_a_study_that_cannot_be_paid_for_is_not_approved_and_nothing_unspent_is_
         assert f"has spent epsilon {spent:.4g} of its ceiling 8" in " ".join(text.split())
     assert "cannot be approved" in " ".join(text.split())
     assert "No study is approved" in steward.does("status")
+
+
+def test_an_approval_is_taken_back_by_its_name(steward: Steward) -> None:
+    steward.does("approve", steward.invitation(), "--yes")
+    status, text = steward.tries("approve", "lung", "--withdraw")
+    assert (status, "lungs (" in text) == (7, True)
+    steward.does("approve", "lungs", "--withdraw")
+    assert "No study is approved" in steward.does("status")
+
+
+def test_the_audit_shows_a_key_by_its_fingerprint(steward: Steward) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nMHYw\n-----END PUBLIC KEY-----\n"
+    AuditLog(steward.home / "audit.jsonl").append("welcome-taken", key=pem)
+    shown = steward.does("audit")
+    assert "BEGIN" not in shown
+    assert fingerprint(pem.encode())[:20] in shown

@@ -59,7 +59,7 @@ def test_a_patient_who_opts_out_is_in_no_later_round_and_nothing_is_kept(
     file = listed(tmp_path, f"  {PATIENT.upper()} ", "nobody-here")
     status, said = cli(home, "opt-out", "add", file)
     assert status == 0
-    assert "2 patients are new on the list" in said
+    assert "New on the list: 2 patients" in said
     assert "no list can call back" in said
     after = {side: opened(home, side) for side in (32, 16)}
     for side, dataset in after.items():
@@ -121,7 +121,7 @@ def test_what_is_left_is_found_by_name_and_by_content(home: SiteHome, tmp_path: 
     of_cache = {f"{key}.safetensors", "manifest.json", "headers"}
     assert {path.name for path in found} == {*of_cache, "site.log"}
     assert len(json.loads(said)["left"]) == 4
-    assert "4 files are left of 1 patients" in cli(home, "opt-out", "check", file)[1]
+    assert "Left of 1 patient who opted out: 4 files" in cli(home, "opt-out", "check", file)[1]
     # The keys alone find what is named by them.
     assert {path.name for path in remains(home).left} == of_cache
     assert cli(home, "opt-out", "add", file)[0] == 0
@@ -175,7 +175,7 @@ def test_refresh_removes_what_is_kept_of_patients_who_are_gone(home: SiteHome):
         path.unlink()
     status, said = cli(home, "refresh", "chest")
     assert status == 0
-    assert "5 files that were kept of 1 patients who are gone are removed" in said
+    assert "Removed of 1 patient who left: 5 files" in said
     key = identity_key(home, PATIENT)
     assert f"{key}.safetensors" in before
     assert kept(home) == before - {f"{key}.safetensors"}
