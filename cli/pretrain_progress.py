@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..model.pretraining.watch import Report
 from .console import status
+
+if TYPE_CHECKING:
+    from ..model.pretraining.watch import Report
 
 _SECONDS_BETWEEN_LINES = 30.0
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from fedscan.evaluation.measures.image_sets import ImageSet, RealSets
 from fedscan.model.generator import Generator, build_generator
+from fedscan.model.networks.architecture import ARCHITECTURES, build_adapter, build_unet
 from fedscan.model.settings import GeneratorSettings
 from made_up_chests import pairs
 from made_up_heads import patients, trained
@@ -27,10 +29,7 @@ def chests() -> RealSets:
 @pytest.fixture(scope="session")
 def untrained():
     """A generator with random weights, of the chests' size."""
-    from fedscan.model.generator import build_generator
-    from fedscan.model.settings import GeneratorSettings
-
-    return build_generator(GeneratorSettings(size="tiny"), seed=3)
+    return with_stock_autoencoder(seed=3)
 
 
 @pytest.fixture
@@ -48,6 +47,33 @@ def subject(chests, untrained, tmp_path: Path):
     )
 
 
+def with_stock_autoencoder(seed: int) -> Generator:
+    """A tiny generator with an autoencoder of diffusers: bases from before have one."""
+    tiny = build_generator(GeneratorSettings(size="tiny"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        size = ARCHITECTURES["tiny"]
+        return Generator(
+            build_unet(size, tiny.caption_encoder.width),
+            build_adapter(size.unet_channels, size.block, size.layers_per_block),
+            AutoencoderKL(
+                in_channels=1,
+                out_channels=1,
+                down_block_types=("DownEncoderBlock2D",) * 3,
+                up_block_types=("UpDecoderBlock2D",) * 3,
+                block_out_channels=(8, 16, 16),
+                layers_per_block=1,
+                latent_channels=4,
+                norm_num_groups=8,
+                sample_size=32,
+                mid_block_add_attention=False,
+                scaling_factor=1.0,
+            ),
+            tiny.caption_encoder,
+            tiny.scheduler,
+        )
+
+
 @pytest.fixture(scope="session")
 def heads() -> RealSets:
     """Few patients to train on, and more of the same kind."""
@@ -58,7 +84,7 @@ def heads() -> RealSets:
 def start(heads: RealSets) -> Generator:
     """Random weights, and latents of the scale that a trained autoencoder gives them."""
     torch.set_num_threads(1)
-    generator = build_generator(GeneratorSettings(size="tiny"), seed=3)
+    generator = with_stock_autoencoder(seed=3)
     latents = generator.encode(torch.from_numpy(heads.holdout.images)[:, None])
     scale = 1 / float(generator.autoencoder.config.scaling_factor)
     generator.autoencoder.register_to_config(

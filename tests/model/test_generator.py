@@ -128,7 +128,7 @@ def test_an_image_depends_on_seed_and_index_not_on_the_batch(tiny):
 
 def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_path):
     save_generator(tiny, tmp_path, {"name": "a test", "privacy": {"epsilon": 8}})
-    pipeline = DiffusionPipeline.from_pretrained(tmp_path)
+    pipeline = DiffusionPipeline.from_pretrained(tmp_path, trust_remote_code=True)
     images = pipeline(["chest X-ray"] * 2, num_inference_steps=2, seed=1, output_type="np").images
     np.testing.assert_allclose(
         images, sample(tiny, ["chest X-ray"] * 2, steps=2, seed=1), atol=1e-5

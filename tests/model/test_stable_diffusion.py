@@ -147,7 +147,7 @@ def test_fine_tuned_it_is_a_folder_of_its_own(base, tmp_path, original):
     np.testing.assert_allclose(
         sample(load_generator(moved), CAPTIONS, steps=2, seed=1), expected, atol=1e-5
     )
-    images = DiffusionPipeline.from_pretrained(moved)(
+    images = DiffusionPipeline.from_pretrained(moved, trust_remote_code=True)(
         CAPTIONS, num_inference_steps=2, seed=1, output_type="np"
     ).images
     np.testing.assert_allclose(images, expected, atol=1e-5)

@@ -56,6 +56,7 @@ def test_each_image_is_encoded_once_per_autoencoder(tmp_path, dataset, generator
     key = dataset.train_patients[0]
     assert torch.equal(first.rows(key).latents, again.rows(key).latents)
     other = build_generator(GeneratorSettings(size="tiny"), seed=1).eval()
+    other.autoencoder.analysis.weight.data *= 1.1
     changed = LatentCache.open(dataset, other, tmp_path / "cache")
     assert sum(encoded) == 30
     assert not torch.equal(first.rows(key).latents, changed.rows(key).latents)

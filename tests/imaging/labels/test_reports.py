@@ -61,7 +61,7 @@ def test_a_text_is_read_only_where_the_study_takes_texts(opened, tmp_path: Path)
 def test_a_changed_text_is_other_data_where_texts_are_trained_on_and_else_not(opened):
     def sources(captions: str, text: str) -> set[str]:
         dataset = opened(captions, text)
-        return {dataset.source(key) for key in dataset.patients}
+        return {dataset.content(key) for key in dataset.patients}
 
     assert len(sources("text", "one") - sources("text", "two")) == 1
     assert sources("words", "one") == sources("words", "two")
