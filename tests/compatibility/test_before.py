@@ -144,6 +144,12 @@ def test_the_defaults_are_the_same() -> None:
 # Generators
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Bytes of images are those of one thread, whatever another test has set."""
+    torch.set_num_threads(1)
+
+
 def test_a_generator_draws_the_same_images() -> None:
     known = EXPECTED["generator"]
     assert weights_digest(BASE) == known["digest"]
@@ -160,6 +166,7 @@ def test_a_generator_opens_with_diffusers_alone() -> None:
         input=json.dumps([known["prompts"], known["draw"]]).encode(),
         capture_output=True,
         check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr.decode()
     images = np.frombuffer(done.stdout, np.float32)

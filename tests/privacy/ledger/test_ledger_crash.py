@@ -85,6 +85,8 @@ class Driver:
         assert self._process.stdin is not None
         self._process.stdin.close()
         assert self._process.wait(30) == 0
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _order(self, order: dict[str, Any]) -> int:
         assert self._process.stdin is not None
