@@ -49,13 +49,13 @@ class PretrainPlan:
 
 def pretrain(
     out: Path,
-    collect: Callable[[], ExampleBank],
+    collect: Callable[[int], ExampleBank],
     settings: GeneratorSettings,
     plan: PretrainPlan,
     card: Callable[[], Mapping[str, Any]],
     *,
     tell: Callable[[Report], None] | None = None,
-    on_pause: Callable[[Generator, int], None] | None = None,
+    on_pause: Callable[[Generator, ExampleBank], None] | None = None,
 ) -> Generator:
     """Make a base generator in ``out/generator``.
 
@@ -68,13 +68,13 @@ def pretrain(
 
     Args:
         out: Folder to work in.
-        collect: Makes the images to train on.
+        collect: Makes the images to train on, of so many pixels along a side.
         settings: Size, kind of prediction and text encoder; not used with ``plan.start``.
         plan: Amounts and times.
         card: Returns what the base's card states, once the images are collected: data, sources.
         tell: Called after every step.
-        on_pause: Called with the generator, its averaged weights in place, and the step, every
-            few minutes.
+        on_pause: Called with the generator, its averaged weights in place, and the images,
+            every few minutes.
 
     Raises:
         ConfigurationError: If there is no autoencoder to use, or ``out`` holds stages of
@@ -92,21 +92,22 @@ def pretrain(
         team.wait()  # what the first has made is then there to be loaded
     out.mkdir(parents=True, exist_ok=True)
     _keep_plan(out / "plan.json", settings, plan)
-    bank = _stage_examples(out / "examples.npz", collect)
+    bank = _stage_examples(out / "examples.npz", lambda: collect(generator.image_size))
     watch = Watch(tell, num_train_timesteps(generator)) if tell and team.leads else None
     if plan.autoencoder is not None:
         _stage_autoencoder(out, generator, bank, plan, plan.autoencoder, watch)
     if team.leads:
         team.wait()
-    learnt = _learnt(generator, bank).to_card()
+    facts = {**card(), LEARNT: _learnt(generator, bank).to_card()}
+
+    def save() -> None:
+        if team.leads:
+            save_generator(generator, out / "generator", facts, half_precision=True)
 
     def pause(step: int) -> None:
-        if team.leads:
-            save_generator(
-                generator, out / "generator", {**card(), LEARNT: learnt}, half_precision=True
-            )
-            if on_pause:
-                on_pause(generator, step)
+        save()
+        if team.leads and on_pause:
+            on_pause(generator, bank)
 
     train_denoiser(
         generator,
@@ -118,10 +119,7 @@ def pretrain(
         watch=watch,
         on_pause=pause,
     )
-    if team.leads:
-        save_generator(
-            generator, out / "generator", {**card(), LEARNT: learnt}, half_precision=True
-        )
+    save()
     return generator
 
 

@@ -13,13 +13,12 @@ from ...common.progress import Progress, no_progress
 from ...common.toml_settings import validated
 from ...errors import ConfigurationError
 from ...imaging.dicom.folder import digest_of, list_files
-from ...model.networks.architecture import ARCHITECTURES
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
 from ...model.pretraining.watch import Report
 from ...model.settings import GeneratorSettings
-from ...model.storage import generator_digest, load_generator
+from ...model.storage import generator_digest
 from ...model.words.tables import shipped_words
 from ...phantoms.parametric import sample_examples
 from .collect import Collected, collect_public, read_forbidden
@@ -116,13 +115,12 @@ def pretrain_base(
         },
         "The command",
     )
-    image_size = ARCHITECTURES[settings.size].image_size
-    if request.start is not None:
-        image_size = load_generator(request.start).image_size
     credit = [one for source in request.public for one in source.credits()]
     facts = out / "sources.json"
 
-    def collect() -> ExampleBank:
+    public = [source.facts() for source in request.public]
+
+    def collect(image_size: int) -> ExampleBank:
         words = shipped_words()
         collected = collect_public(
             request.public,
@@ -151,7 +149,7 @@ def pretrain_base(
         device=request.device,
         images={
             "phantoms": [request.phantoms, request.phantom_weight],
-            "public": [source.facts() for source in request.public],
+            "public": public,
             "never": [digest_of(list_files(folder)) for folder in request.never],
         },
     )
@@ -160,9 +158,11 @@ def pretrain_base(
         collect,
         settings,
         plan,
-        lambda: _card(settings, request, credit, json.loads(facts.read_text(encoding="utf-8"))),
+        lambda: _card(
+            settings, request, credit, public, json.loads(facts.read_text(encoding="utf-8"))
+        ),
         tell=on_report,
-        on_pause=lambda generator, _: write_sheet(generator, out),
+        on_pause=lambda generator, bank: write_sheet(generator, bank, out / "samples.png"),
     )
     made_of = json.loads(facts.read_text(encoding="utf-8"))
     return Base(folder=out / "generator", images=made_of["images"], left_out=made_of["left_out"])
@@ -182,6 +182,7 @@ def _card(
     settings: GeneratorSettings,
     request: PretrainRequest,
     credit: list[Credit],
+    public: list[dict[str, Any]],
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """What the base's card says of its making: sources with licence, citation, count, digest."""
@@ -199,7 +200,7 @@ def _card(
     if request.public:
         named = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
         card["sources"] = list(dict.fromkeys(named))
-        card["digests"] = {source.folder.name: source.digest() for source in request.public}
+        card["digests"] = {one["folder"]: one["digest"] for one in public}
     card["images"] = facts["images"]
     if facts["left_out"]:
         card["left_out"] = facts["left_out"]

@@ -15,19 +15,20 @@ _CAPTIONS = 8
 _EACH = 4
 
 
-def write_sheet(generator: Generator, out: Path) -> None:
-    """Draw four samples of each of the commonest captions that ``out`` trains on.
+def write_sheet(generator: Generator, bank: ExampleBank, path: Path) -> None:
+    """Draw four samples of each of the commonest captions of what is trained on.
 
     Args:
         generator: As it is now.
-        out: The folder of the training; gets ``samples.png``.
+        bank: What it trains on.
+        path: The picture to write.
     """
-    captions = ExampleBank.load(out / "examples.npz").captions.tolist()
-    common = [str(caption) for caption, _ in Counter(captions).most_common(_CAPTIONS)]
+    counts = Counter(bank.captions.tolist())
+    common = [str(caption) for caption, _ in counts.most_common(_CAPTIONS)]
     images = sample(generator, [caption for caption in common for _ in range(_EACH)], seed=0)
     strips = [
         (caption, strip(images[_EACH * row : _EACH * (row + 1)], label="sample", synthetic=True))
         for row, caption in enumerate(common)
     ]
-    with replacing(out / "samples.png") as unfinished:
+    with replacing(path) as unfinished:
         stack(strips).save(unfinished, "PNG", pnginfo=png_text({}, synthetic=True))

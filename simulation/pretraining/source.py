@@ -31,13 +31,10 @@ class PublicSource:
     Attributes:
         folder: Any nesting; ``sources.csv`` in it says whose the images are.
         weight: How often it is drawn from, against the others and the phantoms.
-        labels: Table of findings, and for pictures of all that they show; ``metadata.csv`` or
-            ``labels.csv`` in the folder without it.
     """
 
     folder: Path
     weight: float = 1.0
-    labels: Path | None = None
 
     @classmethod
     def parse(cls, text: str) -> PublicSource:
@@ -65,9 +62,7 @@ class PublicSource:
 
     @property
     def table(self) -> Path | None:
-        """The table of labels, if there is one."""
-        if self.labels is not None:
-            return self.labels
+        """``metadata.csv`` or ``labels.csv`` in the folder: findings, and what pictures show."""
         return next((path for name in _TABLES if (path := self.folder / name).is_file()), None)
 
     def credits(self) -> tuple[Credit, ...]:
@@ -92,17 +87,17 @@ class PublicSource:
         Raises:
             DataError: If the folder holds nothing that can be used.
         """
+        table = self.table
         if has_pictures(self.folder):
-            if self.table is None:
+            if table is None:
                 raise DataError(
                     f"{self.folder} holds pictures and no table that says what they show.",
                     hint="Put metadata.csv beside them with the columns image, modality, "
-                    "body_part and finding, or name a table with --labels.",
+                    "body_part and finding.",
                 )
-            return _read_pictures(self.folder, self.table, vocabulary, image_size, report)
-        table = self.table
+            return _read_pictures(self.folder, table, vocabulary, image_size, report)
         labels = None if table is None else read_table(table, vocabulary)
-        return _read_scans(self.folder, image_size, labels, report)
+        return _read_scans(self.folder, vocabulary, image_size, labels, report)
 
     def facts(self) -> dict[str, Any]:
         """What decides about the images, as JSON."""
@@ -134,10 +129,14 @@ def _read_pictures(
 
 
 def _read_scans(
-    folder: Path, image_size: int, labels: LabelSource | None, report: Progress
+    folder: Path,
+    vocabulary: Vocabulary,
+    image_size: int,
+    labels: LabelSource | None,
+    report: Progress,
 ) -> tuple[list[Example], list[str], list[str]]:
     settings = DataSettings(image_size=image_size)
-    index = index_folder(folder, settings, labels=labels)
+    index = index_folder(folder, settings, words=vocabulary, labels=labels)
     examples: list[Example] = []
     patients: list[str] = []
     for number, patient in enumerate(index.patients, start=1):

@@ -173,8 +173,7 @@ def test_a_base_from_public_images_names_them_and_makes_a_sheet(tmp_path, public
 def test_the_sheet_shows_what_was_learnt_and_says_that_it_is_synthetic(tmp_path):
     tiny = build_generator(GeneratorSettings(size="tiny"))
     example = Example(image=np.zeros((32, 32), np.float32), description=Description(modality="CT"))
-    bank_of([example], [""]).save(tmp_path / "examples.npz")
-    write_sheet(tiny, tmp_path)
+    write_sheet(tiny, bank_of([example], [""]), tmp_path / "samples.png")
     with Image.open(tmp_path / "samples.png") as sheet:
         assert sheet.text["Synthetic"] == "yes"
         assert min(sheet.size) > 64
