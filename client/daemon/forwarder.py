@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from ...common.files import write_atomically
@@ -80,6 +80,12 @@ class Forwarder:
         await asyncio.gather(*carrying, return_exceptions=True)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Only this forwarder's end cancels it, and nobody waits for how it went.
+        with contextlib.suppress(asyncio.CancelledError):
+            async with _closing(writer):
+                await self._carry_on(reader, writer)
+
+    async def _carry_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await self._connect()
         except FedscanError as failure:
@@ -87,16 +93,12 @@ class Forwarder:
             with contextlib.suppress(OSError):
                 writer.write(_UNAVAILABLE)
                 await writer.drain()
-            writer.close()
             return
         self._notice(None)
-        try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        except OSError:
-            pass  # either side may go at any time; Flower asks again
-        finally:
-            writer.close()
-            far_writer.close()
+        # Either side may go at any time; Flower asks again.
+        async with _closing(far_writer):
+            with contextlib.suppress(OSError):
+                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, port = self._address.host, self._address.port
@@ -109,6 +111,9 @@ class Forwarder:
         except (OSError, TimeoutError) as error:
             connection.close()
             raise explain(error, host, port) from error
+        except asyncio.CancelledError:
+            connection.close()
+            raise
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,6 +121,20 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         writer.write(block)
         await writer.drain()
     writer.close()
+
+
+@contextlib.asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection afterwards and wait until it is: a loop that ends would leave it open."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        writer.transport.abort()  # without waiting for the other side's farewell
+        raise
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 def _loopback_context(folder: Path, authority_file: Path) -> ssl.SSLContext:

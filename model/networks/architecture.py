@@ -66,7 +66,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "128": Architecture(
         image_size=128,
-        latent_channels=32,
+        latent_channels=48,
         block=8,
         autoencoder_width=160,
         unet_channels=(96, 192, 256),
@@ -75,7 +75,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "base": Architecture(
         image_size=256,
-        latent_channels=32,
+        latent_channels=48,
         block=8,
         autoencoder_width=256,
         unet_channels=(192, 384, 576),

@@ -19,15 +19,15 @@ def mixed_precision(generator: Generator) -> Iterator[None]:
     float32.
 
     Args:
-        generator: What computes within. On a CPU without tiles of bfloat16 (Intel AMX), or a GPU
-            without it, nothing changes.
+        generator: What computes within. On a CPU or GPU that does not multiply it, nothing
+            changes.
     """
     if not _is_faster(generator.device):
         yield
         return
     processors = generator.unet.attn_processors
     if generator.device.type == "cpu":
-        # The fused attention's backward pass in bfloat16 is ten times slower on CPUs.
+        # The fused attention's backward pass in bfloat16 is up to ten times slower on CPUs.
         generator.unet.set_attn_processor(AttnProcessor())
     try:
         with torch.autocast(generator.device.type, torch.bfloat16):
@@ -39,4 +39,6 @@ def mixed_precision(generator: Generator) -> Iterator[None]:
 def _is_faster(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
+    if device.type == "cpu":
+        return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    return False
