@@ -303,7 +303,7 @@ def main() -> None:
         "--case", action="append", help="patients x rows, such as 48x4; can be repeated"
     )
     parser.add_argument("--subset", action="append", choices=("attention", "lora", "all"))
-    parser.add_argument("--size", default="small", choices=("tiny", "small", "base"))
+    parser.add_argument("--size", default="small", choices=("tiny", "small", "128", "base"))
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
     load = os.getloadavg()[0]

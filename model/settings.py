@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-Size = Literal["tiny", "small", "base"]
+Size = Literal["tiny", "small", "128", "base"]
 Subset = Literal["attention", "adapters", "lora", "all"]
 
 
