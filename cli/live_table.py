@@ -12,6 +12,7 @@ from ..server.events import (
     CheckpointSkipped,
     Event,
     GeneratorSaved,
+    ReadinessReceived,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -81,6 +82,8 @@ class LiveTable:
                 self.share = (event.round - 1) / event.rounds
             case SiteFinished():
                 return self._finished(event)
+            case ReadinessReceived():
+                return "" if event.code == "ok" else f"{event.site} cannot begin: {event.code}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .public_loss import PublicLoss
+from .readiness import require_ready
 from .rounds import Rounds
 from .terms import site_terms
 from .warm_up import regions_seen, warm_start
@@ -105,6 +107,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
+    if not checkpoints.has_rounds():
+        _require_ready(study, base, job, grid, observe)
     start = _warm_start(study, base, generator, job, grid, observe)
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
@@ -149,25 +153,40 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     return state
 
 
+def _require_ready(study: Study, base: str, job: ServerJob, grid: Grid, observe: Observer) -> None:
+    """Ask the sites, before anything is paid, whether what comes next could begin with them."""
+    statistics_next = _has_warm_up(study) and not (job.run / WARM_UP).exists()
+    request = replace(_before_rounds(study, base), round=0 if statistics_next else 1)
+    require_ready(grid, lambda: _connect(study, grid), request, study.federation, observe)
+
+
+def _has_warm_up(study: Study) -> bool:
+    return study.warm_up.enabled and study.privacy.enabled
+
+
+def _connect(study: Study, grid: Grid) -> list[int]:
+    settings = study.federation
+    return wait_for_sites(
+        grid,
+        target=settings.expected_sites,
+        minimum=settings.min_results,
+        limit_s=settings.wait_timeout_s,
+    )
+
+
 def _warm_start(
     study: Study, base: str, generator: Generator, job: ServerJob, grid: Grid, observe: Observer
 ) -> Tensors:
     """Return what the warm-up changes in the base; nothing where the study has none."""
-    if not (study.warm_up.enabled and study.privacy.enabled):
+    if not _has_warm_up(study):
         return {}
-    settings = study.federation
     return warm_start(
         job.run / WARM_UP,
         generator,
         _before_rounds(study, base),
         grid,
-        lambda: wait_for_sites(
-            grid,
-            target=settings.expected_sites,
-            minimum=settings.min_results,
-            limit_s=settings.wait_timeout_s,
-        ),
-        settings,
+        lambda: _connect(study, grid),
+        study.federation,
         study.warm_up,
         seed=study.seed,
         observe=observe,

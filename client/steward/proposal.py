@@ -12,13 +12,13 @@ from ...model.description import FINDINGS
 from ...model.storage import shipped_base
 from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
+from ..cost import Cost, study_cost
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
-from .cost import Cost, study_cost
 from .data_sets import DataSet
 from .home import SiteHome
 
