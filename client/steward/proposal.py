@@ -174,6 +174,8 @@ def _trained(terms: StudyTerms) -> str:
         f"{_SUBSETS[terms.trainable.subset]}, on images of {side} x {side} pixels, "
         f"{local.steps} steps a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
     )
+    if terms.data.synthetic == "accept":
+        text += " Images that say they are synthetic, of no patient, are trained on, too."
     if terms.data.captions == "text":
         text += (
             " With the reports in the data set's table (free text), which are protected as the "
