@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output
 from .json_output import print_json
 from .options import (
@@ -91,8 +92,10 @@ def index(
     if as_json:
         print_json(asdict(summary))
         return
-    counts = ("patients", "studies", "series", "slices")
-    totals = ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
+    totals = (
+        f"{counted(summary.patients, 'patient')}, {counted(summary.studies, 'study')}, "
+        f"{summary.series} series, {counted(summary.slices, 'slice')}"
+    )
     console = output()
     console.print(Text(totals))
     if not to_share:

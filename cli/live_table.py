@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from ..common.counted import counted
 from ..server.events import (
     CheckpointSkipped,
     Event,
@@ -71,10 +72,12 @@ class LiveTable:
                 self._site(event.site).patients = event.train_patients
                 aside = sum(event.set_aside.values())
                 counts = f"{event.train_patients} to train on, {event.holdout_patients} held out"
-                return f"{event.site}: {counts}, {aside} files set aside"
+                return f"{event.site}: {counts}, {counted(aside, 'file')} set aside"
             case SitesConnected():
                 self.stage, self.share = "training", 0.0
-                return f"{event.sites} sites, rounds {event.first_round} to {event.rounds}"
+                return (
+                    f"{counted(event.sites, 'site')}, rounds {event.first_round} to {event.rounds}"
+                )
             case RoundStarted():
                 self.stage = f"round {event.round} of {event.rounds}"
                 if self._comparison:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from ..model.pretraining.pace import Duration
 from .console import output, status
 from .json_output import print_json
@@ -136,7 +137,7 @@ def pretrain(
         print_json({"generator": base.folder, "images": base.images, "left_out": base.left_out})
         return
     for what, count in base.left_out.items():
-        output().print(Text(f"{count} images were left out: {what}."))
+        output().print(Text(f"Left out: {counted(count, 'image')}, {what}."))
     output().print(Text(f"The base is in {base.folder}"))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output, status
 from .json_output import print_json
 from .options import AnywayOption, JsonOption, SigningKeyOption
@@ -122,4 +123,4 @@ def volume(
         )
         return
     count = len(result.values)
-    output().print(Text(f"{count} slices in {folder.files[0]}, views in {out / VIEWS}"))
+    output().print(Text(f"{counted(count, 'slice')} in {folder.files[0]}, views in {out / VIEWS}"))

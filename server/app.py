@@ -14,7 +14,6 @@ from flwr.serverapp import Grid, ServerApp
 from ..config.study import Study, load_study
 from ..errors import (
     CheckpointError,
-    ConfigurationError,
     DataError,
     FedscanError,
     ModelError,
@@ -40,6 +39,7 @@ from .events import (
     log_event,
 )
 from .exchange import wait_for_sites
+from .fitting import require_fitting
 from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
@@ -100,7 +100,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     names = begun(job.run, study, job.base)
     base = names.base
     generator = load_generator(job.base)
-    require_fitting(study, generator)
+    require_fitting(study, generator.image_size)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=names.training,
@@ -222,20 +222,6 @@ def _start(
         checkpoints.save(state)
     history.rewind(state.round)
     return state
-
-
-def require_fitting(study: Study, generator: Generator) -> None:
-    """Refuse a study that does not fit the generator it starts from.
-
-    Raises:
-        ConfigurationError: If the two are of different image sizes.
-    """
-    if study.data.image_size != generator.image_size:
-        raise ConfigurationError(
-            f"data.image_size is {study.data.image_size}, but the base generates "
-            f"{generator.image_size} pixels.",
-            hint=f"Set data.image_size={generator.image_size}, or start from another base.",
-        )
 
 
 def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from flwr.serverapp import Grid
 
+from ..common.counted import counted
 from ..config.federation import FederationSettings
 from ..errors import RoundFailedError, UpdateRejectedError
 from ..federation.protocol import READINESS, READY, RoundReply, RoundRequest
@@ -52,8 +53,8 @@ def require_ready(
     ready, codes = ask_until_enough(grid, connect, request, federation, question, observe)
     if len(ready) < federation.min_results:
         raise RoundFailedError(
-            f"{len(ready)} sites could begin of the {federation.min_results} that are needed "
-            f"({described(codes)}). No site has paid for anything.",
+            f"{counted(len(ready), 'site')} could begin of the {federation.min_results} that are "
+            f"needed ({described(codes)}). No site has paid for anything.",
             hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
         )
 

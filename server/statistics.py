@@ -9,6 +9,7 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
+from ..common.counted import counted
 from ..config.federation import FederationSettings
 from ..errors import RoundFailedError
 from ..federation.protocol import STATISTICS, SUMS, RoundReply, RoundRequest
@@ -53,8 +54,8 @@ def collect_statistics(
     usable, codes = ask_until_enough(grid, connect, request, federation, question, observe)
     if len(usable) < federation.min_results:
         raise RoundFailedError(
-            f"{len(usable)} sites gave usable statistics of the {federation.min_results} that "
-            f"are needed ({described(codes)}).",
+            f"{counted(len(usable), 'site')} gave usable statistics of the "
+            f"{federation.min_results} that are needed ({described(codes)}).",
             hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
         )
     in_order = [usable[site] for site in sorted(usable)]

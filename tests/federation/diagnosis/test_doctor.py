@@ -212,10 +212,10 @@ def test_a_coordinator_is_looked_at(site, coordinator):
     assert status == 0, found
     assert "is not running" in found["service"]["message"]
     assert found["site north"]["state"] == "ok"
-    assert "0 certificates are revoked" in found["revocations"]["message"]
+    assert "certificates revoked: 0" in found["revocations"]["message"]
     revoke(coordinator, "north")
     _, found = doctor("--coordinator", str(coordinator.root))
-    assert "1 certificates are revoked" in found["revocations"]["message"]
+    assert "certificates revoked: 1" in found["revocations"]["message"]
     assert "It is revoked and cannot connect" in found["site north"]["message"]
     assert "fedscan site new-keys" in found["site north"]["hint"]
     coordinator.authority.revocation_file.write_text("no list")
