@@ -146,8 +146,8 @@ def generate(
         status().print(Text(line))
     with progress() as report:
         images = draw(generator, request, progress=report)
-    if images.rejected is not None:
-        status().print(Text(f"{images.rejected} implausible images were drawn again"))
+    if images.rejections is not None:
+        status().print(Text(f"{images.rejections} implausible images were drawn again"))
     folder = images.write(out, signing_key=signing_key)
     if as_json:
         print_json(
@@ -159,7 +159,7 @@ def generate(
                 "seed": seed,
                 "captions": request.captions(generator),
                 "notes": notes,
-                "rejected": images.rejected,
+                "rejected": images.rejections,
             }
         )
         return

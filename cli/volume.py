@@ -52,9 +52,11 @@ def volume(
         int | None, typer.Option(min=2, help="Number of slices; as many as the region holds.")
     ] = None,
     spacing: Annotated[float, typer.Option(min=0.1, help="Slice distance in mm.")] = 3.0,
-    given: Annotated[
+    given_slices: Annotated[
         list[str] | None,
-        typer.Option(help="Known slice of the patient, as PNG@POSITION (0 to 1). Repeatable."),
+        typer.Option(
+            "--given", help="Known slice of the patient, as PNG@POSITION (0 to 1). Repeatable."
+        ),
     ] = None,
     correlation: Annotated[
         float,
@@ -100,7 +102,7 @@ def volume(
         anyway=anyway,
     )
     generator = load_generator(model)
-    request = replace(request, given=read_given(given or [], generator.image_size))
+    request = replace(request, given_slices=read_given(given_slices or [], generator.image_size))
     notes = request.notes(generator)
     for line in notes:
         status().print(Text(line))

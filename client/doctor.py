@@ -161,13 +161,13 @@ def _base(home: SiteHome) -> str:
 
 def _policy(home: SiteHome) -> str:
     policy = load_policy(home.policy)
-    known = set(Registry(home).data_sets())
+    names = set(Registry(home).data_sets())
     for path in (home.policy, *sorted(home.folder.glob("data/*/policy.toml"))):
         one = load_policy(path)
-        if unknown := sorted(set(one.data_sets) - known):
+        if missing := sorted(set(one.data_sets) - names):
             raise DoubtError(
-                f"{path} allows data sets that the site does not have: {', '.join(unknown)}.",
-                hint=f"There are: {', '.join(sorted(known)) or 'none yet'}.",
+                f"{path} allows data sets that the site does not have: {', '.join(missing)}.",
+                hint=f"There are: {', '.join(sorted(names)) or 'none yet'}.",
             )
         if one.epsilon_ceiling > _WEAK_EPSILON:
             raise DoubtError(

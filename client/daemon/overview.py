@@ -53,7 +53,7 @@ class SiteOverview:
         paused: Whether the steward paused it.
         coordinator: Address of the coordinator; empty before the site joined one.
         data_sets: Its data sets, by name.
-        approved: Studies that may train.
+        approvals: Studies that may train.
         waiting: Studies that asked and were not approved.
     """
 
@@ -62,7 +62,7 @@ class SiteOverview:
     paused: bool
     coordinator: str
     data_sets: tuple[DataSetView, ...]
-    approved: tuple[Approval, ...]
+    approvals: tuple[Approval, ...]
     waiting: tuple[Waiting, ...]
 
 
@@ -72,13 +72,13 @@ def overview(home: SiteHome) -> SiteOverview:
     return SiteOverview(
         site=settings.name,
         daemon=StatusFile(home).read(),
-        paused=home.paused.exists(),
+        paused=home.pause_file.exists(),
         coordinator=settings.coordinator,
         data_sets=tuple(
             replace(_data_set(home, name, entry.folder), retired=entry.retired)
             for name, entry in sorted(Registry(home).data_sets().items())
         ),
-        approved=tuple(approvals.all()),
+        approvals=tuple(approvals.all()),
         waiting=tuple(Waiting(name=one.name, study=one.digest) for one in approvals.pending()),
     )
 

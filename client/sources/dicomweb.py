@@ -67,10 +67,12 @@ def mirror_dicomweb(
         if not instances:
             raise DataError(
                 f"The PACS has studies that match, but none of their series could be mirrored "
-                f"({work.failed} instances failed).",
+                f"({work.failed_count} instances failed).",
                 hint="Check the modalities asked for, and the PACS's own log.",
             )
-        return MirrorReport(studies, instances, work.fetched, removals, work.failed, work.withheld)
+        return MirrorReport(
+            studies, instances, work.fetched_count, removals, work.failed_count, work.withheld
+        )
 
 
 @dataclass(kw_only=True)
@@ -81,8 +83,8 @@ class _Mirroring:
     listing: int
     opted_out: IsOptedOut
     withheld: int
-    fetched: int = field(default=0, init=False)
-    failed: int = field(default=0, init=False)
+    fetched_count: int = field(default=0, init=False)
+    failed_count: int = field(default=0, init=False)
 
     def list_studies(self) -> None:
         for entry in self.pacs.studies():
@@ -139,16 +141,16 @@ class _Mirroring:
                 return False
             place(file, self.mirror.images, instance)
         except NotRetrievedError:
-            self.failed += 1
-            if self.failed >= _HOPELESS_AFTER and not self.fetched:
+            self.failed_count += 1
+            if self.failed_count >= _HOPELESS_AFTER and not self.fetched_count:
                 raise DataError(
-                    f"The PACS lists instances but gave none of the first {self.failed}.",
+                    f"The PACS lists instances but gave none of the first {self.failed_count}.",
                     hint="Its WADO-RS may be off or not allowed for this user; see its log.",
                 ) from None
             return False
         finally:
             file.unlink(missing_ok=True)
-        self.fetched += 1
+        self.fetched_count += 1
         return True
 
 

@@ -31,13 +31,13 @@ class Grouping:
 
     Attributes:
         groups: Those with enough patients, by attribute, the attributes in their order.
-        suppressed: Groups with too few patients, by attribute.
+        suppressions: Groups with too few patients, by attribute.
         one_scanner_each: Whether every site has one scanner of its own. Then scanners are no
             groups: each comparison would be that of the sites once more.
     """
 
     groups: tuple[Group, ...]
-    suppressed: dict[str, int]
+    suppressions: dict[str, int]
     one_scanner_each: bool = False
 
     def of(self, attribute: str) -> tuple[Group, ...]:
@@ -48,17 +48,17 @@ class Grouping:
     def attributes(self) -> tuple[str, ...]:
         """Attributes of which there is something to say."""
         attributes = [group.attribute for group in self.groups]
-        return tuple(dict.fromkeys([*attributes, *self.suppressed]))
+        return tuple(dict.fromkeys([*attributes, *self.suppressions]))
 
 
 def labels(images: ImageSet) -> dict[str, tuple[str, ...]]:
     """Name the group of each image by attribute; "" where it is not known."""
-    unknown = ("",) * len(images)
+    no_names = ("",) * len(images)
     return {
         "sex": tuple(description.sex for description in images.descriptions),
         "age band": tuple(description.age_band for description in images.descriptions),
-        "site": images.sites or unknown,
-        "scanner": images.scanners or unknown,
+        "site": images.sites or no_names,
+        "scanner": images.scanners or no_names,
     }
 
 
@@ -85,7 +85,7 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
                 groups.append(Group(attribute=attribute, name=name, patients=count))
             else:
                 suppressions[attribute] = suppressions.get(attribute, 0) + 1
-    return Grouping(groups=tuple(groups), suppressed=suppressions, one_scanner_each=one_each)
+    return Grouping(groups=tuple(groups), suppressions=suppressions, one_scanner_each=one_each)
 
 
 def _one_scanner_each(train: ImageSet, holdout: ImageSet) -> bool:

@@ -35,7 +35,7 @@ def fairness_section(
     for attribute in grouping.attributes:
         groups = grouping.of(attribute)
         rows += [_row(bench, group, measures, of_real) for group in groups]
-        if attribute in grouping.suppressed:
+        if attribute in grouping.suppressions:
             empty = (None,) * (len(measures) + len(of_real))
             rows.append((attribute, "smaller groups, not shown", None, *empty))
         for measure in measures:

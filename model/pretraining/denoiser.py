@@ -113,35 +113,39 @@ class _Batches:
         self._generator, self._bank = generator, bank
         self._seed, self._rank = seed, rank
         self._latents = _encode_all(generator, bank)
-        touched = _touched_by_lesion(bank.masks, self._latents.shape[-1])
-        self._weights = torch.where(torch.from_numpy(touched)[:, None], _LESION_WEIGHT, 1.0)
-        self._small = touched.any((1, 2)) & (touched.mean((1, 2)) <= _SMALL_LESION_SHARE)
+        has_lesion = _touched_by_lesion(bank.masks, self._latents.shape[-1])
+        self._weights = torch.where(torch.from_numpy(has_lesion)[:, None], _LESION_WEIGHT, 1.0)
+        self._small = has_lesion.any((1, 2)) & (has_lesion.mean((1, 2)) <= _SMALL_LESION_SHARE)
         chances = np.where(self._small, _SMALL_LESION_CHANCE, 1.0) * bank.chances
         order = np.random.default_rng(seed).permutation(len(bank))
-        self._judged = np.sort(order[: min(_JUDGED, len(bank) // 10)])
-        chances[self._judged] = 0.0
+        self._held_out = np.sort(order[: min(_JUDGED, len(bank) // 10)])
+        chances[self._held_out] = 0.0
         self._chances = chances / chances.sum()
 
     def losses(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the losses of a step's images, ``[B]``, and their timesteps."""
         rng = np.random.default_rng((self._seed, self._rank, step))
-        chosen = rng.choice(len(self._bank), size=_BATCH, p=self._chances)
-        return self._losses(chosen, rng)
+        indices = rng.choice(len(self._bank), size=_BATCH, p=self._chances)
+        return self._losses(indices, rng)
 
     @torch.no_grad()
     def judge(self) -> float:
         """Return the mean loss over the images put aside; of all drawn ones without any."""
         rng = np.random.default_rng((self._seed, 0))
-        chosen = self._judged if len(self._judged) else np.arange(min(len(self._bank), _JUDGED))
+        indices = (
+            self._held_out if len(self._held_out) else np.arange(min(len(self._bank), _JUDGED))
+        )
         parts = [
-            self._losses(chosen[start : start + _BATCH], rng)[0]
-            for start in range(0, len(chosen), _BATCH)
+            self._losses(indices[start : start + _BATCH], rng)[0]
+            for start in range(0, len(indices), _BATCH)
         ]
         return float(torch.cat(parts).mean())
 
-    def _losses(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _losses(
+        self, indices: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
         generator = self._generator
-        rows = _rows(generator, self._bank, self._latents, chosen, self._small[chosen], rng)
+        rows = _rows(generator, self._bank, self._latents, indices, self._small[indices], rng)
         draws = torch.Generator().manual_seed(int(rng.integers(2**63)))
         timesteps = central_timesteps(generator, len(rows), draws)
         noise = torch.randn(rows.latents.shape, generator=draws)
@@ -151,7 +155,7 @@ class _Batches:
                 rows.to(generator.device),
                 timesteps.to(generator.device),
                 noise.to(generator.device),
-                self._weights[torch.from_numpy(chosen)].to(generator.device),
+                self._weights[torch.from_numpy(indices)].to(generator.device),
             )
         return losses, timesteps
 
@@ -175,12 +179,12 @@ def _rows(
     generator: Generator,
     bank: ExampleBank,
     latents: Tensor,
-    chosen: NDArray[np.int64],
+    indices: NDArray[np.int64],
     small: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> LatentRows:
     captions = [
-        "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in chosen
+        "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in indices
     ]
     spatial = [
         random_spatial_conditions(
@@ -189,11 +193,11 @@ def _rows(
             bank.masks[index] if bank.masks[index].any() else None,
             share=_SMALL_LESION_SPATIAL_SHARE if lesion else SPATIAL_SHARE,
         )
-        for index, lesion in zip(chosen, small, strict=True)
+        for index, lesion in zip(indices, small, strict=True)
     ]
     return LatentRows(
-        latents=latents[torch.from_numpy(chosen)],
+        latents=latents[torch.from_numpy(indices)],
         text=generator.embed(captions),
-        position=torch.from_numpy(bank.positions[chosen]),
+        position=torch.from_numpy(bank.positions[indices]),
         spatial=torch.from_numpy(np.stack(spatial)),
     )

@@ -57,12 +57,12 @@ class LedgerView:
     digests: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, pinned: LedgerHead | None = None) -> LedgerView:
+    def read(cls, path: Path, expected_head: LedgerHead | None = None) -> LedgerView:
         """Read and check the ledger in a folder; another process may be writing to it.
 
         Args:
             path: The ledger's folder.
-            pinned: A head that was kept elsewhere; its line must still be in the history.
+            expected_head: A head that was kept elsewhere; its line must still be in the history.
 
         Raises:
             LedgerError: If there is none, it is damaged, or its history was changed.
@@ -76,7 +76,7 @@ class LedgerView:
             ) from error
         if contents is None:
             raise LedgerError(f"There is no ledger in {path}.", hint="Give a ledger's folder.")
-        contents.require(pinned)
+        contents.require(expected_head)
         return cls(
             entries=contents.entries,
             book=Book(contents.entries),

@@ -242,10 +242,10 @@ def _by_value(
         least: The tolerance.
         share: The tolerance as a share of the number, where that is more.
     """
-    unknown = [member for member in members if _value(member, mark) is None]
+    without_value = [member for member in members if _value(member, mark) is None]
     with_value = [member for member in members if _value(member, mark) is not None]
     with_value.sort(key=lambda member: float(_value(member, mark) or 0.0))
-    parts: list[list[Member]] = [unknown] if unknown else []
+    parts: list[list[Member]] = [without_value] if without_value else []
     last = None
     for member in with_value:
         value = float(_value(member, mark) or 0.0)

@@ -163,7 +163,7 @@ def test_a_data_sets_own_policy_goes_first(home: SiteHome, ask: Ask, make_reques
 def test_a_paused_site_says_so(home: SiteHome, ask: Ask, make_request: Make) -> None:
     request = make_request()
     approve(home, request)
-    home.paused.touch()
+    home.pause_file.touch()
     assert ask(request).code == "paused"
 
 

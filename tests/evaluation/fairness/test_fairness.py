@@ -130,7 +130,7 @@ def test_small_groups_are_counted_and_not_named(chests):
     train, holdout = sexed(chests.train, 30), sexed(chests.holdout, 4)
     grouping = find_groups(train, holdout, min_patients=10)
     assert {(g.attribute, g.name) for g in grouping.groups} == {("sex", "male"), ("site", "north")}
-    assert grouping.suppressed == {"sex": 1}
+    assert grouping.suppressions == {"sex": 1}
     chosen = prompts_for(train, grouping, per_group=200, rng=np.random.default_rng(0))
     assert (np.array(labels(train)["sex"])[chosen] == "male").sum() >= 200
 
