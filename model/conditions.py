@@ -67,7 +67,7 @@ def spatial_conditions(
         ("mask", mask),
         ("edges", edges),
         ("partial", partial),
-        ("known", known_pixels),
+        ("known_pixels", known_pixels),
     ):
         if array is not None and array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
@@ -80,7 +80,7 @@ def spatial_conditions(
         stack[EDGES_PRESENT] = 1.0
     if partial is not None:
         if known_pixels is None:
-            raise ValueError("partial needs known, the map of its given pixels")
+            raise ValueError("partial needs known_pixels, the map of its given pixels")
         stack[PARTIAL] = np.where(known_pixels, partial, 0.0)
         stack[PARTIAL_KNOWN] = known_pixels
     return stack
