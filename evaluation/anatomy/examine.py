@@ -224,17 +224,7 @@ def _figures(
 
 
 def _not_measured(why: str) -> Section:
-    return Section(
-        key=KEY,
-        title=TITLE,
-        summary=f"Not measured. {why}",
-        measures=(
-            Measure(
-                name="rejected_share",
-                title="Images rejected as implausible",
-                value=None,
-                better="lower",
-                note=why,
-            ),
-        ),
+    title = "Images rejected as implausible"
+    return Section.not_measured(
+        KEY, TITLE, Measure.of("rejected_share", title, None, "lower", note=why)
     )

@@ -54,14 +54,7 @@ class VolumeFindings:
         }
         entries = zip(titles.items(), (self.drawings[self.name], self.real), strict=True)
         return tuple(
-            Measure(
-                name=name,
-                title=title,
-                value=share.value,
-                low=share.low,
-                high=share.high,
-                better="lower" if name == "volume_outside_share" else "",
-            )
+            Measure.of(name, title, share, "lower" if name == "volume_outside_share" else "")
             for (name, title), share in (
                 (entry, self._share(features)) for entry, features in entries
             )

@@ -96,7 +96,7 @@ def _gap_measure(
     title = f"Gap by {attribute}: {measure.title}"
     if gap is None:
         note = f"Needs two groups with {bench.least} held-out patients each, of every class."
-        return Measure(name=name, title=title, value=None, better="lower", note=note)
+        return Measure.of(name, title, None, "lower", note=note)
     note = f"{gap.best} was better than {gap.worst} on the half of the patients that chose them."
     same = bench.gap(of_real[measure.key], groups) if measure.key in of_real else None
     if same is not None:
@@ -104,15 +104,7 @@ def _gap_measure(
             f" Trained on real images the gap is {same.difference.value:.3f} ({same.best}, "
             f"{same.worst})."
         )
-    return Measure(
-        name=name,
-        title=title,
-        value=gap.difference.value,
-        low=gap.difference.low,
-        high=gap.difference.high,
-        better="lower",
-        note=note,
-    )
+    return Measure.of(name, title, gap.difference, "lower", note=note)
 
 
 def _summary(
