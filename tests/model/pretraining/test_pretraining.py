@@ -60,7 +60,7 @@ def weights_of_first_batch(tiny, masks, monkeypatch, tmp_path):
         seen.append(weight)
         return diffusion_loss(generator, batch, timesteps, noise, weight)
 
-    monkeypatch.setattr("fedscan.model.pretraining.denoiser.diffusion_loss", record)
+    monkeypatch.setattr("fedscan.model.pretraining.batches.diffusion_loss", record)
     train_denoiser(tiny, bank, Duration(seconds=0.01), seed=0, state=tmp_path / "state.pt")
     return seen[0]
 
