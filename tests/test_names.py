@@ -80,6 +80,8 @@ def _flags(node: ast.AST) -> list[ast.AST]:
 
 
 def _is_bool(annotation: ast.expr | None) -> bool:
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Tuple):
+        annotation = annotation.slice.elts[0]  # Annotated[bool, …]
     return isinstance(annotation, ast.Name) and annotation.id == "bool"
 
 
@@ -128,6 +130,7 @@ def test_every_exception_is_needed(participles):
         ("if said := read(): ...", {"said"}),
         ("class One:\n    retired: bool = False", set()),
         ("def read(*, compressed: bool): ...", set()),
+        ("def read(*, doubled: Annotated[bool, Option()]): ...", set()),
         ("self._announced = False", set()),
         ("seed = 3\nseries_kept = 2\nleft, top = 1, 2", set()),
     ],
