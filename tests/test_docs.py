@@ -170,19 +170,36 @@ def test_references_in_docstrings_are_of_kinds_that_the_site_shows():
     assert len(kinds) > 100
 
 
-def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
+def shown_on_the_site(tmp_path: Path, source: str) -> dict[str, str]:
+    """Return the docstrings of a module's functions as the site shows them."""
     griffe = pytest.importorskip("griffe")
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "mine.py").write_text(source)
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "site" / "roles.py"))
+    module = griffe.load("mine", search_paths=[tmp_path], extensions=extensions)
+    return {name: one.docstring.value for name, one in module.members.items() if one.docstring}
+
+
+def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
+    source = (
         "def undo():\n"
         '    """See :func:`make`, :class:`~fedscan.model.generator.Generator`, :data:`NONE`."""\n'
         "def make(): ...\n"
     )
-    extensions = griffe.load_extensions(str(ROOT / "docs" / "site" / "roles.py"))
-    module = griffe.load("mine", search_paths=[tmp_path], extensions=extensions)
-    text = module["undo"].docstring.value
+    text = shown_on_the_site(tmp_path, source)["undo"]
     assert '<autoref identifier="mine.make" optional><code>make</code></autoref>' in text
     assert 'identifier="fedscan.model.generator.Generator" optional><code>Generator</code>' in text
     assert text.endswith(", `NONE`.")
+
+
+def test_the_site_shows_an_example_as_code_and_not_as_links(tmp_path):
+    source = (
+        'def pair():\n    """Make two.\n\n    Raises:\n        KeyError: Never.\n\n'
+        "    >>> import mine\n    >>> mine.pair()\n    ['a', 'b']\n\n    Nothing else.\n"
+        '    """\n'
+    )
+    text = shown_on_the_site(tmp_path, source)["pair"]
+    example = "```pycon\n>>> import mine\n>>> mine.pair()\n['a', 'b']\n```"
+    assert text.endswith(f"KeyError: Never.\n\n{example}\n\nNothing else.")
 
 
 #: `pip install` up to the end of its line, of the code span, or of the command.
