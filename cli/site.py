@@ -200,7 +200,7 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
     console.print(Text(f"Coordinator: {view.coordinator or 'none yet'}"))
     for data in view.data_sets:
         console.print(Text(f"Data set {data.name}: {data.folder} ({_spent(data)})"))
-    print_studies(view.approvals, view.waiting)
+    print_studies(view.approved, view.waiting)
 
 
 @app.command()

@@ -65,9 +65,9 @@ def approve(
     if not study:
         view = overview(site)
         if as_json:
-            print_json({"approved": view.approvals, "waiting": view.waiting})
+            print_json({"approved": view.approved, "waiting": view.waiting})
         else:
-            print_studies(view.approvals, view.waiting)
+            print_studies(view.approved, view.waiting)
         return
     if withdraw:
         digest = _one_of(study, {one.study: one.name for one in approvals.all()})

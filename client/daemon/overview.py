@@ -53,7 +53,7 @@ class SiteOverview:
         paused: Whether the steward paused it.
         coordinator: Address of the coordinator; empty before the site joined one.
         data_sets: Its data sets, by name.
-        approvals: Studies that may train.
+        approved: Studies that may train.
         waiting: Studies that asked and were not approved.
     """
 
@@ -62,7 +62,7 @@ class SiteOverview:
     paused: bool
     coordinator: str
     data_sets: tuple[DataSetView, ...]
-    approvals: tuple[Approval, ...]
+    approved: tuple[Approval, ...]
     waiting: tuple[Waiting, ...]
 
 
@@ -78,7 +78,7 @@ def overview(home: SiteHome) -> SiteOverview:
             replace(_data_set(home, name, entry.folder), retired=entry.retired)
             for name, entry in sorted(Registry(home).data_sets().items())
         ),
-        approvals=tuple(approvals.all()),
+        approved=tuple(approvals.all()),
         waiting=tuple(Waiting(name=one.name, study=one.digest) for one in approvals.pending()),
     )
 

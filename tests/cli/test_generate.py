@@ -253,7 +253,7 @@ def test_the_image_moves_as_each_condition_asks(base, kind):
     def stack(mirror: bool) -> np.ndarray:
         turn = (lambda array: array[:, ::-1]) if mirror else (lambda array: array)
         given = {"mask": {"mask": turn(labels)}, "edges": {"edges": turn(lines)}}
-        given["partial"] = {"partial": turn(image), "known": turn(left)}
+        given["partial"] = {"partial": turn(image), "known_pixels": turn(left)}
         return spatial_conditions((64, 64), **given[kind])
 
     plain = np.zeros_like(stack(False))
