@@ -25,7 +25,7 @@ from ..federation.diagnosis.machine import (
     compare_versions,
     installed_versions,
 )
-from ..federation.diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from ..federation.diagnosis.network import HttpAnswer, ask, compare_clocks, reach, resolve
 from ..federation.diagnosis.route import describe_route
 from ..imaging.dicom.folder import list_files
 from ..imaging.dicom.index import index_files
@@ -112,7 +112,7 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
     yield examine("proxy", lambda: describe_route(host, port))
-    answers: list[Answer] = []
+    answers: list[HttpAnswer] = []
 
     def trusted() -> str:
         answers.append(ask(host, port, client_context(home), VERSIONS_PATH))
@@ -135,7 +135,7 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
     )
 
 
-def _versions(answer: Answer) -> str:
+def _versions(answer: HttpAnswer) -> str:
     own = {**installed_versions(), "bundle": bundle_hash()}
     if answer.status != 200:
         raise NotApplicableError("The coordinator does not tell its versions.")

@@ -1,4 +1,7 @@
-"""No value is named by a bare participle: ``kept`` says what was done, and not what is there."""
+"""Names say what a thing is: no value is a bare participle, and no two classes share a name.
+
+``kept`` says what was done, and not what is there.
+"""
 
 from __future__ import annotations
 
@@ -138,3 +141,15 @@ def test_every_exception_is_needed(participles):
 )
 def test_flags_and_nouns_are_told_from_participles(code, names):
     assert {name for name, _ in values_of(ast.parse(code)) if is_participle(name)} == names
+
+
+def test_no_two_classes_share_a_name():
+    places: dict[str, list[str]] = {}
+    for file in package():
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    twins = {name: files for name, files in places.items() if len(files) > 1}
+    # A saved generator names its pipeline's class, which is then the installed one.
+    twins.pop("FedscanPipeline")
+    assert twins == {}

@@ -15,7 +15,7 @@ from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
 from .mirror import IsOptedOut, Mirror, MirrorReport, nobody
-from .pacs import Entry, NotRetrievedError, Pacs
+from .pacs import NotRetrievedError, Pacs, PacsEntry
 from .settings import DicomwebSource
 
 _PATIENT_ID, _MODALITY = "00100020", "00080060"
@@ -106,7 +106,7 @@ class _Mirroring:
             if self.mirror.has(instance) or self._fetch(instance):
                 self.mirror.note(instance, self.listing)
 
-    def _list(self, entry: Entry) -> None:
+    def _list(self, entry: PacsEntry) -> None:
         study = _text(entry, _STUDY)
         if _UID.fullmatch(study):
             patient = _text(entry, _PATIENT_ID)
@@ -154,7 +154,7 @@ class _Mirroring:
         return True
 
 
-def _text(entry: Entry, tag: str) -> str:
+def _text(entry: PacsEntry, tag: str) -> str:
     """The first value of an element in DICOM JSON; empty if there is none."""
     element = entry.get(tag)
     values = element.get("Value") if isinstance(element, dict) else None

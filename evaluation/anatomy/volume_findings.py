@@ -13,7 +13,7 @@ from ..measures.results import Interval
 from ..measures.settings import EvaluationSettings
 from ..section import Cell, Grid, Measure
 from .shapes import ORGANS
-from .volumes import VOLUME_QUANTITIES, Scan, VolumeRange, outside
+from .volumes import VOLUME_QUANTITIES, PatientSlices, VolumeRange, outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class VolumeFindings:
     name: str
     evaluation: EvaluationSettings
     ranges: Mapping[str, VolumeRange]
-    scans: Sequence[Scan]
+    scans: Sequence[PatientSlices]
     real: NDArray[np.float64]
     drawings: Mapping[str, NDArray[np.float64]]
 

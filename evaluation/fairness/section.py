@@ -8,7 +8,7 @@ from ..measures.results import Interval
 from ..section import Cell, Grid, Measure, Section
 from ..settings import FairnessSettings
 from .bench import Bench, Gap
-from .groups import Group, Grouping
+from .groups import Grouping, PatientGroup
 from .measures import GroupMeasure
 
 KEY = "fairness"
@@ -68,7 +68,7 @@ def _titles(measure: GroupMeasure, of_real: Mapping[str, GroupMeasure]) -> list[
 
 def _row(
     bench: Bench,
-    group: Group,
+    group: PatientGroup,
     measures: Sequence[GroupMeasure],
     of_real: Mapping[str, GroupMeasure],
 ) -> tuple[Cell, ...]:
@@ -87,7 +87,7 @@ def _shown(value: Interval | None) -> str | None:
 def _gap_measure(
     bench: Bench,
     attribute: str,
-    groups: Sequence[Group],
+    groups: Sequence[PatientGroup],
     measure: GroupMeasure,
     gap: Gap | None,
     of_real: Mapping[str, GroupMeasure],

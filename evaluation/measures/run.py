@@ -31,7 +31,7 @@ from .results import (
 )
 from .settings import EvaluationSettings
 from .tasks import Task, choose_tasks, patients_per_class
-from .utility import Bench, Scores, score, summarise
+from .utility import Scores, TaskBench, score, summarise
 
 #: ``(captions, positions [N], seed) -> images [N, H, W] in [-1, 1]``.
 Sampler = Callable[[Sequence[str], NDArray[np.float32], int], NDArray[np.float32]]
@@ -146,7 +146,7 @@ class _Reference:
             holdout=real.holdout.thin(settings.real_images, settings.seed + 1),
         )
         tasks = choose_tasks(self.real, min_patients_per_class=settings.min_patients_per_class)
-        self.benches = [Bench.of(task, self.real.holdout, settings) for task in tasks]
+        self.benches = [TaskBench.of(task, self.real.holdout, settings) for task in tasks]
         self.train_features = extractor.features(self.real.train.images)
         self.holdout_features = extractor.features(self.real.holdout.images)
         # Pixels are cheap: search more training images than those with features.

@@ -20,7 +20,7 @@ from .quiet import quiet_pydicom
 from .scanner import Scanner
 from .set_aside import Reason, SetAsideError
 from .stacks.build import series_stacks
-from .stacks.stack import Member, Stack
+from .stacks.stack import LooseFrame, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def _patient(
     studies: dict[str, list[Series]] = defaultdict(list)
     for (study_uid, series_uid), members in sorted(by_series.items()):
         result = series_stacks(
-            [Member(entry.path, h, n) for entry, h in members for n in range(len(h.frames))]
+            [LooseFrame(entry.path, h, n) for entry, h in members for n in range(len(h.frames))]
         )
         set_aside.update(result.set_aside)
         if not result.stacks:

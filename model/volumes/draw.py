@@ -130,7 +130,7 @@ def sample_volume(
     generator.train(was_training)
     if known_slices is not None:
         volume = _meeting(volume, positions, known_slices, settings.correlation)
-        volume = _between(volume, positions, known_slices, description.body_part)
+        volume = _blend_with_interpolation(volume, positions, known_slices, description.body_part)
     else:
         volume = _whole(generator, description, positions, settings, cut.cpu().numpy(), volume)
     for position, image in (given_slices or {}).items():
@@ -187,7 +187,7 @@ def _meeting(
     return np.asarray(np.clip(volume_met, -1, 1), np.float32)
 
 
-def _between(
+def _blend_with_interpolation(
     volume: NDArray[np.float32],
     positions: Sequence[float],
     known_slices: KnownSlices,

@@ -16,7 +16,7 @@ from .journal import LedgerHead, read
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """One line of the table.
 
     Attributes:
@@ -101,7 +101,7 @@ class LedgerView:
             one.record.request for one in self.book.reservations.values() if not one.record.study
         )
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LedgerRow]:
         """Return one row per entry; a step's completion is told in the step's own row."""
         return [
             self._row(entry) for entry in self.entries if not isinstance(entry.record, Complete)
@@ -149,9 +149,9 @@ class LedgerView:
             )
         return table
 
-    def _row(self, entry: Entry) -> Row:
+    def _row(self, entry: Entry) -> LedgerRow:
         record = entry.record
-        row = Row(entry.sequence, entry.time, record.kind)
+        row = LedgerRow(entry.sequence, entry.time, record.kind)
         match record:
             case Genesis():
                 return replace(row, state="begun")

@@ -14,7 +14,7 @@ from ..set_aside import Reason
 from .likeness import Floats, alike, common_plane, depths_of, places
 from .localizer import is_localizer
 from .repeats import common_depths, kinds, volumes
-from .stack import Member, Slice, Stack
+from .stack import LooseFrame, Slice, Stack
 
 #: More slices than any scanner makes of one body: two metres in steps of a quarter millimetre.
 MAX_SLICES = 8192
@@ -37,7 +37,7 @@ class SeriesStacks:
     set_aside: Counter[Reason]
 
 
-def series_stacks(members: Sequence[Member]) -> SeriesStacks:
+def series_stacks(members: Sequence[LooseFrame]) -> SeriesStacks:
     """Build the stacks of one series.
 
     Args:
@@ -60,9 +60,9 @@ def series_stacks(members: Sequence[Member]) -> SeriesStacks:
     return SeriesStacks(tuple(stacks), Counter(reasons.values()))
 
 
-def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
+def _same_kind(members: list[LooseFrame]) -> Iterator[list[LooseFrame]]:
     """Part frames by what they show, by size, and by how they lie."""
-    parts: dict[tuple[object, ...], list[Member]] = defaultdict(list)
+    parts: dict[tuple[object, ...], list[LooseFrame]] = defaultdict(list)
     for member in members:
         frame, shape = member.frame, member.header.shape
         if frame.plane is None:
@@ -84,7 +84,7 @@ def _apart_from_plane(description: Description) -> Description:
     return replace(description, plane="")
 
 
-def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
+def _is_localizer(groups: Sequence[Sequence[LooseFrame]]) -> bool:
     with_plane = [group for group in groups if group[0].frame.plane is not None]
     frames = [[member.frame for member in group] for group in with_plane]
     return is_localizer(
@@ -95,7 +95,7 @@ def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
 
 
 def _volumes(
-    group: list[Member], scan: list[Member], reasons: dict[str, Reason]
+    group: list[LooseFrame], scan: list[LooseFrame], reasons: dict[str, Reason]
 ) -> Iterator[Stack]:
     """Build the volumes of like frames; ``scan`` is all of the series in their direction."""
     common = common_plane(group)
@@ -113,7 +113,7 @@ def _volumes(
                 yield _stack(_bounded(of_volume, common, reasons), common, reach)
 
 
-def _is_unplaced(members: list[Member], depths: Floats) -> bool:
+def _is_unplaced(members: list[LooseFrame], depths: Floats) -> bool:
     """Whether different slices claim one place: then the places in the headers mean nothing."""
     places = int(common_depths(members, depths).max()) + 1
     locations = [m.frame.location for m in members if m.frame.location is not None]
@@ -132,7 +132,9 @@ def _is_unplaced(members: list[Member], depths: Floats) -> bool:
     return len(members) > 1 and len(set(moments)) == 1
 
 
-def _bounded(members: list[Member], common: Plane, reasons: dict[str, Reason]) -> list[Member]:
+def _bounded(
+    members: list[LooseFrame], common: Plane, reasons: dict[str, Reason]
+) -> list[LooseFrame]:
     """Leave out slices at the place of others, and what no volume can hold; order by depth."""
     depths = depths_of(members, common)
     numbers = common_depths(members, depths)
@@ -146,7 +148,7 @@ def _bounded(members: list[Member], common: Plane, reasons: dict[str, Reason]) -
     return by_depth[:MAX_SLICES]
 
 
-def _stack(members: list[Member], common: Plane | None, reach: tuple[float, float]) -> Stack:
+def _stack(members: list[LooseFrame], common: Plane | None, reach: tuple[float, float]) -> Stack:
     frames = [member.frame for member in members]
     description = frames[0].description
     if common is not None:
