@@ -22,14 +22,14 @@ class Question(Generic[Result]):
     Attributes:
         kind: Name of the query.
         parse: Makes the result of a reply whose code is "ok", or refuses it with an error.
-        asked: Makes the event that it went out to so many sites.
-        answered: Makes the event that a site answered.
+        question_event: Makes the event that it went out to so many sites.
+        answer_event: Makes the event that a site answered.
     """
 
     kind: str
     parse: Callable[[RoundReply], Result]
-    asked: Callable[[int], Event]
-    answered: Callable[[SiteAnswer[Result]], Event]
+    question_event: Callable[[int], Event]
+    answer_event: Callable[[SiteAnswer[Result]], Event]
 
 
 def ask_until_enough(
@@ -59,7 +59,7 @@ def ask_until_enough(
     codes: dict[str, str] = {}
     while True:
         nodes = [node for node in connect() if node not in finished_nodes]
-        observe(question.asked(len(nodes)))
+        observe(question.question_event(len(nodes)))
         asked_now: dict[str, str] = {}
         for answer in sites.ask(
             dict.fromkeys(nodes, request.to_records()),
@@ -71,7 +71,7 @@ def ask_until_enough(
                 answers.append((answer.site, answer.result))
                 finished_nodes.add(answer.node)
             asked_now[answer.site] = answer.code
-            observe(question.answered(answer))
+            observe(question.answer_event(answer))
         codes |= asked_now
         usable = sites.refuse_shared_names(answers)
         if len(usable) >= federation.min_results or not patience.waits(request.round, asked_now):

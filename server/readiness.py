@@ -43,10 +43,10 @@ def require_ready(
     question = Question(
         kind=READINESS,
         parse=lambda reply: _yes(reply, request),
-        asked=lambda sites: ReadinessAsked(
+        question_event=lambda sites: ReadinessAsked(
             round=request.round, sites=sites, request=request.digest()
         ),
-        answered=lambda answer: ReadinessReceived(
+        answer_event=lambda answer: ReadinessReceived(
             round=request.round, site=answer.site, code=answer.code, seconds=answer.seconds
         ),
     )

@@ -46,8 +46,8 @@ def collect_statistics(
     question = Question(
         kind=STATISTICS,
         parse=lambda reply: _sums(reply, request),
-        asked=lambda sites: StatisticsAsked(sites=sites, request=request.digest()),
-        answered=lambda answer: StatisticsReceived(
+        question_event=lambda sites: StatisticsAsked(sites=sites, request=request.digest()),
+        answer_event=lambda answer: StatisticsReceived(
             site=answer.site, code=answer.code, seconds=answer.seconds, ledger=answer.ledger
         ),
     )

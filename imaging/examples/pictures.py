@@ -88,8 +88,8 @@ class LabelledPictures:
         names, rows = parse_table(self.table, self.table.read_bytes())
         plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
         self._columns = {
-            what: [plain.index(name) for name in known if name in plain]
-            for what, known in _COLUMNS.items()
+            what: [plain.index(name) for name in spellings if name in plain]
+            for what, spellings in _COLUMNS.items()
         }
         self._cells = rows
         self._paths = [one.path for one in list_files(self.folder) if _PICTURE.search(one.path)]
@@ -108,9 +108,9 @@ class LabelledPictures:
             if label is None:
                 self.left_out["no row in the table"] += 1
                 continue
-            said = self._said(self._cells[rows[0]])
-            shown = describe_row(said, self.words)
-            if shown is None:
+            cells = self._said(self._cells[rows[0]])
+            description = describe_row(cells, self.words)
+            if description is None:
                 self.left_out["modality unknown"] += 1
                 continue
             image = _image(self.folder / path, self.image_size)
@@ -120,8 +120,8 @@ class LabelledPictures:
             yield LabelledPicture(
                 patient=patient or path,
                 split=self._labelling.split(patient),
-                source=said["source"],
-                example=Example(image=image, description=described(shown, label)),
+                source=cells["source"],
+                example=Example(image=image, description=described(description, label)),
             )
 
     def fit(self) -> LabelReport:
@@ -140,31 +140,31 @@ def has_pictures(folder: Path) -> bool:
     return any(_PICTURE.search(one.path) for one in list_files(folder))
 
 
-def describe_row(said: Mapping[str, str], words: Vocabulary) -> Description | None:
+def describe_row(cells: Mapping[str, str], words: Vocabulary) -> Description | None:
     """Describe a picture by what its row says in the words of a vocabulary, or as DICOM has them.
 
     Args:
-        said: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
+        cells: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
         words: The vocabulary.
 
     Returns:
         The description without findings; ``None`` if the modality is none of ours.
     """
-    text = said["modality"]
+    text = cells["modality"]
     modality = MODALITY.get(text.upper()) or {m.lower(): m for m in MODALITIES}.get(text.lower())
     if modality is None:
         return None
-    part = words.find(said["part"], "body part")
-    sequence = words.find(said["sequence"], "sequence") if modality == "MR" else None
-    weighting = re.match(r"t([12])\b", said["sequence"].lower())
+    part = words.find(cells["part"], "body part")
+    sequence = words.find(cells["sequence"], "sequence") if modality == "MR" else None
+    weighting = re.match(r"t([12])\b", cells["sequence"].lower())
     if sequence is not None:
         modality = sequence.within or modality
     elif modality == "MR" and weighting:
         modality = f"T{weighting[1]}-weighted MR"
-    view = words.find(said["view"], "view") if modality == "X-ray" else None
-    plane = said["view"].lower()
-    contrast = "with contrast" if "with contrast" in said["sequence"].lower() else ""
-    sex = {"f": "female", "m": "male"}.get(said["sex"].lower(), said["sex"].lower())
+    view = words.find(cells["view"], "view") if modality == "X-ray" else None
+    plane = cells["view"].lower()
+    contrast = "with contrast" if "with contrast" in cells["sequence"].lower() else ""
+    sex = {"f": "female", "m": "male"}.get(cells["sex"].lower(), cells["sex"].lower())
     return Description(
         modality=modality,
         body_part=part.within if part else "body",

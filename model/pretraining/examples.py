@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,25 @@ class ExampleBank:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def size(self) -> int:
+        """Height and width of the images in pixels."""
+        return self.images.shape[1]
+
+    def halved(self) -> ExampleBank:
+        """The same images at half the size: pixels are means of four, masks every second."""
+        count, size = len(self), self.size // 2
+        parts = (self.images[start : start + 512] for start in range(0, count, 512))
+        means = [
+            part.reshape(-1, size, 2, size, 2).mean((2, 4), dtype=np.float32).astype(np.float16)
+            for part in parts
+        ]
+        return replace(self, images=np.concatenate(means), masks=self.masks[:, ::2, ::2].copy())
+
     def save(self, path: Path) -> None:
         """Write the bank to one ``.npz`` file, whole or not at all."""
         # To an open file: a path that does not end in .npz would be given that ending.
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
+        with replacing(path) as target, target.open("wb") as file:
             np.savez(
                 file,
                 images=self.images,
@@ -58,16 +73,16 @@ class ExampleBank:
             DataError: If the file is missing or is not a bank.
         """
         try:
-            with np.load(path) as stored:
-                images = stored["images"]
+            with np.load(path) as arrays:
+                images = arrays["images"]
                 alike = np.full(len(images), 1 / len(images))
                 return cls(
                     images=images,
-                    masks=stored["masks"],
-                    captions=stored["captions"],
-                    positions=stored["positions"],
+                    masks=arrays["masks"],
+                    captions=arrays["captions"],
+                    positions=arrays["positions"],
                     # Banks from before sources had weights draw every image alike.
-                    chances=stored.get("chances", alike),
+                    chances=arrays.get("chances", alike),
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
@@ -131,8 +146,8 @@ def fill_bank(
         on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
-    drawn: list[Example] = []
-    while len(drawn) < count:
-        drawn += draw(rng)
-        on_progress("examples", min(len(drawn), count), count)
-    return bank_of(drawn[:count], [""] * count)
+    examples: list[Example] = []
+    while len(examples) < count:
+        examples += draw(rng)
+        on_progress("examples", min(len(examples), count), count)
+    return bank_of(examples[:count], [""] * count)

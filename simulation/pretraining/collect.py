@@ -36,12 +36,12 @@ class Collected:
     Attributes:
         banks: (weight, images) of each folder.
         images: Images used, by folder and source: ``films: kermany``.
-        refused: Images left out.
+        refusals: Images left out.
     """
 
     banks: list[tuple[float, ExampleBank]] = field(default_factory=list)
     images: Counter[str] = field(default_factory=Counter)
-    refused: Refused = field(default_factory=Refused)
+    refusals: Refused = field(default_factory=Refused)
 
 
 def read_forbidden(
@@ -82,27 +82,27 @@ def collect_public(
     Raises:
         DataError: If a folder holds nothing that can be used.
     """
-    collected = Collected()
+    collection = Collected()
     same_count = patient_count = 0
     for source in sources:
         examples, patients, names = source.read(vocabulary, image_size, report)
         use = np.ones(len(examples), np.bool_)
         if never is not None:
             images = np.stack([example.image for example in examples])
-            same, known = never.among(images, patients)
+            same, of_patients = never.among(images, patients)
             same_count += int(same.sum())
-            patient_count += int((known & ~same).sum())
-            use = ~(same | known)
-        chosen = np.flatnonzero(use)
-        if not len(chosen):
+            patient_count += int((of_patients & ~same).sum())
+            use = ~(same | of_patients)
+        indices = np.flatnonzero(use)
+        if not len(indices):
             raise DataError(
                 f"All {len(examples)} images of {source.folder} are in a folder of --never.",
                 hint="Leave out this --data.",
             )
-        bank = bank_of([examples[one] for one in chosen], [patients[one] for one in chosen])
-        collected.banks.append((source.weight, bank))
-        for one in chosen:
+        bank = bank_of([examples[one] for one in indices], [patients[one] for one in indices])
+        collection.banks.append((source.weight, bank))
+        for one in indices:
             name = f"{source.folder.name}: {names[one]}" if names[one] else source.folder.name
-            collected.images[name] += 1
-    collected.refused = Refused(same=same_count, patients=patient_count)
-    return collected
+            collection.images[name] += 1
+    collection.refusals = Refused(same=same_count, patients=patient_count)
+    return collection

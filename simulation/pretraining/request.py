@@ -46,6 +46,7 @@ class PretrainRequest:
         denoiser: How long U-Net and adapter train.
         seed: Seed of images, weights and training.
         start: Generator to go on from, as it is.
+        doubled: Whether the base also learns to draw images of twice its size.
         device: Where PyTorch trains.
     """
 
@@ -60,6 +61,7 @@ class PretrainRequest:
     denoiser: Duration = field(default_factory=lambda: Duration(seconds=3600.0))
     seed: int = 0
     start: Path | None = None
+    doubled: bool = False
     device: str = "cpu"
 
 
@@ -122,7 +124,7 @@ def pretrain_base(
 
     def collect(image_size: int) -> ExampleBank:
         words = shipped_words()
-        collected = collect_public(
+        collection = collect_public(
             request.public,
             words,
             image_size,
@@ -130,16 +132,16 @@ def pretrain_base(
             report=on_progress,
         )
         if request.phantoms:
-            drawn = fill_bank(
+            made_up = fill_bank(
                 lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
                 request.phantoms,
                 seed=request.seed,
                 on_progress=on_progress,
             )
-            collected.banks.append((request.phantom_weight, drawn))
-            collected.images["phantoms"] = request.phantoms
-        write_atomically(facts, json.dumps(_facts(collected, request), indent=2).encode())
-        return join_banks(collected.banks)
+            collection.banks.append((request.phantom_weight, made_up))
+            collection.images["phantoms"] = request.phantoms
+        write_atomically(facts, json.dumps(_facts(collection, request), indent=2).encode())
+        return join_banks(collection.banks)
 
     plan = PretrainPlan(
         autoencoder=request.autoencoder,
@@ -147,6 +149,7 @@ def pretrain_base(
         seed=request.seed,
         start=request.start,
         device=request.device,
+        doubled=request.doubled,
         images={
             "phantoms": [request.phantoms, request.phantom_weight],
             "public": public,
@@ -168,14 +171,14 @@ def pretrain_base(
     return Base(folder=out / "generator", images=made_of["images"], left_out=made_of["left_out"])
 
 
-def _facts(collected: Collected, request: PretrainRequest) -> dict[str, Any]:
-    left_out = {}
+def _facts(collection: Collected, request: PretrainRequest) -> dict[str, Any]:
+    left_out, refusals = {}, collection.refusals
     if request.never:
         left_out = {
-            "equal or nearly equal to an image that must not be trained on": collected.refused.same,
-            "of a patient who must not be trained on": collected.refused.patients,
+            "equal or nearly equal to an image that must not be trained on": refusals.same,
+            "of a patient who must not be trained on": refusals.patients,
         }
-    return {"images": dict(collected.images), "left_out": left_out}
+    return {"images": dict(collection.images), "left_out": left_out}
 
 
 def _card(
@@ -198,8 +201,8 @@ def _card(
         )
     card: dict[str, Any] = {"name": f"fedscan base, {settings.size}", "data": data}
     if request.public:
-        named = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
-        card["sources"] = list(dict.fromkeys(named))
+        credits = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
+        card["sources"] = list(dict.fromkeys(credits))
         card["digests"] = {one["folder"]: one["digest"] for one in public}
     card["images"] = facts["images"]
     if facts["left_out"]:

@@ -142,9 +142,11 @@ def _read_scans(
     for number, patient in enumerate(index.patients, start=1):
         for study in patient.studies:
             for series in study.series:
-                made = series_examples(folder, series, settings, labels=patient.labels).examples
-                examples += made
-                patients += [patient.patient_id] * len(made)
+                of_series = series_examples(
+                    folder, series, settings, labels=patient.labels
+                ).examples
+                examples += of_series
+                patients += [patient.patient_id] * len(of_series)
         report("patients", number, len(index.patients))
     if not examples:
         raise DataError(

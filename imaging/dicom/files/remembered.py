@@ -107,8 +107,8 @@ def _adapter() -> TypeAdapter[list[_Line]]:
 
 def _about(settings: DataSettings, words: Vocabulary) -> bytes:
     """Digest of what decides which files are accepted, and how they are read."""
-    accepted = [settings.burned_in, settings.colour, settings.synthetic]
-    fields = [_FORMAT, __version__, *accepted, vocabulary_to_toml(words)]
+    acceptance = [settings.burned_in, settings.colour, settings.synthetic]
+    fields = [_FORMAT, __version__, *acceptance, vocabulary_to_toml(words)]
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
 
 
