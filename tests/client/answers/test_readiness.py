@@ -60,7 +60,7 @@ def test_a_yes_costs_nothing_and_says_nothing_else(
         (lambda home: write_policy(home.policy, replace(OPEN, min_patients=5)), "privacy"),
         (lambda home: write_policy(home.policy, replace(OPEN, max_clip_norm=0.5)), "privacy"),
         (lambda home: write_policy(home.policy, replace(OPEN, epsilon_ceiling=0.01)), None),
-        (lambda home: home.paused.touch(), "paused"),
+        (lambda home: home.pause_file.touch(), "paused"),
         (lambda home: Approvals(home).withdraw(Approvals(home).all()[0].study), "not-approved"),
     ],
     ids=["too few patients", "clipping", "budget", "paused", "not approved"],

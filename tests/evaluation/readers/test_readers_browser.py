@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
 from browser import Browser, needs_chromium
 from fedscan.evaluation.readers.answers import AnswerBook
 from fedscan.evaluation.readers.app import readers_app
 from fedscan.evaluation.readers.study import ReaderStudy
+from fedscan.model.intensity import hounsfield_to_model
+from PIL import Image
 
 pytestmark = [
     needs_chromium,
@@ -21,8 +27,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def address(study: ReaderStudy) -> Iterator[str]:
+@contextmanager
+def serving(study: ReaderStudy) -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(readers_app(study), host="127.0.0.1", port=0, ws="none", log_level="error")
     )
@@ -31,9 +37,17 @@ def address(study: ReaderStudy) -> Iterator[str]:
     deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def address(study: ReaderStudy) -> Iterator[str]:
+    with serving(study) as address:
+        yield address
 
 
 @pytest.fixture
@@ -110,3 +124,46 @@ def test_the_page_has_names_for_everything_and_says_what_is_wrong(
     browser.until("!document.getElementById('problem').hidden")
     assert "not kept" in browser.value("document.getElementById('problem').innerText")
     assert browser.value("document.getElementById('status').textContent") == "Image 1 of 8"
+
+
+def grey_shown(browser: Browser) -> int:
+    """Return the grey level in the middle of the image, as it is on the screen."""
+    place = browser.value(
+        "(r => [r.x + r.width / 2, r.y + r.height / 2])"
+        "(document.getElementById('image').getBoundingClientRect())"
+    )
+    clip = {"x": place[0], "y": place[1], "width": 4, "height": 4, "scale": 1}
+    data = browser.call("Page.captureScreenshot", {"clip": clip})["data"]
+    return Image.open(io.BytesIO(base64.b64decode(data))).convert("L").getpixel((1, 1))
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(0.0, (127, 0, 102)), (200.0, (204, 255, 230))])
+def test_a_reader_chooses_the_window_of_ct_and_no_other_image(
+    tmp_path: Path, browser: Browser, unit: float, expected: tuple[int, int, int]
+) -> None:
+    grey = np.full((2, 32, 32), hounsfield_to_model(np.array(unit)), np.float32)
+    study = ReaderStudy.create(
+        tmp_path / "ct", "Heads", grey[:1], grey[1:], ["a", "b"], ct=[True, False]
+    )
+    with serving(study) as address:
+        begin(browser, address, "ann")
+        browser.until("document.getElementById('image').naturalWidth === 32")
+        ct_first = study.order("ann")[0] in study.ct
+        if not ct_first:
+            assert browser.value("document.getElementById('window').hidden")
+            browser.press("1")
+        browser.until("!document.getElementById('window').hidden")
+        found = []
+        for preset in (0, 1, 2):
+            browser.value(
+                f"(s => {{ s.value = '{preset}'; s.dispatchEvent(new Event('change')) }})"
+                "(document.getElementById('preset'))"
+            )
+            time.sleep(0.3)
+            found.append(grey_shown(browser))
+        assert found == pytest.approx(expected, abs=5)
+        if ct_first:
+            browser.press("1")
+            browser.until("document.getElementById('window').hidden")
+            assert grey_shown(browser) == pytest.approx(expected[0], abs=3)
+    assert ReaderStudy.open(study.folder).ct == study.ct
