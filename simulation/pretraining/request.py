@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ...common.progress import Progress, no_progress
 from ...common.toml_settings import validated
 from ...errors import ConfigurationError
 from ...imaging.dicom.folder import digest_of, list_files
+from ...imaging.labels.source import LabelReport
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
@@ -70,12 +71,16 @@ class Base:
     Attributes:
         folder: The generator.
         images: Images that it was trained on, by folder and source.
-        left_out: Images that were left out, by reason.
+        left_out: Images that ``never`` left out, by reason.
+        set_aside: Files (or blank slices) that could not be used, by folder and reason.
+        labels: How the table that was used fits, by folder; of folders with a table.
     """
 
     folder: Path
     images: Mapping[str, int]
     left_out: Mapping[str, int]
+    set_aside: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, LabelReport]
 
 
 def pretrain_base(
@@ -83,6 +88,7 @@ def pretrain_base(
     request: PretrainRequest,
     *,
     on_progress: Progress = no_progress,
+    on_collected: Callable[[Collected], None] = lambda _: None,
     on_report: Callable[[Report], None] | None = None,
 ) -> Base:
     """Make a base in ``out/generator``; see :func:`fedscan.model.pretraining.run.pretrain`.
@@ -93,6 +99,7 @@ def pretrain_base(
         out: Folder to work in.
         request: What to make.
         on_progress: Told how many images are collected.
+        on_collected: Told what was read, before the training begins; not of one that goes on.
         on_report: Told every step's losses.
 
     Returns:
@@ -138,6 +145,7 @@ def pretrain_base(
             )
             collected.banks.append((request.phantom_weight, drawn))
             collected.images["phantoms"] = request.phantoms
+        on_collected(collected)
         write_atomically(facts, json.dumps(_facts(collected, request), indent=2).encode())
         return join_banks(collected.banks)
 
@@ -165,7 +173,16 @@ def pretrain_base(
         on_pause=lambda generator, bank: write_sheet(generator, bank, out / "samples.png"),
     )
     made_of = json.loads(facts.read_text(encoding="utf-8"))
-    return Base(folder=out / "generator", images=made_of["images"], left_out=made_of["left_out"])
+    # Trainings that an earlier release began have no more on record than the images.
+    return Base(
+        folder=out / "generator",
+        images=made_of["images"],
+        left_out=made_of["left_out"],
+        set_aside=made_of.get("set_aside", {}),
+        labels={
+            folder: LabelReport.from_plain(fit) for folder, fit in made_of.get("labels", {}).items()
+        },
+    )
 
 
 def _facts(collected: Collected, request: PretrainRequest) -> dict[str, Any]:
@@ -175,7 +192,12 @@ def _facts(collected: Collected, request: PretrainRequest) -> dict[str, Any]:
             "equal or nearly equal to an image that must not be trained on": collected.refused.same,
             "of a patient who must not be trained on": collected.refused.patients,
         }
-    return {"images": dict(collected.images), "left_out": left_out}
+    return {
+        "images": dict(collected.images),
+        "left_out": left_out,
+        "set_aside": collected.left_out,
+        "labels": {folder: asdict(fit) for folder, fit in collected.labels.items()},
+    }
 
 
 def _card(

@@ -62,7 +62,8 @@ def public(tmp_path):
 
 def test_pictures_are_read_with_what_their_table_says(public):
     source = PublicSource(folder=public)
-    examples, patients, names = source.read(shipped_words(), 64)
+    read = source.open(shipped_words(), 64).read()
+    examples, patients, names = read.examples, read.patients, read.sources
     assert [example.description.caption() for example in examples] == [
         "hand X-ray, fracture",
         "hand X-ray, lateral view, no finding",
@@ -94,10 +95,15 @@ def test_a_folder_without_credits_is_refused_before_anything_is_read(public):
 def test_pictures_without_a_row_or_a_known_modality_are_left_out(public):
     Image.fromarray(picture(99)).save(public / "pictures" / "unknown.png")
     (public / "pictures" / "broken.png").write_bytes(b"no picture")
-    assert len(PublicSource(folder=public).read(shipped_words(), 32)[0]) == 4
+    read = PublicSource(folder=public).open(shipped_words(), 32).read()
+    assert len(read.examples) == 4
+    assert read.left_out == {
+        "no row in the table": 2,
+        "modality unknown": 1,
+    }
     write_table(public / "metadata.csv", [ROWS[0], ROWS[5]])
     with pytest.raises(DataError, match="modality unknown"):
-        PublicSource(folder=public).read(shipped_words(), 32)
+        PublicSource(folder=public).open(shipped_words(), 32).read()
 
 
 @pytest.mark.parametrize("change", ["same", "smaller", "jpeg", "contrast"])
