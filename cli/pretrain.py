@@ -121,6 +121,10 @@ def pretrain(
             help="Generator to go on from, as it is; --size and the like then do not count.",
         ),
     ] = None,
+    doubled: Annotated[
+        bool,
+        typer.Option(help="Learn images of twice the size, too, so that generate can draw them."),
+    ] = False,
     device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
@@ -159,6 +163,7 @@ def pretrain(
         denoiser=_duration(denoiser_images, denoiser_minutes, 60.0),
         seed=seed,
         start=start,
+        doubled=doubled,
         device=device,
     )
     with PretrainProgress() as progress:

@@ -36,6 +36,7 @@ class PretrainPlan:
         seed: Seed of weights and training.
         start: Generator to go on from, as it is; random weights without it.
         device: Where PyTorch trains.
+        doubled: Whether the base also learns images twice as large as its own, by the same weights.
         images: What the images are, in any JSON: a stage made of other images is not gone on with.
     """
 
@@ -44,6 +45,7 @@ class PretrainPlan:
     seed: int = 0
     start: Path | None = None
     device: str = "cpu"
+    doubled: bool = False
     images: Any = None
 
 
@@ -92,7 +94,8 @@ def pretrain(
         team.wait()  # what the first has made is then there to be loaded
     out.mkdir(parents=True, exist_ok=True)
     _keep_plan(out / "plan.json", settings, plan)
-    bank = _stage_examples(out / "examples.npz", lambda: collect(generator.image_size))
+    side = generator.image_size * (2 if plan.doubled else 1)
+    bank = _stage_examples(out / "examples.npz", lambda: collect(side))
     watch = Watch(tell, num_train_timesteps(generator)) if tell and team.leads else None
     if plan.autoencoder is not None:
         _stage_autoencoder(out, generator, bank, plan, plan.autoencoder, watch)
@@ -155,6 +158,7 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
     asked: dict[str, Any] = {
         "size": settings.size,
         "images": plan.images,
+        "doubled": plan.doubled,
         "seed": plan.seed,
         "start": None if plan.start is None else generator_digest(plan.start),
         "autoencoder": None if plan.autoencoder is None else asdict(plan.autoencoder),

@@ -15,20 +15,23 @@ _MEAN, _DEVIATION = -1.0, 2.0
 _EVEN = 0.15
 
 
-def central_timesteps(generator: Generator, count: int, draws: torch.Generator) -> Tensor:
+def central_timesteps(
+    generator: Generator, count: int, draws: torch.Generator, *, shift: float = 0.0
+) -> Tensor:
     """Draw timesteps whose log signal-to-noise ratio is normal (Hang et al., arXiv 2407.03297).
 
     Args:
         generator: Whose noise schedule it is.
         count: How many.
         draws: Where the randomness comes from.
+        shift: What is added to the mean of the logarithm.
 
     Returns:
         Long ``[count]``.
     """
     kept = generator.scheduler.alphas_cumprod.double().clamp(1e-9, 1 - 1e-9)
     ratios = torch.log(kept / (1 - kept))  # falls with the timestep
-    wanted = _MEAN + _DEVIATION * torch.randn(count, generator=draws, dtype=torch.float64)
+    wanted = _MEAN + shift + _DEVIATION * torch.randn(count, generator=draws, dtype=torch.float64)
     central = torch.searchsorted(-ratios, -wanted).clamp_max(len(ratios) - 1)
     even = torch.randint(num_train_timesteps(generator), (count,), generator=draws)
     return torch.where(torch.rand(count, generator=draws) < _EVEN, even, central)

@@ -47,6 +47,7 @@ class PretrainRequest:
         denoiser: How long U-Net and adapter train.
         seed: Seed of images, weights and training.
         start: Generator to go on from, as it is.
+        doubled: Whether the base also learns to draw images of twice its size.
         device: Where PyTorch trains.
     """
 
@@ -61,6 +62,7 @@ class PretrainRequest:
     denoiser: Duration = field(default_factory=lambda: Duration(seconds=3600.0))
     seed: int = 0
     start: Path | None = None
+    doubled: bool = False
     device: str = "cpu"
 
 
@@ -155,6 +157,7 @@ def pretrain_base(
         seed=request.seed,
         start=request.start,
         device=request.device,
+        doubled=request.doubled,
         images={
             "phantoms": [request.phantoms, request.phantom_weight],
             "public": public,

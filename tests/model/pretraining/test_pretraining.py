@@ -5,10 +5,12 @@ import torch
 from fedscan.model.conditions import LABEL
 from fedscan.model.example import LatentRows
 from fedscan.model.objective import diffusion_loss
+from fedscan.model.pretraining.batches import BATCH, Batches
 from fedscan.model.pretraining.denoiser import train_denoiser
 from fedscan.model.pretraining.examples import ExampleBank
 from fedscan.model.pretraining.pace import Duration
 from fedscan.model.pretraining.precision import mixed_precision
+from fedscan.model.pretraining.timesteps import central_timesteps
 
 
 def rows(generator, count):
@@ -60,7 +62,7 @@ def weights_of_first_batch(tiny, masks, monkeypatch, tmp_path):
         seen.append(weight)
         return diffusion_loss(generator, batch, timesteps, noise, weight)
 
-    monkeypatch.setattr("fedscan.model.pretraining.denoiser.diffusion_loss", record)
+    monkeypatch.setattr("fedscan.model.pretraining.batches.diffusion_loss", record)
     train_denoiser(tiny, bank, Duration(seconds=0.01), seed=0, state=tmp_path / "state.pt")
     return seen[0]
 
@@ -81,3 +83,34 @@ def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monke
     weight = weights_of_first_batch(tiny, masks, monkeypatch, tmp_path)
     shown = (weight > 1).any(-1).any(-1).sum()
     assert shown > 2 * 64 / 16
+
+
+def test_images_of_twice_the_size_are_learnt_at_both_sizes(tiny, tmp_path):
+    side = 2 * tiny.image_size
+    rng = np.random.default_rng(0)
+    bank = ExampleBank(
+        images=rng.uniform(-1, 1, (12, side, side)).astype(np.float16),
+        masks=np.zeros((12, side, side), np.uint8),
+        captions=np.array(["PA chest X-ray"] * 12),
+        positions=np.full(12, 0.5, np.float32),
+        chances=np.full(12, 1 / 12),
+    )
+    np.testing.assert_allclose(
+        bank.halved().images[3, 5, 7], bank.images[3, 10:12, 14:16].mean(), atol=1e-3
+    )
+    counts = {len(Batches(tiny, bank, seed=1, rank=0).losses(step)[0]) for step in range(12)}
+    assert counts == {BATCH, BATCH // 4}
+    train_denoiser(tiny, bank, Duration(images=64 * 3), seed=1, state=tmp_path / "state.pt")
+    large = LatentRows(
+        latents=tiny.encode(torch.from_numpy(bank.images[:2].astype(np.float32))[:, None]),
+        text=tiny.embed(["PA chest X-ray"] * 2),
+        position=torch.rand(2),
+    )
+    loss = diffusion_loss(tiny, large, torch.tensor([10, 900]), torch.randn(large.latents.shape))
+    assert torch.isfinite(loss).all()
+
+
+def test_a_shift_draws_noisier_timesteps(tiny):
+    draws = [torch.Generator().manual_seed(0) for _ in range(2)]
+    plain = central_timesteps(tiny, 2000, draws[0]).double().mean()
+    assert central_timesteps(tiny, 2000, draws[1], shift=-1.4).double().mean() > plain + 30

@@ -1,0 +1,157 @@
+"""The batches of the denoiser's training: which images, with which conditions, how noisy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..condition_sampling import CAPTION_DROPOUT, SPATIAL_SHARE, random_spatial_conditions
+from ..conditions import LABEL
+from ..example import LatentRows
+from ..generator import Generator
+from ..objective import diffusion_loss
+from .examples import ExampleBank
+from .precision import mixed_precision
+from .timesteps import central_timesteps
+
+#: Images of one step, at the generator's own size.
+BATCH = 64
+#: Share of the steps whose images are twice as large, where the bank holds such.
+_LARGE_SHARE = 0.3
+#: How much a cell that a lesion touches counts, against 1, and how often an image with a small
+#: lesion is drawn. In a head it fills three cells of a hundred, and one image in sixteen shows such
+#: a head: a network that never drew one would hardly lose by it.
+_LESION_WEIGHT = 4.0
+_SMALL_LESION_CHANCE = 4.0
+#: Share of an image's cells that a small lesion touches at most.
+_SMALL_LESION_SHARE = 1 / 16
+#: How often an image with a small lesion shows spatial conditions.
+_SMALL_LESION_SPATIAL_SHARE = 0.7
+#: Images put aside to choose the average by; never more than a tenth of all.
+_JUDGED = 256
+#: Images that are encoded at once.
+_ENCODED = 64
+
+
+class Batches:
+    """The batches of every step, and the images that averages are judged by.
+
+    Where the bank's images are twice as large as the generator's own, most steps see them at the
+    generator's size and the others as they are, a quarter as many at once: the same weights then
+    draw both.
+
+    Args:
+        generator: What is trained; its autoencoder encodes the images.
+        bank: Images of the generator's size, or twice as large.
+        seed: Seed of every draw. A step's draws come from it and the step's number alone.
+        rank: Number of the process among those that train together.
+    """
+
+    def __init__(self, generator: Generator, bank: ExampleBank, seed: int, rank: int) -> None:
+        self._generator, self._seed, self._rank = generator, seed, rank
+        if bank.size == generator.image_size:
+            self._sizes = [_OneSize(generator, bank)]
+        else:
+            self._sizes = [_OneSize(generator, bank.halved()), _OneSize(generator, bank)]
+        chances = np.where(self._sizes[0].small, _SMALL_LESION_CHANCE, 1.0) * bank.chances
+        order = np.random.default_rng(seed).permutation(len(bank))
+        self._judged = np.sort(order[: min(_JUDGED, len(bank) // 10)])
+        chances[self._judged] = 0.0
+        self._chances = chances / chances.sum()
+
+    def losses(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the losses of a step's images, ``[B]``, and their timesteps."""
+        rng = np.random.default_rng((self._seed, self._rank, step))
+        size, count = self._sizes[0], BATCH
+        if len(self._sizes) > 1 and rng.random() < _LARGE_SHARE:
+            size, count = self._sizes[1], BATCH // 4
+        chosen = rng.choice(len(self._chances), size=count, p=self._chances)
+        return self._losses(size, chosen, rng)
+
+    @torch.no_grad()
+    def judge(self) -> float:
+        """Return the mean loss over the images put aside; of all drawn ones without any."""
+        rng = np.random.default_rng((self._seed, 0))
+        some = np.arange(min(len(self._chances), _JUDGED))
+        chosen = self._judged if len(self._judged) else some
+        parts = [
+            self._losses(self._sizes[0], chosen[start : start + BATCH], rng)[0]
+            for start in range(0, len(chosen), BATCH)
+        ]
+        return float(torch.cat(parts).mean())
+
+    def _losses(
+        self, size: _OneSize, chosen: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        generator = self._generator
+        rows = size.rows(chosen, rng)
+        draws = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        # Twice the size, four pixels tell what one told: the same structure needs more noise to
+        # be hidden (Hoogeboom et al., simple diffusion, arXiv 2301.11093).
+        shift = -2.0 * math.log(size.bank.size / generator.image_size)
+        timesteps = central_timesteps(generator, len(rows), draws, shift=shift)
+        noise = torch.randn(rows.latents.shape, generator=draws)
+        with mixed_precision(generator):
+            losses = diffusion_loss(
+                generator,
+                rows.to(generator.device),
+                timesteps.to(generator.device),
+                noise.to(generator.device),
+                size.weights[torch.from_numpy(chosen)].to(generator.device),
+            )
+        return losses, timesteps
+
+
+class _OneSize:
+    """All images at one size: their latents, what counts in them, and their conditions."""
+
+    def __init__(self, generator: Generator, bank: ExampleBank) -> None:
+        self._generator, self.bank = generator, bank
+        self._latents = _encode_all(generator, bank)
+        touched = _touched_by_lesion(bank.masks, self._latents.shape[-1])
+        #: Weight of each cell, ``[N, 1, h, w]``.
+        self.weights = torch.where(torch.from_numpy(touched)[:, None], _LESION_WEIGHT, 1.0)
+        #: Which images show a small lesion, ``[N]``.
+        self.small = touched.any((1, 2)) & (touched.mean((1, 2)) <= _SMALL_LESION_SHARE)
+
+    def rows(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> LatentRows:
+        """Take images with captions and spatial conditions, some of them left out at random."""
+        bank = self.bank
+        captions = [
+            "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in chosen
+        ]
+        spatial = [
+            random_spatial_conditions(
+                rng,
+                bank.images[index].astype(np.float32),
+                bank.masks[index] if bank.masks[index].any() else None,
+                share=_SMALL_LESION_SPATIAL_SHARE if lesion else SPATIAL_SHARE,
+            )
+            for index, lesion in zip(chosen, self.small[chosen], strict=True)
+        ]
+        return LatentRows(
+            latents=self._latents[torch.from_numpy(chosen)].float(),
+            text=self._generator.embed(captions),
+            position=torch.from_numpy(bank.positions[chosen]),
+            spatial=torch.from_numpy(np.stack(spatial)),
+        )
+
+
+def _encode_all(generator: Generator, bank: ExampleBank) -> Tensor:
+    """Latents of all images, ``[N, C, h, w]``, in half precision: they fill the memory."""
+    parts = []
+    for start in range(0, len(bank), _ENCODED):
+        images = torch.from_numpy(bank.images[start : start + _ENCODED].astype(np.float32))
+        parts.append(generator.encode(images[:, None]).cpu().half())
+    return torch.cat(parts)
+
+
+def _touched_by_lesion(masks: NDArray[np.uint8], cells: int) -> NDArray[np.bool_]:
+    """Which latent cells a lesion touches, ``[N, cells, cells]``."""
+    side = masks.shape[1] // cells
+    blocks = (masks == LABEL["lesion"]).reshape(len(masks), cells, side, cells, side)
+    return np.asarray(blocks.any((2, 4)))
