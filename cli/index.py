@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +88,7 @@ def index(
     from ..imaging.examples.picture_summary import find_pictures, summarise_pictures
     from ..imaging.labels.fit import fit_sentences
     from ..imaging.labels.index_with_table import IndexRequest, index_with_table
-    from ..model.words.tables import read_vocabulary, study_words
+    from ..model.words.tables import read_vocabulary, shipped_words, study_words
     from ..server.coordinator.studies import base_of
 
     study = study_from(config, sets)
@@ -102,7 +102,9 @@ def index(
     )
     fraction, patients = study.data.holdout_fraction, None
     with progress() as report:
-        pictures = find_pictures(request, all_show)
+        # Pictures are for bases in the making, which begin with the words that ship.
+        words = study_words(study.vocabulary, shipped_words())
+        pictures = find_pictures(replace(request, words=words), all_show)
         if pictures is not None:
             summary = summarise_pictures(pictures, progress=report)
         else:
