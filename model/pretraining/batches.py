@@ -33,8 +33,6 @@ _SMALL_LESION_SHARE = 1 / 16
 _SMALL_LESION_SPATIAL_SHARE = 0.7
 #: Images put aside to choose the average by; never more than a tenth of all.
 _JUDGED = 256
-#: Images that are encoded at once.
-_ENCODED = 64
 
 
 class Batches:
@@ -111,8 +109,11 @@ class _OneSize:
 
     def __init__(self, generator: Generator, bank: ExampleBank) -> None:
         self._generator, self.bank = generator, bank
-        self._latents = _encode_all(generator, bank)
-        touched = _touched_by_lesion(bank.masks, self._latents.shape[-1])
+        channels, cells, _ = generator.latent_shape
+        cells = cells * bank.size // generator.image_size
+        # Half precision: they fill the memory. NaN until an image is first drawn.
+        self._latents = torch.full((len(bank), channels, cells, cells), torch.nan).half()
+        touched = _touched_by_lesion(bank.masks, cells)
         #: Weight of each cell, ``[N, 1, h, w]``.
         self.weights = torch.where(torch.from_numpy(touched)[:, None], _LESION_WEIGHT, 1.0)
         #: Which images show a small lesion, ``[N]``.
@@ -134,20 +135,20 @@ class _OneSize:
             for index, lesion in zip(chosen, self.small[chosen], strict=True)
         ]
         return LatentRows(
-            latents=self._latents[torch.from_numpy(chosen)].float(),
+            latents=self._encoded(chosen),
             text=self._generator.embed(captions),
             position=torch.from_numpy(bank.positions[chosen]),
             spatial=torch.from_numpy(np.stack(spatial)),
         )
 
-
-def _encode_all(generator: Generator, bank: ExampleBank) -> Tensor:
-    """Latents of all images, ``[N, C, h, w]``, in half precision: they fill the memory."""
-    parts = []
-    for start in range(0, len(bank), _ENCODED):
-        images = torch.from_numpy(bank.images[start : start + _ENCODED].astype(np.float32))
-        parts.append(generator.encode(images[:, None]).cpu().half())
-    return torch.cat(parts)
+    @torch.no_grad()
+    def _encoded(self, chosen: NDArray[np.int64]) -> Tensor:
+        for index in np.unique(chosen):
+            if self._latents[index, 0, 0, 0].isnan():
+                # One at a time: rounding must not depend on which others are drawn with it.
+                image = torch.from_numpy(self.bank.images[index].astype(np.float32))
+                self._latents[index] = self._generator.encode(image[None, None])[0].cpu().half()
+        return self._latents[torch.from_numpy(chosen)].float()
 
 
 def _touched_by_lesion(masks: NDArray[np.uint8], cells: int) -> NDArray[np.bool_]:
