@@ -57,9 +57,9 @@ def read_phrase(phrase: str, words: Vocabulary) -> Description | None:
     hint = "Say for instance 'chest X-ray' or 'axial T1-weighted MR of the head'."
     if shown is None:
         raise ConfigurationError(f"{phrase!r} names no kind of image.", hint=hint)
-    if not_read := (*reading.unknown, *reading.unsure, *reading.contradictions):
+    if unread := (*reading.unknown, *reading.unsure, *reading.contradictions):
         raise ConfigurationError(
-            f"{', '.join(not_read)}: that of {phrase!r} cannot be read.", hint=hint
+            f"{', '.join(unread)}: that of {phrase!r} cannot be read.", hint=hint
         )
     if shown.found or shown.sex or shown.age_band:
         raise ConfigurationError(

@@ -58,12 +58,12 @@ class LabelledPicture:
 
 
 @dataclass(frozen=True)
-class _Described:
-    """A picture whose row says enough, before it is read; ``named`` is the patient of its rows."""
+class _Entry:
+    """A picture whose row says enough, before it is read; ``row_patient`` is whom its rows name."""
 
     path: str
     patient: str
-    named: str
+    row_patient: str
     source: str
     description: Description
 
@@ -112,8 +112,8 @@ class LabelledPictures:
                 "all pictures: --all-show 'chest X-ray'.",
             )
         labelling = labels.begin()
-        found: list[_Described] = []
-        not_read: Counter[str] = Counter()
+        found: list[_Entry] = []
+        unknown_cells: Counter[str] = Counter()
         for entry in list_files(self.folder):
             if not _PICTURE.search(entry.path):
                 continue
@@ -134,32 +134,32 @@ class LabelledPictures:
             if shown is None:
                 self.left_out[UNKNOWN_MODALITY] += 1
                 continue
-            not_read.update(unknown_places(said, self.words))
+            unknown_cells.update(unknown_places(said, self.words))
             # Tables of several sources call those "unknown" who are many people.
             is_known = bool(patient) and not patient.lower().endswith("unknown")
             found.append(
-                _Described(
+                _Entry(
                     path=entry.path,
                     patient=patient if is_known else entry.path,
-                    named=patient,
+                    row_patient=patient,
                     source=said["source"],
                     description=described(shown, label),
                 )
             )
         # Only now, for a later row may hold a patient out.
-        self._described = [(one, labelling.split(one.named)) for one in found]
+        self._entries = [(one, labelling.split(one.row_patient)) for one in found]
         report = labelling.report()
-        used = {names[number] for numbers in columns.values() for number in numbers}
-        unknown = tuple(name for name in report.unknown_columns if name not in used)
-        unknown_words = Counter(report.unknown_words) + Counter(shown_words(not_read))
+        column_names = {names[number] for numbers in columns.values() for number in numbers}
+        unknown = tuple(name for name in report.unknown_columns if name not in column_names)
+        unknown_words = Counter(report.unknown_words) + Counter(shown_words(unknown_cells))
         self.fit = replace(report, unknown_columns=unknown, unknown_words=dict(unknown_words))
 
     def __len__(self) -> int:
-        return len(self._described)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[LabelledPicture]:
         """Read the pictures whose rows say enough, in the order of their paths."""
-        for one, split in self._described:
+        for one, split in self._entries:
             image = read_picture(self.folder / one.path, self.image_size)
             if image is None:
                 self.left_out[UNREADABLE] += 1

@@ -100,7 +100,7 @@ def collect_public(
     vocabulary: Vocabulary,
     image_size: int,
     *,
-    never: Forbidden | None,
+    never: tuple[Path, ...] = (),
     report: Progress = no_progress,
 ) -> Collected:
     """Read public folders, less what must not be trained on.
@@ -109,30 +109,32 @@ def collect_public(
         sources: The folders.
         vocabulary: The words of captions.
         image_size: Side of the images, pixels.
-        never: What must not be trained on.
+        never: Folders whose images and patients must not be trained on.
         report: Told how much is read.
 
     Raises:
-        DataError: If a folder holds nothing that can be used, or a table that was asked for is
-            about no image of any folder.
+        DataError: If a folder holds nothing that can be used, one of ``never`` has no image, or a
+            table that was asked for is about no image of any folder.
     """
     collected = Collected()
-    opened = [source.open(vocabulary, image_size) for source in sources]
-    if not any(one.asked is not None and one.asked.matched for one in opened):
-        for one in opened:
-            require_fitting(one.asked)
+    folders = [source.open(vocabulary, image_size) for source in sources]
+    if not any(one.requested_fit is not None and one.requested_fit.matched for one in folders):
+        for one in folders:
+            require_fitting(one.requested_fit)
+    # Only now, for it takes long: a table that does not fit is told of at once.
+    forbidden = read_forbidden(never, vocabulary, image_size)
     same_count = patient_count = 0
-    for source, folder in zip(sources, opened, strict=True):
-        read = folder.read(report)
-        examples, patients, names = read.examples, read.patients, read.sources
+    for source, folder in zip(sources, folders, strict=True):
+        images = folder.read(report)
+        examples, patients, names = images.examples, images.patients, images.sources
         if folder.fit is not None:
             collected.labels[str(source.folder)] = folder.fit
-        if read.left_out:
-            collected.left_out[str(source.folder)] = dict(read.left_out)
+        if images.left_out:
+            collected.left_out[str(source.folder)] = dict(images.left_out)
         use = np.ones(len(examples), np.bool_)
-        if never is not None:
-            images = np.stack([example.image for example in examples])
-            same, known = never.among(images, patients)
+        if forbidden is not None:
+            stacked = np.stack([example.image for example in examples])
+            same, known = forbidden.among(stacked, patients)
             same_count += int(same.sum())
             patient_count += int((known & ~same).sum())
             use = ~(same | known)

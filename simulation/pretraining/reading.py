@@ -55,12 +55,12 @@ class OpenSource:
 
     Attributes:
         images: The images, not yet read.
-        asked: How the table that was asked for fits, whether it is the one used or not; ``None``
+        requested_fit: How the table that was asked for fits, whether it is the one used or not; ``None``
             if none was.
     """
 
     images: Readable
-    asked: LabelReport | None
+    requested_fit: LabelReport | None
 
     @property
     def fit(self) -> LabelReport | None:

@@ -22,7 +22,7 @@ from ...model.settings import GeneratorSettings
 from ...model.storage import generator_digest
 from ...model.words.tables import shipped_words
 from ...phantoms.parametric import sample_examples
-from .collect import Collected, collect_public, read_forbidden
+from .collect import Collected, collect_public
 from .credits import Credit
 from .sheet import write_sheet
 from .source import PublicSource
@@ -135,7 +135,7 @@ def pretrain_base(
             request.public,
             words,
             image_size,
-            never=read_forbidden(request.never, words, image_size),
+            never=request.never,
             report=on_progress,
         )
         if request.phantoms:

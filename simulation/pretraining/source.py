@@ -114,23 +114,23 @@ class PublicSource:
                 hint="Put them in folders of their own, and give each with --data.",
             )
         read = self._pictures if has_pictures else self._scans
-        asked: LabelReport | None = None
+        requested_fit: LabelReport | None = None
         if self.labels is not None:
-            opened = read(self.labels, self.labels_by, vocabulary, image_size)
-            asked = opened.fit
-            if asked is not None and asked.matched:
-                return OpenSource(images=opened, asked=asked)
+            images = read(self.labels, self.labels_by, vocabulary, image_size)
+            requested_fit = images.fit
+            if requested_fit is not None and requested_fit.matched:
+                return OpenSource(images=images, requested_fit=requested_fit)
         own, by = own_table(self.folder), self.labels_by if self.labels is None else ""
         if own is None and has_pictures:
-            require_fitting(asked)
+            require_fitting(requested_fit)
             raise DataError(
                 f"{self.folder} holds pictures and no table that says what they show.",
                 hint="Put metadata.csv beside them with the columns image, modality, "
                 "body_part and finding, or name a table with --labels.",
             )
-        opened = read(own, by, vocabulary, image_size)
-        require_fitting(opened.fit)
-        return OpenSource(images=opened, asked=asked)
+        images = read(own, by, vocabulary, image_size)
+        require_fitting(images.fit)
+        return OpenSource(images=images, requested_fit=requested_fit)
 
     def _pictures(
         self, table: Path | None, by: str, vocabulary: Vocabulary, image_size: int

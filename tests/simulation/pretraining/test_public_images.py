@@ -14,7 +14,7 @@ from fedscan.model.generator import build_generator
 from fedscan.model.pretraining.examples import bank_of
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.words.tables import shipped_words
-from fedscan.simulation.pretraining.collect import collect_public, read_forbidden
+from fedscan.simulation.pretraining.collect import collect_public
 from fedscan.simulation.pretraining.credits import read_credits
 from fedscan.simulation.pretraining.sheet import write_sheet
 from fedscan.simulation.pretraining.source import PublicSource
@@ -122,9 +122,7 @@ def test_an_image_that_a_hospital_has_is_not_trained_on_however_it_was_saved(
     (never / "pictures" / "x.png").unlink()
     copy.save(path, quality=40)
     words = shipped_words()
-    collected = collect_public(
-        (PublicSource(folder=public),), words, 64, never=read_forbidden((never,), words, 64)
-    )
+    collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
     assert collected.refused.same == 1
     assert "pneumonia" not in " ".join(collected.banks[0][1].captions)
     assert sum(collected.images.values()) == 3
@@ -134,14 +132,10 @@ def test_other_images_of_a_patient_who_is_in_a_hospital_are_not_trained_on(tmp_p
     never = tmp_path / "hospital"
     write_folder(never, [ROWS[0], ("z.png", "p1", "CR", "HAND", "", "", "", "")], first_seed=70)
     words = shipped_words()
-    collected = collect_public(
-        (PublicSource(folder=public),), words, 64, never=read_forbidden((never,), words, 64)
-    )
+    collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
     assert (collected.refused.same, collected.refused.patients) == (0, 2)
     with pytest.raises(DataError, match="All 4 images"):
-        collect_public(
-            (PublicSource(folder=public),), words, 64, never=read_forbidden((public,), words, 64)
-        )
+        collect_public((PublicSource(folder=public),), words, 64, never=(public,))
 
 
 def test_weights_are_numbers_above_zero():

@@ -78,7 +78,7 @@ def test_a_folder_that_it_does_not_fit_keeps_its_own_and_one_must_fit(
     feet = write_pictures(tmp_path / "feet", "a", first_seed=9)
     rest = write_pictures(tmp_path / "rest", "bq", 20, [HANDS[0], ("q.png", "", "CR", "HAND", "")])
     sources = tuple(PublicSource(folder=one, labels=elsewhere) for one in (feet, rest))
-    collected = collect_public(sources, WORDS, 32, never=None)
+    collected = collect_public(sources, WORDS, 32)
     assert [bank.captions.tolist() for _, bank in collected.banks] == [
         ["foot X-ray, osteoarthritis"],
         ["hand X-ray"],
@@ -88,7 +88,7 @@ def test_a_folder_that_it_does_not_fit_keeps_its_own_and_one_must_fit(
     unfit = write_table(tmp_path / "unfit.csv", [HANDS[0], ("y.png", "", "CR", "HAND", "")])
     for folder in (hands, feet):
         with pytest.raises(DataError, match="No row of the table"):
-            collect_public((PublicSource(folder=folder, labels=unfit),), WORDS, 32, never=None)
+            collect_public((PublicSource(folder=folder, labels=unfit),), WORDS, 32)
 
 
 def test_scans_take_their_findings_from_it_by_the_name_that_is_asked_for(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_scans_take_their_findings_from_it_by_the_name_that_is_asked_for(tmp_pat
     assert [one.description.found for one in read.examples] == [("fracture",)]
     assert read.left_out == {"held out by the table": 1}
     with pytest.raises(DataError, match="is about an image here, by the image"):
-        collect_public((replace(source, labels_by=""),), WORDS, 32, never=None)
+        collect_public((replace(source, labels_by=""),), WORDS, 32)
 
 
 def test_what_a_table_holds_out_is_not_trained_on(tmp_path: Path) -> None:
@@ -167,9 +167,9 @@ def test_pictures_of_a_hospital_are_kept_out_whatever_its_table_says(tmp_path: P
     hospital = write_pictures(tmp_path / "hospital", "x", table=rows)
     (public / "b.png").replace(hospital / "y.png")
     Image.open(hospital / "y.png").save(public / "b.png")
-    never = read_forbidden((hospital,), WORDS, 32)
     with pytest.raises(DataError, match="All 3 images"):
-        collect_public((PublicSource(folder=public),), WORDS, 32, never=never)
+        collect_public((PublicSource(folder=public),), WORDS, 32, never=(hospital,))
+    never = read_forbidden((hospital,), WORDS, 32)
     assert never is not None
     assert never.patients == {"p3"}
 
