@@ -56,10 +56,11 @@ docs: $(VENV)/ready
 	$(BIN)/python -m fedscan.cli.reference > docs/commands.md
 	$(BIN)/python -m fedscan.model.words.reference > docs/words.md
 
+# Not --quiet: a warning, such as that of a broken link, would neither be shown nor count.
 site: $(VENV)/ready-site
 	@rm -rf build/package && mkdir -p build/package/fedscan
 	@ln -s $(addprefix $(CURDIR)/,__init__.py errors.py $(patsubst %/__init__.py,%,$(wildcard */__init__.py))) build/package/fedscan
-	$(BIN)/mkdocs build --quiet --strict --clean -f docs/site/mkdocs.yml
+	$(BIN)/mkdocs build --strict --clean -f docs/site/mkdocs.yml
 	@echo "Pages in build/site/index.html"
 
 clean:

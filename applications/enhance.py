@@ -115,8 +115,8 @@ def enhance(
     if form == "dicom" and description is None:
         raise ConfigurationError("A DICOM file states its modality.", hint="Name it in --prompt.")
     hounsfield = description is not None and description.modality == "CT" and scan.form != "png"
-    estimated = estimate_noise(scan.values)
-    noise = estimated if request.noise is None else request.noise
+    estimated_noise = estimate_noise(scan.values)
+    noise = estimated_noise if request.noise is None else request.noise
     if noise <= 0 and request.upscale == 1:
         raise ConfigurationError("Nothing to do.", hint="Give --noise or --upscale.")
     caption = description.caption() if description else ""
@@ -161,16 +161,16 @@ def enhance(
         noise=noise,
         prior_weight=prior_weight,
         steps=tuple(steps),
-        warning=_too_much(noise, estimated),
+        warning=_too_much(noise, estimated_noise),
     )
 
 
-def _too_much(noise: float, estimated: float) -> str:
+def _too_much(noise: float, estimated_noise: float) -> str:
     """Say that noise is taken off which a scan does not have: fine detail goes in its place."""
-    if noise <= _FAR_MORE * estimated:
+    if noise <= _FAR_MORE * estimated_noise:
         return ""
     return (
         f"Warning: noise of {noise:.4g} is taken off, and the scan seems to have about "
-        f"{estimated:.4g}. Fine detail is smoothed away as if it were noise; leave the noise out "
-        "to have it estimated."
+        f"{estimated_noise:.4g}. Fine detail is smoothed away as if it were noise; leave the noise "
+        "out to have it estimated."
     )

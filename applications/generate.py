@@ -119,14 +119,14 @@ class GeneratedImages:
         seed: Seed of the run.
         generator: Digest of the generator.
         form: Format that they are written in.
-        rejected: Implausible images that were drawn again; ``None`` if none were judged.
+        rejections: Implausible images that were drawn again; ``None`` if none were judged.
     """
 
     groups: tuple[ImagesOfPrompt, ...]
     seed: int
     generator: str
     form: Form
-    rejected: int | None
+    rejections: int | None
 
     @property
     def images(self) -> NDArray[np.float32]:
@@ -206,7 +206,7 @@ def generate(
             [reading.description for reading in readings for _ in range(request.count)],
             [request.position] * total,
         )
-        images, rejections = plausible.images, plausible.rejected
+        images, rejections = plausible.images, plausible.rejections
     return GeneratedImages(
         groups=tuple(
             ImagesOfPrompt(
@@ -225,7 +225,7 @@ def generate(
         seed=request.seed,
         generator=generator.digest,
         form=request.form,
-        rejected=rejections,
+        rejections=rejections,
     )
 
 
@@ -238,7 +238,7 @@ def _conditions(
             mask=request.mask,
             edges=request.edges,
             partial=request.partial,
-            asked=SliceAsked(description=reading.description, position=request.position),
+            wanted_slice=SliceAsked(description=reading.description, position=request.position),
             strengths=request.strengths,
         )
         for reading in readings

@@ -24,8 +24,8 @@ def read(generator: LoadedGenerator, prompt: str) -> PromptReading:
 
 def caption_of(generator: LoadedGenerator, prompt: str) -> str:
     """Return what the generator is given for a prompt: as it is, if it cannot be read."""
-    shown = read(generator, prompt).description
-    return shown.caption() if shown else prompt
+    description = read(generator, prompt).description
+    return description.caption() if description else prompt
 
 
 def require_drawable(generator: LoadedGenerator, prompts: Sequence[str]) -> None:
@@ -67,8 +67,8 @@ def notes(generator: LoadedGenerator, prompts: Sequence[str], *, anyway: bool = 
             lines.append(f"Not honoured: {cut!r}, for the text encoder hears no more words.")
         verdict = _verdict(generator, reading)
         if anyway:
-            said = "NEVER LEARNT, so the image shows something else"
-            lines += [f"{said}: {one}." for one in verdict.never]
+            warning = "NEVER LEARNT, so the image shows something else"
+            lines += [f"{warning}: {one}." for one in verdict.never]
         lines += [f"It is not on record whether this was learnt: {s}." for s in verdict.doubtful]
     if generator.learnt is None:
         lines.append("This generator's card does not say what it has learnt.")
@@ -80,8 +80,12 @@ def _refused(generator: LoadedGenerator, prompt: str) -> Iterator[str]:
     if reading.description is None:
         yield f"{prompt!r} cannot be read: it names no modality that the generator knows."
         return
-    if reading.unknown and not reading.places_named and not reading.description.found:
-        strange = ", ".join(reading.unknown)
+    if (
+        reading.unknown_words
+        and not reading.places_named
+        and not reading.description.known_findings
+    ):
+        strange = ", ".join(reading.unknown_words)
         yield f"{prompt!r} is not understood but for its modality: {strange}."
         return
     never, learnt = _verdict(generator, reading).never, generator.learnt
@@ -89,15 +93,15 @@ def _refused(generator: LoadedGenerator, prompt: str) -> Iterator[str]:
         return
     yield f"{prompt!r} asks for what the generator never learnt: {'; '.join(never)}."
     modality, place = reading.description.modality, reading.description.place
-    if known := learnt.findings(modality, place):
-        yield f"Of {modality}, {place} it learnt: {', '.join(known)}."
-    elif known := learnt.places(modality):
-        yield f"Of {modality} it learnt: {', '.join(known)}."
+    if names := learnt.findings(modality, place):
+        yield f"Of {modality}, {place} it learnt: {', '.join(names)}."
+    elif names := learnt.places(modality):
+        yield f"Of {modality} it learnt: {', '.join(names)}."
 
 
 def _verdict(generator: LoadedGenerator, reading: PromptReading) -> Verdict:
     if generator.learnt is None or reading.description is None:
         return Verdict()
     # A finding may imply its place ("brain tumour"): then that place is asked for.
-    named = reading.places_named or reading.description.body_part != "body"
-    return generator.learnt.judge(reading.description, places_named=named)
+    names_place = reading.places_named or reading.description.body_part != "body"
+    return generator.learnt.judge(reading.description, places_named=names_place)

@@ -12,7 +12,7 @@ from ..imaging.writing.space import SliceGrid
 from ..model.description import BODY_PARTS, Description
 from ..model.storage import find_generator, generator_digest
 from .results import ComputedVolume, Form, usual_grid
-from .translation import translator as stored
+from .translation import translator as translators
 from .translation.pairs import TARGETS
 from .translation.whole_scan import translate_slices
 
@@ -29,7 +29,7 @@ class LoadedTranslator:
         digest: SHA-256 of its weights, 64 hex digits.
     """
 
-    network: stored.Translator
+    network: translators.Translator
     digest: str
 
 
@@ -69,7 +69,9 @@ def load_translator(path: Path | str) -> LoadedTranslator:
     'CT'
     """
     folder = find_generator(Path(path))
-    return LoadedTranslator(network=stored.load_translator(folder), digest=generator_digest(folder))
+    return LoadedTranslator(
+        network=translators.load_translator(folder), digest=generator_digest(folder)
+    )
 
 
 def translate(translator: LoadedTranslator, request: TranslateRequest) -> ComputedVolume:

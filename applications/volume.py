@@ -31,7 +31,7 @@ class VolumeRequest:
         prompt: What to show: modality, plane, body part, …
         slices: Number of slices; as many as the region holds if not given.
         spacing_mm: Distance of neighbouring slices.
-        given: Known slices ``[H, W]`` in [-1, 1] of the patient, of the generator's size, by
+        given_slices: Known slices ``[H, W]`` in [-1, 1] of the patient, of the generator's size, by
             position in [0, 1].
         correlation: How far detail reaches along the slices, as a share of the region.
         guidance: Classifier-free guidance scale; 1 is none.
@@ -48,7 +48,7 @@ class VolumeRequest:
     prompt: str
     slices: int | None = None
     spacing_mm: float = 3.0
-    given: Mapping[float, NDArray[np.float32]] = field(default_factory=dict)
+    given_slices: Mapping[float, NDArray[np.float32]] = field(default_factory=dict)
     correlation: float = 0.06
     guidance: float = 1.5
     steps: int = 8
@@ -131,7 +131,7 @@ def volume(
             steps=request.steps,
             seed=request.seed,
         ),
-        given=request.given,
+        given_slices=request.given_slices,
         on_progress=progress,
     )
     shape = (values.shape[0], values.shape[1], values.shape[2])

@@ -67,13 +67,13 @@ def main() -> None:
             write_series(scans / str(number), number)
         files = count * SLICES
         for run in ("first", "first, remembering", "second"):
-            started = time.process_time()
+            start = time.process_time()
             where = None if run == "first" else cache
-            found = index_folder(scans, DataSettings(), cache=where)
-            seconds = time.process_time() - started
+            result = index_folder(scans, DataSettings(), cache=where)
+            seconds = time.process_time() - start
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            slices = sum(s.slices for p in found.patients for e in p.studies for s in e.series)
-            assert slices == files, found.set_aside
+            slices = sum(s.slices for p in result.patients for e in p.studies for s in e.series)
+            assert slices == files, result.set_aside
             print(f"{run}: {files / seconds:.0f} files a second, {peak:.0f} MB at most")
 
 

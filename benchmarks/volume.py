@@ -131,7 +131,7 @@ def complete(generator: Generator, options: argparse.Namespace) -> None:
             description,
             where[: len(patient)],
             VolumeSettings(seed=seed, steps=options.steps, guidance_scale=options.guidance),
-            given={where[index]: patient[index] for index in anchors},
+            given_slices={where[index]: patient[index] for index in anchors},
         )
         gaps = [index for index in range(2, anchors[-1]) if index not in anchors]
         interpolation = interpolate_slices(patient[anchors], anchors, gaps)

@@ -41,12 +41,12 @@ def confirmed(question: str, *, yes: bool, option: str = "--yes") -> bool:
         ) from None
 
 
-def is_same_fingerprint(found: str, told: str, *, whose: str) -> bool:
+def is_same_fingerprint(fingerprint: str, reference: str, *, whose: str) -> bool:
     """Compare a fingerprint with what a person was told, whatever it is grouped by.
 
     Args:
-        found: What the file has.
-        told: What a person was told; empty if nothing.
+        fingerprint: What the file has.
+        reference: What a person was told; empty if nothing.
         whose: What it is the fingerprint of.
 
     Returns:
@@ -55,11 +55,11 @@ def is_same_fingerprint(found: str, told: str, *, whose: str) -> bool:
     Raises:
         SignatureError: If they differ.
     """
-    if not told:
+    if not reference:
         return False
-    if _digits(found) != _digits(told):
+    if _digits(fingerprint) != _digits(reference):
         raise SignatureError(
-            f"The fingerprint of {whose} is {found}, not {told.strip()}.",
+            f"The fingerprint of {whose} is {fingerprint}, not {reference.strip()}.",
             hint="Nothing was changed. Somebody may have changed the file on its way: ask for it "
             "once more, and compare by telephone.",
         )

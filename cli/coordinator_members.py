@@ -44,15 +44,17 @@ def enrol(
     from ..server.coordinator.members import read_request
 
     coordinator, content = open_home(home), request.read_bytes()
-    shown = read_request(site, content).fingerprint
-    agreed = yes or is_same_fingerprint(shown, fingerprint, whose="the site's request")
-    if as_json and not agreed:
-        print_json({"fingerprint": shown, "welcome": None})
+    own_fingerprint = read_request(site, content).fingerprint
+    is_confirmed = yes or is_same_fingerprint(
+        own_fingerprint, fingerprint, whose="the site's request"
+    )
+    if as_json and not is_confirmed:
+        print_json({"fingerprint": own_fingerprint, "welcome": None})
         return
     if not as_json:
-        say("Fingerprint", shown)
+        say("Fingerprint", own_fingerprint)
         question = "Did the site's steward read out the same fingerprint?"
-        if not confirmed(question, yes=agreed, option="--fingerprint or --yes"):
+        if not confirmed(question, yes=is_confirmed, option="--fingerprint or --yes"):
             output().print(Text("Not enrolled. Nothing was changed."))
             return
     path, member = enrol_site(coordinator, site, content)

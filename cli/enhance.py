@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,16 @@ import typer
 from rich.text import Text
 
 from .console import output, status
+from .images import (
+    ResultOption,
+    ScanArgument,
+    ScanFormOption,
+    open_for,
+    show_notes,
+    volume_document,
+)
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -27,29 +34,15 @@ noise is.
 """
 
 
-class Form(StrEnum):
-    """File formats of what was enhanced."""
-
-    png = "png"
-    nifti = "nifti"
-    dicom = "dicom"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("enhance", epilog=_EPILOG)(enhance)
 
 
 def enhance(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
-    scan: Annotated[
-        Path, typer.Argument(help="PNG, NIfTI file, DICOM file, or folder of a DICOM series.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the result.")] = Path(
-        "enhanced"
-    ),
+    model: GeneratorArgument,
+    scan: ScanArgument,
+    out: ResultOption = Path("enhanced"),
     prompt: Annotated[
         str,
         typer.Option("--prompt", "-p", help="What the scan shows; DICOM files say it themselves."),
@@ -69,9 +62,7 @@ def enhance(
         float, typer.Option(min=0, max=1, help="Slice position, as for `fedscan generate`.")
     ] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the probe that weighs the prior.")] = 0,
-    form: Annotated[
-        Form | None, typer.Option("--format", help="PNG, NIfTI or DICOM; as given by default.")
-    ] = None,
+    form: ScanFormOption = None,
     denoiser: Annotated[
         Path | None,
         typer.Option(help="Folder that `fedscan train-denoiser` wrote; the one that ships if not."),
@@ -87,11 +78,8 @@ def enhance(
     """
     from ..applications.enhance import EnhanceRequest
     from ..applications.enhance import enhance as improve
-    from ..applications.generator import load_generator
     from ..applications.prompts import notes
-    from ..imaging.writing.images import require_unused
 
-    require_unused(out)
     request = EnhanceRequest(
         scan=scan,
         prompt=prompt,
@@ -102,24 +90,20 @@ def enhance(
         form=None if form is None else form.value,
         denoiser=denoiser,
     )
-    generator = load_generator(model)
+    generator = open_for(out, model)
     remarks = notes(generator, [prompt]) if prompt else []
-    for line in remarks:
-        status().print(Text(line))
+    show_notes(remarks)
     with progress() as report:
         result = improve(generator, request, progress=report)
     status().print(Text(f"Noise {result.noise:.4g}{' (estimated)' if noise is None else ''}"))
-    if result.warning:
-        status().print(Text(result.warning))
+    show_notes([result.warning])
     if result.prior_weight is not None:
         status().print(Text(f"Share of the generator's estimate: {result.prior_weight:.0%}"))
     folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
-                "folder": out,
-                "file": folder.files[0],
-                "signer": folder.signer,
+                **volume_document(folder),
                 "generator": generator.digest,
                 "slices": len(result.values),
                 "noise": result.noise,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output, show_error, status
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, run_study_from
+from .options import ConfigOption, GeneratorArgument, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -39,9 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def examine(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
+    model: GeneratorArgument,
     data: Annotated[Path, typer.Option(help="Folder with one sub-folder of DICOM per site.")],
     out: Annotated[
         Path | None,

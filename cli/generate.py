@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +9,9 @@ import typer
 from rich.text import Text
 
 from .console import output, status
+from .images import ImageForm, open_for, show_notes
 from .json_output import print_json
-from .options import AnywayOption, JsonOption, SigningKeyOption
+from .options import AnywayOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -33,23 +33,13 @@ view, pneumonia" --seed 3 --out pictures`
 """
 
 
-class Format(StrEnum):
-    """File formats of generated images."""
-
-    png = "png"
-    nifti = "nifti"
-    dicom = "dicom"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("generate", epilog=_EPILOG)(generate)
 
 
 def generate(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
+    model: GeneratorArgument,
     prompts: Annotated[
         list[str],
         typer.Option("--prompt", "-p", help="What to show, in your own words. Repeatable."),
@@ -97,8 +87,9 @@ def generate(
     steps: Annotated[int, typer.Option(min=1, help="Denoising steps.")] = 12,
     batch: Annotated[int, typer.Option(min=1, help="Images computed at once.")] = 32,
     form: Annotated[
-        Format, typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units.")
-    ] = Format.png,
+        ImageForm,
+        typer.Option("--format", help="PNG, or NIfTI or DICOM with CT in Hounsfield units."),
+    ] = ImageForm.png,
     reject_implausible: Annotated[
         Path | None,
         typer.Option(
@@ -119,11 +110,8 @@ def generate(
     """
     from ..applications.generate import GenerateRequest
     from ..applications.generate import generate as draw
-    from ..applications.generator import load_generator
     from ..imaging.reading.conditions import Strengths
-    from ..imaging.writing.images import require_unused
 
-    require_unused(out)
     request = GenerateRequest(
         prompts=tuple(prompts),
         count=count,
@@ -140,14 +128,13 @@ def generate(
         anyway=anyway,
         reject_implausible=reject_implausible,
     )
-    generator = load_generator(model)
+    generator = open_for(out, model)
     notes = request.notes(generator)
-    for line in notes:
-        status().print(Text(line))
+    show_notes(notes)
     with progress() as report:
         images = draw(generator, request, progress=report)
-    if images.rejected is not None:
-        status().print(Text(f"{images.rejected} implausible images were drawn again"))
+    if images.rejections is not None:
+        status().print(Text(f"{images.rejections} implausible images were drawn again"))
     folder = images.write(out, signing_key=signing_key)
     if as_json:
         print_json(
@@ -159,7 +146,7 @@ def generate(
                 "seed": seed,
                 "captions": request.captions(generator),
                 "notes": notes,
-                "rejected": images.rejected,
+                "rejected": images.rejections,
             }
         )
         return

@@ -37,9 +37,11 @@ def ledger(
     delta: Annotated[
         float, typer.Option(min=0, max=1, help="Delta that the total epsilon is stated at.")
     ] = 1e-5,
-    noted: Annotated[
+    noted_head: Annotated[
         str,
-        typer.Option(help="A head noted earlier: an older copy of the ledger lacks its line."),
+        typer.Option(
+            "--noted", help="A head noted earlier: an older copy of the ledger lacks its line."
+        ),
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -51,7 +53,7 @@ def ledger(
     from ..privacy.ledger.journal import LedgerHead
     from ..privacy.ledger.view import LedgerView
 
-    head = LedgerHead.parse(noted) if noted else None
+    head = LedgerHead.parse(noted_head) if noted_head else None
     views = {folder: LedgerView.read(folder, head) for folder in _ledgers(path)}
     if as_json:
         print_json({str(folder): ledger_document(view, delta) for folder, view in views.items()})

@@ -36,7 +36,7 @@ class LiveTable:
     """Follows the events of a simulation.
 
     Args:
-        spent: Returns what a site's ledger records as spent, or ``None`` without a ledger.
+        epsilon_of: Returns what a site's ledger records as spent, or ``None`` without a ledger.
         ceiling: Epsilon that each site may spend.
 
     Attributes:

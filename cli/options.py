@@ -43,6 +43,9 @@ SetOption = Annotated[
     ),
 ]
 
+GeneratorArgument = Annotated[
+    Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
+]
 LabelsOption = Annotated[
     Path | None,
     typer.Option(

@@ -183,18 +183,18 @@ def pretrain(
     output().print(Text(f"The base is in {base.folder}"))
 
 
-def _print_collected(collected: Collected) -> None:
+def _print_collected(collection: Collected) -> None:
     """Say before a long training what was read, and what was not."""
     from ..imaging.examples.pictures import NO_ROW
     from ..imaging.labels.fit import fit_sentences
 
     lines = []
-    for folder, fit in collected.labels.items():
-        has_no_header = NO_ROW in collected.left_out.get(folder, {})
+    for folder, fit in collection.labels.items():
+        has_no_header = NO_ROW in collection.left_out.get(folder, {})
         lines += [f"{folder}: {line}" for line in fit_sentences(fit, of_pictures=has_no_header)]
-    for folder, reasons in collected.left_out.items():
-        said = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-        lines.append(f"{folder}: Left out: {said}.")
+    for folder, reasons in collection.left_out.items():
+        listing = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        lines.append(f"{folder}: Left out: {listing}.")
     for line in lines:
         status().print(Text(line))
 

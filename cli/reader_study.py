@@ -13,7 +13,7 @@ from rich.text import Text
 from .console import output, status
 from .group import FedscanGroup
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, run_study_from
+from .options import ConfigOption, GeneratorArgument, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 _EPILOG = """\
@@ -42,9 +42,7 @@ def register(application: typer.Typer) -> None:
 
 @app.command("init", epilog=_EPILOG)
 def init(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
+    model: GeneratorArgument,
     data: Annotated[Path, typer.Option(help="Folder with one sub-folder of DICOM per site.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the new study.")],
     count: Annotated[

@@ -132,18 +132,18 @@ def join(
 
     content, site = Welcome.from_json(welcome.read_bytes()), SiteHome.open(home)
     authority = content.authority_fingerprint
-    agreed = yes or is_same_fingerprint(authority, fingerprint, whose="the authority")
+    is_confirmed = yes or is_same_fingerprint(authority, fingerprint, whose="the authority")
     if as_json:
-        if agreed:
+        if is_confirmed:
             take_in(site, content)
-        facts = {"coordinator": content.coordinator, "authority": authority, "joined": agreed}
+        facts = {"coordinator": content.coordinator, "authority": authority, "joined": is_confirmed}
         print_json(facts)
         return
     console = output()
     console.print(Text(f"Coordinator: {content.coordinator}"))
     console.print(Text(f"Its authority's fingerprint: {authority}"))
     question = "Did the coordinator read out the same fingerprint?"
-    if not confirmed(question, yes=agreed, option="--fingerprint or --yes"):
+    if not confirmed(question, yes=is_confirmed, option="--fingerprint or --yes"):
         console.print(Text("Not joined. Nothing was changed."))
         return
     take_in(site, content)
@@ -213,7 +213,7 @@ def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None
 
     site = SiteHome.open(home)
     site.log.append("paused")
-    site.paused.touch()
+    site.pause_file.touch()
     if as_json:
         print_json({"paused": True})
         return
@@ -227,7 +227,7 @@ def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> Non
 
     site = SiteHome.open(home)
     site.log.append("resumed")
-    site.paused.unlink(missing_ok=True)
+    site.pause_file.unlink(missing_ok=True)
     if as_json:
         print_json({"paused": False})
         return

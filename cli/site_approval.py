@@ -133,14 +133,15 @@ def _invitation(approvals: Approvals, study: str) -> Invitation:
     return waiting[_one_of(study, {digest: one.name for digest, one in waiting.items()})]
 
 
-def _one_of(said: str, names: Mapping[str, str]) -> str:
+def _one_of(name_or_digest: str, names: Mapping[str, str]) -> str:
     """Return the digest of the study that is meant by its name or by its digest's beginning."""
-    matches = [digest for digest in names if digest.startswith(said)]
-    matches = [digest for digest, name in names.items() if name == said] or matches
+    matches = [digest for digest in names if digest.startswith(name_or_digest)]
+    matches = [digest for digest, name in names.items() if name == name_or_digest] or matches
     if len(matches) != 1:
         choices = ", ".join(f"{name} ({digest[:12]})" for digest, name in names.items())
         raise NotApprovedError(
-            f"{said!r} names {counted(len(matches), 'study')} ({choices or 'there is none'}).",
+            f"{name_or_digest!r} names {counted(len(matches), 'study')} "
+            f"({choices or 'there is none'}).",
             hint="`fedscan site approve` lists them.",
         )
     return matches[0]

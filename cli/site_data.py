@@ -118,14 +118,19 @@ def add_data(
     if as_json:
         facts = {"data": name, "kind": entry.kind, "folder": entry.folder}
         print_json(
-            {**facts, "mirror": result.mirror, "labels": result.labels, "shared": result.shared}
+            {
+                **facts,
+                "mirror": result.mirror,
+                "labels": result.labels,
+                "shared": result.patients_elsewhere,
+            }
         )
         return
     console = output()
     if result.mirror:
         console.print(Text(_sentence(result.mirror)))
     print_fit(result.labels)
-    for other, patients in result.shared.items():
+    for other, patients in result.patients_elsewhere.items():
         console.print(
             Text(
                 f"Warning: {patients} of its patients are in the data set {other}, too. "

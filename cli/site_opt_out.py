@@ -63,16 +63,21 @@ def add(
     from ..client.steward.home import SiteHome
     from ..client.steward.opt_outs import add_opt_outs, read_identifiers
 
-    done = add_opt_outs(SiteHome.open(home), read_identifiers(file))
+    result = add_opt_outs(SiteHome.open(home), read_identifiers(file))
     if as_json:
-        facts = {"added": done.added, "already": done.already, "total": done.total}
-        print_json({**facts, "removed": done.removed, "cannot": _CANNOT})
+        facts = {"added": result.new_patients, "already": result.already, "total": result.total}
+        print_json({**facts, "removed": result.removed_files, "cannot": _CANNOT})
         return
     console = output()
     console.print(
-        Text(f"New on the list: {counted(done.added, 'patient')}; on it already: {done.already}.")
+        Text(
+            f"New on the list: {counted(result.new_patients, 'patient')}; "
+            f"on it already: {result.already}."
+        )
     )
-    console.print(Text(f"Removed of what was kept of them: {counted(done.removed, 'file')}."))
+    console.print(
+        Text(f"Removed of what was kept of them: {counted(result.removed_files, 'file')}.")
+    )
     console.print(Text(_CANNOT))
     console.print(Text(f"`fedscan site opt-out check {file}` proves that nothing is left."))
 
@@ -82,18 +87,18 @@ def show(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     from ..client.steward.home import SiteHome
     from ..client.steward.opt_outs import require_list
 
-    listed = require_list(SiteHome.open(home))
+    opt_outs = require_list(SiteHome.open(home))
     times: dict[str, int] = {}
-    for one in listed.patients:
+    for one in opt_outs.patients:
         times[one.time] = times.get(one.time, 0) + 1
     if as_json:
-        print_json({"total": len(listed.patients), "added": times})
+        print_json({"total": len(opt_outs.patients), "added": times})
         return
     console = output()
     for time, count in times.items():
         console.print(Text(f"{time}: {counted(count, 'patient')}"))
-    console.print(Text(f"{counted(len(listed.patients), 'patient')} opted out in all."))
-    if listed.patients:
+    console.print(Text(f"{counted(len(opt_outs.patients), 'patient')} opted out in all."))
+    if opt_outs.patients:
         console.print(Text(_CANNOT))
 
 
@@ -112,24 +117,28 @@ def check(
     from ..client.steward.opt_outs import read_identifiers, remains
 
     with progress() as report:
-        found = remains(SiteHome.open(home), read_identifiers(file) if file else (), report=report)
+        remainder = remains(
+            SiteHome.open(home), read_identifiers(file) if file else (), report=report
+        )
     if as_json:
-        print_json({"patients": found.patients, "left": found.left, "scans": found.scans})
-        raise typer.Exit(DataError.exit_status if found.left else 0)
+        print_json(
+            {"patients": remainder.patients, "left": remainder.files, "scans": remainder.scans}
+        )
+        raise typer.Exit(DataError.exit_status if remainder.files else 0)
     console = output()
-    for name, files in found.scans.items():
+    for name, files in remainder.scans.items():
         if files:
             console.print(
                 Text(f"{name}: {files} of their files are in the hospital's folder, unread.")
             )
-    for path in found.left:
+    for path in remainder.files:
         console.print(Text(str(path)))
-    if found.left:
+    if remainder.files:
         raise DataError(
-            f"Left of {counted(found.patients, 'patient')} who opted out: "
-            f"{counted(len(found.left), 'file')}.",
+            f"Left of {counted(remainder.patients, 'patient')} who opted out: "
+            f"{counted(len(remainder.files), 'file')}.",
             hint="`fedscan site opt-out add FILE` removes what it knows; remove the rest by hand.",
         )
     console.print(
-        Text(f"Nothing is left here of {counted(found.patients, 'patient')} who opted out.")
+        Text(f"Nothing is left here of {counted(remainder.patients, 'patient')} who opted out.")
     )

@@ -63,8 +63,9 @@ def audit(
     verify: Annotated[
         bool, typer.Option("--verify", help="Only check that no line was changed.")
     ] = False,
-    noted: Annotated[
-        str, typer.Option(help="A head noted earlier; the log must still contain its line.")
+    noted_head: Annotated[
+        str,
+        typer.Option("--noted", help="A head noted earlier; the log must still contain its line."),
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -74,7 +75,7 @@ def audit(
     from ..common.audit import verify as check
 
     site = SiteHome.open(home)
-    head = check(site.audit, AuditHead.parse(noted) if noted else None)
+    head = check(site.audit, AuditHead.parse(noted_head) if noted_head else None)
     if as_json:
         entries = [] if verify else [asdict(entry) for entry in AuditLog(site.audit).entries()]
         print_json({"length": head.length, "head": str(head), "entries": entries})

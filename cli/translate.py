@@ -10,8 +10,9 @@ import typer
 from rich.text import Text
 
 from .console import output
+from .images import ResultOption, ScanArgument, ScanFormOption, require_new, volume_document
 from .json_output import print_json
-from .options import JsonOption, SigningKeyOption
+from .options import GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _TRAIN_EPILOG = """\
@@ -41,14 +42,6 @@ class Target(StrEnum):
     t2 = "T2"
 
 
-class Form(StrEnum):
-    """File formats of what was translated."""
-
-    png = "png"
-    nifti = "nifti"
-    dicom = "dicom"
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("train-translator", epilog=_TRAIN_EPILOG)(train)
@@ -56,9 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
+    model: GeneratorArgument,
     to: Annotated[Target, typer.Option(help="What to translate to.")],
     data: Annotated[
         list[Path] | None,
@@ -119,19 +110,13 @@ def translate(
     translators: Annotated[
         Path, typer.Argument(help="Folder that `fedscan train-translator` wrote into.")
     ],
-    scan: Annotated[
-        Path, typer.Argument(help="PNG, NIfTI file, DICOM file, or folder of a DICOM series.")
-    ],
+    scan: ScanArgument,
     to: Annotated[Target, typer.Option(help="What to translate to.")],
     body_part: Annotated[
         str, typer.Option(help="What a PNG or NIfTI file shows; DICOM files say it themselves.")
     ] = "head",
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the result.")] = Path(
-        "translated"
-    ),
-    form: Annotated[
-        Form | None, typer.Option("--format", help="PNG, NIfTI or DICOM; as given by default.")
-    ] = None,
+    out: ResultOption = Path("translated"),
+    form: ScanFormOption = None,
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -143,9 +128,8 @@ def translate(
     """
     from ..applications.translate import TranslateRequest, load_translator
     from ..applications.translate import translate as translate_scan
-    from ..imaging.writing.images import require_unused
 
-    require_unused(out)
+    require_new(out)
     request = TranslateRequest(
         scan=scan, body_part=body_part, form=None if form is None else form.value
     )
@@ -155,9 +139,7 @@ def translate(
     if as_json:
         print_json(
             {
-                "folder": out,
-                "file": folder.files[0],
-                "signer": folder.signer,
+                **volume_document(folder),
                 "translator": translator.digest,
                 "target": to.value,
                 "slices": len(result.values),

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .console import output, status
+from .console import output
+from .images import open_for, show_notes, volume_document
 from .json_output import print_json
-from .options import AnywayOption, JsonOption, SigningKeyOption
+from .options import AnywayOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -39,9 +40,7 @@ def register(app: typer.Typer) -> None:
 
 
 def volume(
-    model: Annotated[
-        Path, typer.Argument(help="Generator folder, or the folder of a run that holds one.")
-    ],
+    model: GeneratorArgument,
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", help="What to show: modality, plane, body part, …")
     ],
@@ -52,9 +51,11 @@ def volume(
         int | None, typer.Option(min=2, help="Number of slices; as many as the region holds.")
     ] = None,
     spacing: Annotated[float, typer.Option(min=0.1, help="Slice distance in mm.")] = 3.0,
-    given: Annotated[
+    given_slices: Annotated[
         list[str] | None,
-        typer.Option(help="Known slice of the patient, as PNG@POSITION (0 to 1). Repeatable."),
+        typer.Option(
+            "--given", help="Known slice of the patient, as PNG@POSITION (0 to 1). Repeatable."
+        ),
     ] = None,
     correlation: Annotated[
         float,
@@ -81,13 +82,11 @@ def volume(
     """
     from dataclasses import replace
 
-    from ..applications.generator import load_generator
     from ..applications.volume import VolumeRequest
     from ..applications.volume import volume as draw
     from ..imaging.reading.conditions import read_given
-    from ..imaging.writing.images import VIEWS, require_unused
+    from ..imaging.writing.images import VIEWS
 
-    require_unused(out)
     request = VolumeRequest(
         prompt=prompt,
         slices=slices,
@@ -99,20 +98,17 @@ def volume(
         form=form.value,
         anyway=anyway,
     )
-    generator = load_generator(model)
-    request = replace(request, given=read_given(given or [], generator.image_size))
+    generator = open_for(out, model)
+    request = replace(request, given_slices=read_given(given_slices or [], generator.image_size))
     notes = request.notes(generator)
-    for line in notes:
-        status().print(Text(line))
+    show_notes(notes)
     with progress() as report:
         result = draw(generator, request, progress=report)
     folder = result.write(out, signing_key=signing_key)
     if as_json:
         print_json(
             {
-                "folder": out,
-                "file": folder.files[0],
-                "signer": folder.signer,
+                **volume_document(folder),
                 "generator": generator.digest,
                 "seed": seed,
                 "slices": len(result.values),

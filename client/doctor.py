@@ -25,7 +25,7 @@ from ..federation.diagnosis.machine import (
     compare_versions,
     installed_versions,
 )
-from ..federation.diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from ..federation.diagnosis.network import HttpAnswer, ask, compare_clocks, reach, resolve
 from ..federation.diagnosis.route import describe_route
 from ..imaging.dicom.folder import list_files
 from ..imaging.dicom.index import index_files
@@ -112,7 +112,7 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
     address = Address.parse(home.settings().coordinator)
     host, port = address.host, address.port
     yield examine("proxy", lambda: describe_route(host, port))
-    answers: list[Answer] = []
+    answers: list[HttpAnswer] = []
 
     def trusted() -> str:
         answers.append(ask(host, port, client_context(home), VERSIONS_PATH))
@@ -135,7 +135,7 @@ def _connection(home: SiteHome) -> Iterator[Finding]:
     )
 
 
-def _versions(answer: Answer) -> str:
+def _versions(answer: HttpAnswer) -> str:
     own = {**installed_versions(), "bundle": bundle_hash()}
     if answer.status != 200:
         raise NotApplicableError("The coordinator does not tell its versions.")
@@ -161,13 +161,13 @@ def _base(home: SiteHome) -> str:
 
 def _policy(home: SiteHome) -> str:
     policy = load_policy(home.policy)
-    known = set(Registry(home).data_sets())
+    names = set(Registry(home).data_sets())
     for path in (home.policy, *sorted(home.folder.glob("data/*/policy.toml"))):
         one = load_policy(path)
-        if unknown := sorted(set(one.data_sets) - known):
+        if missing := sorted(set(one.data_sets) - names):
             raise DoubtError(
-                f"{path} allows data sets that the site does not have: {', '.join(unknown)}.",
-                hint=f"There are: {', '.join(sorted(known)) or 'none yet'}.",
+                f"{path} allows data sets that the site does not have: {', '.join(missing)}.",
+                hint=f"There are: {', '.join(sorted(names)) or 'none yet'}.",
             )
         if one.epsilon_ceiling > _WEAK_EPSILON:
             raise DoubtError(

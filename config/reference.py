@@ -51,7 +51,7 @@ def reference() -> str:
 def _table(rows: Iterable[Setting]) -> str:
     lines = ["| Setting | Default | Allowed | Meaning |", "|---|---|---|---|"]
     for row in rows:
-        cells = (f"`{row.key}`", _shown(row.default), row.allowed, row.description)
+        cells = (f"`{row.key}`", _shown(row.default), row.allowed_values, row.description)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

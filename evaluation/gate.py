@@ -167,11 +167,11 @@ def hold(gate: Gate, sections: Sequence[Section]) -> GateOutcome:
 def _judge(line: GateLine, measure: Measure | None, has_section: bool) -> LineOutcome:
     if measure is None and has_section:
         # A misspelt name must not pass as something that could not be measured.
-        finding, passed = "its section has no such measure", False
+        finding, is_met = "its section has no such measure", False
     else:
-        finding, passed = _held(line, measure)
+        finding, is_met = _held(line, measure)
     return LineOutcome(
-        measure=line.measure, bound=line.bound, found=finding, passed=passed, why=line.why
+        measure=line.measure, bound=line.bound, found=finding, passed=is_met, why=line.why
     )
 
 

@@ -39,10 +39,10 @@ def run_examiners(
     Raises:
         ConfigurationError: If a section is not known.
     """
-    unknown = [key for key in only if key not in examiners]
-    if unknown:
+    strange = [key for key in only if key not in examiners]
+    if strange:
         raise ConfigurationError(
-            f"There is no section {unknown[0]!r}.", hint=f"Sections are {', '.join(examiners)}."
+            f"There is no section {strange[0]!r}.", hint=f"Sections are {', '.join(examiners)}."
         )
     keys = [key for key in examiners if not only or key in only]
     sections = []

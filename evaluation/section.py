@@ -9,10 +9,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ..errors import DataError
+from .measures.results import Interval
 
 _CONFIG = ConfigDict(extra="forbid")
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 Cell = str | int | _Finite | None
+Better = Literal["higher", "lower", ""]
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -40,9 +42,32 @@ class Measure:
     low: _Finite | None = None
     high: _Finite | None = None
     unit: str = ""
-    better: Literal["higher", "lower", ""] = ""
+    better: Better = ""
     note: str = ""
     inconclusive: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        title: str,
+        estimate: Interval | None,
+        better: Better = "",
+        *,
+        unit: str = "",
+        note: str = "",
+    ) -> Measure:
+        """Make a measure of an estimate; of ``None`` one that could not be measured."""
+        return cls(
+            name=name,
+            title=title,
+            value=estimate.value if estimate else None,
+            low=estimate.low if estimate else None,
+            high=estimate.high if estimate else None,
+            unit=unit,
+            better=better,
+            note=note,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -92,6 +117,12 @@ class Section:
     measures: tuple[Measure, ...] = ()
     tables: tuple[Grid, ...] = ()
     figures: tuple[Figure, ...] = ()
+
+    @classmethod
+    def not_measured(cls, key: str, title: str, measure: Measure) -> Section:
+        """Say why there is no such part: what its main measure, which has no value, notes."""
+        summary = f"Not measured. {measure.note}"
+        return cls(key=key, title=title, summary=summary, measures=(measure,))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

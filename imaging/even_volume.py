@@ -56,7 +56,7 @@ def even_volume(images: Sequence[Image], planes: Sequence[Plane]) -> tuple[Image
     for index, (depth, number) in enumerate(zip(depths, numbers, strict=True)):
         if any(below + 1e-3 < depth < above - 1e-3 for below, above in holes):
             continue
-        slice_between = _between(images, float(number))
+        slice_between = _interpolate(images, float(number))
         if lie.is_straight:
             values[index] = slice_between
             continue
@@ -98,7 +98,7 @@ def _even_depths(lie: Lie, pixels: int) -> Floats:
     return np.linspace(0.0, depths[-1], max(count, 2))
 
 
-def _between(images: Sequence[Image], number: float) -> Image:
+def _interpolate(images: Sequence[Image], number: float) -> Image:
     below = min(max(int(number), 0), len(images) - 1)
     share = np.float32(number - below)
     if share < 1e-4 or below + 1 == len(images):

@@ -60,11 +60,11 @@ def random_spatial_conditions(
     if rng.random() >= share:
         return np.zeros((SPATIAL_CHANNELS, *shape), np.float32)
     show = {name: rng.random() < chance for name, chance in _EACH.items()}
-    known = random_known_region(rng, shape) if show["partial"] else None
+    known_pixels = random_known_region(rng, shape) if show["partial"] else None
     return spatial_conditions(
         shape,
         mask=mask if show["mask"] else None,
         edges=edge_map(image) if show["edges"] else None,
         partial=image if show["partial"] else None,
-        known=known,
+        known_pixels=known_pixels,
     )

@@ -40,7 +40,7 @@ def spatial_conditions(
     mask: NDArray[np.uint8] | None = None,
     edges: NDArray[np.float32] | None = None,
     partial: NDArray[np.float32] | None = None,
-    known: NDArray[np.bool_] | None = None,
+    known_pixels: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """Stack the given conditions into one array.
 
@@ -49,13 +49,13 @@ def spatial_conditions(
         mask: Label map ``[H, W]`` with the values of :data:`LABEL` and :data:`UNKNOWN`.
         edges: Edge strength ``[H, W]`` in [0, 1].
         partial: Image ``[H, W]`` in [-1, 1]; only its known pixels are used.
-        known: Which pixels of ``partial`` are given, ``[H, W]``; required with it.
+        known_pixels: Which pixels of ``partial`` are given, ``[H, W]``; required with it.
 
     Returns:
         Array ``[SPATIAL_CHANNELS, H, W]``, float32.
 
     Raises:
-        ValueError: If an array has another shape, or ``partial`` comes without ``known``.
+        ValueError: If an array has another shape, or ``partial`` comes without ``known_pixels``.
 
     >>> import fedscan, numpy as np
     >>> mask = np.zeros((32, 32), np.uint8)
@@ -63,7 +63,12 @@ def spatial_conditions(
     (32, 32)
     """
     stack = np.zeros((SPATIAL_CHANNELS, *shape), np.float32)
-    for name, array in (("mask", mask), ("edges", edges), ("partial", partial), ("known", known)):
+    for name, array in (
+        ("mask", mask),
+        ("edges", edges),
+        ("partial", partial),
+        ("known_pixels", known_pixels),
+    ):
         if array is not None and array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
     if mask is not None:
@@ -74,8 +79,8 @@ def spatial_conditions(
         stack[EDGES] = edges
         stack[EDGES_PRESENT] = 1.0
     if partial is not None:
-        if known is None:
-            raise ValueError("partial needs known, the map of its given pixels")
-        stack[PARTIAL] = np.where(known, partial, 0.0)
-        stack[PARTIAL_KNOWN] = known
+        if known_pixels is None:
+            raise ValueError("partial needs known_pixels, the map of its given pixels")
+        stack[PARTIAL] = np.where(known_pixels, partial, 0.0)
+        stack[PARTIAL_KNOWN] = known_pixels
     return stack

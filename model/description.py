@@ -85,7 +85,7 @@ class Description:
         return self.part or self.body_part
 
     @property
-    def found(self) -> tuple[str, ...]:
+    def known_findings(self) -> tuple[str, ...]:
         """The findings as finely as they are known; empty if nothing is known."""
         return self.findings or ((self.finding,) if self.finding else ())
 
@@ -108,7 +108,7 @@ class Description:
         if self.laterality and not side:
             parts.append(self.laterality)
         last = (self.contrast, self.kernel, self.sex, self.age_band)
-        return ", ".join([*parts, *self.found, *(word for word in last if word)])
+        return ", ".join([*parts, *self.known_findings, *(word for word in last if word)])
 
     def with_lesion(self, shown: bool) -> Description:
         """Say what one slice shows where lesions are marked: a patient's lesion is in few slices.

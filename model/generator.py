@@ -97,8 +97,8 @@ class Generator(nn.Module):
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
         shift, scale = self._latent_statistics()
         unpacked_latents = functional.pixel_shuffle(latents, self.packing)
-        stored = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
-        pixels = self.autoencoder.decode(stored).sample.float()
+        to_decode = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
+        pixels = self.autoencoder.decode(to_decode).sample.float()
         return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
@@ -124,14 +124,14 @@ class Generator(nn.Module):
         kind, positions = self.unet.dtype, None
         if self.unet.class_embedding is not None:
             positions = position_features(position).to(kind)
-        predicted = self.unet(
+        prediction = self.unet(
             noisy.to(kind),
             timesteps,
             text.to(kind),
             class_labels=positions,
             down_intrablock_additional_residuals=self._spatial_features(spatial),
         ).sample
-        return predicted.to(noisy.dtype)
+        return prediction.to(noisy.dtype)
 
     def latents_digest(self) -> str:
         """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
@@ -150,8 +150,8 @@ class Generator(nn.Module):
         if not bool(has_condition.any()):
             return None
         features = []
-        shown = spatial[has_condition].to(self.adapter.dtype)
-        for block, feature in zip(self.unet.down_blocks, self.adapter(shown), strict=True):
+        stacks = spatial[has_condition].to(self.adapter.dtype)
+        for block, feature in zip(self.unet.down_blocks, self.adapter(stacks), strict=True):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
                 feature = functional.avg_pool2d(feature, 2)

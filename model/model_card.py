@@ -63,13 +63,13 @@ def _text_encoder(generator: Generator) -> str:
     return "kept in `caption_encoder/`" if encoder.is_own else f"`{encoder.name}`"
 
 
-def _learnt(stated: Mapping[str, Any]) -> list[str]:
+def _learnt(record: Mapping[str, Any]) -> list[str]:
     """What was learnt together, a line for each modality and place."""
-    lines = ["## Learnt", "", f"Also: {stated['also']}.", ""]
+    lines = ["## Learnt", "", f"Also: {record['also']}.", ""]
     for key in ("combinations", "regions"):
-        for place, findings in stated[key].items():
-            told = ", ".join(findings) or "no finding is stated"
-            lines.append(f"- **{place}**{' (region)' if key == 'regions' else ''}: {told}")
+        for place, findings in record[key].items():
+            text = ", ".join(findings) or "no finding is stated"
+            lines.append(f"- **{place}**{' (region)' if key == 'regions' else ''}: {text}")
     return [*lines, ""]
 
 

@@ -103,8 +103,8 @@ class FedscanPipeline(DiffusionPipeline):
         Args:
             prompt: In one's own words.
         """
-        shown = read_prompt(prompt, self._own_words()).description
-        return shown.caption() if shown else prompt
+        description = read_prompt(prompt, self._own_words()).description
+        return description.caption() if description else prompt
 
     def _own_words(self) -> Vocabulary:
         """Return the words that lie beside the generator."""
@@ -146,8 +146,8 @@ class FedscanPipeline(DiffusionPipeline):
             raise ValueError(f"output_type is {output_type!r}, not one of {', '.join(_OUTPUTS)}.")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         captions = [self.caption(one) for one in prompts]
-        given = list(position) if isinstance(position, Sequence) else [position] * len(prompts)
-        positions = [float(one) for one in given]
+        where = list(position) if isinstance(position, Sequence) else [position] * len(prompts)
+        positions = [float(one) for one in where]
         if len(positions) != len(prompts):
             raise ValueError(f"There are {len(positions)} positions for {len(prompts)} prompts.")
         own = isinstance(self.scheduler, DDPMScheduler)

@@ -52,7 +52,7 @@ class PromptReading:
         places_named: Whether it names a part of the body.
         contradictions: Pairs of which only the first is honoured, such as two planes.
         unsure: What the prompt denies or doubts, so that nothing of it can be drawn.
-        unknown: Words that mean nothing to the generator.
+        unknown_words: Words that mean nothing to the generator.
     """
 
     description: Description | None
@@ -61,7 +61,7 @@ class PromptReading:
     places_named: bool = False
     contradictions: tuple[str, ...] = ()
     unsure: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
+    unknown_words: tuple[str, ...] = ()
 
     def shortcomings(self, image_size: int) -> list[str]:
         """Return what a generator of a size cannot honour, a sentence each.
@@ -78,8 +78,8 @@ class PromptReading:
             lines.append(f"Hounsfield units: {description.modality} has none.")
         if self.unsure:
             lines.append(f"Denied or only suspected, so not asked for: {', '.join(self.unsure)}.")
-        if self.unknown:
-            lines.append(f"No meaning to the generator: {', '.join(self.unknown)}.")
+        if self.unknown_words:
+            lines.append(f"No meaning to the generator: {', '.join(self.unknown_words)}.")
         return lines
 
 
@@ -112,7 +112,7 @@ def read_prompt(prompt: str, words: Vocabulary | None = None) -> PromptReading:
         places_named=reading.place is not None,
         contradictions=tuple(reading.contradictions),
         unsure=tuple(dict.fromkeys(reading.unsure)),
-        unknown=tuple(dict.fromkeys(rest)),
+        unknown_words=tuple(dict.fromkeys(rest)),
     )
 
 
@@ -132,7 +132,7 @@ class _Asked:
         self.contradictions: list[str] = []
         self.unsure: list[str] = []
         #: Where a finding lies that names it: "brain tumour", "lung nodule".
-        self._implied: Word | None = None
+        self._implied_place: Word | None = None
 
     def take(self, phrase: Phrase, whole: str) -> None:
         """Take a phrase as the prompt says it: as there, as not there, or as in doubt."""
@@ -163,7 +163,7 @@ class _Asked:
         if "modality" not in self.fields:
             return None
         fields: dict[str, Any] = dict(self.fields)
-        place = self.place or self._implied
+        place = self.place or self._implied_place
         if place is not None:
             fields["body_part"] = place.within
             fields["part"] = "" if place.word == place.within else place.word
@@ -205,7 +205,7 @@ class _Asked:
     def _imply_place(self, phrase: Phrase) -> None:
         places = [one for one, _, _ in self.words.words_in(phrase.text, "body part")]
         if places:
-            self._implied = places[0]
+            self._implied_place = places[0]
 
 
 def _impossible(description: Description) -> dict[str, Any]:

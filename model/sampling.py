@@ -160,9 +160,9 @@ def solve(
     # Some solvers work on latents of another scale than the generator does.
     latents = latents * solver.init_noise_sigma
     for timestep in solver.timesteps:
-        scaled = solver.scale_model_input(latents, timestep)
+        model_input = solver.scale_model_input(latents, timestep)
         prediction = guided_prediction(
-            generator, scaled, int(timestep), captions, positions, spatial, guidance_scale
+            generator, model_input, int(timestep), captions, positions, spatial, guidance_scale
         )
         latents = solver.step(prediction, timestep, latents).prev_sample
     return latents

@@ -106,18 +106,18 @@ def save_generator(
         generator.to(before)
 
 
-def state_learnt(path: Path, seen: Iterable[Combination]) -> None:
+def state_learnt(path: Path, combinations: Iterable[Combination]) -> None:
     """Add to a generator's card what its study saw together.
 
     Args:
         path: The generator's folder.
-        seen: What it saw; public from now on.
+        combinations: What it saw; public from now on.
     """
     from .model_card import render_model_card
 
     generator = load_generator(path)
     facts = json.loads((path / _CARD_DATA).read_text("utf-8"))
-    learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=seen)
+    learnt = (generator.learnt or Learnt(complete=False)).with_study(exact=combinations)
     facts[LEARNT] = learnt.to_card()
     (path / _CARD_DATA).write_text(
         json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8"

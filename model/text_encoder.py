@@ -125,8 +125,8 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         places = tokenizer(
             caption, truncation=True, max_length=self.length, return_offsets_mapping=True
         )["offset_mapping"]
-        heard = max((end for _, end in places), default=0)
-        return caption[heard:].strip(" ,") if heard < len(caption.rstrip()) else ""
+        end_of_text = max((end for _, end in places), default=0)
+        return caption[end_of_text:].strip(" ,") if end_of_text < len(caption.rstrip()) else ""
 
     def forward(self, captions: Sequence[str]) -> Tensor:
         """Same as :meth:`embed`."""

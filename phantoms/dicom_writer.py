@@ -19,7 +19,7 @@ from ..imaging.writing.elements import (
     stored_values,
 )
 from .anatomical.contrast import Sequence
-from .anatomical.sampling import SliceGrid
+from .anatomical.sampling import AxialGrid
 from .encoding import encode, encode_bytes, encode_text, write_file
 
 #: Tags of what differs between the slices of a series.
@@ -93,7 +93,7 @@ class WrittenSeries:
     instances: tuple[str, ...]
 
 
-def position(grid: SliceGrid, index: int) -> list[str]:
+def position(grid: AxialGrid, index: int) -> list[str]:
     """ImagePositionPatient of a slice: left, posterior, superior of its first pixel."""
     return [decimal(v) for v in (*grid.corner[::-1], grid.heights[index])]
 
@@ -102,7 +102,7 @@ def write_series(
     folder: Path,
     image: NDArray[np.float32],
     *,
-    grid: SliceGrid,
+    grid: AxialGrid,
     patient: PatientRecord,
     equipment: Equipment,
     number: int,
@@ -150,7 +150,7 @@ def _store(image: NDArray[np.float32], contrast: str) -> tuple[NDArray[np.uint16
 
 
 def _series_header(
-    grid: SliceGrid, patient: PatientRecord, equipment: Equipment, number: int
+    grid: AxialGrid, patient: PatientRecord, equipment: Equipment, number: int
 ) -> Dataset:
     """Everything that the slices of a series share."""
     ct = equipment.contrast == "CT"

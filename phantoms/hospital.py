@@ -19,7 +19,7 @@ from ..model.conditions import LABEL
 from .anatomical.atlas import HeadAtlas, load_atlas
 from .anatomical.contrast import hounsfield, mr_signal
 from .anatomical.patient import draw_head
-from .anatomical.sampling import Anatomy, SliceGrid, sample_anatomy
+from .anatomical.sampling import Anatomy, AxialGrid, sample_anatomy
 from .anatomical.scanner import ct_image, headrest, mr_image
 from .dicom_writer import Equipment, PatientRecord, write_series
 from .profile import HospitalProfile, hospital_profile
@@ -204,7 +204,7 @@ def _choose_contrasts(
 
 def _plan(
     rng: np.random.Generator, profile: HospitalProfile, settings: PhantomSettings
-) -> SliceGrid:
+) -> AxialGrid:
     """Place the slices, roughly as a technician does: never twice the same."""
     low, high = settings.coverage
     gaps = max(settings.slices - 1, 1)
@@ -216,7 +216,7 @@ def _plan(
     # The same for each patient, like a protocol, so that the atlas is averaged once a hospital.
     thickness = min(profile.slice_thickness, max(0.9 * (high - low) / gaps, 1.0))
     edge = pixel / 2 - profile.field_of_view / 2
-    return SliceGrid(
+    return AxialGrid(
         matrix=settings.matrix,
         pixel=pixel,
         thickness=round(thickness, 1),
@@ -228,7 +228,7 @@ def _plan(
 def _scan(
     rng: np.random.Generator,
     anatomy: Anatomy,
-    grid: SliceGrid,
+    grid: AxialGrid,
     profile: HospitalProfile,
     contrast: str,
 ) -> NDArray[np.float32]:
@@ -267,7 +267,7 @@ def _equipment(profile: HospitalProfile, contrast: str) -> Equipment:
     )
 
 
-def _labels(anatomy: Anatomy, grid: SliceGrid) -> NDArray[np.uint8]:
+def _labels(anatomy: Anatomy, grid: AxialGrid) -> NDArray[np.uint8]:
     """The label map: the class with the largest share of each voxel, air being background."""
     classes = {
         "body": ("dura", "muscle", "fat", "skin", "vitreous", "lens"),

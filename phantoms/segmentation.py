@@ -20,7 +20,7 @@ from pydicom.uid import SegmentationStorage
 
 from ..imaging.writing.elements import code_item, decimal
 from ..model.conditions import LABEL
-from .anatomical.sampling import SliceGrid
+from .anatomical.sampling import AxialGrid
 from .dicom_writer import PatientRecord, WrittenSeries, position
 from .encoding import Elements, encode, encode_bytes, encode_sequence, join, write_file
 
@@ -49,7 +49,7 @@ def write_segmentation(
     path: Path,
     labels: NDArray[np.uint8],
     *,
-    grid: SliceGrid,
+    grid: AxialGrid,
     patient: PatientRecord,
     series: Sequence[WrittenSeries],
 ) -> None:
@@ -91,7 +91,7 @@ def write_segmentation(
     )
 
 
-def _header(grid: SliceGrid, patient: PatientRecord, series: Sequence[WrittenSeries]) -> Dataset:
+def _header(grid: AxialGrid, patient: PatientRecord, series: Sequence[WrittenSeries]) -> Dataset:
     """All but the segments, the frames and the pixels."""
     source = series[0].header
     ds = Dataset()
@@ -158,7 +158,7 @@ def _dimension(organisation: str, pointer: int, group: int) -> Dataset:
     return item
 
 
-def _shared_groups(grid: SliceGrid) -> Dataset:
+def _shared_groups(grid: AxialGrid) -> Dataset:
     measures, orientation, item = Dataset(), Dataset(), Dataset()
     measures.SliceThickness = decimal(grid.thickness)
     measures.SpacingBetweenSlices = decimal(grid.spacing)
@@ -169,7 +169,7 @@ def _shared_groups(grid: SliceGrid) -> Dataset:
     return item
 
 
-def _slice_groups(grid: SliceGrid, series: Sequence[WrittenSeries], index: int) -> Elements:
+def _slice_groups(grid: AxialGrid, series: Sequence[WrittenSeries], index: int) -> Elements:
     """The functional groups that the frames of one slice share: its place and its images."""
     derivation, place, item = Dataset(), Dataset(), Dataset()
     derivation.DerivationCodeSequence = [code_item("113076", "DCM", "Segmentation")]

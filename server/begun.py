@@ -44,12 +44,14 @@ def begun(run: Path, study: Study, base: Path) -> Begun:
         base: Folder of the generator that it starts from.
     """
     names = [_named(study, digest) for digest in (generator_digest(base), weights_digest(base))]
-    kept = _kept(run / _NAMES)
+    names_on_disk = _kept(run / _NAMES)
     for one in names:
-        if kept is not None and kept.training[0] == one.training[0]:
-            return replace(one, training=tuple(dict.fromkeys((*kept.training, *one.training))))
-    written = _written(run / CHECKPOINTS)
-    return next((one for one in names if written & set(one.training)), names[0])
+        if names_on_disk is not None and names_on_disk.training[0] == one.training[0]:
+            return replace(
+                one, training=tuple(dict.fromkeys((*names_on_disk.training, *one.training)))
+            )
+    digests = _written(run / CHECKPOINTS)
+    return next((one for one in names if digests & set(one.training)), names[0])
 
 
 def keep_names(run: Path, study: Study, base: str) -> None:
@@ -60,10 +62,10 @@ def keep_names(run: Path, study: Study, base: str) -> None:
         study: Its study as it was begun.
         base: Digest of the generator that it starts from, as the sites know it.
     """
-    names, kept = _named(study, base), _kept(run / _NAMES)
-    if kept is not None and kept.training[0] == names.training[0]:
+    names, before = _named(study, base), _kept(run / _NAMES)
+    if before is not None and before.training[0] == names.training[0]:
         # Its patience may have been changed before, and no checkpoint written since.
-        names = replace(names, training=tuple(dict.fromkeys((*kept.training, *names.training))))
+        names = replace(names, training=tuple(dict.fromkeys((*before.training, *names.training))))
     write_atomically(run / _NAMES, json.dumps(asdict(names), indent=2).encode())
 
 
@@ -76,8 +78,8 @@ def _kept(path: Path) -> Begun | None:
     if not path.exists():
         return None
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return Begun(base=str(stored["base"]), training=tuple(map(str, stored["training"])))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Begun(base=str(content["base"]), training=tuple(map(str, content["training"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} is damaged.", hint="Remove it, and resume with the patience of the beginning."
@@ -86,10 +88,10 @@ def _kept(path: Path) -> Begun | None:
 
 def _written(checkpoints: Path) -> set[str]:
     """Return the digests in the checkpoints that can be read."""
-    found = set()
+    digests = set()
     for file in checkpoints.glob(f"round-*/{ABOUT}"):
         try:
-            found.add(str(json.loads(file.read_text(encoding="utf-8"))["study"]))
+            digests.add(str(json.loads(file.read_text(encoding="utf-8"))["study"]))
         except (OSError, ValueError, KeyError, TypeError):
             continue  # damaged: whoever loads it says so
-    return found
+    return digests

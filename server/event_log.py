@@ -106,14 +106,14 @@ def refusals(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, st
     for event in entries:
         kind = event["event"]
         if kind in (RoundStarted.__name__, StatisticsAsked.__name__):
-            begun = event.get("round", 0)
+            this_round = event.get("round", 0)
             # A round that asks again keeps what the other sites answered before.
-            codes = codes if begun == number else {}
-            number = begun
+            codes = codes if this_round == number else {}
+            number = this_round
         elif kind in (SiteFinished.__name__, StatisticsReceived.__name__):
             codes[event["site"]] = event["code"]
-    refused = {site: code for site, code in codes.items() if code != OK and code not in AWAITED}
-    return (number, refused) if refused else None
+    of_sites = {site: code for site, code in codes.items() if code != OK and code not in AWAITED}
+    return (number, of_sites) if of_sites else None
 
 
 def both(first: Observer, second: Observer) -> Observer:

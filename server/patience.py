@@ -56,15 +56,15 @@ class Patience:
             codes: What the sites that gave no result answered, by name.
         """
         waiting = {site: code for site, code in codes.items() if code in AWAITED}
-        left = self._deadline - time.monotonic()
+        seconds = self._deadline - time.monotonic()
         if not waiting:
             self._repeats += 1
             return UNAVAILABLE in codes.values() and self._repeats <= MOST_REPEATS
-        if left <= 0:
+        if seconds <= 0:
             return False
         if waiting != self._last_wait:
             self._observe(SitesAwaited(round=number, sites=waiting))
             self._last_wait = waiting
-        time.sleep(min(self._pause_s, left))
+        time.sleep(min(self._pause_s, seconds))
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         return True

@@ -79,13 +79,13 @@ def earlier_training_digest(study: Study, base: str) -> str:
 def training_settings(study: Study) -> dict[str, Any]:
     """Return the settings that the trained tensors depend on, by path."""
     sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
-    found = {
+    settings = {
         f"{section}.{key}": value
         for section, values in sections.items()
         for key, value in values.items()
         if section != "federation" or key not in PATIENCE
     }
-    return {**found, "seed": study.seed}
+    return {**settings, "seed": study.seed}
 
 
 def patience_settings() -> list[str]:
@@ -93,9 +93,9 @@ def patience_settings() -> list[str]:
     return [f"federation.{key}" for key in PATIENCE]
 
 
-def other_settings(study: Study, begun: Study) -> str:
+def other_settings(study: Study, earlier: Study) -> str:
     """Return in words what of a study's training is not as it was begun; empty if nothing."""
-    before = training_settings(begun)
+    before = training_settings(earlier)
     return ", ".join(
         f"{path} is {value}, not {before[path]}"
         for path, value in training_settings(study).items()

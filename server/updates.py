@@ -79,8 +79,8 @@ def cosine(update: Update, before: Tensors, after: Tensors) -> float:
 def _same_names(reply: RoundReply, model: Tensors) -> None:
     if missing := sorted(set(model) - set(reply.tensors)):
         raise _rejected(reply, f"{missing[0]} and {len(missing) - 1} more tensors are missing")
-    if unknown := sorted(set(reply.tensors) - set(model)):
-        raise _rejected(reply, f"{unknown[0]} and {len(unknown) - 1} more tensors are unknown")
+    if strange := sorted(set(reply.tensors) - set(model)):
+        raise _rejected(reply, f"{strange[0]} and {len(strange) - 1} more tensors are unknown")
 
 
 def _rejected(reply: RoundReply, reason: str) -> UpdateRejectedError:

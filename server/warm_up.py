@@ -119,8 +119,8 @@ def warm_start(
     observe(WarmedUp(groups=len(means)))
     # Also where nothing was changed: a run resumed later could not ask the sites again, whose
     # secrets of the statistics are erased by then.
-    seen = sorted({(m.group.modality, m.group.body_part, m.group.finding) for m in means})
-    metadata = {_GROUPS: str(len(means)), _SEEN: json.dumps(seen)}
+    groups = sorted({(m.group.modality, m.group.body_part, m.group.finding) for m in means})
+    metadata = {_GROUPS: str(len(means)), _SEEN: json.dumps(groups)}
     write_atomically(path, save(tensors, metadata=metadata))
     return MappingProxyType(tensors)
 
@@ -132,8 +132,8 @@ def regions_seen(path: Path) -> set[Combination]:
     """
     try:
         with safe_open(path, "numpy") as file:
-            stored = json.loads((file.metadata() or {}).get(_SEEN, "[]"))
-        return {(str(modality), str(place), str(finding)) for modality, place, finding in stored}
+            groups = json.loads((file.metadata() or {}).get(_SEEN, "[]"))
+        return {(str(modality), str(place), str(finding)) for modality, place, finding in groups}
     except (OSError, SafetensorError, ValueError, TypeError):
         return set()
 

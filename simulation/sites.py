@@ -55,10 +55,10 @@ def find_sites(
         )
     for folder in folders:
         require_name(folder.name, "a site", DataError)
-    noted = {} if labels else _noted_labels(state)
+    tables = {} if labels else _noted_labels(state)
     sites = []
     for folder in folders:
-        table, by = noted.get(folder.name, (labels.resolve() if labels else None, labels_by))
+        table, by = tables.get(folder.name, (labels.resolve() if labels else None, labels_by))
         sites.append(
             Site(
                 name=folder.name,

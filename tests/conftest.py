@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # Before anything imports torch or Flower.
@@ -18,3 +20,11 @@ pytest_plugins = ["dicom_files"]
 
 settings.register_profile("fedscan", deadline=None)
 settings.load_profile("fedscan")
+
+
+@pytest.fixture(autouse=True)
+def signing_key(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key of the tests' own signs what is generated, never the user's."""
+    path = tmp_path_factory.getbasetemp() / "signing.key"
+    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(path))
+    return path

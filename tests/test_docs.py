@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 _LINK = re.compile(r"\]\(([^)#\s]+)")
+_CODE = re.compile(r"`([a-z_][\w.-]*(?:/[\w.-]*)*(?:/|\.(?:py|toml)))`")
+#: Pages whose names of folders are all of the tree.
+_TREE = {"architecture.md", "CONTRIBUTING.md"}
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(fedscan [^`]+)`")
 _PYTEST = re.compile(r"((?:\w+/)*test_\w+\.py)(?:::(\w+))?(?: -k (\w+))?")
@@ -30,6 +33,29 @@ _ENDS = {"|", ">", "&&", "&", ";"}
 def test_links_lead_to_files(page):
     links = [link for link in _LINK.findall(page.read_text("utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_that_is_named_is_there(page):
+    missing = []
+    for line in _FENCED.sub("", page.read_text("utf-8")).splitlines():
+        named = [name for name in _CODE.findall(line) if is_of_the_tree(name, page.name)]
+        # In one line a room is named without its part: "`client/`: its `border/`, …".
+        rooms = [ROOT, page.parent, *(ROOT / name for name in named if (ROOT / name).is_dir())]
+        rooms += [(ROOT / name).parent for name in named if (ROOT / name).is_file()]
+        missing += [
+            name
+            for name in named
+            if not any((room / name).exists() for room in rooms)
+            and ("/" in name.rstrip("/") or not any(ROOT.glob(f"[a-z]*/**/{name}")))
+        ]
+    assert missing == []
+
+
+def is_of_the_tree(name: str, page: str) -> bool:
+    """Tell names of source files and of folders of the tree from those of what is made."""
+    parts = {path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file()}
+    return name.endswith(".py") or name.split("/")[0] in {*parts, "tests"} or page in _TREE
 
 
 def test_readme_shows_the_two_commands_that_exist():
@@ -170,19 +196,36 @@ def test_references_in_docstrings_are_of_kinds_that_the_site_shows():
     assert len(kinds) > 100
 
 
-def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
+def shown_on_the_site(tmp_path: Path, source: str) -> dict[str, str]:
+    """Return the docstrings of a module's functions as the site shows them."""
     griffe = pytest.importorskip("griffe")
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "mine.py").write_text(source)
+    extensions = griffe.load_extensions(str(ROOT / "docs" / "site" / "roles.py"))
+    module = griffe.load("mine", search_paths=[tmp_path], extensions=extensions)
+    return {name: one.docstring.value for name, one in module.members.items() if one.docstring}
+
+
+def test_the_site_shows_a_reference_as_a_link_to_what_it_names(tmp_path):
+    source = (
         "def undo():\n"
         '    """See :func:`make`, :class:`~fedscan.model.generator.Generator`, :data:`NONE`."""\n'
         "def make(): ...\n"
     )
-    extensions = griffe.load_extensions(str(ROOT / "docs" / "site" / "roles.py"))
-    module = griffe.load("mine", search_paths=[tmp_path], extensions=extensions)
-    text = module["undo"].docstring.value
+    text = shown_on_the_site(tmp_path, source)["undo"]
     assert '<autoref identifier="mine.make" optional><code>make</code></autoref>' in text
     assert 'identifier="fedscan.model.generator.Generator" optional><code>Generator</code>' in text
     assert text.endswith(", `NONE`.")
+
+
+def test_the_site_shows_an_example_as_code_and_not_as_links(tmp_path):
+    source = (
+        'def pair():\n    """Make two.\n\n    Raises:\n        KeyError: Never.\n\n'
+        "    >>> import mine\n    >>> mine.pair()\n    ['a', 'b']\n\n    Nothing else.\n"
+        '    """\n'
+    )
+    text = shown_on_the_site(tmp_path, source)["pair"]
+    example = "```pycon\n>>> import mine\n>>> mine.pair()\n['a', 'b']\n```"
+    assert text.endswith(f"KeyError: Never.\n\n{example}\n\nNothing else.")
 
 
 #: `pip install` up to the end of its line, of the code span, or of the command.

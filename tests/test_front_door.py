@@ -17,6 +17,7 @@ import pytest
 from fedscan.cli.main import app
 from fedscan.imaging.writing.manifest import check_folder
 from PIL import Image
+from tiny_generators import save_tiny_generator
 from typer.testing import CliRunner
 
 PROMPTS = ("axial CT slice of the head", "chest X-ray, pneumonia")
@@ -42,12 +43,8 @@ DOCTESTED = (
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run's folder that holds an untrained generator of 32 pixels."""
-    from fedscan.model.generator import build_generator
-    from fedscan.model.settings import GeneratorSettings
-    from fedscan.model.storage import save_generator
-
     folder = tmp_path_factory.mktemp("run")
-    save_generator(build_generator(GeneratorSettings(size="tiny"), seed=0), folder / "generator")
+    save_tiny_generator(folder / "generator")
     return folder
 
 
@@ -127,14 +124,6 @@ def picture(tmp_path_factory):
     grey = np.random.default_rng(0).normal(128, 20, (32, 32)).clip(0, 255)
     path = tmp_path_factory.mktemp("picture") / "film.png"
     Image.fromarray(grey.astype(np.uint8)).save(path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def signing_key(tmp_path_factory, monkeypatch):
-    """A key of the tests' own, never the user's."""
-    path = tmp_path_factory.mktemp("key") / "signing.key"
-    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(path))
     return path
 
 

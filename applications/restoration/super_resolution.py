@@ -55,8 +55,8 @@ def back_project(fine: Floats, coarse: Floats, factor: int) -> Floats:
     for _ in range(_PROJECTIONS):
         fine = fine + _enlarged(coarse - shrunk(fine, factor), factor)
     # What is left is spread evenly over the pixel: exact.
-    left = coarse - shrunk(fine, factor)
-    return np.asarray(fine + left.repeat(factor, axis=1).repeat(factor, axis=2), np.float32)
+    residual = coarse - shrunk(fine, factor)
+    return np.asarray(fine + residual.repeat(factor, axis=1).repeat(factor, axis=2), np.float32)
 
 
 def shrunk(fine: Floats, factor: int) -> Floats:

@@ -59,15 +59,17 @@ def train_translator(
         on_progress: Told the stage and its steps.
     """
     patients = sorted(set(pairs.patients))
-    unseen = set(patients[::-_ONE_IN]) if len(patients) > 1 else set()
+    validation_patients = set(patients[::-_ONE_IN]) if len(patients) > 1 else set()
     rows = range(len(pairs.sources))
-    training_pairs = pairs.part([row for row in rows if pairs.patients[row] not in unseen])
+    training_pairs = pairs.part(
+        [row for row in rows if pairs.patients[row] not in validation_patients]
+    )
     _teach(generator, training_pairs, plan, on_progress)
     network = _fitted(pairs, plan, "network steps", on_progress)
     translator = Translator(generator=generator, network=network, target=target)
-    if not unseen:
+    if not validation_patients:
         return translator
-    held_out = pairs.part([row for row in rows if pairs.patients[row] in unseen])
+    held_out = pairs.part([row for row in rows if pairs.patients[row] in validation_patients])
     alike = _fitted(training_pairs, plan, "steps of a network to weigh against", on_progress)
     return replace(translator, share=_best_share(generator, alike, held_out))
 

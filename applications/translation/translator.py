@@ -88,7 +88,7 @@ def expected_latents(
 def as_condition(sources: Tensor) -> Tensor:
     """Sources ``[B, 1, H, W]`` as wholly known partial images ``[B, SPATIAL_CHANNELS, H, W]``."""
     stacks = [
-        spatial_conditions(image.shape, partial=image, known=np.ones(image.shape, np.bool_))
+        spatial_conditions(image.shape, partial=image, known_pixels=np.ones(image.shape, np.bool_))
         for image in sources[:, 0].cpu().numpy()
     ]
     return torch.from_numpy(np.stack(stacks)).to(sources.device)

@@ -82,8 +82,8 @@ def composition_release(question: Asked) -> Release:
     site, terms = question.site, question.terms
     if not load_policy(site.policy).release_composition:
         return Release(outline={}, update=False)
-    kept = read_composition(site, question.request.study())
-    finer = _finer(site, terms) if kept is None else kept.finer
+    composition = read_composition(site, question.request.study())
+    finer = _finer(site, terms) if composition is None else composition.finer
     numbers = ("float32", (len(cells(finer)),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
 

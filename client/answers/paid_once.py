@@ -54,11 +54,11 @@ def keep_paid_once(
     """
     part.check(mechanism, clip_norm=1.0)
     message = hashlib.sha256(f"{purpose} of study {part.study}".encode()).hexdigest()
-    asked = part.asked(ledger, message)
-    if (found := ledger.find(asked)) is not None and found.erased:
-        asked = part.asked(ledger, message, attempt=2)
-        check_not_planned(ledger, part.study, asked)
-    reservation = ledger.reserve(asked, [mechanism], purpose=purpose, study=part.study)
+    request = part.asked(ledger, message)
+    if (earlier := ledger.find(request)) is not None and earlier.erased:
+        request = part.asked(ledger, message, attempt=2)
+        check_not_planned(ledger, part.study, request)
+    reservation = ledger.reserve(request, [mechanism], purpose=purpose, study=part.study)
     numbers = draw(SecretStream(reservation.secret, purpose))
     text = json.dumps(numbers).encode()
     ledger.complete(reservation, result(numbers) if result else hashlib.sha256(text).hexdigest())

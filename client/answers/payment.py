@@ -38,35 +38,35 @@ class Price:
 
 
 def answer_once(
-    asked: Asked,
+    question: Asked,
     part: Participation,
     *,
     price: Callable[[Ledger], Price],
     compute: Callable[[Reservation, SubsampledGaussian], Tensors],
-    settled: Callable[[Ledger], None] = lambda ledger: None,
+    when_on_record: Callable[[Ledger], None] = lambda ledger: None,
 ) -> Tensors:
     """Return the one answer to a request: as it left before, or made and paid for now.
 
     Args:
-        asked: The request.
+        question: The request.
         part: The site's part in its study.
         price: Says what it costs, from the open ledger; pays for what comes before it.
         compute: Makes what may leave. The ledger is not held meanwhile: whoever reads it need
             not wait.
-        settled: Called with the open ledger once the answer is on record.
+        when_on_record: Called with the open ledger once the answer is on record.
 
     Raises:
         BudgetExceededError: If the data set cannot pay for it, or the study has had all of its
             answers.
         LedgerError: If the budget cannot be put on record.
     """
-    message, attempt = asked.request.digest(), 1
+    message, attempt = question.request.digest(), 1
     store = AnswerStore(part.site.answers(part.study))
     while True:
         with part.ledger() as ledger:
-            kept = store.find(message)
-            if kept is not None and ledger.has_result(part.study, tensors_digest(kept)):
-                return kept
+            answer = store.find(message)
+            if answer is not None and ledger.has_result(part.study, tensors_digest(answer)):
+                return answer
             cost = price(ledger)
             attempt = _first_possible(ledger, part, message, attempt)
             request = part.asked(ledger, message, attempt)
@@ -76,7 +76,7 @@ def answer_once(
                 request, [cost.mechanism], purpose=purpose, study=part.study
             )
         if attempt > 1 and not reservation.replay:
-            asked.announce("paid-again", study=part.study, purpose=purpose)
+            question.announce("paid-again", study=part.study, purpose=purpose)
         tensors = compute(reservation, cost.mechanism)
         store.keep(message, cost.purpose.partition(" ")[0], tensors)
         with part.ledger() as ledger:
@@ -85,12 +85,12 @@ def answer_once(
             except ChangedResultError:
                 attempt += 1
                 continue
-            settled(ledger)
+            when_on_record(ledger)
         return tensors
 
 
 def _first_possible(ledger: Ledger, part: Participation, message: str, attempt: int) -> int:
     """Return the first attempt from a given one on whose secret is not erased."""
-    while (found := ledger.find(part.asked(ledger, message, attempt))) and found.erased:
+    while (reservation := ledger.find(part.asked(ledger, message, attempt))) and reservation.erased:
         attempt += 1
     return attempt

@@ -52,7 +52,7 @@ def run_round(question: Asked) -> RoundReply:
     _require_fitting(request, terms, base_model)
     keep_start(question.start, site.starts)
     part = Participation.open(request, terms, site)
-    work = _Round(asked=question, part=part, base_model=base_model)
+    work = _Round(question=question, part=part, base_model=base_model)
     train = work.train_privately if terms.privacy.enabled else work.train_openly
     tensors, patients = train()
     return RoundReply(
@@ -75,14 +75,14 @@ def round_release(question: Asked) -> Release:
 class _Round:
     """A request that was understood, and everything it needs."""
 
-    asked: Asked
+    question: Asked
     part: Participation
     base_model: OpenGenerator
 
     @property
     def request(self) -> RoundRequest:
         """What was asked."""
-        return self.asked.request
+        return self.question.request
 
     def train_privately(self) -> tuple[Tensors, float]:
         """Pay for the round, train, and release only what the ledger has on record.
@@ -131,7 +131,7 @@ class _Round:
             return self._outgoing(result)
 
         tensors = answer_once(
-            self.asked, part, price=price, compute=compute, settled=_erase_old_secrets
+            self.question, part, price=price, compute=compute, when_on_record=_erase_old_secrets
         )
         return tensors, patient_count
 

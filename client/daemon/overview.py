@@ -72,7 +72,7 @@ def overview(home: SiteHome) -> SiteOverview:
     return SiteOverview(
         site=settings.name,
         daemon=StatusFile(home).read(),
-        paused=home.paused.exists(),
+        paused=home.pause_file.exists(),
         coordinator=settings.coordinator,
         data_sets=tuple(
             replace(_data_set(home, name, entry.folder), retired=entry.retired)

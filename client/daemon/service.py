@@ -135,7 +135,7 @@ class _Daemon:
         self._counter_signature_due = time.monotonic() + _COUNTER_SIGNATURE_EVERY_S
         #: From the node's end until the coordinator has taken it again.
         self._restarting = False
-        self._accepted = home.run / ACCEPTED
+        self._accepted_file = home.run / ACCEPTED
         self._forwarder = Forwarder(
             home.run,
             Address.parse(home.settings().coordinator),
@@ -172,7 +172,7 @@ class _Daemon:
 
     def _check_node(self) -> None:
         """Say that the node is well again, and see now and then that no other copy has spent."""
-        if self._restarting and self._accepted.exists():
+        if self._restarting and self._accepted_file.exists():
             self._restarting = False
             self._status.connection("")
         if time.monotonic() >= self._counter_signature_due and self._status.connected:
@@ -191,7 +191,7 @@ class _Daemon:
         self._start_time = time.monotonic()
         self._status.restarted()
         self._restarting = True
-        self._accepted.unlink(missing_ok=True)
+        self._accepted_file.unlink(missing_ok=True)
         self._status.connection(_RESTARTING, _RESTARTING_HINT)
         self._say(f"Flower's node ended with status {code} and is started again.")
         try:

@@ -135,7 +135,7 @@ class SiteDataset:
         return SiteDataset(cache, self.settings, self._identity, self._index)
 
     @property
-    def cached(self) -> tuple[CachedPatient, ...]:
+    def cached_patients(self) -> tuple[CachedPatient, ...]:
         """All patients with examples as the cache lists them."""
         return self._cache.patients
 

@@ -156,14 +156,14 @@ def site_index(
         report: Told how many files are read.
     """
     place, key = cache_dir / opt_outs.headers_folder, identity.key_of("headers")
-    remembered = RememberedHeaders(place, settings, words, key)
+    memory = RememberedHeaders(place, settings, words, key)
     entries = list_files(folder) if files is None else files
     return index_files(
         folder,
         entries,
         settings,
         words=words,
-        remembered=remembered,
+        memory=memory,
         labels=labels,
         opted_out=opt_outs.has,
         progress=report,
@@ -255,8 +255,10 @@ def _store(
     folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
 ) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    said = labels_digest(scans.labels, reports=settings.captions == "text")
-    source = digest_of(scans.files, _settings_digest(settings, words), *filter(None, [said]))
+    label_digest = labels_digest(scans.labels, reports=settings.captions == "text")
+    source = digest_of(
+        scans.files, _settings_digest(settings, words), *filter(None, [label_digest])
+    )
     made_from = {"source": source, "touches": touches_of(scans.files)}
     try:
         patient_file = PatientFile.read(path)

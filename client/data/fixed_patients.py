@@ -49,28 +49,30 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     if not roster.exists():
         trained_on = set(dataset.train_patients)
         began = [
-            FixedPatient(one.key, one.content) for one in dataset.cached if one.key in trained_on
+            FixedPatient(one.key, one.content)
+            for one in dataset.cached_patients
+            if one.key in trained_on
         ]
         write_once(roster, json.dumps([asdict(one) for one in began]).encode())
     began_with = {one.key: one.content for one in _read(roster)}
     examples = folder / "examples"
-    found = [
+    present = [
         _taken_up(one, began_with[one.key], dataset, examples)
-        for one in dataset.cached
+        for one in dataset.cached_patients
         if one.key in began_with
     ]
-    patients = tuple(one for one in found if one is not None)
-    if left := len(began_with) - len(patients):
-        _log.warning("%d patients of the study's beginning are not in it any more.", left)
+    patients = tuple(one for one in present if one is not None)
+    if missing := len(began_with) - len(patients):
+        _log.warning("%d patients of the study's beginning are not in it any more.", missing)
     _remove_others(folder, {one.key for one in patients})
     return dataset.of(examples, patients)
 
 
 def _read(roster: Path) -> list[FixedPatient]:
     try:
-        fixed = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
-        if all(one.key and len(one.content) == 64 for one in fixed):
-            return fixed
+        entries = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]
+        if all(one.key and len(one.content) == 64 for one in entries):
+            return entries
     except (ValueError, TypeError):
         pass
     raise DataError(
@@ -89,8 +91,8 @@ def _taken_up(
         if today.content != content:
             return None
         link_or_copy(dataset.patient(today.key).path, path)
-    stored = PatientFile.read(path)
-    return replace(today, examples=len(stored), size=path.stat().st_size, content=content)
+    file = PatientFile.read(path)
+    return replace(today, examples=len(file), size=path.stat().st_size, content=content)
 
 
 def _content(path: Path) -> str:

@@ -59,16 +59,16 @@ class OptOutList:
         if path is None or not path.exists():
             return cls()
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(
-                secret=bytes.fromhex(stored["secret"]),
-                patients=tuple(OptOut(**one) for one in stored["patients"]),
+            content = json.loads(path.read_text(encoding="utf-8"))
+            opt_outs = cls(
+                secret=bytes.fromhex(content["secret"]),
+                patients=tuple(OptOut(**one) for one in content["patients"]),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"The opt-out list {path} cannot be read.", hint=_HINT) from error
-        if len(found.secret) != 32:
+        if len(opt_outs.secret) != 32:
             raise DataError(f"The opt-out list {path} is damaged.", hint=_HINT)
-        return found
+        return opt_outs
 
     def write(self, path: Path) -> None:
         """Write the list, readable by its owner alone, whole or not at all."""
@@ -83,14 +83,14 @@ class OptOutList:
             keys_of: The patients' keys by data set, by identifier.
             time: Now, UTC.
         """
-        grown = OptOutList(self.secret or secrets.token_bytes(32), self.patients)
-        known = {one.digest for one in grown.patients}
+        current = OptOutList(self.secret or secrets.token_bytes(32), self.patients)
+        digests = {one.digest for one in current.patients}
         new = []
         for identifier, keys in keys_of.items():
-            if (digest := grown.digest_of(identifier)) not in known:
-                known.add(digest)
+            if (digest := current.digest_of(identifier)) not in digests:
+                digests.add(digest)
                 new.append(OptOut(digest, time, dict(keys)))
-        return OptOutList(grown.secret, (*grown.patients, *new))
+        return OptOutList(current.secret, (*current.patients, *new))
 
     def has(self, identifier: str) -> bool:
         """Whether a patient is on the list."""

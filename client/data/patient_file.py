@@ -170,6 +170,6 @@ def _digest(tensors: Mapping[str, NDArray[Any]], descriptions: str, reports: str
     return digest.hexdigest()
 
 
-def _description(stored: dict[str, Any]) -> Description:
+def _description(values: dict[str, Any]) -> Description:
     """Make a description of what was stored; JSON has lists only."""
-    return Description(**stored | {"findings": tuple(stored.get("findings", ()))})
+    return Description(**values | {"findings": tuple(values.get("findings", ()))})

@@ -37,14 +37,14 @@ def remove_patients(state: Path, keys: Collection[str]) -> int:
     Returns:
         How many files were removed, or lost a patient's line.
     """
-    changed = 0
+    count = 0
     for path in list(_kept_files(state)):
         if _key_of(path) in keys:
             path.unlink(missing_ok=True)
-            changed += 1
+            count += 1
         elif path.suffix == ".json" and names_any(path, keys):
-            changed += _remove_lines(path, keys)
-    return changed
+            count += _remove_lines(path, keys)
+    return count
 
 
 def forget_headers(state: Path, current: str = "") -> int:
@@ -96,27 +96,27 @@ def remove_absent(state: Path, folder: Path, report: Progress = no_progress) -> 
     Returns:
         How many patients, and how many files of theirs.
     """
-    stored = {key for path in _kept_files(state) if (key := _key_of(path))}
-    if not stored or not (state / FILE_NAME).is_file():
+    keys = {key for path in _kept_files(state) if (key := _key_of(path))}
+    if not keys or not (state / FILE_NAME).is_file():
         return 0, 0
     identity = DatasetIdentity.load_or_create(state)
     present = {identity.patient_key(patient) for patient in patients_in(folder, report)}
-    gone = stored - present
-    if not gone:
+    absent = keys - present
+    if not absent:
         return 0, 0
-    return len(gone), remove_patients(state, gone) + forget_headers(state)
+    return len(absent), remove_patients(state, absent) + forget_headers(state)
 
 
 def patients_in(folder: Path, report: Progress = no_progress) -> dict[str, int]:
     """Count a folder's DICOM files by patient identifier, whatever they hold."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     files = list_files(folder)
     with quiet_pydicom():
-        for done, entry in enumerate(files, start=1):
+        for number, entry in enumerate(files, start=1):
             if patient := patient_of(folder / entry.path):
-                found[patient] = found.get(patient, 0) + 1
-            report("files", done, len(files))
-    return found
+                counts[patient] = counts.get(patient, 0) + 1
+            report("files", number, len(files))
+    return counts
 
 
 def files_with(folder: Path, words: Collection[str]) -> Iterator[Path]:
@@ -142,5 +142,5 @@ def _kept_files(state: Path) -> Iterator[Path]:
 
 
 def _key_of(path: Path) -> str:
-    found = _KEY.match(path.name)
-    return found[1] if found else ""
+    match = _KEY.match(path.name)
+    return match[1] if match else ""

@@ -15,7 +15,7 @@ from ...imaging.dicom.files.patient import patient_of
 from ...imaging.dicom.quiet import quiet_pydicom
 from .instance import Instance, instance_of, new_file, place
 from .mirror import IsOptedOut, Mirror, MirrorReport, nobody
-from .pacs import Entry, NotRetrievedError, Pacs
+from .pacs import NotRetrievedError, Pacs, PacsEntry
 from .settings import DicomwebSource
 
 _PATIENT_ID, _MODALITY = "00100020", "00080060"
@@ -67,10 +67,12 @@ def mirror_dicomweb(
         if not instances:
             raise DataError(
                 f"The PACS has studies that match, but none of their series could be mirrored "
-                f"({work.failed} instances failed).",
+                f"({work.failed_count} instances failed).",
                 hint="Check the modalities asked for, and the PACS's own log.",
             )
-        return MirrorReport(studies, instances, work.fetched, removals, work.failed, work.withheld)
+        return MirrorReport(
+            studies, instances, work.fetched_count, removals, work.failed_count, work.withheld
+        )
 
 
 @dataclass(kw_only=True)
@@ -81,8 +83,8 @@ class _Mirroring:
     listing: int
     opted_out: IsOptedOut
     withheld: int
-    fetched: int = field(default=0, init=False)
-    failed: int = field(default=0, init=False)
+    fetched_count: int = field(default=0, init=False)
+    failed_count: int = field(default=0, init=False)
 
     def list_studies(self) -> None:
         for entry in self.pacs.studies():
@@ -104,7 +106,7 @@ class _Mirroring:
             if self.mirror.has(instance) or self._fetch(instance):
                 self.mirror.note(instance, self.listing)
 
-    def _list(self, entry: Entry) -> None:
+    def _list(self, entry: PacsEntry) -> None:
         study = _text(entry, _STUDY)
         if _UID.fullmatch(study):
             patient = _text(entry, _PATIENT_ID)
@@ -139,20 +141,20 @@ class _Mirroring:
                 return False
             place(file, self.mirror.images, instance)
         except NotRetrievedError:
-            self.failed += 1
-            if self.failed >= _HOPELESS_AFTER and not self.fetched:
+            self.failed_count += 1
+            if self.failed_count >= _HOPELESS_AFTER and not self.fetched_count:
                 raise DataError(
-                    f"The PACS lists instances but gave none of the first {self.failed}.",
+                    f"The PACS lists instances but gave none of the first {self.failed_count}.",
                     hint="Its WADO-RS may be off or not allowed for this user; see its log.",
                 ) from None
             return False
         finally:
             file.unlink(missing_ok=True)
-        self.fetched += 1
+        self.fetched_count += 1
         return True
 
 
-def _text(entry: Entry, tag: str) -> str:
+def _text(entry: PacsEntry, tag: str) -> str:
     """The first value of an element in DICOM JSON; empty if there is none."""
     element = entry.get(tag)
     values = element.get("Value") if isinstance(element, dict) else None

@@ -182,7 +182,7 @@ class Mirror:
 
     def remove_patients(self, opted_out: IsOptedOut) -> int:
         """Remove all files of some patients, also those that wait, and return how many."""
-        removed = 0
+        count = 0
         for folder in (self.images, self.root / "arrived", self.root / "receiving"):
             for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
                 if path.is_file() and opted_out(patient_of(path)):
@@ -190,8 +190,8 @@ class Mirror:
                     self._state.execute(
                         "DELETE FROM instances WHERE path = ?", (str(path.relative_to(folder)),)
                     )
-                    removed += 1
-        return removed
+                    count += 1
+        return count
 
     def sweep(self) -> None:
         """Remove files that are on no record, as after a deleted ``state.sqlite``."""

@@ -29,7 +29,7 @@ _ATTEMPTS = 3
 _BUSY = (429, 502, 503, 504)
 
 #: An entry of a search's answer: DICOM JSON (PS3.18, annex F).
-Entry = Mapping[str, Any]
+PacsEntry = Mapping[str, Any]
 
 
 class NotRetrievedError(DataError):
@@ -65,18 +65,18 @@ class Pacs:
     def __exit__(self, *_: object) -> None:
         self._session.close()
 
-    def studies(self, extra: Mapping[str, str] | None = None) -> Iterator[Entry]:
+    def studies(self, extra: Mapping[str, str] | None = None) -> Iterator[PacsEntry]:
         """Yield the studies that match the source's query (QIDO-RS, PS3.18 10.6)."""
         filters = {**self._source.query, **(extra or {})}
         yield from self._pages(
             lambda **page: self._client.search_for_studies(search_filters=filters, **page)
         )
 
-    def series(self, study: str) -> Iterator[Entry]:
+    def series(self, study: str) -> Iterator[PacsEntry]:
         """Yield the series of a study."""
         yield from self._pages(lambda **page: self._client.search_for_series(study, **page))
 
-    def instances(self, study: str, series: str) -> Iterator[Entry]:
+    def instances(self, study: str, series: str) -> Iterator[PacsEntry]:
         """Yield the instances of a series."""
         yield from self._pages(
             lambda **page: self._client.search_for_instances(study, series, **page)
@@ -109,7 +109,7 @@ class Pacs:
             response.raise_for_status()
             _write_part(response, file)
 
-    def _pages(self, search: Callable[..., list[Entry]]) -> Iterator[Entry]:
+    def _pages(self, search: Callable[..., list[PacsEntry]]) -> Iterator[PacsEntry]:
         """Yield all entries of a search, page by page.
 
         A service may give fewer than asked for, or know nothing of offsets and give the same

@@ -83,14 +83,14 @@ class AddedDataSet:
         entry: Its entry in the site's list.
         mirror: What was fetched at once; ``None`` if it is no mirror of a service.
         labels: How its table fits; ``None`` without one, or while there are no scans.
-        shared: Patients that are in another data set, too, by its name: each of the two ledgers
-            knows only half of what they spend.
+        patients_elsewhere: Patients that are in another data set, too, by its name: each of the
+            two ledgers knows only half of what they spend.
     """
 
     entry: DataSet
     mirror: MirrorReport | None
     labels: LabelReport | None
-    shared: Mapping[str, int]
+    patients_elsewhere: Mapping[str, int]
 
 
 def add_data_set(
@@ -127,7 +127,7 @@ def add_data_set(
         entry=entry,
         mirror=mirror,
         labels=labels_fit(entry, report=report) if mirror else fit,
-        shared=shared_patients(home, entry, report=report),
+        patients_elsewhere=shared_patients(home, entry, report=report),
     )
 
 

@@ -32,7 +32,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         PrivacyError: If the policy does not allow the data set.
         ProtocolError: If the request's terms are malformed.
     """
-    if home.paused.exists():
+    if home.pause_file.exists():
         raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
     opted_out = require_list(home).state
     settings, approvals = home.settings(), Approvals(home)

@@ -40,20 +40,20 @@ def move_data_set(
             f"The scans of the data set {name} are fetched into the site's home.",
             hint="Move the whole home; `fedscan site refresh` fetches scans anew.",
         )
-    moved = replace(entry, folder=str(folder.resolve()))
-    registry.require_free(moved)
-    known = _known_keys(home.state(name))
-    if known:
+    entry_there = replace(entry, folder=str(folder.resolve()))
+    registry.require_free(entry_there)
+    keys = _known_keys(home.state(name))
+    if keys:
         identity = DatasetIdentity.load_or_create(home.state(name))
-        found = {identity.patient_key(one) for one in patients_in(folder, report)}
-        if not known & found:
+        present = {identity.patient_key(one) for one in patients_in(folder, report)}
+        if not keys & present:
             raise DataError(
                 f"None of the patients of the data set {name} is in {folder}.",
                 hint="Other patients are another data set: `fedscan site add-data`.",
             )
     home.log.append("data-moved", data=name)
-    registry.change(moved)
-    return moved
+    registry.change(entry_there)
+    return entry_there
 
 
 def retire_data_set(home: SiteHome, name: str) -> list[str]:

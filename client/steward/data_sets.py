@@ -10,7 +10,7 @@ from typing import Literal
 import tomli_w
 from pydantic import ConfigDict
 from pydantic import Field as Setting
-from pydantic.dataclasses import dataclass as checked
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from ...common.files import write_atomically
 from ...common.names import require_name
@@ -21,7 +21,9 @@ from .home import SiteHome
 _HINT = "Restore it from a backup, or add the data sets anew under their old names."
 
 
-@checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
+@checked_dataclass(
+    frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False)
+)
 class DataSet:
     """One data set.
 
@@ -77,11 +79,11 @@ class Registry:
         values = read_toml(path, what, _HINT)
         for name in values:
             require_name(name, "a data set")
-        named = {
+        by_name = {
             name: {"name": name, **entry} if isinstance(entry, dict) else entry
             for name, entry in values.items()
         }
-        entries = validated(dict[str, DataSet], named, f"{what} {path}", _HINT)
+        entries = validated(dict[str, DataSet], by_name, f"{what} {path}", _HINT)
         for name, entry in entries.items():
             if entry.name != name:
                 raise ConfigurationError(

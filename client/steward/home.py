@@ -177,7 +177,7 @@ class SiteHome:
         return self.folder / "logs"
 
     @property
-    def paused(self) -> Path:
+    def pause_file(self) -> Path:
         """Exists while the site is paused."""
         return self.folder / "paused"
 

@@ -29,16 +29,16 @@ class OptOutResult:
     """What putting patients on the list did.
 
     Attributes:
-        added: Patients who are new on it.
+        new_patients: Patients who are new on it.
         already: Patients who were on it.
         total: Everybody on it now.
-        removed: Files of theirs that were removed: decoded images, latents, mirrored scans.
+        removed_files: Files of theirs that were removed: decoded images, latents, mirrored scans.
     """
 
-    added: int
+    new_patients: int
     already: int
     total: int
-    removed: int
+    removed_files: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,13 @@ class Remains:
 
     Attributes:
         patients: Everybody who was looked for.
-        left: Files of the site's home that are or name something of theirs; nothing if all is gone.
+        files: What of the site's home is or names something of theirs; nothing if all is gone.
         scans: Their files in folders of the hospital's own, by data set: fedscan only reads there,
             and reads them no more.
     """
 
     patients: int
-    left: tuple[Path, ...]
+    files: tuple[Path, ...]
     scans: dict[str, int]
 
 
@@ -68,10 +68,10 @@ def read_identifiers(path: Path) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The list {path} cannot be read.", hint=hint) from error
-    found = [text for line in lines if (text := line.strip()) and not text.startswith("#")]
-    if not found:
+    identifiers = [text for line in lines if (text := line.strip()) and not text.startswith("#")]
+    if not identifiers:
         raise DataError(f"The list {path} names nobody.", hint=hint)
-    return list(dict.fromkeys(map(normal_identifier, found)))
+    return list(dict.fromkeys(map(normal_identifier, identifiers)))
 
 
 def add_opt_outs(home: SiteHome, identifiers: Sequence[str]) -> OptOutResult:
@@ -90,13 +90,13 @@ def add_opt_outs(home: SiteHome, identifiers: Sequence[str]) -> OptOutResult:
     keys = {patient: _keys(home, data_sets, patient) for patient in identifiers}
     after = before.with_patients(keys, datetime.now(UTC).isoformat(timespec="seconds"))
     after.write(home.opt_outs)
-    added = len(after.patients) - len(before.patients)
-    home.log.append(_EVENT, added=added, total=len(after.patients))
+    new_count = len(after.patients) - len(before.patients)
+    home.log.append(_EVENT, added=new_count, total=len(after.patients))
     return OptOutResult(
-        added=added,
-        already=len(identifiers) - added,
+        new_patients=new_count,
+        already=len(identifiers) - new_count,
         total=len(after.patients),
-        removed=remove_opted_out(home, after, mirrors=True),
+        removed_files=remove_opted_out(home, after, mirrors=True),
     )
 
 
@@ -106,38 +106,38 @@ def require_list(home: SiteHome) -> OptOutList:
     Raises:
         DataError: If it is damaged, or shorter than the audit log says.
     """
-    found = OptOutList.read(home.opt_outs)
+    opt_outs = OptOutList.read(home.opt_outs)
     entries = home.log.entries() if home.audit.exists() else []
     once = max((int(one.facts["total"]) for one in entries if one.event == _EVENT), default=0)
-    if len(found.patients) < once:
+    if len(opt_outs.patients) < once:
         raise DataError(
-            f"The opt-out list {home.opt_outs} has {len(found.patients)} patients, and the audit "
-            f"log says that {once} were put on it.",
+            f"The opt-out list {home.opt_outs} has {len(opt_outs.patients)} patients, and the "
+            f"audit log says that {once} were put on it.",
             hint="Restore it from a backup: nothing is trained until everybody is on it again.",
         )
-    return found
+    return opt_outs
 
 
-def remove_opted_out(home: SiteHome, listed: OptOutList, *, mirrors: bool) -> int:
+def remove_opted_out(home: SiteHome, opt_outs: OptOutList, *, mirrors: bool) -> int:
     """Remove what is kept of everybody on the list, and return how many files that were.
 
     Args:
         home: The site's home.
-        listed: The list.
+        opt_outs: The list.
         mirrors: Whether to look through mirrored scans, too: that reads all their headers.
     """
-    removed = 0
+    count = 0
     for name, data_set in Registry(home).data_sets().items():
         state = home.state(name)
         if (state / FILE_NAME).is_file():
             identity = DatasetIdentity.load_or_create(state)
-            if keys := listed.keys_in(identity.name):
-                removed += remove_patients(state, keys)
-                removed += forget_headers(state, listed.headers_folder)
+            if keys := opt_outs.keys_in(identity.name):
+                count += remove_patients(state, keys)
+                count += forget_headers(state, opt_outs.headers_folder)
         if mirrors and data_set.kind != "folder":
             with quiet_pydicom(), Mirror.open(Path(data_set.folder).parent) as mirror:
-                removed += mirror.remove_patients(listed.has)
-    return removed
+                count += mirror.remove_patients(opt_outs.has)
+    return count
 
 
 def remains(
@@ -156,34 +156,36 @@ def remains(
     Raises:
         DataError: If the list is damaged, or a patient is not on it.
     """
-    listed = require_list(home)
-    missing = sum(not listed.has(patient) for patient in identifiers)
+    opt_outs = require_list(home)
+    missing = sum(not opt_outs.has(patient) for patient in identifiers)
     if missing:
         raise DataError(
             f"{missing} of {len(identifiers)} patients are not on the opt-out list.",
             hint="`fedscan site opt-out add FILE` puts them on it.",
         )
     data_sets = Registry(home).data_sets()
-    words = {key for one in listed.patients for key in one.keys.values()}
+    words = {key for one in opt_outs.patients for key in one.keys.values()}
     if identifiers:
         words = {key for one in identifiers for key in _keys(home, data_sets, one).values()}
         words |= {one for one in identifiers if len(one) >= _TELLING}
-    wanted = {listed.digest_of(patient) for patient in identifiers}
-    left, scans = list(_left(home, data_sets, words)), {}
+    digests = {opt_outs.digest_of(patient) for patient in identifiers}
+    files_left, scans = list(_left(home, data_sets, words)), {}
     for name, data_set in data_sets.items():
         # What is remembered of headers is encrypted: none may be older than the list.
         folders = (home.state(name) / "cache").glob("headers*")
-        left += [path for path in folders if path.name != listed.headers_folder]
-        found = {
+        files_left += [path for path in folders if path.name != opt_outs.headers_folder]
+        counts = {
             patient: files
             for patient, files in patients_in(Path(data_set.folder), report).items()
-            if listed.has(patient) and (not wanted or listed.digest_of(patient) in wanted)
+            if opt_outs.has(patient) and (not digests or opt_outs.digest_of(patient) in digests)
         }
         if data_set.kind == "folder":
-            scans[name] = sum(found.values())
-        elif found:
-            left.append(Path(data_set.folder))
-    return Remains(patients=len(identifiers) or len(listed.patients), left=tuple(left), scans=scans)
+            scans[name] = sum(counts.values())
+        elif counts:
+            files_left.append(Path(data_set.folder))
+    return Remains(
+        patients=len(identifiers) or len(opt_outs.patients), files=tuple(files_left), scans=scans
+    )
 
 
 def _left(home: SiteHome, data_sets: dict[str, DataSet], words: Collection[str]) -> list[Path]:

@@ -30,22 +30,22 @@ def note_policies(home: SiteHome) -> None:
     """
     paths = {"": home.policy}
     paths |= {path.parent.name: path for path in sorted(home.folder.glob("data/*/policy.toml"))}
-    known = _on_record(home)
+    recorded_values = _on_record(home)
     for data_set, path in paths.items():
         values = _plain(load_policy(path))
-        before = known.get(data_set, _plain(SitePolicy()))
-        changed = sorted(key for key in values if values[key] != before.get(key))
-        if changed:
-            home.log.append(EVENT, data_set=data_set, changed=changed, policy=values)
+        before = recorded_values.get(data_set, _plain(SitePolicy()))
+        differences = sorted(key for key in values if values[key] != before.get(key))
+        if differences:
+            home.log.append(EVENT, data_set=data_set, changed=differences, policy=values)
 
 
 def _on_record(home: SiteHome) -> dict[str, dict[str, Any]]:
     """Return the newest values of each policy on record, by its data set; empty for the site's."""
-    known: dict[str, dict[str, Any]] = {}
+    newest: dict[str, dict[str, Any]] = {}
     for entry in home.log.newest_first(_FOUND_BY):
         if entry.event == EVENT:
-            known.setdefault(str(entry.facts["data_set"]), dict(entry.facts["policy"]))
-    return known
+            newest.setdefault(str(entry.facts["data_set"]), dict(entry.facts["policy"]))
+    return newest
 
 
 def _plain(policy: SitePolicy) -> dict[str, Any]:

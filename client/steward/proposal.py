@@ -198,13 +198,13 @@ def _words(terms: StudyTerms, base_model: OpenGenerator) -> str:
     for kind, plural in _PLURALS.items():
         if names := [word.word for word in words.of_kind(kind)]:
             text += f"{plural}: {', '.join(names)}. "
-    added = [
+    own_words = [
         f"{word.word} ({', '.join((*word.codes, *word.names)) or 'by this word alone'})"
         for word in words.words
         if word not in base.words
     ]
-    if added:
-        text += f"The study's own, and what selects them: {'; '.join(added)}. "
+    if own_words:
+        text += f"The study's own, and what selects them: {'; '.join(own_words)}. "
     left_out = [word.word for word in base.words if words.find(word.word, word.kind) is None]
     if left_out:
         text += f"Without: {', '.join(left_out)}. "

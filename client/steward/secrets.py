@@ -18,11 +18,11 @@ def secrets_of(home: SiteHome) -> dict[str, Path]:
     Raises:
         ConfigurationError: If the list of data sets is damaged.
     """
-    found = {"opt-out list": home.opt_outs}
+    paths = {"opt-out list": home.opt_outs}
     for name, entry in Registry(home).data_sets().items():
-        found[f"identity of {name}"] = home.state(name) / FILE_NAME
-        found[f"secrets of {name}"] = home.state(name) / "ledger" / "secrets"
+        paths[f"identity of {name}"] = home.state(name) / FILE_NAME
+        paths[f"secrets of {name}"] = home.state(name) / "ledger" / "secrets"
         if entry.credentials:
-            found[f"credentials of {name}"] = Path(entry.credentials)
-    present = {name: path for name, path in found.items() if path.exists()}
+            paths[f"credentials of {name}"] = Path(entry.credentials)
+    present = {name: path for name, path in paths.items() if path.exists()}
     return {"TLS key": home.tls_key, "node key": home.node_key, **present}

@@ -28,12 +28,12 @@ class LatentCache:
     """
 
     def __init__(
-        self, dataset: SiteDataset, generator: Generator, root: Path, shared: Path
+        self, dataset: SiteDataset, generator: Generator, root: Path, common: Path
     ) -> None:
         self._dataset = dataset
         self._generator = generator
         self._root = root
-        self._shared = shared
+        self._common = common
         self._ready: set[str] = set()
 
     @classmethod
@@ -43,7 +43,7 @@ class LatentCache:
         generator: Generator,
         cache_dir: Path,
         *,
-        shared: Path | None = None,
+        shared_folder: Path | None = None,
         report: Progress = no_progress,
     ) -> LatentCache:
         """Open the cache and encode the training patients that it lacks.
@@ -52,12 +52,12 @@ class LatentCache:
             dataset: The site's data.
             generator: Its autoencoder encodes; caches of different ones are kept apart.
             cache_dir: As for the data set.
-            shared: Cache that has them already, or shall have them too; none but ``cache_dir`` by
-                default.
+            shared_folder: Cache that has them already, or shall have them too; none but
+                ``cache_dir`` by default.
             report: Told about progress.
         """
         place = Path("latents", generator.latents_digest()[:16])
-        root, common = cache_dir / place, (shared or cache_dir) / place
+        root, common = cache_dir / place, (shared_folder or cache_dir) / place
         for folder in (root, common):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         cache = cls(dataset, generator, root, common)
@@ -112,13 +112,13 @@ class LatentCache:
             return
         path, content = self._path(key), self._dataset.content(key)
         if _made_from(path) != content:
-            shared = _file(self._shared, key)
-            if _made_from(shared) == content:
-                link_or_copy(shared, path)
+            common = _file(self._common, key)
+            if _made_from(common) == content:
+                link_or_copy(common, path)
             else:
                 self._encode(key, path, content)
-                if shared != path:
-                    link_or_copy(path, shared)
+                if common != path:
+                    link_or_copy(path, common)
         self._ready.add(key)
 
     def _encode(self, key: str, path: Path, content: str) -> None:

@@ -153,7 +153,7 @@ def open_study_data(
     today = _today(site, settings, words)
     own = site.study_cache(study)
     dataset = fix_patients(today, site.patients / f"{study}.json", own)
-    latents = LatentCache.open(dataset, generator, own, shared=site.cache)
+    latents = LatentCache.open(dataset, generator, own, shared_folder=site.cache)
     _make_room(own)
     return OpenData(dataset=dataset, latents=latents, listing=_listing(today))
 

@@ -7,7 +7,7 @@ write a new chain. Whoever must rule that out notes the :class:`AuditHead` elsew
 time and gives it to :func:`verify`.
 """
 
-from .chain import AuditHead, Entry
+from .chain import AuditEntry, AuditHead
 from .log import AuditLog, verify
 
-__all__ = ["AuditHead", "AuditLog", "Entry", "verify"]
+__all__ = ["AuditEntry", "AuditHead", "AuditLog", "verify"]

@@ -43,7 +43,7 @@ class AuditHead:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """One line.
 
     Attributes:
@@ -88,7 +88,7 @@ class Entry:
         }
 
 
-def follow(lines: list[bytes]) -> Iterator[Entry]:
+def follow(lines: list[bytes]) -> Iterator[AuditEntry]:
     """Read a log's lines and check that each is unchanged and follows the one before it.
 
     Args:
@@ -115,7 +115,7 @@ def damaged(line: int, problem: str) -> AuditError:
     )
 
 
-def read_line(line: bytes, number: int) -> Entry:
+def read_line(line: bytes, number: int) -> AuditEntry:
     """Read one line and check that it says what it said when it was written.
 
     Args:
@@ -130,7 +130,7 @@ def read_line(line: bytes, number: int) -> Entry:
         if not isinstance(content, dict) or set(content) != _KEYS:
             raise ValueError("keys")
         line_hash = content.pop("hash")
-        entry = Entry(**content)
+        entry = AuditEntry(**content)
         # Byte for byte: an added blank is a change too.
         is_intact = entry.hash == line_hash and entry.to_line() == line + b"\n"
     except (ValueError, TypeError, RecursionError):

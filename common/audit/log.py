@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import AuditError
 from ..files import sync_folder, write_atomically
 from ..locks import locked_file
-from .chain import AuditHead, Entry, damaged, follow, read_line
+from .chain import AuditEntry, AuditHead, damaged, follow, read_line
 
 _MODE = 0o640
 _BLOCK = 65_536
@@ -29,7 +29,7 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def append(self, event: str, **facts: Any) -> Entry:
+    def append(self, event: str, **facts: Any) -> AuditEntry:
         """Write one line; it is on the disk on return.
 
         Args:
@@ -44,7 +44,7 @@ class AuditLog:
         try:
             with self._locked() as descriptor:
                 head = self._end(descriptor)
-                entry = Entry(
+                entry = AuditEntry(
                     sequence=head.length + 1,
                     time=datetime.now(UTC).isoformat(timespec="milliseconds"),
                     event=event,
@@ -66,7 +66,7 @@ class AuditLog:
                 hint="What is not on record does not leave. Make room on the disk.",
             ) from error
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[AuditEntry]:
         """Return all lines, checked.
 
         Raises:
@@ -74,7 +74,7 @@ class AuditLog:
         """
         return _read(self._path)
 
-    def newest_first(self, having: bytes) -> Iterator[Entry]:
+    def newest_first(self, having: bytes) -> Iterator[AuditEntry]:
         """Yield the lines that hold some text, the last one first; the rest is not looked at.
 
         Each line is checked by itself, and not whether it follows the one before it.
@@ -164,7 +164,7 @@ def verify(path: Path, head: AuditHead | None = None) -> AuditHead:
     return entries[-1].head if entries else AuditHead()
 
 
-def _read(path: Path) -> list[Entry]:
+def _read(path: Path) -> list[AuditEntry]:
     try:
         # Shared: nobody is between a line and the word about it.
         with path.open("rb") as file, locked_file(file.fileno(), shared=True):
@@ -182,7 +182,7 @@ def _read(path: Path) -> list[Entry]:
     return entries
 
 
-def _read_line_at(lines: mmap, start: int, end: int) -> Entry:
+def _read_line_at(lines: mmap, start: int, end: int) -> AuditEntry:
     try:
         return read_line(lines[start:end], 0)
     except AuditError:  # only now its place is counted, which takes long in a long log

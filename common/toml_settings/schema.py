@@ -24,7 +24,7 @@ class Setting:
         section: TOML table it stands in; empty for the settings at the top of the file.
         key: Its name within the section.
         kind: JSON type: ``string``, ``integer``, ``number``, ``boolean`` or ``array``.
-        allowed: The allowed values, in words.
+        allowed_values: The allowed values, in words.
         default: Value that is used when the file does not set one.
         description: What it does.
     """
@@ -32,7 +32,7 @@ class Setting:
     section: str
     key: str
     kind: str
-    allowed: str
+    allowed_values: str
     default: Any
     description: str
 
@@ -71,7 +71,7 @@ def _settings_of(section: str, settings_type: type, skip: object) -> Iterator[Se
             section=section,
             key=key,
             kind=_kind(node, definitions),
-            allowed=allowed_values(node, definitions),
+            allowed_values=allowed_values(node, definitions),
             default=field.get_default(call_default_factory=True, validated_data={}),
             description=" ".join((field.description or "").split()),
         )

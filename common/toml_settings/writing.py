@@ -29,19 +29,19 @@ def write_toml(
     lines: list[str] = []
     section = ""
     for setting in settings:
-        hidden = "# " if is_comment(setting) else ""
+        comment_mark = "# " if is_comment(setting) else ""
         if setting.section != section:
             section = setting.section
-            lines += ["", f"{hidden}[{section}]"]
+            lines += ["", f"{comment_mark}[{section}]"]
         elif lines:
             lines.append("")
-        explanation = f"{setting.description} ({setting.allowed})"
+        explanation = f"{setting.description} ({setting.allowed_values})"
         lines += textwrap.wrap(
             explanation, 98, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
         )
         value = value_of(setting)
         text = f"# {setting.key} =" if value is None else _assignment(setting.key, value)
-        lines += [hidden + line for line in text.split("\n")]
+        lines += [comment_mark + line for line in text.split("\n")]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 

@@ -1,4 +1,4 @@
-"""References of docstrings, such as ``:func:`~fedscan.model.storage.load_generator```, as links."""
+"""How docstrings are shown: a reference such as ``:mod:`~fedscan.errors``` and an example."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 from griffe import Extension, NameResolutionError, Object
 
 _ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):`(~?)([\w.]+)`")
+_DOCTEST = re.compile(r"^>>> .*(?:\n.+)*", re.MULTILINE)
 
 
 class Roles(Extension):
-    """Shows a reference by its name, and leads to its page where there is one."""
+    """Shows a reference by its name with a link to its page, and an example as Python's prompt."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Replace the references in an object's docstring."""
+        """Replace the references in an object's docstring, and fence its examples."""
         if obj.docstring:
-            obj.docstring.value = _ROLE.sub(lambda match: _link(obj, match), obj.docstring.value)
+            text = _ROLE.sub(lambda match: _link(obj, match), obj.docstring.value)
+            obj.docstring.value = _DOCTEST.sub(r"```pycon\n\g<0>\n```", text)
 
 
 def _link(obj: Object, match: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ from ..subject import Subject
 from .figures import draw_followed, draw_implausible
 from .findings import KEY, TITLE, Drawn, Findings
 from .following import follow
-from .learning import Learnt, learn_anatomy, masks_of
+from .learning import LearntAnatomy, learn_anatomy, masks_of
 from .plausibility import PlausibilityModel
 from .population import kind_of
 from .segmenter import segment
@@ -106,7 +106,7 @@ def examine_anatomy(
 
 def _volumes(
     subject: Subject,
-    learning: Learnt,
+    learning: LearntAnatomy,
     report: ImageSet,
     generators: Mapping[str, Generator],
     settings: ExaminationSettings,
@@ -224,17 +224,7 @@ def _figures(
 
 
 def _not_measured(why: str) -> Section:
-    return Section(
-        key=KEY,
-        title=TITLE,
-        summary=f"Not measured. {why}",
-        measures=(
-            Measure(
-                name="rejected_share",
-                title="Images rejected as implausible",
-                value=None,
-                better="lower",
-                note=why,
-            ),
-        ),
+    title = "Images rejected as implausible"
+    return Section.not_measured(
+        KEY, TITLE, Measure.of("rejected_share", title, None, "lower", note=why)
     )

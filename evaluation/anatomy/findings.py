@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,25 +95,27 @@ class Findings:
             title=TITLE,
             summary=summary,
             measures=(
-                _measure("rejected_share", "Images rejected as implausible", implausible, "lower"),
-                _measure(
+                Measure.of(
+                    "rejected_share", "Images rejected as implausible", implausible, "lower"
+                ),
+                Measure.of(
                     "rejected_real_share", "Real images rejected, patients unseen", rejected_real
                 ),
-                _measure("outside_share", "Organ measures outside the range", outside, "lower"),
-                _measure("mask_dice", "Dice with the mask given", dice, "higher"),
-                _measure("mask_dice_real", "Dice of the segmenter on real images", dice_real),
-                _measure(
+                Measure.of("outside_share", "Organ measures outside the range", outside, "lower"),
+                Measure.of("mask_dice", "Dice with the mask given", dice, "higher"),
+                Measure.of("mask_dice_real", "Dice of the segmenter on real images", dice_real),
+                Measure.of(
                     "mask_dice_gain",
                     "Dice with its mask less that with another's",
                     mask_gain,
                     "higher",
                 ),
-                _measure(
+                Measure.of(
                     "mask_hausdorff",
                     "Hausdorff distance to the mask, 95th percentile",
                     distance,
                     "lower",
-                    "pixels",
+                    unit="pixels",
                 ),
             ),
             tables=(self.by_generator(), self.by_organ(), self.by_quantity()),
@@ -227,24 +228,6 @@ class Findings:
         counts = weights.sum(axis=1)
         sums = weights @ numbers[present]
         return interval(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
-
-
-def _measure(
-    name: str,
-    title: str,
-    estimate: Interval,
-    better: Literal["higher", "lower", ""] = "",
-    unit: str = "",
-) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        unit=unit,
-        better=better,
-    )
 
 
 def _share(estimate: Interval) -> str:

@@ -18,7 +18,7 @@ from .shapes import shape_features
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learnt:
+class LearntAnatomy:
     """What was learnt from training patients.
 
     Attributes:
@@ -40,7 +40,7 @@ def learn_anatomy(
     rejected_share: float,
     seed: int,
     on_progress: Progress = no_progress,
-) -> Learnt:
+) -> LearntAnatomy:
     """Learn real anatomy, and choose the threshold.
 
     Args:
@@ -94,7 +94,7 @@ def learn_anatomy(
         threshold=float(np.quantile(distances, 1 - rejected_share)),
         image_size=train.images.shape[1],
     )
-    return Learnt(model=model, range_images=range_images, features=range_features)
+    return LearntAnatomy(model=model, range_images=range_images, features=range_features)
 
 
 def masks_of(images: ImageSet) -> NDArray[np.uint8]:

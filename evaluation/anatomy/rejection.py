@@ -26,11 +26,11 @@ class Kept:
 
     Attributes:
         images: ``[N, H, W]``.
-        rejected: How many were drawn and rejected.
+        rejections: How many were drawn and rejected.
     """
 
     images: NDArray[np.float32]
-    rejected: int
+    rejections: int
 
 
 def draw_plausible(
@@ -65,7 +65,7 @@ def draw_plausible(
         rejections += int(bad.sum())
         remaining = remaining[bad]
         if not len(remaining):
-            return Kept(images=images, rejected=rejections)
+            return Kept(images=images, rejections=rejections)
     raise ModelError(
         f"{len(remaining)} of {len(contents)} images stay implausible in {TRIES} tries, "
         f"the first of {contents[remaining[0]].caption()!r}.",

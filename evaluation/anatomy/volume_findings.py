@@ -13,7 +13,7 @@ from ..measures.results import Interval
 from ..measures.settings import EvaluationSettings
 from ..section import Cell, Grid, Measure
 from .shapes import ORGANS
-from .volumes import VOLUME_QUANTITIES, Scan, VolumeRange, outside
+from .volumes import VOLUME_QUANTITIES, PatientSlices, VolumeRange, outside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class VolumeFindings:
     name: str
     evaluation: EvaluationSettings
     ranges: Mapping[str, VolumeRange]
-    scans: Sequence[Scan]
+    scans: Sequence[PatientSlices]
     real: NDArray[np.float64]
     drawings: Mapping[str, NDArray[np.float64]]
 
@@ -54,14 +54,7 @@ class VolumeFindings:
         }
         entries = zip(titles.items(), (self.drawings[self.name], self.real), strict=True)
         return tuple(
-            Measure(
-                name=name,
-                title=title,
-                value=share.value,
-                low=share.low,
-                high=share.high,
-                better="lower" if name == "volume_outside_share" else "",
-            )
+            Measure.of(name, title, share, "lower" if name == "volume_outside_share" else "")
             for (name, title), share in (
                 (entry, self._share(features)) for entry, features in entries
             )

@@ -31,7 +31,7 @@ _TAIL = 0.025
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scan:
+class PatientSlices:
     """The slices of one patient that show the same part of the body in the same way.
 
     Attributes:
@@ -62,7 +62,7 @@ class VolumeRange:
     scans: int
 
 
-def find_scans(images: ImageSet) -> tuple[Scan, ...]:
+def find_scans(images: ImageSet) -> tuple[PatientSlices, ...]:
     """Find the scans that have enough slices, in the order of their patients."""
     slices_of_scans: dict[tuple[str, str], list[int]] = {}
     for number, (patient, description) in enumerate(
@@ -70,7 +70,7 @@ def find_scans(images: ImageSet) -> tuple[Scan, ...]:
     ):
         slices_of_scans.setdefault((patient, kind_of(description)), []).append(number)
     return tuple(
-        Scan(
+        PatientSlices(
             kind=kind,
             patient=patient,
             slices=tuple(sorted(slices, key=lambda index: float(images.positions[index]))),
@@ -81,7 +81,7 @@ def find_scans(images: ImageSet) -> tuple[Scan, ...]:
 
 
 def volume_features(
-    features: NDArray[np.float64], positions: NDArray[np.float32], scans: Sequence[Scan]
+    features: NDArray[np.float64], positions: NDArray[np.float32], scans: Sequence[PatientSlices]
 ) -> NDArray[np.float64]:
     """Describe scans by what their slices show.
 
@@ -116,7 +116,9 @@ def volume_features(
     return numbers
 
 
-def learn_volumes(features: NDArray[np.float64], scans: Sequence[Scan]) -> dict[str, VolumeRange]:
+def learn_volumes(
+    features: NDArray[np.float64], scans: Sequence[PatientSlices]
+) -> dict[str, VolumeRange]:
     """Learn the range of every kind of scan that there are enough of."""
     kinds = np.array([scan.kind for scan in scans])
     ranges = {}
@@ -133,7 +135,7 @@ def learn_volumes(features: NDArray[np.float64], scans: Sequence[Scan]) -> dict[
 
 
 def outside(
-    ranges: Mapping[str, VolumeRange], features: NDArray[np.float64], scans: Sequence[Scan]
+    ranges: Mapping[str, VolumeRange], features: NDArray[np.float64], scans: Sequence[PatientSlices]
 ) -> NDArray[np.float64]:
     """Whether each number lies outside the range, ``[S, Q]``; NaN where there is none."""
     beyond = np.full(features.shape, np.nan)
@@ -151,7 +153,7 @@ def draw_scans(
     subject: Subject,
     generator: Generator,
     images: ImageSet,
-    scans: Sequence[Scan],
+    scans: Sequence[PatientSlices],
 ) -> NDArray[np.float32]:
     """Draw scans with the captions and positions of real ones, each as one volume.
 

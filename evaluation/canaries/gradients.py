@@ -65,7 +65,7 @@ class PlantedGradients:
 
 
 def audit_steps(
-    audited: AuditedTraining,
+    subject: AuditedTraining,
     *,
     canaries: int,
     guesses: int,
@@ -74,7 +74,7 @@ def audit_steps(
     """Plant gradients, take steps, see each of them, and guess.
 
     Args:
-        audited: The training whose steps are looked at.
+        subject: The training whose steps are looked at.
         canaries: Made-up patients, each planted with chance one half.
         guesses: How many of them are guessed.
         on_progress: Told about the progress.
@@ -82,19 +82,19 @@ def audit_steps(
     Raises:
         ConfigurationError: If there are more canaries than trained numbers, or more guesses.
     """
-    generator, parameters = audited.open_copy()
-    privacy, mechanism = audited.training.privacy, audited.mechanism
+    generator, parameters = subject.open_copy()
+    privacy, mechanism = subject.training.privacy, subject.mechanism
     size = sum(parameter.numel() for parameter in parameters.values())
     if not guesses <= canaries <= size:
         raise ConfigurationError(
             f"{guesses} guesses were asked for about {canaries} gradients of {size} numbers.",
             hint="Plant at most one gradient for each trained number, and guess no more.",
         )
-    rng = np.random.default_rng((audited.seed, 15))
+    rng = np.random.default_rng((subject.seed, 15))
     weights = _weights(parameters, rng.choice(size, canaries, replace=False))
     is_planted = rng.random(canaries) < 0.5
-    real, patients = audited.real, audited.real.patient_count
-    among = image_loss(generator, real, audited.training.loss) if len(real) else None
+    real, patients = subject.real, subject.real.patient_count
+    among = image_loss(generator, real, subject.training.loss) if len(real) else None
     loss = PlantedGradients(
         # Without real patients nobody is numbered below the canaries.
         real=among or _nobody,
@@ -105,10 +105,10 @@ def audit_steps(
     # Plain steps of length one: the auditor reads the noised sums from the weights. What the
     # sites' optimizer makes of these sums is a function of them, and gives away no more.
     descent = DescentSettings(learning_rate=1.0, optimizer="sgd")
-    stream = SecretStream(hashlib.sha256(f"gradients {audited.seed}".encode()).digest(), "audit")
+    stream = SecretStream(hashlib.sha256(f"gradients {subject.seed}".encode()).digest(), "audit")
     scores = np.zeros(canaries)
-    for number in range(audited.steps):
-        on_progress("stepping among planted gradients", number, audited.steps)
+    for number in range(subject.steps):
+        on_progress("stepping among planted gradients", number, subject.steps)
         before = _values(weights)
         if mechanism is None:
             run_unprotected_steps(
@@ -125,14 +125,14 @@ def audit_steps(
                 parameters,
                 loss,
                 population=patients + len(loss.weights),
-                expected_patients=audited.expected_patients(canaries),
+                expected_patients=subject.expected_patients(canaries),
                 mechanism=SubsampledGaussian(mechanism.sample_rate, mechanism.noise_multiplier, 1),
                 clip_norm=privacy.clip_norm,
                 descent=descent,
                 stream=stream.child(f"audited step {number}"),
             )
         scores += before - _values(weights)
-    return audited.judge(scores, is_planted, guesses=guesses)
+    return subject.judge(scores, is_planted, guesses=guesses)
 
 
 def _weights(

@@ -37,7 +37,7 @@ _LOOKS = 8
 
 
 def audit_images(
-    audited: AuditedTraining,
+    subject: AuditedTraining,
     *,
     settings: CanarySettings,
     on_progress: Progress = no_progress,
@@ -45,31 +45,31 @@ def audit_images(
     """Plant images, train, and guess.
 
     Args:
-        audited: The training.
+        subject: The training.
         settings: How many canaries, guesses and losses.
         on_progress: Told about the progress.
     """
-    start, training = audited.start, audited.training
-    rng = np.random.default_rng((audited.seed, 9))
+    start, training = subject.start, subject.training
+    rng = np.random.default_rng((subject.seed, 9))
     canaries = make_canaries(settings.canaries, start.image_size, rng)
     is_planted = rng.random(settings.canaries) < 0.5
     on_progress("training among planted images", 0, 10)
-    result, parameters = audited.open_copy()
-    everybody = image_loss(result, _joined(audited.real, canaries), training.loss)
+    result, parameters = subject.open_copy()
+    everybody = image_loss(result, _joined(subject.real, canaries), training.loss)
     away = {canaries.patients[number] for number in np.flatnonzero(~is_planted)}
-    key = hashlib.sha256(f"audit {audited.seed}".encode()).digest()
+    key = hashlib.sha256(f"audit {subject.seed}".encode()).digest()
     rehearse(
         parameters,
         replace(everybody, patients=tuple(p for p in everybody.patients if p not in away)),
         training,
-        mechanism=audited.mechanism,
-        steps=audited.steps,
-        expected_patients=audited.expected_patients(settings.canaries),
+        mechanism=subject.mechanism,
+        steps=subject.steps,
+        expected_patients=subject.expected_patients(settings.canaries),
         key=key,
     )
     on_progress("guessing which images were planted", 8, 10)
-    return audited.judge(
-        _suspicion(start, result, canaries, settings, audited.seed),
+    return subject.judge(
+        _suspicion(start, result, canaries, settings, subject.seed),
         is_planted,
         guesses=settings.guesses,
         silent=_silence(

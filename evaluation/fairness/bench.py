@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..measures.bootstrap import interval
 from ..measures.image_sets import ImageSet
 from ..measures.results import Interval
-from .groups import Group
+from .groups import PatientGroup
 from .measures import GroupMeasure, Members, Values
 
 
@@ -30,26 +30,26 @@ class Bench:
     """
 
     holdout: ImageSet
-    members: dict[Group, Members]
+    members: dict[PatientGroup, Members]
     real: NDArray[np.int64]
     synthetic: NDArray[np.int64]
     choose_real: NDArray[np.bool_]
     choose_synthetic: NDArray[np.bool_]
     least: int
 
-    def enough(self, measure: GroupMeasure, group: Group) -> bool:
+    def enough(self, measure: GroupMeasure, group: PatientGroup) -> bool:
         """Say whether a group has what a measure needs."""
         patients = np.array(self.holdout.patients)
         return measure.enough(self.members[group], patients, self.least)
 
-    def value(self, measure: GroupMeasure, group: Group) -> Interval | None:
+    def value(self, measure: GroupMeasure, group: PatientGroup) -> Interval | None:
         """Measure a group on all held-out patients."""
         if not self.enough(measure, group):
             return None
         values = measure.values(self.members[group], self.real, self.synthetic)
         return interval(values) if np.isfinite(values[0]) else None
 
-    def gap(self, measure: GroupMeasure, groups: Sequence[Group]) -> Gap | None:
+    def gap(self, measure: GroupMeasure, groups: Sequence[PatientGroup]) -> Gap | None:
         """Choose the best and the worst group on one half, and compare them on the other.
 
         To report the largest of many differences on the data that chose it would find a gap
@@ -71,7 +71,7 @@ class Bench:
             return None
         return Gap(best=best.name, worst=worst.name, difference=interval(differences))
 
-    def _half(self, measure: GroupMeasure, group: Group, *, choosing: bool) -> Values:
+    def _half(self, measure: GroupMeasure, group: PatientGroup, *, choosing: bool) -> Values:
         rows = slice(0, 1) if choosing else slice(None)
         return measure.values(
             self.members[group],

@@ -11,7 +11,7 @@ from ..measures.image_sets import ImageSet
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class PatientGroup:
     """A group that is large enough to be spoken of.
 
     Attributes:
@@ -31,16 +31,16 @@ class Grouping:
 
     Attributes:
         groups: Those with enough patients, by attribute, the attributes in their order.
-        suppressed: Groups with too few patients, by attribute.
+        suppressions: Groups with too few patients, by attribute.
         one_scanner_each: Whether every site has one scanner of its own. Then scanners are no
             groups: each comparison would be that of the sites once more.
     """
 
-    groups: tuple[Group, ...]
-    suppressed: dict[str, int]
+    groups: tuple[PatientGroup, ...]
+    suppressions: dict[str, int]
     one_scanner_each: bool = False
 
-    def of(self, attribute: str) -> tuple[Group, ...]:
+    def of(self, attribute: str) -> tuple[PatientGroup, ...]:
         """Return the groups of one attribute."""
         return tuple(group for group in self.groups if group.attribute == attribute)
 
@@ -48,17 +48,17 @@ class Grouping:
     def attributes(self) -> tuple[str, ...]:
         """Attributes of which there is something to say."""
         attributes = [group.attribute for group in self.groups]
-        return tuple(dict.fromkeys([*attributes, *self.suppressed]))
+        return tuple(dict.fromkeys([*attributes, *self.suppressions]))
 
 
 def labels(images: ImageSet) -> dict[str, tuple[str, ...]]:
     """Name the group of each image by attribute; "" where it is not known."""
-    unknown = ("",) * len(images)
+    no_names = ("",) * len(images)
     return {
         "sex": tuple(description.sex for description in images.descriptions),
         "age band": tuple(description.age_band for description in images.descriptions),
-        "site": images.sites or unknown,
-        "scanner": images.scanners or unknown,
+        "site": images.sites or no_names,
+        "scanner": images.scanners or no_names,
     }
 
 
@@ -70,7 +70,7 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
         holdout: Images of held-out patients.
         min_patients: Held-out patients that a group needs.
     """
-    groups: list[Group] = []
+    groups: list[PatientGroup] = []
     suppressions: dict[str, int] = {}
     train_labels = labels(train)
     patients = np.array(holdout.patients)
@@ -82,10 +82,10 @@ def find_groups(train: ImageSet, holdout: ImageSet, *, min_patients: int) -> Gro
         for name in sorted(set(names) - {""}):
             count = len(set(patients[owner == name]))
             if count >= min_patients and name in train_labels[attribute]:
-                groups.append(Group(attribute=attribute, name=name, patients=count))
+                groups.append(PatientGroup(attribute=attribute, name=name, patients=count))
             else:
                 suppressions[attribute] = suppressions.get(attribute, 0) + 1
-    return Grouping(groups=tuple(groups), suppressed=suppressions, one_scanner_each=one_each)
+    return Grouping(groups=tuple(groups), suppressions=suppressions, one_scanner_each=one_each)
 
 
 def _one_scanner_each(train: ImageSet, holdout: ImageSet) -> bool:
@@ -119,7 +119,7 @@ def prompts_for(
     return rows.astype(np.int64)
 
 
-def members(images: ImageSet, group: Group) -> NDArray[np.bool_]:
+def members(images: ImageSet, group: PatientGroup) -> NDArray[np.bool_]:
     """Say of each image whether it belongs to a group."""
     belongs: NDArray[np.bool_] = np.array(labels(images)[group.attribute]) == group.name
     return belongs

@@ -8,7 +8,7 @@ from ..measures.results import Interval
 from ..section import Cell, Grid, Measure, Section
 from ..settings import FairnessSettings
 from .bench import Bench, Gap
-from .groups import Group, Grouping
+from .groups import Grouping, PatientGroup
 from .measures import GroupMeasure
 
 KEY = "fairness"
@@ -35,7 +35,7 @@ def fairness_section(
     for attribute in grouping.attributes:
         groups = grouping.of(attribute)
         rows += [_row(bench, group, measures, of_real) for group in groups]
-        if attribute in grouping.suppressed:
+        if attribute in grouping.suppressions:
             empty = (None,) * (len(measures) + len(of_real))
             rows.append((attribute, "smaller groups, not shown", None, *empty))
         for measure in measures:
@@ -68,7 +68,7 @@ def _titles(measure: GroupMeasure, of_real: Mapping[str, GroupMeasure]) -> list[
 
 def _row(
     bench: Bench,
-    group: Group,
+    group: PatientGroup,
     measures: Sequence[GroupMeasure],
     of_real: Mapping[str, GroupMeasure],
 ) -> tuple[Cell, ...]:
@@ -87,7 +87,7 @@ def _shown(value: Interval | None) -> str | None:
 def _gap_measure(
     bench: Bench,
     attribute: str,
-    groups: Sequence[Group],
+    groups: Sequence[PatientGroup],
     measure: GroupMeasure,
     gap: Gap | None,
     of_real: Mapping[str, GroupMeasure],
@@ -96,7 +96,7 @@ def _gap_measure(
     title = f"Gap by {attribute}: {measure.title}"
     if gap is None:
         note = f"Needs two groups with {bench.least} held-out patients each, of every class."
-        return Measure(name=name, title=title, value=None, better="lower", note=note)
+        return Measure.of(name, title, None, "lower", note=note)
     note = f"{gap.best} was better than {gap.worst} on the half of the patients that chose them."
     same = bench.gap(of_real[measure.key], groups) if measure.key in of_real else None
     if same is not None:
@@ -104,15 +104,7 @@ def _gap_measure(
             f" Trained on real images the gap is {same.difference.value:.3f} ({same.best}, "
             f"{same.worst})."
         )
-    return Measure(
-        name=name,
-        title=title,
-        value=gap.difference.value,
-        low=gap.difference.low,
-        high=gap.difference.high,
-        better="lower",
-        note=note,
-    )
+    return Measure.of(name, title, gap.difference, "lower", note=note)
 
 
 def _summary(

@@ -63,7 +63,7 @@ def compare(
     feature_holdout: Nearest,
     pixel: Nearest,
     pixel_holdout: Nearest,
-    searched: int,
+    train_count: int,
 ) -> Memorisation:
     """Compare the distances of synthetic images with those of held-out images.
 
@@ -72,7 +72,7 @@ def compare(
         feature_holdout: Of held-out images, in feature space.
         pixel: Of synthetic images, in pixel space.
         pixel_holdout: Of held-out images, in pixel space.
-        searched: Number of training images searched.
+        train_count: Number of training images searched.
     """
     return Memorisation(
         feature_ratio=_ratio(feature, feature_holdout),
@@ -80,7 +80,7 @@ def compare(
         feature_close_share=_close_share(feature, feature_holdout),
         pixel_close_share=_close_share(pixel, pixel_holdout),
         close_quantile=_QUANTILE,
-        searched=searched,
+        searched=train_count,
     )
 
 

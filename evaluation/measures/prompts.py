@@ -58,14 +58,14 @@ class PromptPlan:
     """Everything one generator is asked for.
 
     Attributes:
-        matched: The composition of the training images.
-        extra: Additional prompts of classes that ``matched`` has too few of.
+        counterparts: The composition of the training images.
+        extra: Additional prompts of classes that ``counterparts`` has too few of.
         gallery: Indices of held-out images per row of the gallery; each is both shown
             and used as a prompt.
         gallery_prompts: The prompts of ``gallery``, rows one after another.
     """
 
-    matched: Prompts
+    counterparts: Prompts
     extra: Prompts
     gallery: tuple[tuple[int, ...], ...]
     gallery_prompts: Prompts
@@ -73,13 +73,13 @@ class PromptPlan:
     @property
     def captions(self) -> tuple[str, ...]:
         """All captions: matched, extra, gallery."""
-        return self.matched.captions + self.extra.captions + self.gallery_prompts.captions
+        return self.counterparts.captions + self.extra.captions + self.gallery_prompts.captions
 
     @property
     def positions(self) -> NDArray[np.float32]:
         """All positions, in the order of :attr:`captions`."""
         return np.concatenate(
-            [self.matched.positions, self.extra.positions, self.gallery_prompts.positions]
+            [self.counterparts.positions, self.extra.positions, self.gallery_prompts.positions]
         )
 
 
@@ -98,7 +98,7 @@ def plan_prompts(real: RealSets, tasks: Sequence[Task], settings: EvaluationSett
                 extra += _cycle(rng, np.flatnonzero(train_labels == value), lacking).tolist()
     rows = _gallery_rows(real.holdout, tasks, settings, rng)
     return PromptPlan(
-        matched=copies,
+        counterparts=copies,
         extra=Prompts.copied(real.train, extra),
         gallery=rows,
         gallery_prompts=Prompts.copied(real.holdout, [i for row in rows for i in row]),

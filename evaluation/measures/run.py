@@ -31,7 +31,7 @@ from .results import (
 )
 from .settings import EvaluationSettings
 from .tasks import Task, choose_tasks, patients_per_class
-from .utility import Bench, Scores, score, summarise
+from .utility import Scores, TaskBench, score, summarise
 
 #: ``(captions, positions [N], seed) -> images [N, H, W] in [-1, 1]``.
 Sampler = Callable[[Sequence[str], NDArray[np.float32], int], NDArray[np.float32]]
@@ -78,7 +78,7 @@ def evaluate(
         progress(f"measuring {name}", 2 * number + 1, stages)
         scores, copies = reference.measure(name, images, plan, seconds)
         generators.append(scores)
-        gallery_images[name] = images[len(plan.matched) + len(plan.extra) :]
+        gallery_images[name] = images[len(plan.counterparts) + len(plan.extra) :]
         if gallery and settings.gallery_real:
             first = torch.argsort(copies.distances, stable=True)[: settings.gallery_columns]
             closest.append(
@@ -146,7 +146,7 @@ class _Reference:
             holdout=real.holdout.thin(settings.real_images, settings.seed + 1),
         )
         tasks = choose_tasks(self.real, min_patients_per_class=settings.min_patients_per_class)
-        self.benches = [Bench.of(task, self.real.holdout, settings) for task in tasks]
+        self.benches = [TaskBench.of(task, self.real.holdout, settings) for task in tasks]
         self.train_features = extractor.features(self.real.train.images)
         self.holdout_features = extractor.features(self.real.holdout.images)
         # Pixels are cheap: search more training images than those with features.
@@ -167,18 +167,18 @@ class _Reference:
         Returns:
             The scores, and the nearest training image of each matched image, by features.
         """
-        count = len(plan.matched)
+        count = len(plan.counterparts)
         counterparts = images[:count]
         features = self.extractor.features(counterparts)
         label_count = count + len(plan.extra)
-        descriptions = plan.matched.descriptions + plan.extra.descriptions
+        descriptions = plan.counterparts.descriptions + plan.extra.descriptions
         copies = nearest(features, self.train_features)
         scores = GeneratorScores(
             name=name,
             images=len(images),
             seconds=seconds,
             distances=self._distances(features),
-            ms_ssim=ms_ssim(counterparts, plan.matched.descriptions, seed=self.settings.seed),
+            ms_ssim=ms_ssim(counterparts, plan.counterparts.descriptions, seed=self.settings.seed),
             utility=tuple(
                 summarise(
                     bench.task,
@@ -192,7 +192,7 @@ class _Reference:
                 feature_holdout=self.feature_nearest,
                 pixel=nearest(pixel_vectors(counterparts), self.train_pixels),
                 pixel_holdout=self.pixel_nearest,
-                searched=len(self.train_pixels),
+                train_count=len(self.train_pixels),
             ),
         )
         return scores, copies

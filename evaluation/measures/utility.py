@@ -18,7 +18,7 @@ from .tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class TaskBench:
     """One task with its held-out patients; every training set is scored on the same ones.
 
     Attributes:
@@ -34,7 +34,7 @@ class Bench:
     weights: NDArray[np.int64]
 
     @classmethod
-    def of(cls, task: Task, holdout: ImageSet, settings: EvaluationSettings) -> Bench:
+    def of(cls, task: Task, holdout: ImageSet, settings: EvaluationSettings) -> TaskBench:
         """Set up a task on held-out images."""
         labels = task.labels(holdout.descriptions)
         part = np.flatnonzero(labels >= 0)
@@ -68,7 +68,7 @@ class Scores:
 
 
 def score(
-    bench: Bench,
+    bench: TaskBench,
     images: NDArray[np.float32],
     descriptions: Sequence[Description],
     settings: EvaluationSettings,

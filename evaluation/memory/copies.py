@@ -72,20 +72,21 @@ def find_copies(
         seed: Seed of everything random.
     """
     distances = nearest(synthetic, train.values).distances.double().numpy()
-    unseen = nearest(holdout.values, train.values).distances.double().numpy()
+    holdout_distances = nearest(holdout.values, train.values).distances.double().numpy()
     of_patients = patient_weights(holdout.patients, resamples=resamples, seed=seed)
     of_images = patient_weights(
         [str(index) for index in range(len(distances))], resamples=resamples, seed=seed + 1
     )
     choose = first_half(holdout.patients, seed)
-    threshold = float(np.quantile(unseen[choose], CLOSE))
+    threshold = float(np.quantile(holdout_distances[choose], CLOSE))
     close = (distances < threshold).astype(np.float64)
     return Copies(
         ratio=interval(
-            _medians(distances, of_images) / np.maximum(_medians(unseen, of_patients), 1e-9)
+            _medians(distances, of_images)
+            / np.maximum(_medians(holdout_distances, of_patients), 1e-9)
         ),
         close_share=interval(of_images @ close / len(distances)),
-        close_baseline=float((unseen[~choose] < threshold).mean()),
+        close_baseline=float((holdout_distances[~choose] < threshold).mean()),
         nearest_share=interval(
             _nearest_train(synthetic, train, holdout, of_images, resamples=resamples, seed=seed)
         ),
@@ -109,7 +110,7 @@ def _nearest_train(
     """
     own, other = (torch.cdist(synthetic, side.values).double().numpy() for side in (train, holdout))
     patients, owner = np.unique(np.array(train.patients), return_inverse=True)
-    unseen, keeper = np.unique(np.array(holdout.patients), return_inverse=True)
+    holdout_patients, keeper = np.unique(np.array(holdout.patients), return_inverse=True)
     rng = np.random.default_rng((seed, 8))
 
     def share(images: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
@@ -124,7 +125,7 @@ def _nearest_train(
         nearer = (nearest_own < nearest_other) + (nearest_own == nearest_other) / 2
         return float((images * nearer).mean())
 
-    draws = patient_weights(unseen.tolist(), resamples=resamples, seed=seed + 3)
+    draws = patient_weights(holdout_patients.tolist(), resamples=resamples, seed=seed + 3)
     whole = np.mean([share(of_images[0], draws[0]) for _ in range(_CHOICES)])
     resampled_shares = [share(*both) for both in zip(of_images[1:], draws[1:], strict=True)]
     return np.array([whole, *resampled_shares])

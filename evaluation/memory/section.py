@@ -37,14 +37,14 @@ def memory_section(
 
 def _copy_measures(space: str, copies: Copies) -> list[Measure]:
     return [
-        _measure(
+        Measure.of(
             f"{space}_copy_ratio",
             f"Distance to the nearest training image by that of held-out images, {space}s",
             copies.ratio,
             better="higher",
             note="Well below 1 hints at copies, or at images that are blurred and near to all.",
         ),
-        _measure(
+        Measure.of(
             f"{space}_close_share",
             f"Synthetic images close to a training image, {space}s",
             copies.close_share,
@@ -52,7 +52,7 @@ def _copy_measures(space: str, copies: Copies) -> list[Measure]:
             note=f"Closer than {CLOSE:.0%} of one half of the held-out images; "
             f"{copies.close_baseline:.1%} of the other half are.",
         ),
-        _measure(
+        Measure.of(
             f"{space}_nearest_train_share",
             f"Synthetic images nearer to training patients than to held-out ones, {space}s",
             copies.nearest_share,
@@ -86,7 +86,7 @@ def _told(attack: str, guessing: Guessing) -> list[Measure]:
             " Below it those held out look more like members: no sign of memory by this attack, "
             "whose direction is fixed beforehand, but the two groups differ, or it is chance."
         )
-    true_positives = _measure(
+    true_positives = Measure.of(
         f"{attack}_tpr_at_1_fpr",
         f"Membership inference by {attack}, members caught at 1 % false positives",
         guessing.true_positives,
@@ -102,7 +102,7 @@ def _told(attack: str, guessing: Guessing) -> list[Measure]:
             true_positives, value=None, low=None, high=None, inconclusive=True, note=note
         )
     return [
-        _measure(
+        Measure.of(
             f"{attack}_auc",
             f"Membership inference by {attack}, AUC",
             guessing.auc,
@@ -111,18 +111,6 @@ def _told(attack: str, guessing: Guessing) -> list[Measure]:
         ),
         true_positives,
     ]
-
-
-def _measure(name: str, title: str, value: Interval, *, better: str, note: str) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        value=value.value,
-        low=value.low,
-        high=value.high,
-        better="higher" if better == "higher" else "lower",
-        note=note,
-    )
 
 
 def _copy_table(copies: dict[str, Copies]) -> Grid:

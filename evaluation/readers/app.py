@@ -59,10 +59,10 @@ def readers_app(study: ReaderStudy) -> FastAPI:
 
     # A page elsewhere can send a form here, but not JSON without being asked first.
     @app.post("/answers", status_code=204)
-    def answer(given: Given, request: Request) -> Response:
+    def answer(body: Given, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise HTTPException(415, "Answers come as JSON.")
-        book.add(given.reader, Answer(item=given.item, rating=given.rating, seconds=given.seconds))
+        book.add(body.reader, Answer(item=body.item, rating=body.rating, seconds=body.seconds))
         return Response(status_code=204)
 
     return app

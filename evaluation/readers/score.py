@@ -88,28 +88,31 @@ def score_sheet(sheet: Sheet, *, seed: int = 0) -> Section:
         title=TITLE,
         summary=_summary(sheet, intervals),
         measures=(
-            _measure(
-                "accepted_synthetic", "Synthetic images taken for real", intervals, better="higher"
+            Measure.of(
+                "accepted_synthetic",
+                "Synthetic images taken for real",
+                intervals["accepted_synthetic"],
+                better="higher",
             ),
-            _measure("accepted_real", "Real images taken for real", intervals),
-            _measure(
+            Measure.of("accepted_real", "Real images taken for real", intervals["accepted_real"]),
+            Measure.of(
                 "sensitivity",
                 "Synthetic images recognised",
-                intervals,
+                intervals["sensitivity"],
                 better="lower",
                 note="Of all synthetic images judged; read it beside the real ones taken for real.",
             ),
-            _measure(
+            Measure.of(
                 "auc",
                 "Telling synthetic from real, AUC of the ratings",
-                intervals,
+                intervals["auc"],
                 better="lower",
                 note="0.5 is a guess; mean over the readers.",
             ),
-            _measure(
+            Measure.of(
                 "agreement",
                 "Agreement between readers, Krippendorff's alpha",
-                intervals,
+                intervals["agreement"],
                 note="1 is perfect, 0 is chance; of taking an image for real or not.",
             ),
         ),
@@ -218,26 +221,6 @@ def _share(hits: int, total: int) -> str | None:
         return None
     limits = binomtest(hits, total).proportion_ci(method="wilson")
     return f"{hits / total:.0%} ({limits.low:.0%} to {limits.high:.0%})"
-
-
-def _measure(
-    name: str,
-    title: str,
-    intervals: Mapping[str, Interval | None],
-    *,
-    better: str = "",
-    note: str = "",
-) -> Measure:
-    own = intervals[name]
-    return Measure(
-        name=name,
-        title=title,
-        value=own.value if own else None,
-        low=own.low if own else None,
-        high=own.high if own else None,
-        better="higher" if better == "higher" else "lower" if better == "lower" else "",
-        note=note,
-    )
 
 
 def _summary(sheet: Sheet, intervals: Mapping[str, Interval | None]) -> str:

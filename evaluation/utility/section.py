@@ -55,13 +55,17 @@ def utility_section(
         "repetition draws other real images. It says what one small network learns from these "
         "images, on these sites' patients."
     )
-    measures = [_measure("auc_real", "AUC, real images alone", alone.auc)]
+    measures = [Measure.of("auc_real", "AUC, real images alone", alone.auc, "higher")]
     measures += [
-        _measure("auc_added", "AUC, synthetic images added", own.auc),
-        _measure("auc_gain", "Gain in AUC", own.auc_gain),
-        _measure("accuracy_real", "Balanced accuracy, real images alone", alone.accuracy),
-        _measure("accuracy_added", "Balanced accuracy, synthetic images added", own.accuracy),
-        _measure("accuracy_gain", "Gain in balanced accuracy", own.accuracy_gain),
+        Measure.of("auc_added", "AUC, synthetic images added", own.auc, "higher"),
+        Measure.of("auc_gain", "Gain in AUC", own.auc_gain, "higher"),
+        Measure.of(
+            "accuracy_real", "Balanced accuracy, real images alone", alone.accuracy, "higher"
+        ),
+        Measure.of(
+            "accuracy_added", "Balanced accuracy, synthetic images added", own.accuracy, "higher"
+        ),
+        Measure.of("accuracy_gain", "Gain in balanced accuracy", own.accuracy_gain, "higher"),
     ]
     rows = [_row("real images alone", alone, gains=False)]
     rows += [_row(f"and {name}", entry, gains=True) for name, entry in additions.items()]
@@ -72,17 +76,6 @@ def utility_section(
         rows=tuple(rows),
     )
     return Section(key=KEY, title=TITLE, summary=summary, measures=tuple(measures), tables=(table,))
-
-
-def _measure(name: str, title: str, estimate: Interval) -> Measure:
-    return Measure(
-        name=name,
-        title=title,
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        better="higher",
-    )
 
 
 def _row(name: str, entry: Added, *, gains: bool) -> tuple[str | None, ...]:
@@ -107,11 +100,5 @@ def _listed(values: Sequence[float]) -> str:
 
 def not_measured(why: str) -> Section:
     """Say why there is no such experiment."""
-    return Section(
-        key=KEY,
-        title=TITLE,
-        summary=f"Not measured. {why}",
-        measures=(
-            Measure(name="auc_gain", title="Gain in AUC", value=None, better="higher", note=why),
-        ),
-    )
+    measure = Measure.of("auc_gain", "Gain in AUC", None, "higher", note=why)
+    return Section.not_measured(KEY, TITLE, measure)

@@ -29,12 +29,12 @@ def check_certificate(path: Path, authority: Path, *, renew: str) -> str:
     """
     certificate = load_certificate(path)
     require_issued_by(certificate, load_certificate(authority))
-    left = days_left(certificate)
+    days = days_left(certificate)
     until = f"{certificate.not_valid_after_utc:%Y-%m-%d}"
-    if left < 0:
+    if days < 0:
         raise FederationError(f"{path.name} expired on {until}.", hint=renew)
-    if left < _SOON_DAYS:
-        raise DoubtError(f"{path.name} expires in {left:.0f} days, on {until}.", hint=renew)
+    if days < _SOON_DAYS:
+        raise DoubtError(f"{path.name} expires in {days:.0f} days, on {until}.", hint=renew)
     return f"{path.name} is valid until {until}."
 
 
@@ -52,10 +52,10 @@ def check_revocations(path: Path, *, renew: str) -> str:
     end = revocations.next_update_utc
     if end is None:
         raise FederationError(f"{path.name} has no end.", hint=renew)
-    left = (end - now()).total_seconds() / 86_400
-    if left < 0:
+    days = (end - now()).total_seconds() / 86_400
+    if days < 0:
         raise FederationError(f"{path.name} is out of date since {end:%Y-%m-%d}.", hint=renew)
-    if left < _SOON_REVOCATIONS_DAYS:
+    if days < _SOON_REVOCATIONS_DAYS:
         raise DoubtError(f"{path.name} will be out of date on {end:%Y-%m-%d}.", hint=renew)
     return (
         f"{path.name} is valid until {end:%Y-%m-%d}; {len(revocations)} certificates are revoked."

@@ -51,7 +51,7 @@ def reach(host: str, port: int) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What an HTTPS server answered.
 
     Attributes:
@@ -74,7 +74,7 @@ def ask(
     *,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
-) -> Answer:
+) -> HttpAnswer:
     """Send one HTTPS request, through the environment's proxy if there is one for the host.
 
     Raises:
@@ -92,10 +92,10 @@ def ask(
     finally:
         connection.close()
         plain_socket.close()
-    return Answer(reply.status, content, _skew(date))
+    return HttpAnswer(reply.status, content, _skew(date))
 
 
-def compare_clocks(answer: Answer) -> str:
+def compare_clocks(answer: HttpAnswer) -> str:
     """Compare this machine's clock with that of the server that answered.
 
     Raises:

@@ -55,7 +55,7 @@ class Supervisor:
 
     Args:
         specs: What to run, in the order of starting; stopping goes the other way.
-        ended: Told about each end that nobody asked for.
+        on_end: Told about each end that nobody asked for.
     """
 
     def __init__(self, specs: Sequence[ChildSpec], on_end: Notice) -> None:

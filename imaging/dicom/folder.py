@@ -41,7 +41,7 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
     if not folder.is_dir():
         raise DataError("The scan folder does not exist.", hint="Give a folder of DICOM files.")
     entries: list[FileEntry] = []
-    visited: set[tuple[int, int]] = set()
+    folder_ids: set[tuple[int, int]] = set()
     folders = [""]
     links: list[str] = []
     while folders or links:
@@ -49,9 +49,9 @@ def list_files(folder: Path) -> tuple[FileEntry, ...]:
         inner = folders.pop() if folders else links.pop(links.index(min(links)))
         try:
             status = os.stat(folder / inner)
-            if (status.st_dev, status.st_ino) in visited:
+            if (status.st_dev, status.st_ino) in folder_ids:
                 continue
-            visited.add((status.st_dev, status.st_ino))
+            folder_ids.add((status.st_dev, status.st_ino))
             with os.scandir(folder / inner) as children:
                 for child in children:
                     path = os.path.join(inner, child.name)

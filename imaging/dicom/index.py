@@ -20,7 +20,7 @@ from .quiet import quiet_pydicom
 from .scanner import Scanner
 from .set_aside import Reason, SetAsideError
 from .stacks.build import series_stacks
-from .stacks.stack import Member, Stack
+from .stacks.stack import LooseFrame, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +117,14 @@ def index_folder(
     (8, {})
     """
     files, words = list_files(folder), words or shipped_words()
-    remembered = RememberedHeaders(cache, settings, words) if cache is not None else None
+    memory = RememberedHeaders(cache, settings, words) if cache is not None else None
     return index_files(
         folder,
         files,
         settings,
         labels=labels,
         words=words,
-        remembered=remembered,
+        memory=memory,
         progress=progress,
     )
 
@@ -136,7 +136,7 @@ def index_files(
     *,
     labels: LabelSource | None = None,
     words: Vocabulary | None = None,
-    remembered: RememberedHeaders | None = None,
+    memory: RememberedHeaders | None = None,
     opted_out: Callable[[str], bool] = lambda _: False,
     progress: Progress = no_progress,
 ) -> SiteIndex:
@@ -148,31 +148,33 @@ def index_files(
     """
     words = words or few_words()
     set_aside: Counter[Reason] = Counter()
-    seen: set[tuple[str, str, str]] = set()
+    images: set[tuple[str, str, str]] = set()
     by_patient: dict[str, list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     with quiet_pydicom():
-        for done, entry in enumerate(files, start=1):
-            found = _header(folder, entry, settings, words, remembered, opted_out)
-            if isinstance(found, Reason):
-                set_aside[found] += 1
+        for number, entry in enumerate(files, start=1):
+            header = _header(folder, entry, settings, words, memory, opted_out)
+            if isinstance(header, Reason):
+                set_aside[header] += 1
             # A UID that another patient's file has too must not cost anybody an image.
-            elif found.sop_uid and _image(found) in seen:
+            elif header.sop_uid and _image(header) in images:
                 set_aside[Reason.DUPLICATE] += 1
             else:
-                seen.add(_image(found))
-                by_patient[found.patient_id].append((entry, found))
-            progress("files", done, len(files))
-    if remembered is not None:
-        remembered.save(files)
-    patients = [_patient(key, found, set_aside) for key, found in sorted(by_patient.items())]
+                images.add(_image(header))
+                by_patient[header.patient_id].append((entry, header))
+            progress("files", number, len(files))
+    if memory is not None:
+        memory.save(files)
+    patients = [_patient(key, headers, set_aside) for key, headers in sorted(by_patient.items())]
     if orphans := sum(_orphans(patient, by_patient[patient.patient_id]) for patient in patients):
         set_aside[Reason.ORPHAN] += orphans
     patients, report = [patient for patient in patients if patient.studies], None
     if labels is not None:
         labelling = labels.begin()
         for place, one in enumerate(patients):
-            said = file_labels(by_patient[one.patient_id], labelling)
-            patients[place] = replace(one, labels=said, split=labelling.split(one.patient_id))
+            image_labels = file_labels(by_patient[one.patient_id], labelling)
+            patients[place] = replace(
+                one, labels=image_labels, split=labelling.split(one.patient_id)
+            )
         report = labelling.report()
     return SiteIndex(tuple(patients), set_aside, _shared_studies(patients), report)
 
@@ -191,55 +193,59 @@ def _header(
     entry: FileEntry,
     settings: DataSettings,
     words: Vocabulary,
-    remembered: RememberedHeaders | None,
+    memory: RememberedHeaders | None,
     opted_out: Callable[[str], bool],
 ) -> FileHeader | Reason:
     """Return one file's header, or why it is set aside; from memory where it has not changed."""
-    found = remembered.find(entry) if remembered is not None else None
-    if found is None:
+    header = memory.find(entry) if memory is not None else None
+    if header is None:
         try:
-            found = read_header(folder / entry.path, settings, words)
+            header = read_header(folder / entry.path, settings, words)
         except SetAsideError as error:
-            found = error.reason
-        if isinstance(found, FileHeader) and opted_out(found.patient_id):
-            found = Reason.OPTED_OUT
-        if remembered is not None:
-            remembered.remember(entry, found)
-    return found
+            header = error.reason
+        if isinstance(header, FileHeader) and opted_out(header.patient_id):
+            header = Reason.OPTED_OUT
+        if memory is not None:
+            memory.remember(entry, header)
+    return header
 
 
-def _orphans(patient: PatientScans, found: list[tuple[FileEntry, FileHeader]]) -> int:
+def _orphans(patient: PatientScans, headers: list[tuple[FileEntry, FileHeader]]) -> int:
     """Count segmentations that belong to none of the patient's series."""
-    used = {path for study in patient.studies for s in study.series for path in s.segmentations}
-    return sum(header.is_segmentation and entry.path not in used for entry, header in found)
+    segmentations = {
+        path for study in patient.studies for s in study.series for path in s.segmentations
+    }
+    return sum(
+        header.is_segmentation and entry.path not in segmentations for entry, header in headers
+    )
 
 
 def _patient(
-    patient_id: str, found: list[tuple[FileEntry, FileHeader]], set_aside: Counter[Reason]
+    patient_id: str, headers: list[tuple[FileEntry, FileHeader]], set_aside: Counter[Reason]
 ) -> PatientScans:
     by_series: dict[tuple[str, str], list[tuple[FileEntry, FileHeader]]] = defaultdict(list)
     segmentations: list[tuple[str, FileHeader]] = []
-    for entry, header in found:
+    for entry, header in headers:
         if header.is_segmentation:
             segmentations.append((entry.path, header))
         else:
             by_series[header.study_uid, header.series_uid].append((entry, header))
     studies: dict[str, list[Series]] = defaultdict(list)
     for (study_uid, series_uid), members in sorted(by_series.items()):
-        built = series_stacks(
-            [Member(entry.path, h, n) for entry, h in members for n in range(len(h.frames))]
+        result = series_stacks(
+            [LooseFrame(entry.path, h, n) for entry, h in members for n in range(len(h.frames))]
         )
-        set_aside.update(built.set_aside)
-        if not built.stacks:
+        set_aside.update(result.set_aside)
+        if not result.stacks:
             continue
         studies[study_uid].append(
             Series(
                 uid=series_uid,
-                stacks=built.stacks,
+                stacks=result.stacks,
                 segmentations=_segmentations(series_uid, members, segmentations),
             )
         )
-    used = {
+    image_paths = {
         item.path
         for series in studies.values()
         for one in series
@@ -249,8 +255,10 @@ def _patient(
     return PatientScans(
         patient_id=patient_id,
         studies=tuple(DicomStudy(uid, tuple(series)) for uid, series in sorted(studies.items())),
-        files=tuple(entry for entry, _ in found),
-        scanners=frozenset(header.scanner for entry, header in found if entry.path in used),
+        files=tuple(entry for entry, _ in headers),
+        scanners=frozenset(
+            header.scanner for entry, header in headers if entry.path in image_paths
+        ),
     )
 
 

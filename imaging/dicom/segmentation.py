@@ -149,8 +149,8 @@ def merge_labels(onto: Labels, labels: Labels) -> None:
     A known class wins over an unknown one, and that over background.
     """
     classes = np.maximum(np.where(onto == UNKNOWN, 0, onto), np.where(labels == UNKNOWN, 0, labels))
-    unknown = (classes == 0) & ((onto == UNKNOWN) | (labels == UNKNOWN))
-    onto[...] = np.where(unknown, UNKNOWN, classes)
+    has_unknown_class = (classes == 0) & ((onto == UNKNOWN) | (labels == UNKNOWN))
+    onto[...] = np.where(has_unknown_class, UNKNOWN, classes)
 
 
 def _source_instances(header: Dataset) -> list[str]:

@@ -169,7 +169,7 @@ def _words_of(description: Description) -> Iterator[tuple[str, str]]:
     ):
         if word:
             yield kind, word
-    yield from (("finding", word) for word in description.found or ("(nothing stated)",))
+    yield from (("finding", word) for word in description.known_findings or ("(nothing stated)",))
 
 
 def caption_counts(

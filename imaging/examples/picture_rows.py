@@ -35,8 +35,8 @@ def picture_columns(names: Sequence[str]) -> dict[str, list[int]]:
     """
     plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
     return {
-        what: [plain.index(name) for name in known if name in plain]
-        for what, known in _COLUMNS.items()
+        what: [plain.index(name) for name in spellings if name in plain]
+        for what, spellings in _COLUMNS.items()
     }
 
 
@@ -53,52 +53,52 @@ def read_phrase(phrase: str, words: Vocabulary) -> Description | None:
     if not phrase:
         return None
     reading = read_prompt(phrase, words)
-    shown = reading.description
+    description = reading.description
     hint = "Say for instance 'chest X-ray' or 'axial T1-weighted MR of the head'."
-    if shown is None:
+    if description is None:
         raise ConfigurationError(f"{phrase!r} names no kind of image.", hint=hint)
-    if unread := (*reading.unknown, *reading.unsure, *reading.contradictions):
+    if unread := (*reading.unknown_words, *reading.unsure, *reading.contradictions):
         raise ConfigurationError(
             f"{', '.join(unread)}: that of {phrase!r} cannot be read.", hint=hint
         )
-    if shown.found or shown.sex or shown.age_band:
+    if description.known_findings or description.sex or description.age_band:
         raise ConfigurationError(
             f"{phrase!r} says more than what kind of images all pictures are.",
             hint=f"Findings, sex and age belong in the table. {hint}",
         )
-    return shown
+    return description
 
 
-def unknown_places(said: Mapping[str, str], words: Vocabulary) -> list[str]:
+def unknown_places(cells: Mapping[str, str], words: Vocabulary) -> list[str]:
     """Return what a row says of body part and view that is no word of the vocabulary."""
-    unknown = []
-    if said["part"] and words.find(said["part"], "body part") is None:
-        unknown.append(said["part"])
-    if said["view"].lower() not in ("", *PLANES) and words.find(said["view"], "view") is None:
-        unknown.append(said["view"])
-    return unknown
+    without_meaning = []
+    if cells["part"] and words.find(cells["part"], "body part") is None:
+        without_meaning.append(cells["part"])
+    if cells["view"].lower() not in ("", *PLANES) and words.find(cells["view"], "view") is None:
+        without_meaning.append(cells["view"])
+    return without_meaning
 
 
 def describe_row(
-    said: Mapping[str, str], words: Vocabulary, every: Description | None = None
+    cells: Mapping[str, str], words: Vocabulary, every: Description | None = None
 ) -> Description | None:
     """Describe a picture by what its row says in the words of a vocabulary, or as DICOM has them.
 
     Args:
-        said: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
+        cells: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
         words: The vocabulary.
         every: What every picture shows, where its row does not say otherwise.
 
     Returns:
         The description without findings; ``None`` if the modality is none of ours.
     """
-    own = _own_description(said, words, every.modality if every else "")
+    own = _own_description(cells, words, every.modality if every else "")
     if own is None or every is None or _kind(own.modality) != _kind(every.modality):
         return own
     return Description(
         modality=own.modality,
-        body_part=own.body_part if said["part"] else every.body_part,
-        part=own.part if said["part"] else every.part,
+        body_part=own.body_part if cells["part"] else every.body_part,
+        part=own.part if cells["part"] else every.part,
         laterality=every.laterality,
         plane=own.plane or every.plane,
         view=own.view or every.view,
@@ -115,26 +115,26 @@ def _kind(modality: str) -> str:
 
 
 def _own_description(
-    said: Mapping[str, str], words: Vocabulary, otherwise: str
+    cells: Mapping[str, str], words: Vocabulary, otherwise: str
 ) -> Description | None:
-    text = said["modality"]
+    text = cells["modality"]
     modality = MODALITY.get(text.upper()) or {m.lower(): m for m in MODALITIES}.get(text.lower())
     if not text and otherwise:
         modality = otherwise
     if modality is None:
         return None
-    part = words.find(said["part"], "body part")
+    part = words.find(cells["part"], "body part")
     is_mr = modality.endswith("MR")
-    sequence = words.find(said["sequence"], "sequence") if is_mr else None
-    weighting = re.match(r"t([12])\b", said["sequence"].lower())
+    sequence = words.find(cells["sequence"], "sequence") if is_mr else None
+    weighting = re.match(r"t([12])\b", cells["sequence"].lower())
     if sequence is not None:
         modality = sequence.within or modality
     elif is_mr and weighting:
         modality = f"T{weighting[1]}-weighted MR"
-    view = words.find(said["view"], "view") if modality == "X-ray" else None
-    plane = said["view"].lower()
-    contrast = "with contrast" if "with contrast" in said["sequence"].lower() else ""
-    sex = {"f": "female", "m": "male"}.get(said["sex"].lower(), said["sex"].lower())
+    view = words.find(cells["view"], "view") if modality == "X-ray" else None
+    plane = cells["view"].lower()
+    contrast = "with contrast" if "with contrast" in cells["sequence"].lower() else ""
+    sex = {"f": "female", "m": "male"}.get(cells["sex"].lower(), cells["sex"].lower())
     return Description(
         modality=modality,
         body_part=part.within if part else "body",

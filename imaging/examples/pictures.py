@@ -1,7 +1,7 @@
 """Pictures (PNG, JPEG) beside a table that says what they show: public data to pre-train on.
 
 A picture says nothing of itself, so everything comes from the table: what kind of image it is,
-whose, and what is found. Intensities have no unit; they are taken relative to the picture.
+whose, and what is entries. Intensities have no unit; they are taken relative to the picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .picture_rows import describe_row, picture_columns, read_phrase, unknown_pl
 from .resample import fitted_size, pad_square, resize_images
 
 _PICTURE = re.compile(r"\.(png|jpe?g)$", re.IGNORECASE)
-#: Tables that are found by themselves in a folder of pictures.
+#: Tables that are entries by themselves in a folder of pictures.
 _OWN_TABLES = ("metadata.csv", "labels.csv")
 NO_ROW, UNKNOWN_MODALITY, UNREADABLE = (
     "no row in the table",
@@ -112,8 +112,8 @@ class LabelledPictures:
                 "all pictures: --all-show 'chest X-ray'.",
             )
         labelling = labels.begin()
-        found: list[_Entry] = []
-        unknown_cells: Counter[str] = Counter()
+        entries: list[_Entry] = []
+        cells_without_meaning: Counter[str] = Counter()
         for entry in list_files(self.folder):
             if not _PICTURE.search(entry.path):
                 continue
@@ -125,34 +125,34 @@ class LabelledPictures:
             if label is None:
                 self.left_out[NO_ROW] += 1
                 continue
-            cells = rows[labelling.rows_about(keys)[0]]
-            said = {
-                what: next((text for n in numbers if (text := cells[n].strip())), "")
+            row = rows[labelling.rows_about(keys)[0]]
+            cells = {
+                what: next((text for n in numbers if (text := row[n].strip())), "")
                 for what, numbers in columns.items()
             }
-            shown = describe_row(said, self.words, every)
-            if shown is None:
+            description = describe_row(cells, self.words, every)
+            if description is None:
                 self.left_out[UNKNOWN_MODALITY] += 1
                 continue
-            unknown_cells.update(unknown_places(said, self.words))
+            cells_without_meaning.update(unknown_places(cells, self.words))
             # Tables of several sources call those "unknown" who are many people.
             is_known = bool(patient) and not patient.lower().endswith("unknown")
-            found.append(
+            entries.append(
                 _Entry(
                     path=entry.path,
                     patient=patient if is_known else entry.path,
                     row_patient=patient,
-                    source=said["source"],
-                    description=described(shown, label),
+                    source=cells["source"],
+                    description=described(description, label),
                 )
             )
         # Only now, for a later row may hold a patient out.
-        self._entries = [(one, labelling.split(one.row_patient)) for one in found]
+        self._entries = [(one, labelling.split(one.row_patient)) for one in entries]
         report = labelling.report()
         column_names = {names[number] for numbers in columns.values() for number in numbers}
-        unknown = tuple(name for name in report.unknown_columns if name not in column_names)
-        unknown_words = Counter(report.unknown_words) + Counter(shown_words(unknown_cells))
-        self.fit = replace(report, unknown_columns=unknown, unknown_words=dict(unknown_words))
+        other_columns = tuple(name for name in report.unknown_columns if name not in column_names)
+        unknown_words = Counter(report.unknown_words) + Counter(shown_words(cells_without_meaning))
+        self.fit = replace(report, unknown_columns=other_columns, unknown_words=dict(unknown_words))
 
     def __len__(self) -> int:
         return len(self._entries)

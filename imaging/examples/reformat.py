@@ -150,7 +150,7 @@ def _straight(
     # Layers beyond that would be averaged away, and a series may be of any length.
     layers = min(count, _LAYERS_PER_VOXEL * size[0])
     even = lie.slice_at(np.linspace(0.0, lie.depths[-1], layers))
-    volume = resize_images(_between(np.stack(pixels.images), even)[None], size)[0]
+    volume = resize_images(_interpolate_at(np.stack(pixels.images), even)[None], size)[0]
     labels = None
     if pixels.labels is not None:
         flat = resize_labels(np.stack(pixels.labels), (rows, columns))
@@ -166,7 +166,7 @@ def _model_values(volume: NDArray[np.float32], hounsfield: bool) -> NDArray[np.f
     return hounsfield_to_model(volume) if hounsfield else percentile_to_model(volume)
 
 
-def _between(volume: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray[np.float32]:
+def _interpolate_at(volume: NDArray[np.float32], index: NDArray[np.float64]) -> NDArray[np.float32]:
     """Interpolate slices linearly at fractional indices: evens out gaps and lost slices."""
     below = np.floor(index).astype(np.int64)
     above = np.minimum(below + 1, len(volume) - 1)

@@ -73,10 +73,10 @@ def series_examples(
     """
     result = SeriesExamples()
     segmentations = _segmentations(folder, series, segmentation, result.set_aside)
-    for stack, chosen in _spread(series.stacks, settings.max_slices_per_series):
+    for stack, slices in _spread(series.stacks, settings.max_slices_per_series):
         build = _volume_examples if stack.is_volume else _projection_examples
         result.examples.extend(
-            build(folder, stack, chosen, segmentations, settings, labels, result.set_aside)
+            build(folder, stack, slices, segmentations, settings, labels, result.set_aside)
         )
     return result
 
@@ -91,9 +91,9 @@ def evenly(count: int, limit: int) -> NDArray[np.intp]:
 def _spread(stacks: Sequence[Stack], limit: int) -> Iterator[tuple[Stack, list[Slice]]]:
     """Spread a series' limit over its stacks, by their number of slices."""
     every = [(stack, item) for stack in stacks for item in stack.slices]
-    chosen = {id(every[index][1]) for index in evenly(len(every), limit)}
+    slice_ids = {id(every[index][1]) for index in evenly(len(every), limit)}
     for stack in stacks:
-        if slices := [item for item in stack.slices if id(item) in chosen]:
+        if slices := [item for item in stack.slices if id(item) in slice_ids]:
             yield stack, slices
 
 
@@ -108,7 +108,7 @@ def _segmentations(
     segmentation: Callable[[Path], Segmentation],
     set_aside: Counter[Reason],
 ) -> list[Segmentation]:
-    found = []
+    usable = []
     for path in series.segmentations:
         try:
             one = segmentation(folder / path)
@@ -118,14 +118,14 @@ def _segmentations(
         if one.unknown_segments:
             set_aside[Reason.SEGMENT] += one.unknown_segments
         if one.tells_classes:
-            found.append(one)
-    return found
+            usable.append(one)
+    return usable
 
 
 def _volume_examples(
     folder: Path,
     stack: Stack,
-    chosen: list[Slice],
+    slices: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
     labels: Mapping[str, ImageLabel],
@@ -140,43 +140,43 @@ def _volume_examples(
     else:
         (rows, columns), pixel = fitted_size(shape, spacing, settings.image_size)
         size = rows, columns
-    decoded = decode_slices(
+    pixels = decode_slices(
         folder,
-        _enough(stack.slices, settings.image_size) if reformat else chosen,
+        _enough(stack.slices, settings.image_size) if reformat else slices,
         shape,
         segmentations,
         values="displayed" if stack.window is not None else "physical",
         reduce=lambda image: resize_images(image[None], size)[0],
     )
-    set_aside.update(decoded.set_aside)
-    if not decoded.images:
+    set_aside.update(pixels.set_aside)
+    if not pixels.images:
         return
     hounsfield = stack.description.modality == "CT"
-    if reformat and len(decoded.images) > 1:
+    if reformat and len(pixels.images) > 1:
         every = reformatted_pictures(
-            decoded,
+            pixels,
             hounsfield=hounsfield,
             shape=shape,
             pixel=pixel,
             image_size=settings.image_size,
         )
     else:
-        wide = step * len(stack.slices) / len(decoded.images)
-        every = [native_pictures(decoded, hounsfield=hounsfield, step=wide)]
+        wide = step * len(stack.slices) / len(pixels.images)
+        every = [native_pictures(pixels, hounsfield=hounsfield, step=wide)]
     lesions = any(segmentation.declares_lesions for segmentation in segmentations)
     # Cuts through the air beside the patient are no loss; blank files are worth a count.
     blank = Counter[Reason]() if reformat else set_aside
-    said = [labels.get(item.path) for item in decoded.slices]
+    image_labels = [labels.get(item.path) for item in pixels.slices]
     for pictures in every:
         # A picture across the slices shows something of each: what all say holds for it.
-        if len(said) != len(pictures.images) or len(every) > 1:
-            said = [common_label(said)] * len(pictures.images)
+        if len(image_labels) != len(pictures.images) or len(every) > 1:
+            image_labels = [common_label(image_labels)] * len(pictures.images)
         yield from _examples(
             pictures,
             stack.description,
-            said,
+            image_labels,
             lesions,
-            len(chosen),
+            len(slices),
             settings,
             blank,
             None if reformat else _longer_scan(stack, pictures),
@@ -186,33 +186,33 @@ def _volume_examples(
 def _examples(
     pictures: Pictures,
     description: Description,
-    said: Sequence[ImageLabel | None],
+    image_labels: Sequence[ImageLabel | None],
     lesions_declared: bool,
     limit: int,
     settings: DataSettings,
     blank: Counter[Reason],
     ends: tuple[float, float] | None,
 ) -> Iterator[Example]:
-    shown = np.array([_shows(image) for image in pictures.images])
+    has_content = np.array([_shows(image) for image in pictures.images])
     positions = region_positions(
         pictures.heights,
-        shown,
+        has_content,
         ends=ends,
         plane=pictures.plane,
         body_part=description.body_part,
         margin=pictures.step / 2,
     )
-    with_content = np.flatnonzero(shown)
-    if not shown.all():
-        blank[Reason.BLANK] += int((~shown).sum())
-    chosen = with_content[evenly(len(with_content), limit)]
-    images = pad_square(pictures.images[chosen], settings.image_size, -1.0)
+    with_content = np.flatnonzero(has_content)
+    if not has_content.all():
+        blank[Reason.BLANK] += int((~has_content).sum())
+    indices = with_content[evenly(len(with_content), limit)]
+    images = pad_square(pictures.images[indices], settings.image_size, -1.0)
     labels = None
     if pictures.labels is not None:
-        labels = pad_square(pictures.labels[chosen], settings.image_size, 0)
-    for index, position in enumerate(positions[chosen]):
+        labels = pad_square(pictures.labels[indices], settings.image_size, 0)
+    for index, position in enumerate(positions[indices]):
         mask = None if labels is None else labels[index]
-        label = said[chosen[index]]
+        label = image_labels[indices[index]]
         shown_here = replace(described(description, label), plane=pictures.plane)
         if mask is not None and lesions_declared:
             lesion = bool((mask == LABEL["lesion"]).any())
@@ -246,35 +246,35 @@ def _longer_scan(stack: Stack, pictures: Pictures) -> tuple[float, float] | None
 def _projection_examples(
     folder: Path,
     stack: Stack,
-    chosen: list[Slice],
+    slices: list[Slice],
     segmentations: list[Segmentation],
     settings: DataSettings,
     labels: Mapping[str, ImageLabel],
     set_aside: Counter[Reason],
 ) -> Iterator[Example]:
     size, _ = fitted_size(stack.shape, stack.spacing, settings.image_size)
-    decoded = decode_slices(
+    pixels = decode_slices(
         folder,
-        chosen,
+        slices,
         stack.shape,
         segmentations,
         values="displayed",
         reduce=lambda image: resize_images(image[None], size)[0],
     )
-    set_aside.update(decoded.set_aside)
-    for index, reduced in enumerate(decoded.images):
+    set_aside.update(pixels.set_aside)
+    for index, pixel_values in enumerate(pixels.images):
         image = percentile_to_model(
-            np.asarray(upright(reduced, stack.patient_orientation), np.float32)
+            np.asarray(upright(pixel_values, stack.patient_orientation), np.float32)
         )
         if not _shows(image):
             set_aside[Reason.BLANK] += 1
             continue
         mask = None
-        if decoded.labels is not None:
-            reduced_mask = resize_labels(decoded.labels[index][None], size)[0]
-            turned = np.ascontiguousarray(upright(reduced_mask, stack.patient_orientation))
-            mask = pad_square(turned[None], settings.image_size, 0)[0]
-        label = labels.get(decoded.slices[index].path)
+        if pixels.labels is not None:
+            reduced_mask = resize_labels(pixels.labels[index][None], size)[0]
+            upright_mask = np.ascontiguousarray(upright(reduced_mask, stack.patient_orientation))
+            mask = pad_square(upright_mask[None], settings.image_size, 0)[0]
+        label = labels.get(pixels.slices[index].path)
         yield Example(
             image=pad_square(image[None], settings.image_size, -1.0)[0],
             description=described(stack.description, label),

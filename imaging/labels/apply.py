@@ -11,16 +11,16 @@ from ...model.description import Description
 from .source import ImageLabel
 
 
-def described(shown: Description, label: ImageLabel | None) -> Description:
+def described(description: Description, label: ImageLabel | None) -> Description:
     """Return a description with the findings that a source tells, in place of the header's.
 
     Args:
-        shown: What the header says.
+        description: What the header says.
         label: What the source says, if anything.
     """
     if label is None or label.finding is None:
-        return shown
-    return replace(shown, finding=label.finding, findings=label.findings)
+        return description
+    return replace(description, finding=label.finding, findings=label.findings)
 
 
 def common_label(labels: Iterable[ImageLabel | None]) -> ImageLabel | None:
@@ -28,9 +28,9 @@ def common_label(labels: Iterable[ImageLabel | None]) -> ImageLabel | None:
     every = set(labels)
     if len(every) <= 1:
         return next(iter(every), None)
-    said = {(None, ()) if one is None else (one.finding, one.findings) for one in every}
+    statements = {(None, ()) if one is None else (one.finding, one.findings) for one in every}
     reports = {"" if one is None else one.report for one in every}
-    finding, findings = said.pop() if len(said) == 1 else ("", ())
+    finding, findings = statements.pop() if len(statements) == 1 else ("", ())
     return ImageLabel(finding, findings, report=reports.pop() if len(reports) == 1 else "")
 
 
@@ -41,9 +41,9 @@ def labels_digest(labels: Mapping[str, ImageLabel], *, reports: bool) -> str:
         labels: By file.
         reports: Whether texts are used, and so count.
     """
-    said = [
+    rows = [
         [path, label.finding, label.findings, label.report if reports else ""]
         for path, label in sorted(labels.items())
         if label.finding is not None or (reports and label.report)
     ]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest() if said else ""
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else ""

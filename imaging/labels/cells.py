@@ -60,8 +60,10 @@ def finding_words(vocabulary: Vocabulary) -> FindWord:
         label = normalised(text)
         tokens = label.split()
         if word is None and len(tokens) <= _LONGEST_LABEL and not _ANOTHER_TIME & set(tokens):
-            named = {found[0].word: found[0] for found in vocabulary.words_in(label, "finding")}
-            word = next(iter(named.values())) if len(named) == 1 else None
+            words = {
+                matches[0].word: matches[0] for matches in vocabulary.words_in(label, "finding")
+            }
+            word = next(iter(words.values())) if len(words) == 1 else None
         if word is None:
             return _PLAIN.get(label)
         return NO_FINDING if word.within == NO_FINDING else word.word
@@ -105,10 +107,10 @@ def joined(truths: Mapping[str, Truth], word: str, truth: Truth) -> Truth:
 def _items(cell: str, find: FindWord) -> Iterator[str]:
     # Lists as Python writes them: "['effusion', 'mass']".
     whole = cell.strip()
-    listed = whole.startswith("[") and whole.endswith("]")
-    for part in _APART.split(whole[1:-1] if listed else whole):
+    is_list = whole.startswith("[") and whole.endswith("]")
+    for part in _APART.split(whole[1:-1] if is_list else whole):
         parts = [part]
-        if "," in part and (listed or _read(part.strip(), find)[1] is None):
+        if "," in part and (is_list or _read(part.strip(), find)[1] is None):
             parts = part.split(",")
         yield from (one.strip().strip("'\"").strip() for one in parts)
 
@@ -120,8 +122,8 @@ def _read(item: str, find: FindWord) -> tuple[str, Truth | None]:
         return word, Truth.PRESENT
     text = item.casefold()
     for pattern, truth in ((_DENIED, Truth.ABSENT), (_DOUBTED, Truth.UNCERTAIN)):
-        if said := pattern.match(text):
-            word = find(item[said.end() :])
+        if match := pattern.match(text):
+            word = find(item[match.end() :])
             return (word, truth) if word else (item, None)
     if text.endswith("?"):
         return (word, Truth.UNCERTAIN) if word else (item, None)

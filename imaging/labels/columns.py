@@ -58,7 +58,7 @@ class Columns:
         report: Free text, if there is such a column.
         labels: Findings as words or codes.
         numbers: Findings by a column each, as 1, 0, -1 or empty: word by column.
-        unknown: Names of all other columns.
+        other_names: Names of all other columns.
     """
 
     keys: Mapping[Key, int]
@@ -66,7 +66,7 @@ class Columns:
     report: int | None
     labels: tuple[int, ...]
     numbers: Mapping[int, str]
-    unknown: tuple[str, ...]
+    other_names: tuple[str, ...]
 
     @property
     def tell_findings(self) -> bool:
@@ -91,14 +91,14 @@ def read_columns(
     """
     plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
 
-    def one(what: str, known: str) -> int | None:
-        found = [number for number, name in enumerate(plain) if name in known.split()]
-        if len(found) > 1:
-            both = " and ".join(repr(names[number]) for number in found[:2])
+    def one(what: str, names_of_key: str) -> int | None:
+        places = [number for number, name in enumerate(plain) if name in names_of_key.split()]
+        if len(places) > 1:
+            both = " and ".join(repr(names[number]) for number in places[:2])
             raise DataError(
                 f"The columns {both} of {path.name} both say {what}.", hint="Keep one of them."
             )
-        return found[0] if found else None
+        return places[0] if places else None
 
     keys = {key: number for key in Key if (number := one(f"which {key}", _KEYS[key])) is not None}
     if not keys:
@@ -108,13 +108,13 @@ def read_columns(
         )
     split, report = one("the split", _SPLIT), one("the report", _REPORT)
     labels = tuple(number for number, name in enumerate(plain) if name in _LABELS.split())
-    taken = {*keys.values(), *labels, *(n for n in (split, report) if n is not None)}
+    with_meaning = {*keys.values(), *labels, *(n for n in (split, report) if n is not None)}
     numbers = {}
     of_spines = any(_TELLS_OF_SPINES.search(name) for name in plain)
     for number, name in enumerate(names):
         text = _spaced(name)
-        word = None if number in taken else find(text)
-        if word is None and of_spines and number not in taken:
+        word = None if number in with_meaning else find(text)
+        if word is None and of_spines and number not in with_meaning:
             word = find(_OF_SPINES.get(text.casefold(), ""))
         if word and _all_numbers(row[number] for row in rows):
             numbers[number] = word
@@ -124,8 +124,8 @@ def read_columns(
         report=report,
         labels=labels,
         numbers=numbers,
-        unknown=tuple(
-            name for number, name in enumerate(names) if number not in {*taken, *numbers}
+        other_names=tuple(
+            name for number, name in enumerate(names) if number not in {*with_meaning, *numbers}
         ),
     )
 

@@ -46,13 +46,13 @@ class TableLabelling:
         for number, row in enumerate(rows):
             for key, name in row.names.items():
                 self._rows_of[key][_row_name(key, name)].append(number)
-        self._used: set[int] = set()
+        self._used_rows: set[int] = set()
         self._of_another: set[int] = set()
         self._sides: dict[str, set[Split]] = defaultdict(set)
         self._files: Counter[str] = Counter()
         self._conflicts: Counter[str] = Counter()
         self._other_names: Counter[str] = Counter()
-        self._shared: dict[tuple[int, ...], tuple[ImageLabel, str]] = {}
+        self._labels_of_rows: dict[tuple[int, ...], tuple[ImageLabel, str]] = {}
 
     def label(self, keys: ImageKeys) -> ImageLabel | None:
         """Return what the table says of a file, ``None`` if no row is about it."""
@@ -63,12 +63,12 @@ class TableLabelling:
         if not numbers:
             return None
         self._files["labelled"] += 1
-        self._used.update(numbers)
+        self._used_rows.update(numbers)
         rows = [self._table[number] for number in numbers]
         self._sides[keys.patient].update(row.split for row in rows if row.split is not None)
-        if tuple(numbers) not in self._shared:
-            self._shared[tuple(numbers)] = self._together(rows)
-        label, conflict = self._shared[tuple(numbers)]
+        if tuple(numbers) not in self._labels_of_rows:
+            self._labels_of_rows[tuple(numbers)] = self._together(rows)
+        label, conflict = self._labels_of_rows[tuple(numbers)]
         self._conflicts[conflict] += 1
         self._files["report"] += bool(label.report)
         return label
@@ -91,18 +91,18 @@ class TableLabelling:
         """Return how table and files fit together."""
         rows, by = self._table, self._by
         nameless = sum(by not in row.names for row in rows)
-        of_another = len(self._of_another - self._used)
+        of_another = len(self._of_another - self._used_rows)
         reasons = {
             "names nothing": nameless,
             "is of another patient than the image it names": of_another,
-            "names what is not here": len(rows) - len(self._used) - nameless - of_another,
+            "names what is not here": len(rows) - len(self._used_rows) - nameless - of_another,
         }
         sides = [self.split(patient) for patient in self._sides]
-        torn = sum(len(of_patient) > 1 for of_patient in self._sides.values())
-        conflicts = {**self._conflicts, _NO_CONFLICT: 0, "patients in both splits": torn}
+        in_both = sum(len(of_patient) > 1 for of_patient in self._sides.values())
+        conflicts = {**self._conflicts, _NO_CONFLICT: 0, "patients in both splits": in_both}
         return LabelReport(
             rows=len(rows),
-            matched=len(self._used),
+            matched=len(self._used_rows),
             by=by.value,
             unmatched={reason: count for reason, count in reasons.items() if count},
             images=self._files["labelled"],
@@ -111,7 +111,7 @@ class TableLabelling:
             held_out=sides.count(Split.HELD_OUT),
             reports=self._files["report"],
             conflicts={kind: count for kind, count in conflicts.items() if count},
-            unknown_columns=self._columns.unknown,
+            unknown_columns=self._columns.other_names,
             unknown_words=shown_words(self._unknown_words),
             other_names={
                 key: count for key, count in self._other_names.items() if count and key != by.value
@@ -123,14 +123,14 @@ class TableLabelling:
 
         One that names another patient than the file's is none.
         """
-        found = []
+        about = []
         for number in self._fitting(self._by, keys):
             patient = self._table[number].names.get(Key.PATIENT, "")
             if patient and normal_identifier(patient) != keys.patient:
                 self._of_another.add(number)
             else:
-                found.append(number)
-        return found
+                about.append(number)
+        return about
 
     def _fitting(self, key: Key, keys: ImageKeys) -> list[int]:
         """Return the rows whose name of a kind is a name of the file, in the table's order."""
@@ -154,20 +154,26 @@ class TableLabelling:
         findings, conflict = _findings(rows)
         vocabulary = self._vocabulary
         words = [word for text in findings if (word := vocabulary.find(text)) is not None]
-        shown = vocabulary.with_findings(_UNKNOWN, words)
-        return ImageLabel(shown.finding, shown.findings, reports), conflict
+        description = vocabulary.with_findings(_UNKNOWN, words)
+        return ImageLabel(description.finding, description.findings, reports), conflict
 
 
 def _findings(rows: Sequence[Row]) -> tuple[tuple[str, ...], str]:
     """Return the findings that rows agree on; uncertain ones are neither there nor not."""
-    said: dict[str, set[Truth]] = defaultdict(set)
+    truths_of: dict[str, set[Truth]] = defaultdict(set)
     for row in rows:
         for word, truth in row.truths.items():
-            said[word].add(truth)
-    torn = {word for word, truths in said.items() if {Truth.PRESENT, Truth.ABSENT} <= truths}
-    conflict = "images with a finding that is there and not there" if torn else _NO_CONFLICT
-    uncertain = torn | {word for word, truths in said.items() if Truth.UNCERTAIN in truths}
-    present = {word for word, truths in said.items() if Truth.PRESENT in truths} - uncertain
+            truths_of[word].add(truth)
+    contradictions = {
+        word for word, truths in truths_of.items() if {Truth.PRESENT, Truth.ABSENT} <= truths
+    }
+    conflict = (
+        "images with a finding that is there and not there" if contradictions else _NO_CONFLICT
+    )
+    uncertain = contradictions | {
+        word for word, truths in truths_of.items() if Truth.UNCERTAIN in truths
+    }
+    present = {word for word, truths in truths_of.items() if Truth.PRESENT in truths} - uncertain
     if NO_FINDING in present:
         if present != {NO_FINDING}:
             return (), "images with a finding and with none"
@@ -175,8 +181,8 @@ def _findings(rows: Sequence[Row]) -> tuple[tuple[str, ...], str]:
     if present:
         return tuple(sorted(present)), conflict
     # Every finding of the table is denied, and it has no word for "none" that would say so itself.
-    denied = bool(said) and not uncertain and all(row.complete for row in rows)
-    return ((NO_FINDING,) if denied and NO_FINDING not in said else ()), conflict
+    is_denied = bool(truths_of) and not uncertain and all(row.complete for row in rows)
+    return ((NO_FINDING,) if is_denied and NO_FINDING not in truths_of else ()), conflict
 
 
 def _row_name(key: Key, name: str) -> str:
@@ -207,10 +213,10 @@ def shown_words(words: Counter[str]) -> dict[str, int]:
     Args:
         words: Labels that are no word of the vocabulary.
     """
-    shown = {
+    frequent = {
         word: count
         for word, count in words.most_common()
         if count >= _SHOWN_WORDS and len(word) <= _SHOWN_LENGTH
     }
-    rest = words.total() - sum(shown.values())
-    return {**shown, **({"(rare or long labels)": rest} if rest else {})}
+    rest = words.total() - sum(frequent.values())
+    return {**frequent, **({"(rare or long labels)": rest} if rest else {})}

@@ -36,14 +36,16 @@ class Row:
     report: str = field(repr=False)
 
 
-def read_row(cells: Sequence[str], columns: Columns, find: FindWord, unknown: Counter[str]) -> Row:
+def read_row(
+    cells: Sequence[str], columns: Columns, find: FindWord, unknown_words: Counter[str]
+) -> Row:
     """Read one row.
 
     Args:
         cells: Its cells.
         columns: What they mean.
         find: The vocabulary.
-        unknown: Labels that it does not have are counted here.
+        unknown_words: Labels that it does not have are counted here.
     """
     truths: dict[str, Truth] = {}
     complete = True
@@ -55,12 +57,12 @@ def read_row(cells: Sequence[str], columns: Columns, find: FindWord, unknown: Co
     for number in columns.labels:
         labels = list(labels_in(cells[number], find))
         complete &= bool(labels)
-        for word, said in labels:
-            if said is None:
+        for word, statement in labels:
+            if statement is None:
                 complete = False
-                unknown[word] += 1
+                unknown_words[word] += 1
             else:
-                truths[word] = joined(truths, word, said)
+                truths[word] = joined(truths, word, statement)
     names = {key: name for key, number in columns.keys.items() if (name := cells[number].strip())}
     return Row(
         names=names,

@@ -71,15 +71,15 @@ def _table(path: Path, content: bytes, vocabulary: Vocabulary, by: str) -> Label
     names, cells = parse_table(path, content)
     columns = read_columns(path, names, cells, find)
     key = _matched_by(path, columns, by)
-    unknown: Counter[str] = Counter()
-    rows = tuple(read_row(line, columns, find, unknown) for line in cells)
+    unknown_words: Counter[str] = Counter()
+    rows = tuple(read_row(line, columns, find, unknown_words) for line in cells)
     return LabelTable(
         name=path.name,
         digest=_digest(content, key, rows),
         by=key,
         columns=columns,
         rows=rows,
-        unknown_words=unknown,
+        unknown_words=unknown_words,
         vocabulary=vocabulary,
     )
 

@@ -63,7 +63,7 @@ def load_conditions(
     mask: Path | None = None,
     edges: Path | None = None,
     partial: Path | None = None,
-    asked: SliceAsked | None = None,
+    wanted_slice: SliceAsked | None = None,
     strengths: Strengths | None = None,
 ) -> Conditions | None:
     """Read the given files, each brought to the generator's image size.
@@ -77,7 +77,7 @@ def load_conditions(
         edges: Grey picture (white is an edge), or NIfTI file (the largest value is).
         partial: Picture whose opaque pixels are kept, or volume (NIfTI, DICOM series) whose
             voxels are kept; transparent pixels, NaN and what lies outside are free.
-        asked: The slice that volumes are cut at.
+        wanted_slice: The slice that volumes are cut at.
         strengths: How much each condition counts.
 
     Returns:
@@ -92,18 +92,18 @@ def load_conditions(
     if not files:
         return None
     volumes = {
-        name: _read_volume(name, path, asked)
+        name: _read_volume(name, path, wanted_slice)
         for name, path in files.items()
         if path.suffix.lower() not in _PICTURES
     }
-    cut, to_lps = _cut(volumes, asked, size)
-    known_image, known = cut.pop("partial", None), None
+    cut, to_lps = _cut(volumes, wanted_slice, size)
+    known_image, known_pixels = cut.pop("partial", None), None
     if known_image is not None:
-        known = np.isfinite(known_image)
-        _require_free(known, files["partial"])
+        known_pixels = np.isfinite(known_image)
+        _require_free(known_pixels, files["partial"])
         known_image = np.nan_to_num(known_image)
     elif partial is not None:
-        known_image, known = _read_partial(partial, size)
+        known_image, known_pixels = _read_partial(partial, size)
     labels, lines = cut.get("mask"), cut.get("edges")
     stack = spatial_conditions(
         (size, size),
@@ -112,7 +112,7 @@ def load_conditions(
         else (_read_mask(mask, size) if mask else None),
         edges=lines if lines is not None else (_read_edges(edges, size) if edges else None),
         partial=known_image,
-        known=known,
+        known_pixels=known_pixels,
     )
     much = strengths or Strengths()
     stack[: MASK_PRESENT + 1] *= much.mask
@@ -147,7 +147,7 @@ def _cut(
     }, affine
 
 
-def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolume:
+def _read_volume(name: str, path: Path, wanted_slice: SliceAsked | None) -> PlacedVolume:
     """Read a volume: labels, edge strength in [0, 1], or an image in [-1, 1] with NaN."""
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.")
@@ -160,7 +160,7 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
             if scan.to_lps is None:
                 raise DataError(f"{path} does not say where it lies in the patient.")
             values, to_lps = scan.values, scan.to_lps
-        description = None if asked is None else asked.description
+        description = None if wanted_slice is None else wanted_slice.description
         free = ~np.isfinite(values)
         if description is not None and description.modality == "CT":
             model_values = hounsfield_to_model(np.nan_to_num(values))
@@ -183,16 +183,16 @@ def _read_volume(name: str, path: Path, asked: SliceAsked | None) -> PlacedVolum
 
 
 def _require_labels(values: NDArray[np.generic], path: Path) -> None:
-    unknown = sorted(set(np.unique(values).tolist()) - set(range(len(LABEL) + 1)))
-    if unknown:
+    strange = sorted(set(np.unique(values).tolist()) - set(range(len(LABEL) + 1)))
+    if strange:
         raise DataError(
-            f"The mask {path} has the label {unknown[0]:g}, which does not exist.",
+            f"The mask {path} has the label {strange[0]:g}, which does not exist.",
             hint="Labels are " + _legend(),
         )
 
 
-def _require_free(known: NDArray[np.bool_], path: Path) -> None:
-    if known.all():
+def _require_free(known_pixels: NDArray[np.bool_], path: Path) -> None:
+    if known_pixels.all():
         raise DataError(
             f"{path} is known everywhere on this slice, so nothing is left to generate.",
             hint="Make the part that shall be generated transparent (a volume: NaN).",

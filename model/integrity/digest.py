@@ -29,8 +29,8 @@ def generator_digest(path: Path) -> str:
             place.as_posix(),
             _DECIDES if len(place.parts) == 1 else _DECIDES + _TOKENIZERS,
         )
-        hidden = any(part.startswith(".") for part in place.parts)
-        if name == _ABOUT or hidden or file.suffix not in kinds or not file.is_file():
+        is_hidden = any(part.startswith(".") for part in place.parts)
+        if name == _ABOUT or is_hidden or file.suffix not in kinds or not file.is_file():
             continue
         content = file.read_bytes()
         if file.suffix == ".json":
@@ -55,6 +55,6 @@ def _plain(name: str, content: bytes) -> bytes:
     except ValueError:
         return content
     if isinstance(values, dict):
-        dropped = {*_ORIGIN, "_class_name"} if name == "model_index.json" else _ORIGIN
-        values = {key: value for key, value in values.items() if key not in dropped}
+        no_content = {*_ORIGIN, "_class_name"} if name == "model_index.json" else _ORIGIN
+        values = {key: value for key, value in values.items() if key not in no_content}
     return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

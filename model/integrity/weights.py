@@ -29,14 +29,14 @@ def open_network(kind: Any, folder: Path, part: str) -> Any:
         OSError: If the files are missing or damaged.
     """
     # Asked what it found: a weight that is missing would stay unset, on the meta device.
-    network, found = kind.from_pretrained(
+    network, loading = kind.from_pretrained(
         folder,
         subfolder=part,
         torch_dtype=torch.float32,
         use_safetensors=True,
         output_loading_info=True,
     )
-    wrong = [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]
+    wrong = [*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])]
     if wrong:
         raise ModelError(
             f"{folder / part} has not all weights of the network: {wrong[0]} and "
@@ -54,8 +54,8 @@ def require_readable(folder: Path) -> None:
     """
     for file in sorted(folder.rglob("*")):
         # Next to safetensors they are never opened, nor are parts that fedscan does not use.
-        used = file.relative_to(folder).parts[0] in _PARTS
-        pickle = used and file.suffix in _PICKLES and not any(file.parent.glob("*.safetensors"))
+        is_part = file.relative_to(folder).parts[0] in _PARTS
+        pickle = is_part and file.suffix in _PICKLES and not any(file.parent.glob("*.safetensors"))
         if not os.access(file, os.R_OK | (os.X_OK if file.is_dir() else 0)):
             raise ModelError(
                 f"{file} may not be read.",

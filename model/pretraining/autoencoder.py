@@ -90,8 +90,10 @@ def train_autoencoder(
             watch.rebuilt(pace, loss.item())
         if (step + 1) % pause_every == 0:
             checkpoint.save(pace)
-    judged = [_crops(bank, np.random.default_rng((seed, 0, number)), _BATCH) for number in range(4)]
-    averages.settle(lambda: _mean_loss(autoencoder, judged, generator.device))
+    judging_crops = [
+        _crops(bank, np.random.default_rng((seed, 0, number)), _BATCH) for number in range(4)
+    ]
+    averages.settle(lambda: _mean_loss(autoencoder, judging_crops, generator.device))
     autoencoder.eval().requires_grad_(False)
     _store_latent_statistics(generator, bank, np.random.default_rng(seed))
 
@@ -114,8 +116,8 @@ def _mean_loss(autoencoder: BlockAutoencoder, crops: list[Tensor], device: torch
 
 def _set_components(autoencoder: BlockAutoencoder, bank: ExampleBank, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(bank), min(_COMPONENTS_FROM, len(bank)), p=bank.chances)
-    images = torch.from_numpy(bank.images[np.unique(chosen)].astype(np.float32))[:, None]
+    indices = rng.choice(len(bank), min(_COMPONENTS_FROM, len(bank)), p=bank.chances)
+    images = torch.from_numpy(bank.images[np.unique(indices)].astype(np.float32))[:, None]
     config = autoencoder.config
     autoencoder.set_components(principal_components(images, config.block, config.latent_channels))
 
@@ -149,8 +151,8 @@ def _store_latent_statistics(
     structure; as it is, it would not count at all. Structure then comes out of the noise first
     and texture last. All channels together have unit variance.
     """
-    chosen = rng.choice(len(bank), min(_SCALED_FROM, len(bank)), replace=False, p=bank.chances)
-    images = torch.from_numpy(bank.images[np.sort(chosen)].astype(np.float32))[:, None]
+    indices = rng.choice(len(bank), min(_SCALED_FROM, len(bank)), replace=False, p=bank.chances)
+    images = torch.from_numpy(bank.images[np.sort(indices)].astype(np.float32))[:, None]
     with torch.no_grad():
         latents = generator.autoencoder.encode(images.to(generator.device)).latent_dist.mode()
     deviations = latents.std((0, 2, 3)).clamp_min(1e-3)

@@ -57,8 +57,8 @@ class Batches:
             self._sizes = [_OneSize(generator, bank.halved()), _OneSize(generator, bank)]
         chances = np.where(self._sizes[0].small, _SMALL_LESION_CHANCE, 1.0) * bank.chances
         order = np.random.default_rng(seed).permutation(len(bank))
-        self._judged = np.sort(order[: min(_JUDGED, len(bank) // 10)])
-        chances[self._judged] = 0.0
+        self._held_out = np.sort(order[: min(_JUDGED, len(bank) // 10)])
+        chances[self._held_out] = 0.0
         self._chances = chances / chances.sum()
 
     def losses(self, step: int) -> tuple[Tensor, Tensor]:
@@ -67,26 +67,26 @@ class Batches:
         size, count = self._sizes[0], BATCH
         if len(self._sizes) > 1 and rng.random() < _LARGE_SHARE:
             size, count = self._sizes[1], BATCH // 4
-        chosen = rng.choice(len(self._chances), size=count, p=self._chances)
-        return self._losses(size, chosen, rng)
+        indices = rng.choice(len(self._chances), size=count, p=self._chances)
+        return self._losses(size, indices, rng)
 
     @torch.no_grad()
     def judge(self) -> float:
         """Return the mean loss over the images put aside; of all drawn ones without any."""
         rng = np.random.default_rng((self._seed, 0))
         some = np.arange(min(len(self._chances), _JUDGED))
-        chosen = self._judged if len(self._judged) else some
+        indices = self._held_out if len(self._held_out) else some
         parts = [
-            self._losses(self._sizes[0], chosen[start : start + BATCH], rng)[0]
-            for start in range(0, len(chosen), BATCH)
+            self._losses(self._sizes[0], indices[start : start + BATCH], rng)[0]
+            for start in range(0, len(indices), BATCH)
         ]
         return float(torch.cat(parts).mean())
 
     def _losses(
-        self, size: _OneSize, chosen: NDArray[np.int64], rng: np.random.Generator
+        self, size: _OneSize, indices: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         generator = self._generator
-        rows = size.rows(chosen, rng)
+        rows = size.rows(indices, rng)
         draws = torch.Generator().manual_seed(int(rng.integers(2**63)))
         # Twice the size, four pixels tell what one told: the same structure needs more noise to
         # be hidden (Hoogeboom et al., simple diffusion, arXiv 2301.11093).
@@ -99,7 +99,7 @@ class Batches:
                 rows.to(generator.device),
                 timesteps.to(generator.device),
                 noise.to(generator.device),
-                size.weights[torch.from_numpy(chosen)].to(generator.device),
+                size.weights[torch.from_numpy(indices)].to(generator.device),
             )
         return losses, timesteps
 
@@ -113,17 +113,17 @@ class _OneSize:
         cells = cells * bank.size // generator.image_size
         # Half precision: they fill the memory. NaN until an image is first drawn.
         self._latents = torch.full((len(bank), channels, cells, cells), torch.nan).half()
-        touched = _touched_by_lesion(bank.masks, cells)
+        has_lesion = _touched_by_lesion(bank.masks, cells)
         #: Weight of each cell, ``[N, 1, h, w]``.
-        self.weights = torch.where(torch.from_numpy(touched)[:, None], _LESION_WEIGHT, 1.0)
+        self.weights = torch.where(torch.from_numpy(has_lesion)[:, None], _LESION_WEIGHT, 1.0)
         #: Which images show a small lesion, ``[N]``.
-        self.small = touched.any((1, 2)) & (touched.mean((1, 2)) <= _SMALL_LESION_SHARE)
+        self.small = has_lesion.any((1, 2)) & (has_lesion.mean((1, 2)) <= _SMALL_LESION_SHARE)
 
-    def rows(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> LatentRows:
+    def rows(self, indices: NDArray[np.int64], rng: np.random.Generator) -> LatentRows:
         """Take images with captions and spatial conditions, some of them left out at random."""
         bank = self.bank
         captions = [
-            "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in chosen
+            "" if rng.random() < CAPTION_DROPOUT else str(bank.captions[index]) for index in indices
         ]
         spatial = [
             random_spatial_conditions(
@@ -132,23 +132,23 @@ class _OneSize:
                 bank.masks[index] if bank.masks[index].any() else None,
                 share=_SMALL_LESION_SPATIAL_SHARE if lesion else SPATIAL_SHARE,
             )
-            for index, lesion in zip(chosen, self.small[chosen], strict=True)
+            for index, lesion in zip(indices, self.small[indices], strict=True)
         ]
         return LatentRows(
-            latents=self._encoded(chosen),
+            latents=self._encoded(indices),
             text=self._generator.embed(captions),
-            position=torch.from_numpy(bank.positions[chosen]),
+            position=torch.from_numpy(bank.positions[indices]),
             spatial=torch.from_numpy(np.stack(spatial)),
         )
 
     @torch.no_grad()
-    def _encoded(self, chosen: NDArray[np.int64]) -> Tensor:
-        for index in np.unique(chosen):
+    def _encoded(self, indices: NDArray[np.int64]) -> Tensor:
+        for index in np.unique(indices):
             if self._latents[index, 0, 0, 0].isnan():
                 # One at a time: rounding must not depend on which others are drawn with it.
                 image = torch.from_numpy(self.bank.images[index].astype(np.float32))
                 self._latents[index] = self._generator.encode(image[None, None])[0].cpu().half()
-        return self._latents[torch.from_numpy(chosen)].float()
+        return self._latents[torch.from_numpy(indices)].float()
 
 
 def _touched_by_lesion(masks: NDArray[np.uint8], cells: int) -> NDArray[np.bool_]:

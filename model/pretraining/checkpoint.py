@@ -44,7 +44,7 @@ class Checkpoint:
     def save(self, pace: Pace) -> None:
         """Write the state after the current step, whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self.path) as unfinished:
+        with replacing(self.path) as target:
             torch.save(
                 {
                     "parameters": [each.detach() for each in self._parameters],
@@ -53,7 +53,7 @@ class Checkpoint:
                     "step": pace.step + 1,
                     "seconds": pace.seconds,
                 },
-                unfinished,
+                target,
             )
 
     def restore(self, pace: Pace) -> None:
@@ -67,8 +67,8 @@ class Checkpoint:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             with torch.no_grad():
-                for own, kept in zip(self._parameters, state["parameters"], strict=True):
-                    own.copy_(kept)
+                for own, from_file in zip(self._parameters, state["parameters"], strict=True):
+                    own.copy_(from_file)
             self._optimizer.load_state_dict(state["optimizer"])
             self._averages.load_state_dict(state["averages"])
             pace.step, pace.seconds = int(state["step"]), float(state["seconds"])

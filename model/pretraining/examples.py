@@ -55,7 +55,7 @@ class ExampleBank:
     def save(self, path: Path) -> None:
         """Write the bank to one ``.npz`` file, whole or not at all."""
         # To an open file: a path that does not end in .npz would be given that ending.
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
+        with replacing(path) as target, target.open("wb") as file:
             np.savez(
                 file,
                 images=self.images,
@@ -73,16 +73,16 @@ class ExampleBank:
             DataError: If the file is missing or is not a bank.
         """
         try:
-            with np.load(path) as stored:
-                images = stored["images"]
+            with np.load(path) as arrays:
+                images = arrays["images"]
                 alike = np.full(len(images), 1 / len(images))
                 return cls(
                     images=images,
-                    masks=stored["masks"],
-                    captions=stored["captions"],
-                    positions=stored["positions"],
+                    masks=arrays["masks"],
+                    captions=arrays["captions"],
+                    positions=arrays["positions"],
                     # Banks from before sources had weights draw every image alike.
-                    chances=stored.get("chances", alike),
+                    chances=arrays.get("chances", alike),
                 )
         except (OSError, KeyError, ValueError) as error:
             raise DataError(
@@ -146,8 +146,8 @@ def fill_bank(
         on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
-    drawn: list[Example] = []
-    while len(drawn) < count:
-        drawn += draw(rng)
-        on_progress("examples", min(len(drawn), count), count)
-    return bank_of(drawn[:count], [""] * count)
+    examples: list[Example] = []
+    while len(examples) < count:
+        examples += draw(rng)
+        on_progress("examples", min(len(examples), count), count)
+    return bank_of(examples[:count], [""] * count)

@@ -71,16 +71,16 @@ class Pace:
         #: Time trained until the current step began.
         self.seconds = seconds
         #: Share that was over when the current step began.
-        self.done = 0.0
+        self.share_done = 0.0
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         start = self.clock() - self.seconds
         while True:
             self.seconds = self.clock() - start
-            self.done = self.duration.share(self.step * self.batch, self.seconds)
-            if self.done >= 1.0 and self.step > 0:
+            self.share_done = self.duration.share(self.step * self.batch, self.seconds)
+            if self.share_done >= 1.0 and self.step > 0:
                 return
-            decay = 0.5 * (1.0 + math.cos(math.pi * min(self.done, 1.0)))
+            decay = 0.5 * (1.0 + math.cos(math.pi * min(self.share_done, 1.0)))
             rise = min(1.0, (self.step + 1) / self.warm_up_steps)
             yield self.step, self.highest * rise * max(decay, _LEAST_RATE)
             self.step += 1

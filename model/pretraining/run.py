@@ -130,12 +130,12 @@ def _learnt(generator: Generator, bank: ExampleBank) -> Learnt:
     """Return what the images show together, as their captions say it, and what the start learnt."""
     captions = sorted(set(map(str, bank.captions)))
     readings = [read_prompt(caption, generator.words) for caption in captions]
-    shown = combinations_of(one.description for one in readings if one.description)
+    combinations = combinations_of(one.description for one in readings if one.description)
     before = generator.learnt
     return (
-        Learnt(frozenset(shown))
+        Learnt(frozenset(combinations))
         if before is None
-        else replace(before, combinations=before.combinations | shown)
+        else replace(before, combinations=before.combinations | combinations)
     )
 
 
@@ -155,7 +155,7 @@ def _check_autoencoder(generator: Generator, plan: PretrainPlan) -> None:
 
 def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> None:
     """Record what decides about the stages that are kept; refuse to go on with another plan."""
-    asked: dict[str, Any] = {
+    values: dict[str, Any] = {
         "size": settings.size,
         "images": plan.images,
         "doubled": plan.doubled,
@@ -164,12 +164,12 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
         "autoencoder": None if plan.autoencoder is None else asdict(plan.autoencoder),
     }
     if not path.exists():
-        write_atomically(path, (json.dumps(asked, indent=2) + "\n").encode())
+        write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
         return
-    begun = json.loads(path.read_text(encoding="utf-8"))
-    if changed := [name for name, value in asked.items() if begun.get(name) != value]:
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if differences := [name for name, value in values.items() if before.get(name) != value]:
         raise ConfigurationError(
-            f"{path.parent} was begun with another value of {', '.join(changed)}.",
+            f"{path.parent} was begun with another value of {', '.join(differences)}.",
             hint="Give the same values to go on, or another folder to begin anew.",
         )
 
@@ -192,11 +192,11 @@ def _stage_autoencoder(
 ) -> None:
     path = out / "autoencoder"
     if (path / "config.json").exists():
-        finished = BlockAutoencoder.from_pretrained(path).to(plan.device)
-        generator.autoencoder = finished.eval().requires_grad_(False)
+        autoencoder = BlockAutoencoder.from_pretrained(path).to(plan.device)
+        generator.autoencoder = autoencoder.eval().requires_grad_(False)
         return
     state = out / "autoencoder.pt"
     train_autoencoder(generator, bank, duration, seed=plan.seed, state=state, watch=watch)
-    with replacing(path) as unfinished:
-        generator.autoencoder.save_pretrained(unfinished)
+    with replacing(path) as target:
+        generator.autoencoder.save_pretrained(target)
     state.unlink(missing_ok=True)

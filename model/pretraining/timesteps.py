@@ -29,9 +29,9 @@ def central_timesteps(
     Returns:
         Long ``[count]``.
     """
-    kept = generator.scheduler.alphas_cumprod.double().clamp(1e-9, 1 - 1e-9)
-    ratios = torch.log(kept / (1 - kept))  # falls with the timestep
-    wanted = _MEAN + shift + _DEVIATION * torch.randn(count, generator=draws, dtype=torch.float64)
-    central = torch.searchsorted(-ratios, -wanted).clamp_max(len(ratios) - 1)
+    signal = generator.scheduler.alphas_cumprod.double().clamp(1e-9, 1 - 1e-9)
+    ratios = torch.log(signal / (1 - signal))  # falls with the timestep
+    targets = _MEAN + shift + _DEVIATION * torch.randn(count, generator=draws, dtype=torch.float64)
+    central = torch.searchsorted(-ratios, -targets).clamp_max(len(ratios) - 1)
     even = torch.randint(num_train_timesteps(generator), (count,), generator=draws)
     return torch.where(torch.rand(count, generator=draws) < _EVEN, even, central)

@@ -70,7 +70,7 @@ class Watch:
         return Report(
             stage=stage,
             images=(pace.step + 1) * pace.batch,
-            share=min(1.0, pace.done),
+            share=min(1.0, pace.share_done),
             loss=float(self._sums.sum() / self._counts.sum()),
             by_level=by_level,
         )

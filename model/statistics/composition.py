@@ -46,13 +46,13 @@ def finer_words(vocabulary: Vocabulary) -> FinerWords:
     Args:
         vocabulary: The study's; of the frame alone there are none.
     """
-    found = {
+    words_of = {
         attribute: tuple(
             dict.fromkeys(w.word for w in vocabulary.of_kind(kind) if w.word not in _FRAME)
         )
         for attribute, kind in FINER.items()
     }
-    return {attribute: words for attribute, words in found.items() if words}
+    return {attribute: words for attribute, words in words_of.items() if words}
 
 
 def cells(finer: FinerWords = _NO_WORDS) -> tuple[tuple[str, str], ...]:
@@ -94,11 +94,11 @@ def patient_shares(
         images += 1
         for attribute in ATTRIBUTES:
             counts[place[attribute, getattr(description, attribute)]] += 1
-        shown = {"part": (description.part,), "finding_word": description.findings}
+        finer_of_image = {"part": (description.part,), "finding_word": description.findings}
         for attribute in finer:
-            for word in shown[attribute]:
+            for word in finer_of_image[attribute]:
                 if (cell := (attribute, word)) in place:
-                    counts[place[cell]] += 1 / len(shown[attribute])
+                    counts[place[cell]] += 1 / len(finer_of_image[attribute])
     return (counts * (scale(finer) / max(images, 1))).astype(np.float32)
 
 

@@ -102,7 +102,7 @@ def draw_cube(
     correlation: float,
     seed: int,
     batch_size: int,
-    known: KnownSlices | None = None,
+    known_slices: KnownSlices | None = None,
     on_progress: Progress = no_progress,
 ) -> Cube:
     """Draw a cube of as many voxels along each side as the generator's images have pixels.
@@ -118,11 +118,11 @@ def draw_cube(
         correlation: Least length scale of the noise along the slices, as share of the region.
         seed: Seed of the noise.
         batch_size: Slices per pass.
-        known: Slices of the patient that are given.
+        known_slices: Slices of the patient that are given.
         on_progress: Told after each step.
     """
     size, part = generator.image_size, description.body_part
-    volumes = None if known is None else _placed(known, size, part, generator.device)
+    volumes = None if known_slices is None else _placed(known_slices, size, part, generator.device)
     views = [
         _View(
             generator,
@@ -147,22 +147,23 @@ def draw_cube(
     for number, timestep in enumerate(np.linspace(last, _LAST * last, steps).round()):
         results = torch.stack([view.step(cube, int(timestep)) for view in views])
         cube = (weights * results).sum(0)
-        if known is not None:
+        if known_slices is not None:
             cube = from_plane(
-                agreeing(to_plane(cube, known.plane), known, part, correlation), known.plane
+                agreeing(to_plane(cube, known_slices.plane), known_slices, part, correlation),
+                known_slices.plane,
             )
         on_progress("steps", number + 1, steps)
     assert cube is not None  # steps is at least 1
     return Cube(values=cube, body_part=part)
 
 
-def agreeing(slices: Tensor, known: KnownSlices, body_part: str, length: float) -> Tensor:
+def agreeing(slices: Tensor, known_slices: KnownSlices, body_part: str, length: float) -> Tensor:
     """Move a plane's slices ``[S, S, S]`` so that those at known positions are the known ones."""
     size = len(slices)
-    cube = Cube(values=from_plane(slices, known.plane), body_part=body_part)
-    off = known.images.to(slices) - cube.slices(known.plane, known.positions)
-    where = _positions(size, known.plane, body_part).tolist()
-    return slices + spread(off, known.positions, where, length)
+    cube = Cube(values=from_plane(slices, known_slices.plane), body_part=body_part)
+    off = known_slices.images.to(slices) - cube.slices(known_slices.plane, known_slices.positions)
+    where = _positions(size, known_slices.plane, body_part).tolist()
+    return slices + spread(off, known_slices.positions, where, length)
 
 
 class _View:
@@ -235,14 +236,14 @@ def _positions(size: int, plane: str, body_part: str) -> Tensor:
 
 
 def _placed(
-    known: KnownSlices, size: int, body_part: str, device: torch.device
+    known_slices: KnownSlices, size: int, body_part: str, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return a cube with the known slices at their nearest places, and where they are."""
     values = torch.zeros(size, size, size, device=device)
     is_given = torch.zeros(size, size, size, dtype=torch.bool, device=device)
-    index = cube_index(size, known.plane, body_part, known.positions).round().long()
-    values[index], is_given[index] = known.images.to(device), True
-    return from_plane(values, known.plane), from_plane(is_given, known.plane)
+    index = cube_index(size, known_slices.plane, body_part, known_slices.positions).round().long()
+    values[index], is_given[index] = known_slices.images.to(device), True
+    return from_plane(values, known_slices.plane), from_plane(is_given, known_slices.plane)
 
 
 def _conditions(values: Tensor, is_given: Tensor, plane: str) -> Tensor:
@@ -252,7 +253,7 @@ def _conditions(values: Tensor, is_given: Tensor, plane: str) -> Tensor:
     return torch.from_numpy(
         np.stack(
             [
-                spatial_conditions(image.shape, partial=image, known=mask)
+                spatial_conditions(image.shape, partial=image, known_pixels=mask)
                 for image, mask in zip(images, where, strict=True)
             ]
         )

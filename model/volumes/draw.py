@@ -57,7 +57,7 @@ def sample_volume(
     positions: Sequence[float],
     settings: VolumeSettings,
     *,
-    given: Mapping[float, NDArray[np.float32]] | None = None,
+    given_slices: Mapping[float, NDArray[np.float32]] | None = None,
     on_progress: Progress = no_progress,
 ) -> NDArray[np.float32]:
     """Draw a volume: a cube in three planes together, then the slices asked for, cut out of it.
@@ -75,18 +75,20 @@ def sample_volume(
         description: What the slices show, with their plane.
         positions: ``N`` slice positions in [0, 1], ascending.
         settings: How it is drawn.
-        given: Known slices ``[H, W]`` in [-1, 1] by position.
+        given_slices: Known slices ``[H, W]`` in [-1, 1] by position.
         on_progress: Told after each of the cube's steps.
 
     Returns:
         float32 ``[N, H, W]`` in [-1, 1].
     """
-    known = None
-    if given:
-        known = KnownSlices(
+    known_slices = None
+    if given_slices:
+        known_slices = KnownSlices(
             plane=description.plane,
-            positions=sorted(given),
-            images=torch.from_numpy(np.stack([given[position] for position in sorted(given)])),
+            positions=sorted(given_slices),
+            images=torch.from_numpy(
+                np.stack([given_slices[position] for position in sorted(given_slices)])
+            ),
         )
     was_training = generator.training
     generator.eval()
@@ -98,7 +100,7 @@ def sample_volume(
         correlation=settings.correlation,
         seed=settings.seed,
         batch_size=settings.batch_size,
-        known=known,
+        known_slices=known_slices,
         on_progress=on_progress,
     )
     cut = cube.slices(description.plane, positions)
@@ -120,18 +122,18 @@ def sample_volume(
                 noise[at : at + settings.batch_size],
                 positions[at : at + settings.batch_size],
                 settings.guidance_scale,
-                _FINISH if known is None else _FINISH_COMPLETED,
+                _FINISH if known_slices is None else _FINISH_COMPLETED,
             )
             for at in parts
         ]
     )
     generator.train(was_training)
-    if known is not None:
-        volume = _meeting(volume, positions, known, settings.correlation)
-        volume = _between(volume, positions, known, description.body_part)
+    if known_slices is not None:
+        volume = _meeting(volume, positions, known_slices, settings.correlation)
+        volume = _blend_with_interpolation(volume, positions, known_slices, description.body_part)
     else:
         volume = _whole(generator, description, positions, settings, cut.cpu().numpy(), volume)
-    for position, image in (given or {}).items():
+    for position, image in (given_slices or {}).items():
         nearest = int(np.argmin(np.abs(np.asarray(positions) - position)))
         if abs(positions[nearest] - position) < 1e-6:
             volume[nearest] = image
@@ -171,31 +173,37 @@ def _whole(
 
 
 def _meeting(
-    volume: NDArray[np.float32], positions: Sequence[float], known: KnownSlices, length: float
+    volume: NDArray[np.float32],
+    positions: Sequence[float],
+    known_slices: KnownSlices,
+    length: float,
 ) -> NDArray[np.float32]:
     """Move slices ``[N, H, W]`` towards the known ones near them, which the finish has left."""
     curve = interp1d(
         positions, volume, axis=0, bounds_error=False, fill_value=(volume[0], volume[-1])
     )
-    off = known.images - torch.from_numpy(curve(known.positions).astype(np.float32))
-    volume_met = volume + spread(off, known.positions, positions, length).numpy()
+    off = known_slices.images - torch.from_numpy(curve(known_slices.positions).astype(np.float32))
+    volume_met = volume + spread(off, known_slices.positions, positions, length).numpy()
     return np.asarray(np.clip(volume_met, -1, 1), np.float32)
 
 
-def _between(
-    volume: NDArray[np.float32], positions: Sequence[float], known: KnownSlices, body_part: str
+def _blend_with_interpolation(
+    volume: NDArray[np.float32],
+    positions: Sequence[float],
+    known_slices: KnownSlices,
+    body_part: str,
 ) -> NDArray[np.float32]:
     """Average slices ``[N, H, W]`` between known ones with what interpolation makes of these.
 
     The nearer a known slice, the more does interpolation know: the share of the generator grows
     with the distance, and is all beyond the first and the last known slice.
     """
-    where, known_at = np.asarray(positions), np.asarray(known.positions)
-    millimetres = extent_mm(body_part, known.plane)
+    where, known_at = np.asarray(positions), np.asarray(known_slices.positions)
+    millimetres = extent_mm(body_part, known_slices.plane)
     distance = np.abs(where[:, None] - known_at).min(1) * millimetres
     trust = np.exp(-np.square(distance / _BELIEVED_MM) / 2)
     trust[(where < known_at[0]) | (where > known_at[-1])] = 0.0
-    line = interpolate_slices(known.images.numpy(), known.positions, positions)
+    line = interpolate_slices(known_slices.images.numpy(), known_slices.positions, positions)
     return (volume + trust[:, None, None] * (line - volume)).astype(np.float32)
 
 

@@ -55,10 +55,10 @@ class Learnt:
 
     def __post_init__(self) -> None:
         for name in ("combinations", "regions"):
-            seen = getattr(self, name)
+            groups = getattr(self, name)
             # Who saw a finding at a place saw the place.
-            places = {(modality, place, "") for modality, place, _ in seen}
-            object.__setattr__(self, name, seen | places)
+            places = {(modality, place, "") for modality, place, _ in groups}
+            object.__setattr__(self, name, groups | places)
 
     def judge(self, description: Description, *, places_named: bool) -> Verdict:
         """Say what of a description was never learnt.
@@ -79,19 +79,21 @@ class Learnt:
             for _, place, finding in of_modality
             if not places_named or place == description.place
         }
-        missing = tuple(f"{modality}{where} with {w}" for w in description.found if w not in here)
+        missing = tuple(
+            f"{modality}{where} with {w}" for w in description.known_findings if w not in here
+        )
         # Of a place that a study saw, nobody may know each of the findings.
         return Verdict(never=missing) if self.complete else Verdict(doubtful=missing)
 
-    def _strange(self, said: str, shown: Description) -> Verdict:
+    def _strange(self, name: str, description: Description) -> Verdict:
         """Judge a place that no record names: statistics show every larger group of a study."""
         in_regions = any(
-            _is_of(shown.modality, one) and place == shown.body_part
+            _is_of(description.modality, one) and place == description.body_part
             for one, place, _ in self.regions
         )
         if in_regions or not (self.complete or self.regions):
-            return Verdict(doubtful=(said,))
-        return Verdict(never=(said,))
+            return Verdict(doubtful=(name,))
+        return Verdict(never=(name,))
 
     def places(self, modality: str) -> tuple[str, ...]:
         """Return the places of which images of a modality were seen."""
@@ -100,9 +102,11 @@ class Learnt:
 
     def findings(self, modality: str, place: str) -> tuple[str, ...]:
         """Return the findings of which images of a modality and place were seen."""
-        seen = self.combinations | self.regions
+        groups = self.combinations | self.regions
         return tuple(
-            sorted({f for one, where, f in seen if f and where == place and _is_of(modality, one)})
+            sorted(
+                {f for one, where, f in groups if f and where == place and _is_of(modality, one)}
+            )
         )
 
     def with_study(
@@ -144,7 +148,7 @@ def combinations_of(descriptions: Iterable[Description]) -> set[Combination]:
     return {
         (_modality(description), description.place, finding)
         for description in descriptions
-        for finding in ("", *description.found)
+        for finding in ("", *description.known_findings)
     }
 
 

@@ -100,11 +100,11 @@ def phrases_in(text: str, words: Vocabulary) -> list[Phrase]:
         ),
         key=lambda one: (-len(one.text), one.start),
     )
-    chosen: list[Phrase] = []
+    longest: list[Phrase] = []
     for one in spans:
-        if all(one.end <= other.start or one.start >= other.end for other in chosen):
-            chosen.append(one)
-    return sorted(chosen, key=lambda one: one.start)
+        if all(one.end <= other.start or one.start >= other.end for other in longest):
+            longest.append(one)
+    return sorted(longest, key=lambda one: one.start)
 
 
 @lru_cache(maxsize=8)

@@ -85,8 +85,8 @@ class Vocabulary:
         system = _SYSTEMS.get(system.replace("-", ""), system)
         if not value:
             return None
-        if found := self._by_code[kind].get(value):
-            return found if system in ("", _system_of(value)) else None
+        if of_code := self._by_code[kind].get(value):
+            return of_code if system in ("", _system_of(value)) else None
         if system in ("", "ICD10") and _ICD10.fullmatch(value):
             return next(
                 (word for ranges, word in self._by_range[kind] if _in_range(value, ranges)), None

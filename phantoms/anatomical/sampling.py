@@ -21,7 +21,7 @@ _FLUID = TISSUES.index("fluid")
 
 
 @dataclass(frozen=True)
-class SliceGrid:
+class AxialGrid:
     """Where a stack of axial slices lies in scanner space.
 
     Attributes:
@@ -72,7 +72,7 @@ class Anatomy:
         )
 
 
-def sample_anatomy(atlas: HeadAtlas, head: Head, grid: SliceGrid) -> Anatomy:
+def sample_anatomy(atlas: HeadAtlas, head: Head, grid: AxialGrid) -> Anatomy:
     """Evaluate a patient's tissues on the points of a slice grid.
 
     Args:
@@ -112,7 +112,7 @@ def _scatter(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray
     return everywhere
 
 
-def _template_points(head: Head, grid: SliceGrid) -> NDArray[np.float32]:
+def _template_points(head: Head, grid: AxialGrid) -> NDArray[np.float32]:
     """Template coordinates ``[3, N]`` (z, y, x in mm) of the grid's points."""
     offsets = np.arange(grid.matrix) * grid.pixel
     z, y, x = np.meshgrid(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .sampling import SliceGrid
+from .sampling import AxialGrid
 
 
 def mr_image(
@@ -60,7 +60,7 @@ def ct_image(
     return np.asarray(image + noise * grain / grain.std(), np.float32)
 
 
-def headrest(grid: SliceGrid) -> NDArray[np.float32]:
+def headrest(grid: AxialGrid) -> NDArray[np.float32]:
     """The cradle that holds a head in a CT scanner, in HU above air, ``[1, H, W]``.
 
     Args:

@@ -33,7 +33,7 @@ class Points:
     z: Floats
     soft: float
     _parent: tuple[Points, Window] | None = None
-    _shared: dict[int, Floats] = field(default_factory=dict)
+    _values: dict[int, Floats] = field(default_factory=dict)
     _ranges: list[tuple[Floats, Floats]] = field(default_factory=list)
 
     def window(self, box: Floats) -> Window | None:
@@ -82,9 +82,9 @@ class Points:
         if self._parent is not None:
             parent, part = self._parent
             return parent.distance(solid)[part]
-        if id(solid) not in self._shared:
-            self._shared[id(solid)] = solid.measure(self)
-        return self._shared[id(solid)]
+        if id(solid) not in self._values:
+            self._values[id(solid)] = solid.measure(self)
+        return self._values[id(solid)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,11 +63,11 @@ class Account:
         with self._mutex:
             return self._files.journal.head
 
-    def verify(self, pinned: LedgerHead | None = None) -> LedgerHead:
+    def verify(self, expected_head: LedgerHead | None = None) -> LedgerHead:
         """Read everything from the disk again and check it.
 
         Args:
-            pinned: A head that was kept elsewhere; its line must still be in the history.
+            expected_head: A head that was kept elsewhere; its line must still be in the history.
 
         Returns:
             The head.
@@ -77,5 +77,5 @@ class Account:
         """
         with self._mutex:
             self._files.require_open()
-            self._files.verify(pinned)
+            self._files.verify(expected_head)
             return self._files.journal.head

@@ -61,7 +61,7 @@ class LedgerHead:
 
 
 @dataclass(frozen=True)
-class Contents:
+class JournalContents:
     """What was found in a ledger's folder.
 
     Attributes:
@@ -99,7 +99,7 @@ class Contents:
             )
 
 
-def read(folder: Path) -> Contents | None:
+def read(folder: Path) -> JournalContents | None:
     """Read and check a ledger's lines, changing nothing; needs no lock.
 
     Returns:
@@ -132,7 +132,7 @@ class Journal:
         head: The last of them.
     """
 
-    def __init__(self, folder: Path, contents: Contents) -> None:
+    def __init__(self, folder: Path, contents: JournalContents) -> None:
         self.entries = list(contents.entries)
         self.head = contents.head
         self._folder = folder
@@ -207,7 +207,7 @@ class Journal:
             raise
 
 
-def _check(raw: bytes, head: LedgerHead | None) -> Contents:
+def _check(raw: bytes, head: LedgerHead | None) -> JournalContents:
     # Without a head only the first line may be there: the crash was between the two files.
     last = head.sequence if head else 0
     entries: list[Entry] = []
@@ -238,7 +238,7 @@ def _check(raw: bytes, head: LedgerHead | None) -> Contents:
         raise LedgerError(
             f"{HEAD} confirms line {last + 1}, but there are {len(entries)} lines.", hint=_RESTORE
         )
-    return Contents(
+    return JournalContents(
         entries=tuple(entries),
         digests=tuple(digests[1:]),
         confirmed=head is not None and len(entries) == last + 1,

@@ -16,7 +16,7 @@ from .journal import LedgerHead, read
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """One line of the table.
 
     Attributes:
@@ -57,12 +57,12 @@ class LedgerView:
     digests: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, pinned: LedgerHead | None = None) -> LedgerView:
+    def read(cls, path: Path, expected_head: LedgerHead | None = None) -> LedgerView:
         """Read and check the ledger in a folder; another process may be writing to it.
 
         Args:
             path: The ledger's folder.
-            pinned: A head that was kept elsewhere; its line must still be in the history.
+            expected_head: A head that was kept elsewhere; its line must still be in the history.
 
         Raises:
             LedgerError: If there is none, it is damaged, or its history was changed.
@@ -76,7 +76,7 @@ class LedgerView:
             ) from error
         if contents is None:
             raise LedgerError(f"There is no ledger in {path}.", hint="Give a ledger's folder.")
-        contents.require(pinned)
+        contents.require(expected_head)
         return cls(
             entries=contents.entries,
             book=Book(contents.entries),
@@ -101,7 +101,7 @@ class LedgerView:
             one.record.request for one in self.book.reservations.values() if not one.record.study
         )
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LedgerRow]:
         """Return one row per entry; a step's completion is told in the step's own row."""
         return [
             self._row(entry) for entry in self.entries if not isinstance(entry.record, Complete)
@@ -149,9 +149,9 @@ class LedgerView:
             )
         return table
 
-    def _row(self, entry: Entry) -> Row:
+    def _row(self, entry: Entry) -> LedgerRow:
         record = entry.record
-        row = Row(entry.sequence, entry.time, record.kind)
+        row = LedgerRow(entry.sequence, entry.time, record.kind)
         match record:
             case Genesis():
                 return replace(row, state="begun")

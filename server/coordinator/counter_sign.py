@@ -36,9 +36,9 @@ def counter_sign(home: Home, site: str, mark: LedgerMark) -> None:
     path = home.sites / site / HEADS
     # Several studies' servers may write at the same time.
     with in_turn(path.with_name(_LOCK)):
-        noted = CounterSigned.own(path.read_bytes() if path.exists() else b"", site)
-        _write(home, path, noted.with_mark(mark))
+        marks = CounterSigned.own(path.read_bytes() if path.exists() else b"", site)
+        _write(home, path, marks.with_mark(mark))
 
 
-def _write(home: Home, path: Path, noted: CounterSigned) -> None:
-    write_atomically(path, noted.sign(open_signing_key(home.record_key)))
+def _write(home: Home, path: Path, marks: CounterSigned) -> None:
+    write_atomically(path, marks.sign(open_signing_key(home.record_key)))

@@ -71,12 +71,12 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
 
 
 def _sites(home: Home) -> Iterator[Finding]:
-    listed = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
-    yield listed
-    if listed.state == "ok":
-        issued = home.authority.issued()
-        valid = {one.site for one in issued if not one.revoked}
-        for name in sorted({one.site for one in issued}):
+    finding = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
+    yield finding
+    if finding.state == "ok":
+        certificates = home.authority.issued()
+        valid = {one.site for one in certificates if not one.revoked}
+        for name in sorted({one.site for one in certificates}):
             yield examine(f"site {name}", partial(_site, home, name, revoked=name not in valid))
 
 

@@ -105,8 +105,8 @@ def _waits_and_refusals(folder: StudyFolder) -> str:
         number, codes = waiting
         sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
         sentences.append(f"Round {number} waits for {sites}.")
-    if refused := refusals(events):
-        number, codes = refused
+    if newest := refusals(events):
+        number, codes = newest
         where = f"Round {number}" if number else "The warm-up"
         sentences.append(f"{where} goes without {described(codes)}. {advice(codes.values())}")
     return " ".join(sentences).rstrip()

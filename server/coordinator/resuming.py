@@ -17,8 +17,8 @@ def keep_approved_base(folder: StudyFolder) -> None:
     """Let a run that has not begun name its base as the invitation did that the sites approved."""
     job = folder.job
     if folder.finished_round == 0 and not (job.run / CHECKPOINTS).exists():
-        invited = Invitation.from_json(folder.invitation.read_bytes())
-        keep_names(job.run, folder.study, invited.base)
+        invitation = Invitation.from_json(folder.invitation.read_bytes())
+        keep_names(job.run, folder.study, invitation.base)
 
 
 def change_patience(folder: StudyFolder, patience: Sequence[str]) -> None:
@@ -32,12 +32,12 @@ def change_patience(folder: StudyFolder, patience: Sequence[str]) -> None:
         ConfigurationError: If a setting is more than patience.
     """
     study = folder.study
-    changed = load_study(folder.root / "study.toml", patience)
-    if other := other_settings(changed, study):
+    new_study = load_study(folder.root / "study.toml", patience)
+    if other := other_settings(new_study, study):
         raise ConfigurationError(
             f"A study that has begun cannot be changed: {other}.",
             hint=f"These can be set on resuming: {', '.join(patience_settings())}.",
         )
     job = folder.job
     keep_names(job.run, study, begun(job.run, study, job.base).base)
-    write_atomically(folder.root / "study.toml", study_to_toml(changed).encode())
+    write_atomically(folder.root / "study.toml", study_to_toml(new_study).encode())

@@ -149,12 +149,12 @@ class _Proxy:
     def refresh(self) -> bool:
         """Write the configuration if it has changed; return whether the proxy must read it."""
         path = configuration_file(self._home)
-        enrolled = members(self._home)
-        text = proxy_configuration(self._home, enrolled).encode()
+        sites = members(self._home)
+        text = proxy_configuration(self._home, sites).encode()
         files = (text, self._home.authority.revocation_file.read_bytes())
         if files == self._last_files:
             return False
-        for member in enrolled:
+        for member in sites:
             begin(self._home, member.site)
         self._last_files = files
         write_atomically(path, text)

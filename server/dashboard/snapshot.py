@@ -182,8 +182,8 @@ def _noise_line(entries: Sequence[HistoryEntry], number: int) -> float:
     Independent directions of equal length in many dimensions are at right angles. Each has the
     cosine 1/√n with the mean of all n.
     """
-    answered = sum(entry.code == "ok" for entry in entries if entry.round == number)
-    return 1 / math.sqrt(answered)
+    answers = sum(entry.code == "ok" for entry in entries if entry.round == number)
+    return 1 / math.sqrt(answers)
 
 
 def _round(

@@ -44,14 +44,14 @@ class Collected:
     Attributes:
         banks: (weight, images) of each folder.
         images: Images used, by folder and source: ``films: kermany``.
-        refused: Images left out because a folder of ``--never`` has them.
+        refusals: Images left out because a folder of ``--never`` has them.
         labels: How the table that was used fits, by folder; of folders with a table.
         left_out: Files (or blank slices) that are not used, by folder and reason.
     """
 
     banks: list[tuple[float, ExampleBank]] = field(default_factory=list)
     images: Counter[str] = field(default_factory=Counter)
-    refused: Refused = field(default_factory=Refused)
+    refusals: Refused = field(default_factory=Refused)
     labels: dict[str, LabelReport] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -116,7 +116,7 @@ def collect_public(
         DataError: If a folder holds nothing that can be used, one of ``never`` has no image, or a
             table that was asked for is about no image of any folder.
     """
-    collected = Collected()
+    collection = Collected()
     folders = [source.open(vocabulary, image_size) for source in sources]
     if not any(one.requested_fit is not None and one.requested_fit.matched for one in folders):
         for one in folders:
@@ -128,27 +128,27 @@ def collect_public(
         images = folder.read(report)
         examples, patients, names = images.examples, images.patients, images.sources
         if folder.fit is not None:
-            collected.labels[str(source.folder)] = folder.fit
+            collection.labels[str(source.folder)] = folder.fit
         if images.left_out:
-            collected.left_out[str(source.folder)] = dict(images.left_out)
+            collection.left_out[str(source.folder)] = dict(images.left_out)
         use = np.ones(len(examples), np.bool_)
         if forbidden is not None:
-            stacked = np.stack([example.image for example in examples])
-            same, known = forbidden.among(stacked, patients)
+            pixels = np.stack([example.image for example in examples])
+            same, of_patients = forbidden.among(pixels, patients)
             same_count += int(same.sum())
-            patient_count += int((known & ~same).sum())
-            use = ~(same | known)
-        chosen = np.flatnonzero(use)
-        if not len(chosen):
+            patient_count += int((of_patients & ~same).sum())
+            use = ~(same | of_patients)
+        indices = np.flatnonzero(use)
+        if not len(indices):
             raise DataError(
                 f"All {len(examples)} images of {source.folder} are in a folder of --never.",
                 hint="Leave out this --data.",
             )
-        bank = bank_of([examples[n] for n in chosen], [patients[n] for n in chosen])
-        collected.banks.append((source.weight, bank))
-        for number in chosen:
+        bank = bank_of([examples[n] for n in indices], [patients[n] for n in indices])
+        collection.banks.append((source.weight, bank))
+        for number in indices:
             name = source.folder.name
             name += f": {names[number]}" if names[number] else ""
-            collected.images[name] += 1
-    collected.refused = Refused(same=same_count, patients=patient_count)
-    return collected
+            collection.images[name] += 1
+    collection.refusals = Refused(same=same_count, patients=patient_count)
+    return collection

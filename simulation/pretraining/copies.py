@@ -52,8 +52,8 @@ class Forbidden:
             for first in range(0, len(own), _BLOCK):
                 likeness = own[first : first + _BLOCK] @ self.thumbnails[start : start + _BLOCK].T
                 same[first : first + _BLOCK] |= likeness.max(1) >= _SAME
-        known = np.array([bool(one) and one in self.patients for one in patients], np.bool_)
-        return same, known
+        of_patients = np.array([bool(one) and one in self.patients for one in patients], np.bool_)
+        return same, of_patients
 
 
 def thumbnails(images: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -55,8 +55,8 @@ class OpenSource:
 
     Attributes:
         images: The images, not yet read.
-        requested_fit: How the table that was asked for fits, whether it is the one used or not; ``None``
-            if none was.
+        requested_fit: How the table that was asked for fits, whether or not it is the one used;
+            ``None`` if none was.
     """
 
     images: Readable
@@ -155,6 +155,8 @@ class PublicScans:
                 left_out[HELD_OUT] += sum(series.slices for series in every_series)
                 continue
             for series in every_series:
-                made = series_examples(self._folder, series, self._settings, labels=patient.labels)
-                left_out.update({reason.value: n for reason, n in made.set_aside.items()})
-                yield from ((patient.patient_id, example) for example in made.examples)
+                of_series = series_examples(
+                    self._folder, series, self._settings, labels=patient.labels
+                )
+                left_out.update({reason.value: n for reason, n in of_series.set_aside.items()})
+                yield from ((patient.patient_id, example) for example in of_series.examples)

@@ -131,7 +131,7 @@ def pretrain_base(
 
     def collect(image_size: int) -> ExampleBank:
         words = shipped_words()
-        collected = collect_public(
+        collection = collect_public(
             request.public,
             words,
             image_size,
@@ -139,17 +139,17 @@ def pretrain_base(
             report=on_progress,
         )
         if request.phantoms:
-            drawn = fill_bank(
+            made_up = fill_bank(
                 lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
                 request.phantoms,
                 seed=request.seed,
                 on_progress=on_progress,
             )
-            collected.banks.append((request.phantom_weight, drawn))
-            collected.images["phantoms"] = request.phantoms
-        on_collected(collected)
-        write_atomically(facts, json.dumps(_facts(collected, request), indent=2).encode())
-        return join_banks(collected.banks)
+            collection.banks.append((request.phantom_weight, made_up))
+            collection.images["phantoms"] = request.phantoms
+        on_collected(collection)
+        write_atomically(facts, json.dumps(_facts(collection, request), indent=2).encode())
+        return join_banks(collection.banks)
 
     plan = PretrainPlan(
         autoencoder=request.autoencoder,
@@ -188,18 +188,18 @@ def pretrain_base(
     )
 
 
-def _facts(collected: Collected, request: PretrainRequest) -> dict[str, Any]:
-    left_out = {}
+def _facts(collection: Collected, request: PretrainRequest) -> dict[str, Any]:
+    left_out, refusals = {}, collection.refusals
     if request.never:
         left_out = {
-            "equal or nearly equal to an image that must not be trained on": collected.refused.same,
-            "of a patient who must not be trained on": collected.refused.patients,
+            "equal or nearly equal to an image that must not be trained on": refusals.same,
+            "of a patient who must not be trained on": refusals.patients,
         }
     return {
-        "images": dict(collected.images),
+        "images": dict(collection.images),
         "left_out": left_out,
-        "set_aside": collected.left_out,
-        "labels": {folder: asdict(fit) for folder, fit in collected.labels.items()},
+        "set_aside": collection.left_out,
+        "labels": {folder: asdict(fit) for folder, fit in collection.labels.items()},
     }
 
 
@@ -223,8 +223,8 @@ def _card(
         )
     card: dict[str, Any] = {"name": f"fedscan base, {settings.size}", "data": data}
     if request.public:
-        named = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
-        card["sources"] = list(dict.fromkeys(named))
+        credits = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
+        card["sources"] = list(dict.fromkeys(credits))
         card["digests"] = {one["folder"]: one["digest"] for one in public}
     card["images"] = facts["images"]
     if facts["left_out"]:

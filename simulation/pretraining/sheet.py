@@ -30,5 +30,5 @@ def write_sheet(generator: Generator, bank: ExampleBank, path: Path) -> None:
         (caption, strip(images[_EACH * row : _EACH * (row + 1)], label="sample", synthetic=True))
         for row, caption in enumerate(common)
     ]
-    with replacing(path) as unfinished:
-        stack(strips).save(unfinished, "PNG", pnginfo=png_text({}, synthetic=True))
+    with replacing(path) as target:
+        stack(strips).save(target, "PNG", pnginfo=png_text({}, synthetic=True))

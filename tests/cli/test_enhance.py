@@ -13,11 +13,6 @@ from PIL import Image
 from typer.testing import CliRunner
 
 
-@pytest.fixture(autouse=True)
-def signing_key(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(tmp_path_factory.mktemp("key") / "signing.key"))
-
-
 def enhance(model: Path, *words: object):
     return CliRunner().invoke(app, ["enhance", str(model), *map(str, words)])
 

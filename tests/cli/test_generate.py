@@ -24,14 +24,6 @@ from typer.testing import CliRunner
 PROMPTS = ("--prompt", "axial CT slice of the head", "--prompt", "chest X-ray, pneumonia")
 
 
-@pytest.fixture(autouse=True)
-def signing_key(tmp_path_factory, monkeypatch):
-    """A key of the tests' own, never the user's."""
-    path = tmp_path_factory.mktemp("key") / "signing.key"
-    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(path))
-    return path
-
-
 def generate(model: Path, *arguments: object) -> Result:
     words = ["generate", str(model), "--steps", "2", *map(str, arguments)]
     return CliRunner().invoke(app, words)
@@ -162,9 +154,9 @@ def test_volumes_are_cut_at_the_plane_and_position_asked_for(tmp_path):
     labels[:, :, 30:] = LABEL["brain"]
     labels[:20, :, :10] = LABEL["bone"]
     mask = nifti(tmp_path / "m.nii.gz", labels, np.diag([4.0, 4.0, 4.0, 1.0]))
-    high = load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.9))
-    low = load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.1))
-    front = load_conditions(32, mask=mask, asked=asked("coronal CT of the head"))
+    high = load_conditions(32, mask=mask, wanted_slice=asked("axial CT of the head", 0.9))
+    low = load_conditions(32, mask=mask, wanted_slice=asked("axial CT of the head", 0.1))
+    front = load_conditions(32, mask=mask, wanted_slice=asked("coronal CT of the head"))
     assert high is not None
     assert low is not None
     assert front is not None
@@ -196,7 +188,7 @@ def test_volumes_on_different_grids_meet_at_one_place(tmp_path):
         mask=mask,
         partial=partial,
         edges=edges,
-        asked=asked("axial T1 of the abdomen"),
+        wanted_slice=asked("axial T1 of the abdomen"),
         strengths=Strengths(edges=0.5, partial=0.25),
     )
     assert found is not None
@@ -215,12 +207,12 @@ def test_a_dicom_segmentation_and_series_are_conditions(hospitals, tmp_path):
     [mask] = sorted(hospitals.rglob("segmentation.dcm"))[:1]
     series = next(path.parent for path in mask.parent.rglob("1.dcm"))
     words = asked("axial T1 of the head")
-    found = load_conditions(64, mask=mask, asked=words)
+    found = load_conditions(64, mask=mask, wanted_slice=words)
     assert found is not None
     assert found.stack[LABEL["brain"] - 1].mean() > 0.05
     with pytest.raises(DataError, match="nothing is left to generate"):
-        load_conditions(64, partial=series, asked=words)
-    across = load_conditions(64, partial=series, asked=asked("coronal T1 of the head"))
+        load_conditions(64, partial=series, wanted_slice=words)
+    across = load_conditions(64, partial=series, wanted_slice=asked("coronal T1 of the head"))
     assert across is not None
     assert 0.1 < across.stack[PARTIAL_KNOWN].mean() < 1
 
@@ -228,12 +220,12 @@ def test_a_dicom_segmentation_and_series_are_conditions(hospitals, tmp_path):
 def test_volumes_need_a_plane_and_a_slice_within_them(tmp_path):
     mask = nifti(tmp_path / "m.nii", np.zeros((10, 10, 10)), np.eye(4))
     with pytest.raises(ConfigurationError, match="names none"):
-        load_conditions(32, mask=mask, asked=asked("CT of the head"))
+        load_conditions(32, mask=mask, wanted_slice=asked("CT of the head"))
     with pytest.raises(DataError, match="beyond the given volumes"):
-        load_conditions(32, mask=mask, asked=asked("axial CT of the head", 0.9))
+        load_conditions(32, mask=mask, wanted_slice=asked("axial CT of the head", 0.9))
     wrong = nifti(tmp_path / "w.nii", np.full((10, 10, 10), 42), np.eye(4))
     with pytest.raises(DataError, match="label 42"):
-        load_conditions(32, mask=wrong, asked=asked("axial CT of the head"))
+        load_conditions(32, mask=wrong, wanted_slice=asked("axial CT of the head"))
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +253,7 @@ def test_the_image_moves_as_each_condition_asks(base, kind):
     def stack(mirror: bool) -> np.ndarray:
         turn = (lambda array: array[:, ::-1]) if mirror else (lambda array: array)
         given = {"mask": {"mask": turn(labels)}, "edges": {"edges": turn(lines)}}
-        given["partial"] = {"partial": turn(image), "known": turn(left)}
+        given["partial"] = {"partial": turn(image), "known_pixels": turn(left)}
         return spatial_conditions((64, 64), **given[kind])
 
     plain = np.zeros_like(stack(False))

@@ -26,13 +26,17 @@ _ENDINGS = ("toml", "json", "md")
 _FOREIGN = {"--node-config", "--nproc-per-node", "--query"}
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Yield every text of the package's source with the file it is in, docstrings included."""
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    """Yield every source file of the package, parsed."""
     for file in sorted(ROOT.rglob("*.py")):
         place = file.relative_to(ROOT)
-        if place.parts[0] in ("tests", "benchmarks", "build") or place.parts[0][0] == ".":
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        if place.parts[0] not in ("tests", "benchmarks", "build") and place.parts[0][0] != ".":
+            yield place, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield every text of the package's source with the file it is in, docstrings included."""
+    for place, tree in sources():
         inside = {
             id(part)
             for node in ast.walk(tree)
@@ -55,11 +59,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def hints() -> Iterator[tuple[str, str]]:
     """Yield what errors advise: every text that is given as a hint, directly or by a constant."""
-    for file in sorted(ROOT.rglob("*.py")):
-        place = file.relative_to(ROOT)
-        if place.parts[0] in ("tests", "benchmarks", "build") or place.parts[0][0] == ".":
-            continue
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+    for place, tree in sources():
         given = [
             keyword.value
             for node in ast.walk(tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 from fedscan.cli.main import app
 from fedscan.model.sampling import sample
 from fedscan.model.storage import load_generator
+from tiny_generators import weight_digests
 from typer.testing import CliRunner
 
 QUICK = ("--size", "tiny", "--examples", "24", "--denoiser-images", "128")
@@ -19,13 +19,6 @@ QUICK = ("--size", "tiny", "--examples", "24", "--denoiser-images", "128")
 
 def pretrain(out: Path, *words: object):
     return CliRunner().invoke(app, ["pretrain", str(out), *QUICK, *map(str, words)])
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*.safetensors")
-    }
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +59,10 @@ def test_an_earlier_base_is_trained_further(base, tmp_path):
     assert "autoencoder" in nothing.output
     result = pretrain(tmp_path / "longer", *words, "--start", base / "generator")
     assert result.exit_code == 0, result.output
-    before, after = digests(base / "generator"), digests(tmp_path / "longer" / "generator")
+    before, after = (
+        weight_digests(base / "generator"),
+        weight_digests(tmp_path / "longer" / "generator"),
+    )
     assert before["vae"] == after["vae"]
     assert before["unet"] != after["unet"]
 
@@ -99,4 +95,7 @@ def test_processes_that_train_together_end_with_one_base(base, tmp_path):
     assert ran.returncode == 0, ran.stderr
     first, second = ((tmp_path / f"weights-{rank}").read_text() for rank in (0, 1))
     assert first == second
-    assert digests(tmp_path / "out" / "generator")["unet"] != digests(base / "generator")["unet"]
+    assert (
+        weight_digests(tmp_path / "out" / "generator")["unet"]
+        != weight_digests(base / "generator")["unet"]
+    )

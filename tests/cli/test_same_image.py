@@ -6,7 +6,6 @@ from pathlib import Path
 
 import fedscan
 import numpy as np
-import pytest
 from fedscan.cli.main import app
 from fedscan.model.marking import NOTICE
 from fedscan.model.pipeline import FedscanPipeline
@@ -18,9 +17,8 @@ PROMPT = "CT of the head, axial"
 
 
 def test_one_seed_is_one_image_however_it_is_asked_for(
-    tiny_generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_generator: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(tmp_path / "signing.key"))
     words = ("--prompt", PROMPT, "-n", "1", "--seed", "5", "--out", str(tmp_path / "command"))
     result = CliRunner().invoke(app, ["generate", str(tiny_generator), *words, "--anyway"])
     assert result.exit_code == 0, result.output

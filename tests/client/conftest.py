@@ -11,14 +11,13 @@ from fedscan.client.steward.home import SiteHome
 from fedscan.client.workspace import opened as workspace
 from fedscan.config.study import load_study
 from fedscan.federation.protocol import RoundReply, RoundRequest
-from fedscan.model.generator import build_generator
-from fedscan.model.settings import GeneratorSettings
-from fedscan.model.storage import generator_digest, save_generator
+from fedscan.model.storage import generator_digest
 from fedscan.server.terms import site_terms
 from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Message, RecordDict
-from site_homes import make_home
+from site_homes import begin_anew, make_home
+from tiny_generators import save_tiny_generator
 
 _STUDY = (
     "data.image_size=32",
@@ -35,9 +34,7 @@ _STUDY = (
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    save_generator(build_generator(GeneratorSettings(size="tiny")), folder)
-    return folder
+    return save_tiny_generator(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +60,9 @@ def make_request(base: Path) -> Callable[..., RoundRequest]:
 
 @pytest.fixture
 def home(tmp_path: Path, base: Path) -> Iterator[SiteHome]:
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     yield make_home(tmp_path, base)
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
 
 
 @pytest.fixture

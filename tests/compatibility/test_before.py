@@ -271,7 +271,7 @@ def test_a_half_private_run_goes_on_and_pays_for_nothing_twice(scans: Path, tmp_
     for site in SITES:
         ledger = out / "sites" / site / "ledger"
         assert paid(ledger) == [*first, "round 2", "round 3"]
-        LedgerView.read(ledger, pinned=before[site])
+        LedgerView.read(ledger, expected_head=before[site])
     assert all(np.isfinite(value).all() for value in load_file(out / LAST).values())
 
 

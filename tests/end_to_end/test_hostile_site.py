@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-import fedscan
 import pytest
 from fedscan.common.audit import AuditLog, verify
 from fedscan.model.storage import generator_digest
@@ -14,6 +13,7 @@ from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.history import History
 from loopback import Federation
+from on_import import path_with
 
 pytestmark = pytest.mark.real_processes
 
@@ -25,9 +25,8 @@ def test_a_site_that_answers_in_anothers_name_harms_nobody(
 ) -> None:
     federation = own_federation
     federation.start("coordinator", "south")
-    package = Path(fedscan.__file__).parents[1]
     monkeypatch.setenv("IMPOSTOR_NAME", "south")
-    monkeypatch.setenv("PYTHONPATH", f"{IMPOSTOR}:{package}")
+    monkeypatch.setenv("PYTHONPATH", path_with(IMPOSTOR))
     federation.start("north")
     monkeypatch.undo()
     federation.ready()

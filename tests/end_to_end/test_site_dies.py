@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import fedscan
 import pytest
 from comparing import check, seen
 from fedscan.client.steward.home import SiteHome
@@ -24,6 +23,7 @@ from fedscan.server.exchange import UNAVAILABLE
 from fedscan.server.history import History
 from loopback import Federation, until
 from loopback import fedscan as command
+from on_import import path_with
 
 pytestmark = pytest.mark.real_processes
 
@@ -121,9 +121,9 @@ def test_a_study_server_dies_in_the_middle_of_sending(
     federation: Federation, whole: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sites have half of a message; Flower's apps would wait for the rest for 83 minutes."""
-    halted, package = tmp_path / "halted", Path(fedscan.__file__).parents[1]
+    halted = tmp_path / "halted"
     monkeypatch.setenv("HALTED", str(halted))
-    monkeypatch.setenv("PYTHONPATH", f"{FAULTS}:{package}")
+    monkeypatch.setenv("PYTHONPATH", path_with(FAULTS))
     federation.restart("coordinator", lambda: None)
     monkeypatch.undo()
     federation.ready()

@@ -8,8 +8,11 @@ from fedscan.client.policy import SitePolicy, write_policy
 from fedscan.client.steward.data_sets import DataSet, Registry
 from fedscan.client.steward.enrolment import init_site
 from fedscan.client.steward.home import SiteHome, SiteSettings
+from fedscan.client.workspace import opened as workspace
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.protocol import RoundRequest
+from fedscan.privacy.ledger.entries import Reserve
+from fedscan.privacy.ledger.view import LedgerView
 from tiny_hospitals import write_hospitals
 
 OPEN = SitePolicy(min_patients=1, min_noise_multiplier=0.0)
@@ -27,3 +30,20 @@ def make_home(folder: Path, base: Path) -> SiteHome:
     Registry(home).add(DataSet(name="chest", folder=str(folder / "scans" / "chest")))
     write_policy(home.policy, OPEN)
     return home
+
+
+def paid(state: Path) -> list[Reserve]:
+    """Return what a data set has paid for, as its ledger has it."""
+    entries = LedgerView.read(state / "ledger").entries
+    return [entry.record for entry in entries if isinstance(entry.record, Reserve)]
+
+
+def purposes(home: SiteHome) -> list[str]:
+    """Return what the data set of :func:`make_home` has paid for, in words."""
+    return [one.purpose for one in paid(home.state("chest"))]
+
+
+def begin_anew() -> None:
+    """Forget what is open: every message has a process of its own."""
+    workspace.open_data.cache_clear()
+    workspace.open_study_data.cache_clear()

@@ -86,7 +86,7 @@ def test_known_pixels_and_edges_are_followed(base):
     known[:, :32] = True
     free = draw(base, CT, seed=9)
     completed = draw(
-        base, CT, spatial=spatial_conditions((64, 64), partial=given, known=known), seed=9
+        base, CT, spatial=spatial_conditions((64, 64), partial=given, known_pixels=known), seed=9
     )
     outlined = draw(base, CT, spatial=spatial_conditions((64, 64), edges=edge_map(given)), seed=9)
 

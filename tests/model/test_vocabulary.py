@@ -69,7 +69,7 @@ def test_conditions_put_each_label_and_image_in_its_channel():
     known = np.zeros((4, 4), bool)
     known[:2] = True
     stack = spatial_conditions(
-        (4, 4), mask=mask, edges=np.ones((4, 4), np.float32), partial=image, known=known
+        (4, 4), mask=mask, edges=np.ones((4, 4), np.float32), partial=image, known_pixels=known
     )
     assert stack[LABEL["lesion"] - 1].sum() == 1
     assert stack[LABEL["lesion"] - 1, 1, 2] == 1

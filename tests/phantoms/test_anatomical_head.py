@@ -8,13 +8,13 @@ from fedscan.phantoms.anatomical.atlas import COARSE, load_atlas
 from fedscan.phantoms.anatomical.contrast import Sequence, hounsfield, mr_signal
 from fedscan.phantoms.anatomical.head import TISSUES
 from fedscan.phantoms.anatomical.patient import draw_head
-from fedscan.phantoms.anatomical.sampling import SliceGrid, sample_anatomy
+from fedscan.phantoms.anatomical.sampling import AxialGrid, sample_anatomy
 from fedscan.phantoms.anatomical.scanner import ct_image, mr_image
 
 T1 = Sequence(2000.0, 3.0, inversion_time=900.0, field=3.0)
 T2 = Sequence(4000.0, 100.0)
 PIXEL = 4.0
-GRID = SliceGrid(64, PIXEL, 5.0, tuple(np.arange(-45.0, 76.0, 10.0)), (-125.0, -126.0))
+GRID = AxialGrid(64, PIXEL, 5.0, tuple(np.arange(-45.0, 76.0, 10.0)), (-125.0, -126.0))
 
 
 @pytest.fixture(scope="module")

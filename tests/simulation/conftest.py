@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 from fedscan.config.study import Study, load_study
-from fedscan.model.generator import build_generator
-from fedscan.model.settings import GeneratorSettings
-from fedscan.model.storage import save_generator
 from fedscan.simulation.run import SimulationResult, simulate
+from tiny_generators import save_tiny_generator
 from tiny_hospitals import write_hospitals
 
 
@@ -24,9 +22,7 @@ def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny generator with random weights."""
-    folder = tmp_path_factory.mktemp("base")
-    save_generator(build_generator(GeneratorSettings(size="tiny")), folder)
-    return folder
+    return save_tiny_generator(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(scope="session")

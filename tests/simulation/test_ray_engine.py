@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,7 @@ from fedscan.errors import ConfigurationError
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.simulation import ray_engine
 from fedscan.simulation.run import SimulationResult, simulate
-
-
-def weights(folder: Path) -> dict[str, str]:
-    return {
-        path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*.safetensors")
-    }
+from tiny_generators import weight_digests
 
 
 def test_flowers_engine_comes_to_the_same_bytes(
@@ -35,7 +28,7 @@ def test_flowers_engine_comes_to_the_same_bytes(
     old, study, expected = finished
     out = same_secrets(old, tmp_path / "ray")
     result = simulate(study, hospitals, out, engine="ray", workers=2, evaluate=False)
-    assert weights(result.generator) == weights(expected.generator)
+    assert weight_digests(result.generator) == weight_digests(expected.generator)
     for site in ("north", "south", "west"):
         before, after = (LedgerView.read(run / "sites" / site / "ledger") for run in (old, out))
         assert before.entries == after.entries

@@ -24,6 +24,7 @@ from fedscan.server.job import WARM_UP
 from fedscan.server.terms import site_terms
 from fedscan.simulation.trained_study import site_training, start_of
 from safetensors.numpy import save_file
+from site_homes import begin_anew
 from tiny_hospitals import write_hospitals
 
 _ALL = (
@@ -39,8 +40,7 @@ _ALL = (
 
 @pytest.fixture
 def site(tmp_path: Path, base: Path) -> Iterator[Site]:
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     write_hospitals(tmp_path / "data", {"site": 5}, images=3)
     site = Site(name="site", data=tmp_path / "data" / "site", state=tmp_path / "state", base=base)
     policy = SitePolicy(
@@ -51,8 +51,7 @@ def site(tmp_path: Path, base: Path) -> Iterator[Site]:
     )
     write_policy(site.policy, policy)
     yield site
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from fedscan.server.terms import site_terms
 from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import ConfigRecord, Message, RecordDict
+from site_homes import begin_anew, paid
 from tiny_hospitals import write_hospitals
 
 _OPEN = SitePolicy(min_patients=1, min_noise_multiplier=0.0, epsilon_ceiling=8.0)
@@ -68,17 +69,14 @@ class Hospital:
         return self.ask(replace(request, round=0, tensors={}), "query.composition")
 
     def paid(self) -> list[Reserve]:
-        entries = LedgerView.read(self.state / "ledger").entries
-        return [entry.record for entry in entries if isinstance(entry.record, Reserve)]
+        return paid(self.state)
 
 
 @pytest.fixture
 def hospital(tmp_path: Path, base: Path) -> Iterator[Hospital]:
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     yield Hospital(tmp_path, base)
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
 
 
 @pytest.fixture
@@ -149,8 +147,7 @@ def test_other_data_waits_for_the_next_study(
     hospital.allow(replace(_OPEN, epsilon_ceiling=20.0))
     first = hospital.ask(make_request())
     write_hospitals(hospital.data.parent, {"site": 5})
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     second = hospital.ask(make_request())
     assert (first.code, second.code) == ("ok", "ok")
     assert tensors_digest(first.tensors) == tensors_digest(second.tensors)

@@ -211,19 +211,19 @@ class _Coded:
         self.length = 8 * len(data)
         self._data = np.frombuffer(data + b"\xff" * 4, np.uint8).astype(np.uint32)
         self._base = self._end = 0
-        self._found: dict[int, tuple[bytes, bytes]] = {}
+        self._views: dict[int, tuple[bytes, bytes]] = {}
         self._windows: NDArray[np.uint16] = np.zeros(0, np.uint16)
 
     def pass_samples(self, order: list[tuple[_Table, _Table | None]], groups: int) -> int:
         """Pass samples of a lossless scan and return the number of bits."""
-        place, left = 0, groups * len(order)
+        place, samples = 0, groups * len(order)
         if len(order) == 1:
-            while left and self._advance(place):
+            while samples and self._advance(place):
                 bits, base, end = self._lookup(order[0][0])[0], self._base, self._end
-                while left and place < end:
+                while samples and place < end:
                     place += bits[place - base]
-                    left -= 1
-            return place + (8 * left)
+                    samples -= 1
+            return place + (8 * samples)
         for _ in range(groups):
             for table, _ac in order:
                 if place >= self._end and not self._advance(place):
@@ -272,13 +272,13 @@ class _Coded:
         shifts = np.arange(8, 0, -1, dtype=np.uint32)
         self._windows = (triples[:, None] >> shifts & 0xFFFF).astype(np.uint16).ravel()
         self._base, self._end = 8 * first, min(8 * first + len(self._windows), self.length)
-        self._found = {}
+        self._views = {}
         return True
 
     def _lookup(self, table: _Table) -> tuple[bytes, bytes]:
         """Bits and steps of a table at every bit of the chunk."""
-        views = self._found.get(id(table))
+        views = self._views.get(id(table))
         if views is None:
             views = table.bits[self._windows].tobytes(), table.steps[self._windows].tobytes()
-            self._found[id(table)] = views
+            self._views[id(table)] = views
         return views

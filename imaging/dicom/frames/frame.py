@@ -83,11 +83,11 @@ def read_frames_of(ds: Dataset, words: Vocabulary) -> Iterator[Frame]:
         for _ in range(count):
             yield frame
         return
-    described = 0
+    frame_count = 0
     for header in flat:
-        described += 1
+        frame_count += 1
         yield _frame(header, words, placed=True, enhanced=True)
-    if described != count:
+    if frame_count != count:
         raise SetAsideError(Reason.BROKEN)
 
 

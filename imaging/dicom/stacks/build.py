@@ -14,7 +14,7 @@ from ..set_aside import Reason
 from .likeness import Floats, alike, common_plane, depths_of, places
 from .localizer import is_localizer
 from .repeats import common_depths, kinds, volumes
-from .stack import Member, Slice, Stack
+from .stack import LooseFrame, Slice, Stack
 
 #: More slices than any scanner makes of one body: two metres in steps of a quarter millimetre.
 MAX_SLICES = 8192
@@ -37,32 +37,32 @@ class SeriesStacks:
     set_aside: Counter[Reason]
 
 
-def series_stacks(members: Sequence[Member]) -> SeriesStacks:
+def series_stacks(members: Sequence[LooseFrame]) -> SeriesStacks:
     """Build the stacks of one series.
 
     Args:
         members: All of its frames, in any order.
     """
-    refused: dict[str, Reason] = {}
+    reasons: dict[str, Reason] = {}
     stacks: list[Stack] = []
     groups = list(_same_kind(sorted(members, key=lambda member: member.order)))
     if _is_localizer(groups):
         return SeriesStacks((), Counter([Reason.LOCALIZER] * len({m.path for m in members})))
-    placed = [group for group in groups if group[0].frame.plane is not None]
-    directions = np.array([common_plane(group).normal for group in placed]).reshape(-1, 3)
+    with_plane = [group for group in groups if group[0].frame.plane is not None]
+    directions = np.array([common_plane(group).normal for group in with_plane]).reshape(-1, 3)
     for group in groups:
         if group[0].frame.plane is None:
             stacks.append(_stack(group, None, (0.0, 0.0)))
-    for group, direction in zip(placed, directions, strict=True):
+    for group, direction in zip(with_plane, directions, strict=True):
         alongside = np.flatnonzero(np.abs(directions @ direction) > _ALONGSIDE)
-        scan = [member for index in alongside for member in placed[index]]
-        stacks += _volumes(group, scan, refused)
-    return SeriesStacks(tuple(stacks), Counter(refused.values()))
+        scan = [member for index in alongside for member in with_plane[index]]
+        stacks += _volumes(group, scan, reasons)
+    return SeriesStacks(tuple(stacks), Counter(reasons.values()))
 
 
-def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
+def _same_kind(members: list[LooseFrame]) -> Iterator[list[LooseFrame]]:
     """Part frames by what they show, by size, and by how they lie."""
-    parts: dict[tuple[object, ...], list[Member]] = defaultdict(list)
+    parts: dict[tuple[object, ...], list[LooseFrame]] = defaultdict(list)
     for member in members:
         frame, shape = member.frame, member.header.shape
         if frame.plane is None:
@@ -75,27 +75,27 @@ def _same_kind(members: list[Member]) -> Iterator[list[Member]]:
         yield from alike(parts[kind]) if kind[1] == "slice" else [parts[kind]]
 
 
-def _apart_from_plane(shown: Description) -> Description:
+def _apart_from_plane(description: Description) -> Description:
     """What must be equal in a stack. Near 45 degrees the plane's name hangs on a last digit, and
     so does an MR weighting near its thresholds: most slices of a stack decide on those.
     """
-    if shown.modality.endswith("MR"):
-        shown = replace(shown, modality="MR", sequence="")
-    return replace(shown, plane="")
+    if description.modality.endswith("MR"):
+        description = replace(description, modality="MR", sequence="")
+    return replace(description, plane="")
 
 
-def _is_localizer(groups: Sequence[Sequence[Member]]) -> bool:
-    placed = [group for group in groups if group[0].frame.plane is not None]
-    frames = [[member.frame for member in group] for group in placed]
+def _is_localizer(groups: Sequence[Sequence[LooseFrame]]) -> bool:
+    with_plane = [group for group in groups if group[0].frame.plane is not None]
+    frames = [[member.frame for member in group] for group in with_plane]
     return is_localizer(
-        [member.header.name for group in placed for member in group],
+        [member.header.name for group in with_plane for member in group],
         [[frame.plane for frame in group if frame.plane] for group in frames],
         is_derived=any("DERIVED" in f.moment.image_type for group in frames for f in group),
     )
 
 
 def _volumes(
-    group: list[Member], scan: list[Member], refused: dict[str, Reason]
+    group: list[LooseFrame], scan: list[LooseFrame], reasons: dict[str, Reason]
 ) -> Iterator[Stack]:
     """Build the volumes of like frames; ``scan`` is all of the series in their direction."""
     common = common_plane(group)
@@ -104,16 +104,16 @@ def _volumes(
     for place in places(group, common):
         depths = depths_of(place, common)
         if _is_unplaced(place, depths):
-            refused.update({member.path: Reason.GEOMETRY for member in place})
+            reasons.update({member.path: Reason.GEOMETRY for member in place})
             continue
         for kind in kinds(place):
             depths = depths_of(kind, common)
             for indices in volumes(kind, depths):
-                chosen = [kind[index] for index in indices]
-                yield _stack(_bounded(chosen, common, refused), common, reach)
+                of_volume = [kind[index] for index in indices]
+                yield _stack(_bounded(of_volume, common, reasons), common, reach)
 
 
-def _is_unplaced(members: list[Member], depths: Floats) -> bool:
+def _is_unplaced(members: list[LooseFrame], depths: Floats) -> bool:
     """Whether different slices claim one place: then the places in the headers mean nothing."""
     places = int(common_depths(members, depths).max()) + 1
     locations = [m.frame.location for m in members if m.frame.location is not None]
@@ -132,30 +132,32 @@ def _is_unplaced(members: list[Member], depths: Floats) -> bool:
     return len(members) > 1 and len(set(moments)) == 1
 
 
-def _bounded(members: list[Member], common: Plane, refused: dict[str, Reason]) -> list[Member]:
+def _bounded(
+    members: list[LooseFrame], common: Plane, reasons: dict[str, Reason]
+) -> list[LooseFrame]:
     """Leave out slices at the place of others, and what no volume can hold; order by depth."""
     depths = depths_of(members, common)
     numbers = common_depths(members, depths)
     first: dict[int, int] = {}
     for index, number in enumerate(numbers.tolist()):
         if first.setdefault(number, index) != index:
-            refused[members[index].path] = Reason.REPEATED
-    chosen = [members[index] for _, index in sorted(first.items())]
-    for member in chosen[MAX_SLICES:]:
-        refused[member.path] = Reason.TOO_MANY
-    return chosen[:MAX_SLICES]
+            reasons[members[index].path] = Reason.REPEATED
+    by_depth = [members[index] for _, index in sorted(first.items())]
+    for member in by_depth[MAX_SLICES:]:
+        reasons[member.path] = Reason.TOO_MANY
+    return by_depth[:MAX_SLICES]
 
 
-def _stack(members: list[Member], common: Plane | None, reach: tuple[float, float]) -> Stack:
+def _stack(members: list[LooseFrame], common: Plane | None, reach: tuple[float, float]) -> Stack:
     frames = [member.frame for member in members]
-    shown = frames[0].description
+    description = frames[0].description
     if common is not None:
         words = Counter((f.description.modality, f.description.sequence) for f in frames)
         modality, sequence = max(words, key=lambda pair: (words[pair], pair))
-        shown = replace(shown, plane=common.name, modality=modality, sequence=sequence)
+        description = replace(description, plane=common.name, modality=modality, sequence=sequence)
     windows = {frame.window for frame in frames}
     return Stack(
-        description=shown,
+        description=description,
         shape=members[0].header.shape,
         spacing=common.spacing if common else frames[0].spacing,
         patient_orientation=frames[0].patient_orientation,

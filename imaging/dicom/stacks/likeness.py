@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import Plane, Vector
-from .stack import Member
+from .stack import LooseFrame
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _PLACE_TOLERANCE_MM = 1.0
 _DRIFT_MM = 10.0
 
 
-def alike(members: Sequence[Member]) -> Iterator[list[Member]]:
+def alike(members: Sequence[LooseFrame]) -> Iterator[list[LooseFrame]]:
     """Part frames with a plane by its directions and by the size of their pixels."""
     planes = [_plane(member) for member in members]
     features = np.array([(*p.along_row, *p.along_column, *np.log(p.spacing)) for p in planes])
@@ -39,14 +39,14 @@ def alike(members: Sequence[Member]) -> Iterator[list[Member]]:
         if group_of[index] < 0:
             near = (np.abs(distinct - distinct[index]) <= tolerance).all(1) & (group_of < 0)
             group_of[near] = index
-    groups: dict[int, list[Member]] = defaultdict(list)
+    groups: dict[int, list[LooseFrame]] = defaultdict(list)
     for member, group in zip(members, group_of[which.ravel()], strict=True):
         groups[int(group)].append(member)
     for group in sorted(groups):
         yield groups[group]
 
 
-def common_plane(members: Sequence[Member]) -> Plane:
+def common_plane(members: Sequence[LooseFrame]) -> Plane:
     """Return the plane whose directions and pixel size most of some like frames have."""
     counts: dict[tuple[Vector, Vector, tuple[float, float]], int] = defaultdict(int)
     planes: dict[tuple[Vector, Vector, tuple[float, float]], Plane] = {}
@@ -57,12 +57,12 @@ def common_plane(members: Sequence[Member]) -> Plane:
     return planes[max(counts, key=lambda key: (counts[key], key))]
 
 
-def depths_of(members: Sequence[Member], common: Plane) -> Floats:
+def depths_of(members: Sequence[LooseFrame], common: Plane) -> Floats:
     """Distances along the common normal, mm, ``[N]``."""
     return np.asarray(_positions(members) @ common.normal)
 
 
-def places(members: Sequence[Member], common: Plane) -> Iterator[list[Member]]:
+def places(members: Sequence[LooseFrame], common: Plane) -> Iterator[list[LooseFrame]]:
     """Part like frames by their place in the plane: parallel stations, side by side.
 
     Slices of a tilted gantry are shifted in their plane the further the deeper they lie. So
@@ -111,11 +111,11 @@ def _linked(points: Floats) -> NDArray[np.int64]:
     return labels
 
 
-def _positions(members: Sequence[Member]) -> Floats:
+def _positions(members: Sequence[LooseFrame]) -> Floats:
     return np.array([_plane(member).position for member in members])
 
 
-def _plane(member: Member) -> Plane:
+def _plane(member: LooseFrame) -> Plane:
     plane = member.frame.plane
     assert plane is not None
     return plane

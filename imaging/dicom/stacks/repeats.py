@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..frames.moment import Moment
-from .stack import Member
+from .stack import LooseFrame
 
 Floats = NDArray[np.float64]
 #: A frame with the depth and the number of the depth that it has in common with others.
-Placed = tuple[Member, float, int]
+Placed = tuple[LooseFrame, float, int]
 
 #: What tells repeated frames apart, in the order in which it is believed.
 _MARKS: tuple[tuple[str, float], ...] = (
@@ -39,7 +39,7 @@ _NO_ROOM = 0.75
 _LOOK_BACK = 8
 
 
-def kinds(members: Sequence[Member]) -> Iterator[list[Member]]:
+def kinds(members: Sequence[LooseFrame]) -> Iterator[list[LooseFrame]]:
     """Part frames by what never belongs to one volume: far echoes and diffusion weights."""
     parts = [list(members)]
     for mark, (least, share) in _APART.items():
@@ -47,7 +47,7 @@ def kinds(members: Sequence[Member]) -> Iterator[list[Member]]:
     yield from parts
 
 
-def common_depths(members: Sequence[Member], depths: Floats) -> NDArray[np.int64]:
+def common_depths(members: Sequence[LooseFrame], depths: Floats) -> NDArray[np.int64]:
     """Number the depths of frames ``[N]``; those that differ by last digits share a number."""
     order = np.argsort(depths, kind="stable")
     gaps = np.diff(depths[order])
@@ -65,7 +65,7 @@ def common_depths(members: Sequence[Member], depths: Floats) -> NDArray[np.int64
     return numbers
 
 
-def volumes(members: Sequence[Member], depths: Floats) -> list[list[int]]:
+def volumes(members: Sequence[LooseFrame], depths: Floats) -> list[list[int]]:
     """Part like frames at one place into volumes without repeated depths.
 
     Args:
@@ -169,7 +169,7 @@ def _thickness(part: list[Placed]) -> float:
     return float(np.median([_thickness_of(member) for member, _, _ in part]))
 
 
-def _thickness_of(member: Member) -> float:
+def _thickness_of(member: LooseFrame) -> float:
     plane = member.frame.plane
     return plane.thickness if plane else 0.0
 
@@ -232,8 +232,8 @@ def _by_mark(all_members: list[Placed], mark: str, tolerance: float) -> list[lis
 
 
 def _by_value(
-    members: Sequence[Member], mark: str, least: float, share: float = 0.0
-) -> list[list[Member]]:
+    members: Sequence[LooseFrame], mark: str, least: float, share: float = 0.0
+) -> list[list[LooseFrame]]:
     """Part frames where a number rises by more than a tolerance; without it they come first.
 
     Args:
@@ -242,10 +242,10 @@ def _by_value(
         least: The tolerance.
         share: The tolerance as a share of the number, where that is more.
     """
-    unknown = [member for member in members if _value(member, mark) is None]
+    without_value = [member for member in members if _value(member, mark) is None]
     with_value = [member for member in members if _value(member, mark) is not None]
     with_value.sort(key=lambda member: float(_value(member, mark) or 0.0))
-    parts: list[list[Member]] = [unknown] if unknown else []
+    parts: list[list[LooseFrame]] = [without_value] if without_value else []
     last = None
     for member in with_value:
         value = float(_value(member, mark) or 0.0)
@@ -256,6 +256,6 @@ def _by_value(
     return parts
 
 
-def _value(member: Member, mark: str) -> Any:
+def _value(member: LooseFrame, mark: str) -> Any:
     moment: Moment = member.frame.moment
     return getattr(moment, mark)

@@ -54,7 +54,7 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class LooseFrame:
     """One frame of a series that is not in a stack yet.
 
     Attributes:

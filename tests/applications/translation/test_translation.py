@@ -77,8 +77,7 @@ def test_a_translator_learns_and_opens_again(translator, tmp_path):
         load_translator(tmp_path / "CT")
 
 
-def test_a_scan_is_translated_where_it_lies(translator, tmp_path, monkeypatch):
-    monkeypatch.setenv("FEDSCAN_SIGNING_KEY", str(tmp_path / "signing.key"))
+def test_a_scan_is_translated_where_it_lies(translator, tmp_path):
     save_translator(translator, tmp_path / "translators" / "CT")
     affine = np.diag([3.0, 3.0, 5.0, 1.0])
     values = discs(4).transpose(2, 1, 0)[:, :28] * 300 + 300

@@ -15,28 +15,14 @@ from fedscan.client.data.patient_file import PatientFile
 from fedscan.client.policy import write_policy
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
-from fedscan.client.workspace import opened as workspace
 from fedscan.common.audit import AuditLog
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
-from fedscan.privacy.ledger.entries import Reserve
-from fedscan.privacy.ledger.view import LedgerView
 from pydicom import dcmread
 from pydicom.uid import generate_uid
-from site_homes import OPEN, invitation_of
+from site_homes import OPEN, begin_anew, invitation_of, purposes
 
 Ask = Callable[..., RoundReply]
 Make = Callable[..., RoundRequest]
-
-
-def paid(home: SiteHome) -> list[str]:
-    entries = LedgerView.read(home.state("chest") / "ledger").entries
-    return [one.record.purpose for one in entries if isinstance(one.record, Reserve)]
-
-
-def begin_anew() -> None:
-    """Every message has a process of its own."""
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
 
 
 def scans(home: SiteHome) -> list[Path]:
@@ -77,7 +63,7 @@ def test_a_repeated_answer_is_the_same_on_a_machine_that_sums_otherwise(
     again = ask(approved())
     assert (first.code, again.code) == ("ok", "ok")
     assert tensors_digest(first.tensors) == tensors_digest(again.tensors)
-    assert paid(home) == ["patient count", "round 1"]
+    assert purposes(home) == ["patient count", "round 1"]
 
 
 def test_a_lost_answer_that_cannot_be_made_again_is_a_new_announced_attempt(
@@ -90,13 +76,13 @@ def test_a_lost_answer_that_cannot_be_made_again_is_a_new_announced_attempt(
     second = ask(approved())
     assert second.code == "ok"
     assert tensors_digest(second.tensors) != tensors_digest(first.tensors)
-    assert paid(home) == ["patient count", "round 1", "round 1 attempt 2"]
+    assert purposes(home) == ["patient count", "round 1", "round 1 attempt 2"]
     announced = [one for one in AuditLog(home.audit).entries() if one.event == "paid-again"]
     assert [one.facts["purpose"] for one in announced] == ["round 1 attempt 2"]
     # It is kept, too, and the study has no more answers than it was approved for.
     assert tensors_digest(ask(approved()).tensors) == tensors_digest(second.tensors)
     assert ask(approved(number=2)).code == "budget-exceeded"
-    assert len(paid(home)) == 3
+    assert len(purposes(home)) == 3
 
 
 def test_an_answer_whose_secret_is_erased_is_sent_again_from_what_was_kept(
@@ -113,11 +99,11 @@ def test_an_answer_whose_secret_is_erased_is_sent_again_from_what_was_kept(
         assert ask(make(number)).code == "ok"
     # Neither kept nor repeatable: a new attempt, not the end of the study.
     assert ask(make(1)).code == "ok"
-    assert paid(home)[-1] == "round 1 attempt 2"
+    assert purposes(home)[-1] == "round 1 attempt 2"
     shutil.rmtree(kept)
     shutil.copytree(home.folder.parent / "copy", kept)
     assert tensors_digest(ask(make(1)).tensors) == tensors_digest(first.tensors)
-    assert paid(home)[-1] == "round 1 attempt 2"
+    assert purposes(home)[-1] == "round 1 attempt 2"
 
 
 def test_touched_files_cost_nothing(home: SiteHome, approved: Make, ask: Ask) -> None:
@@ -127,7 +113,7 @@ def test_touched_files_cost_nothing(home: SiteHome, approved: Make, ask: Ask) ->
         os.utime(file)
     begin_anew()
     assert tensors_digest(ask(approved()).tensors) == tensors_digest(first.tensors)
-    assert paid(home) == ["patient count", "round 1"]
+    assert purposes(home) == ["patient count", "round 1"]
 
 
 def test_a_new_patient_waits_for_the_next_study(
@@ -139,7 +125,7 @@ def test_a_new_patient_waits_for_the_next_study(
     begin_anew()
     assert tensors_digest(ask(approved()).tensors) == tensors_digest(first.tensors)
     assert ask(approved(number=2)).code == "ok"
-    assert paid(home) == ["patient count", "round 1", "round 2"]
+    assert purposes(home) == ["patient count", "round 1", "round 2"]
     assert patients_of(home, approved().study()) == 4
     following = make_request("local.steps=2")
     Approvals(home).approve(invitation_of(following, "next"), "chest")
@@ -204,7 +190,7 @@ def test_a_damaged_patient_count_is_drawn_again_as_its_hint_says(
     count.unlink()
     assert ask(approved(number=2)).code == "ok"
     assert count.read_bytes() == before
-    assert paid(home) == ["patient count", "round 1", "round 2"]
+    assert purposes(home) == ["patient count", "round 1", "round 2"]
 
 
 def test_a_request_that_is_not_finite_is_refused_before_it_is_paid_for(

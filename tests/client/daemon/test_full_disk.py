@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
-from fedscan.client.workspace import opened as workspace
 from fedscan.common.audit import verify
 from fedscan.errors import AuditError
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from site_homes import invitation_of, make_home
+from site_homes import begin_anew, invitation_of, make_home
 
 _BLOCK = 4096
 
@@ -30,13 +29,11 @@ def small(tmp_path: Path) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("this user may not mount a small disk")
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     try:
         yield folder
     finally:
-        workspace.open_data.cache_clear()
-        workspace.open_study_data.cache_clear()
+        begin_anew()
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
@@ -68,8 +65,7 @@ def test_a_full_disk_costs_nothing_twice_and_loses_nothing(
     # Each time it gets a little further before the disk is full.
     for blocks in (0, 3, 6, 9, 12):
         filler = fill(small, blocks)
-        workspace.open_data.cache_clear()  # every message has a process of its own
-        workspace.open_study_data.cache_clear()
+        begin_anew()
         reply = ask(request, at=home)
         filler.unlink()
         codes.append(reply.code)
@@ -79,8 +75,7 @@ def test_a_full_disk_costs_nothing_twice_and_loses_nothing(
             assert not reply.tensors
     assert codes[0] == AuditError.code
     assert set(codes) <= {"ok", "audit", "ledger", "internal", "data"}
-    workspace.open_data.cache_clear()
-    workspace.open_study_data.cache_clear()
+    begin_anew()
     answers += [tensors_digest(ask(request, at=home).tensors) for _ in range(2)]
     assert len(set(answers)) == 1
     assert paid(home) == ["patient count", "round 1"]

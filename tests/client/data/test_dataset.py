@@ -68,6 +68,16 @@ def test_an_unchanged_folder_is_not_decoded_again(tmp_path, write_site, monkeypa
     assert_same(first, SiteDataset.open(tmp_path / "scans", SETTINGS, tmp_path / "cache"))
 
 
+def series_decoded(monkeypatch) -> list[str]:
+    """Return a list that each series is put on when it is decoded from now on."""
+    decoded = []
+    build = example_cache.series_examples
+    monkeypatch.setattr(
+        example_cache, "series_examples", lambda *a: decoded.append(a[1].uid) or build(*a)
+    )
+    return decoded
+
+
 def test_only_changed_patients_are_decoded_again(tmp_path, write_site, monkeypatch):
     scans = tmp_path / "scans"
     write_site(scans, range(3))
@@ -76,11 +86,7 @@ def test_only_changed_patients_are_decoded_again(tmp_path, write_site, monkeypat
     write_site(scans, range(3, 5))
     (scans / "p0" / "000").unlink()
     shutil.rmtree(scans / "p1")
-    decoded = []
-    build = example_cache.series_examples
-    monkeypatch.setattr(
-        example_cache, "series_examples", lambda *a: decoded.append(a[1].uid) or build(*a)
-    )
+    decoded = series_decoded(monkeypatch)
     second = SiteDataset.open(scans, SETTINGS, tmp_path / "cache")
     assert sorted(decoded) == ["1.2.0", "1.2.3", "1.2.4"]
     assert second.identity == first.identity
@@ -115,11 +121,7 @@ def test_a_killed_build_resumes_where_it_was(tmp_path, write_site, monkeypatch):
     process.start()
     process.join()
     assert process.exitcode == 9
-    decoded = []
-    build = example_cache.series_examples
-    monkeypatch.setattr(
-        example_cache, "series_examples", lambda *a: decoded.append(a[1].uid) or build(*a)
-    )
+    decoded = series_decoded(monkeypatch)
     assert_same(SiteDataset.open(scans, SETTINGS, tmp_path / "cache"), whole)
     assert len(decoded) == 2
     assert not list((tmp_path / "cache").rglob("*.tmp"))
@@ -268,11 +270,7 @@ def test_the_table_of_a_site_decides_its_split_and_changes_only_its_own_patients
         labels=read_table(path, shipped_words()),
     )
     assert again.contents() == contents
-    decoded = []
-    build = example_cache.series_examples
-    monkeypatch.setattr(
-        example_cache, "series_examples", lambda *a: decoded.append(a[1].uid) or build(*a)
-    )
+    decoded = series_decoded(monkeypatch)
     changed = opened([*rows[:3], "p3,test,0", *rows[4:]])
     assert decoded == ["1.2.3"]
     contents = {key: first.content(key) for key in first.patients}

@@ -29,8 +29,13 @@ def test_patients_under_two_names_are_counted_when_the_second_is_added(
     copy, other = tmp_path / "copy", tmp_path / "other"
     shutil.copytree(chest, copy)
     write_hospitals(other, {"south": 2})
-    assert add_data_set(home, NewDataSet(name="south", folder=other / "south")).shared == {}
-    assert add_data_set(home, NewDataSet(name="again", folder=copy)).shared == {"chest": 4}
+    assert (
+        add_data_set(home, NewDataSet(name="south", folder=other / "south")).patients_elsewhere
+        == {}
+    )
+    assert add_data_set(home, NewDataSet(name="again", folder=copy)).patients_elsewhere == {
+        "chest": 4
+    }
 
 
 def test_a_moved_data_set_goes_on_with_its_study_and_its_ledger(

@@ -94,9 +94,9 @@ def test_latents_and_decoded_images_of_every_setting_are_removed(home: SiteHome)
     patient = next((name for name, found in of.items() if found == key), "chest-3")
     done = add_opt_outs(home, [patient])
     # Two caches with their manifests, two folders of latents, and what headers said.
-    assert done.removed == 7
+    assert done.removed_files == 7
     assert not [path for path in state.rglob("*") if key in path.name]
-    assert remains(home, [patient]).left == ()
+    assert remains(home, [patient]).files == ()
 
 
 def identity_key(home: SiteHome, patient: str) -> str:
@@ -117,15 +117,15 @@ def test_what_is_left_is_found_by_name_and_by_content(home: SiteHome, tmp_path: 
     (home.logs / "site.log").write_text(f"An error with {PATIENT}.\n")
     status, said = cli(home, "opt-out", "check", file, "--json")
     assert status == 3
-    found = remains(home, [PATIENT]).left
+    found = remains(home, [PATIENT]).files
     of_cache = {f"{key}.safetensors", "manifest.json", "headers"}
     assert {path.name for path in found} == {*of_cache, "site.log"}
     assert len(json.loads(said)["left"]) == 4
     assert "Left of 1 patient who opted out: 4 files" in cli(home, "opt-out", "check", file)[1]
     # The keys alone find what is named by them.
-    assert {path.name for path in remains(home).left} == of_cache
+    assert {path.name for path in remains(home).files} == of_cache
     assert cli(home, "opt-out", "add", file)[0] == 0
-    assert [path.name for path in remains(home, [PATIENT]).left] == ["site.log"]
+    assert [path.name for path in remains(home, [PATIENT]).files] == ["site.log"]
 
 
 @pytest.mark.parametrize("loss", ["gone", "shorter", "damaged"])
@@ -152,7 +152,7 @@ def test_a_list_that_lost_somebody_stops_everything(home: SiteHome, ask, make_re
 def test_nobody_is_put_on_the_list_twice(home: SiteHome):
     add_opt_outs(home, ["chest-0"])
     again = add_opt_outs(home, ["CHEST-0", "chest-1"])
-    assert (again.added, again.already, again.total) == (1, 1, 2)
+    assert (again.new_patients, again.already, again.total) == (1, 1, 2)
     status, said = cli(home, "opt-out", "list")
     assert (status, "2 patients opted out in all" in said) == (0, True)
 

@@ -14,17 +14,10 @@ from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
 from fedscan.common.audit import AuditLog, verify
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
-from fedscan.privacy.ledger.entries import Reserve
-from fedscan.privacy.ledger.view import LedgerView
-from site_homes import OPEN, invitation_of
+from site_homes import OPEN, invitation_of, purposes
 
 Ask = Callable[..., RoundReply]
 Make = Callable[..., RoundRequest]
-
-
-def paid(home: SiteHome) -> list[str]:
-    entries = LedgerView.read(home.state("chest") / "ledger").entries
-    return [one.record.purpose for one in entries if isinstance(one.record, Reserve)]
 
 
 def approve(home: SiteHome, request: RoundRequest) -> None:
@@ -59,7 +52,7 @@ def test_an_approved_round_is_answered_once_paid_and_on_record(
     assert answered.facts["norm"] <= OPEN.max_update_norm
     # Asked again, it is the same answer and costs nothing.
     assert tensors_digest(ask(request).tensors) == tensors_digest(reply.tensors)
-    assert paid(home) == ["patient count", "round 1"]
+    assert purposes(home) == ["patient count", "round 1"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +74,7 @@ def test_a_round_beyond_those_approved_gets_nothing(
     assert ask(replace(request, round=3)).code == "protocol"
     codes = [ask(make_request(fill=fill)).code for fill in (0.01, 0.02, 0.03)]
     assert codes == ["ok", "ok", "budget-exceeded"]
-    assert paid(home) == ["patient count", "round 1", "round 1"]
+    assert purposes(home) == ["patient count", "round 1", "round 1"]
 
 
 def test_a_withdrawn_approval_holds_no_more(home: SiteHome, ask: Ask, make_request: Make) -> None:
@@ -163,7 +156,7 @@ def test_a_data_sets_own_policy_goes_first(home: SiteHome, ask: Ask, make_reques
 def test_a_paused_site_says_so(home: SiteHome, ask: Ask, make_request: Make) -> None:
     request = make_request()
     approve(home, request)
-    home.paused.touch()
+    home.pause_file.touch()
     assert ask(request).code == "paused"
 
 
@@ -183,7 +176,7 @@ def test_statistics_are_given_once(home: SiteHome, ask: Ask, make_request: Make)
     assert ask(request, "query.statistics").code == "ok"
     again = replace(request, tensors=make_request().tensors)
     assert ask(again, "query.statistics").code == "budget-exceeded"
-    assert paid(home) == ["statistics"]
+    assert purposes(home) == ["statistics"]
 
 
 def test_when_the_audit_log_takes_nothing_nothing_leaves(

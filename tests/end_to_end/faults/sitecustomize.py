@@ -5,36 +5,17 @@ It comes to a halt after the first part, so that a test sees a site wait for the
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-_MODULE = "flwr.superlink.grid.http_grid"
+from on_import import change_on_import
 
 
-class _Finder:
-    """Finds Flower's grid as it is, and changes it once it is loaded."""
+def _halt_in_the_middle(grid: Any) -> None:
+    push_objects = grid.push_objects
 
-    @classmethod
-    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != _MODULE:
-            return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            load(module)
-            module.push_objects = _halting(module.push_objects)
-
-        spec.loader.exec_module = exec_module
-        return spec
-
-
-def _halting(push_objects: Any) -> Any:
     def halting(objects: Any, push_object_fn: Any, **options: Any) -> None:
         marker = Path(os.environ["HALTED"])
         halts = not marker.exists()
@@ -48,8 +29,8 @@ def _halting(push_objects: Any) -> Any:
 
         push_objects(objects, push, **options)
 
-    return halting
+    grid.push_objects = halting
 
 
 if "HALTED" in os.environ:
-    sys.meta_path.insert(0, _Finder)
+    change_on_import("flwr.superlink.grid.http_grid", _halt_in_the_middle)

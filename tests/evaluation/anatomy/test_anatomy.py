@@ -180,7 +180,7 @@ def test_what_is_implausible_is_drawn_again(model):
     kept = draw_plausible(draw, model, [CHEST] * 4, [0.5] * 4)
     assert asked[0] == [0, 1, 2, 3]
     assert {1, 3} <= set(asked[1])
-    assert kept.rejected == sum(len(indices) for indices in asked) - 4
+    assert kept.rejections == sum(len(indices) for indices in asked) - 4
     assert not judged(model, kept.images).implausible.any()
 
 

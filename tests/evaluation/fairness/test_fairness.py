@@ -9,7 +9,7 @@ import pytest
 import torch
 from fedscan.evaluation.fairness.bench import Bench
 from fedscan.evaluation.fairness.examine import examine_fairness
-from fedscan.evaluation.fairness.groups import Group, find_groups, labels, prompts_for
+from fedscan.evaluation.fairness.groups import PatientGroup, find_groups, labels, prompts_for
 from fedscan.evaluation.fairness.measures import Fidelity, Members, Quality, Utility
 from fedscan.evaluation.halves import first_half
 from fedscan.evaluation.measures.bootstrap import patient_weights
@@ -18,7 +18,7 @@ from fedscan.evaluation.measures.tasks import Task
 from fedscan.evaluation.section import Section
 from fedscan.evaluation.settings import FairnessSettings
 
-A, B = (Group(attribute="sex", name=name, patients=60) for name in ("female", "male"))
+A, B = (PatientGroup(attribute="sex", name=name, patients=60) for name in ("female", "male"))
 TASK = Task(key="pneumonia", field="finding", classes=("no finding", "pneumonia"))
 COUNT = 120
 
@@ -101,7 +101,7 @@ def test_utility_and_fidelity_are_measured_within_the_group(bench):
 def test_a_gap_that_is_chosen_is_not_found_in_noise(bench):
     # Of many equal groups the best and the worst differ on the half that chose them.
     rng = np.random.default_rng(0)
-    groups = [Group(attribute="site", name=f"s{i}", patients=12) for i in range(10)]
+    groups = [PatientGroup(attribute="site", name=f"s{i}", patients=12) for i in range(10)]
     owner = np.arange(COUNT) % 10
     for number, group in enumerate(groups):
         bench.members[group] = Members(real=owner == number, synthetic=owner == number)
@@ -130,7 +130,7 @@ def test_small_groups_are_counted_and_not_named(chests):
     train, holdout = sexed(chests.train, 30), sexed(chests.holdout, 4)
     grouping = find_groups(train, holdout, min_patients=10)
     assert {(g.attribute, g.name) for g in grouping.groups} == {("sex", "male"), ("site", "north")}
-    assert grouping.suppressed == {"sex": 1}
+    assert grouping.suppressions == {"sex": 1}
     chosen = prompts_for(train, grouping, per_group=200, rng=np.random.default_rng(0))
     assert (np.array(labels(train)["sex"])[chosen] == "male").sum() >= 200
 

@@ -11,7 +11,11 @@ def verdict(train, holdout, synthetic):
     vectors = [pixel_vectors(stack) for stack in (train, holdout, synthetic)]
     made, unseen = nearest(vectors[2], vectors[0]), nearest(vectors[1], vectors[0])
     return compare(
-        feature=made, feature_holdout=unseen, pixel=made, pixel_holdout=unseen, searched=len(train)
+        feature=made,
+        feature_holdout=unseen,
+        pixel=made,
+        pixel_holdout=unseen,
+        train_count=len(train),
     )
 
 

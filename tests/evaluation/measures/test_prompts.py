@@ -15,16 +15,19 @@ def plan(real, **changes):
 def test_prompts_have_the_composition_of_the_training_images(real):
     made, _ = plan(real, samples=len(real.train) * 2)
     wanted = Counter(real.train.descriptions)
-    assert Counter(made.matched.descriptions) == {key: 2 * count for key, count in wanted.items()}
+    assert Counter(made.counterparts.descriptions) == {
+        key: 2 * count for key, count in wanted.items()
+    }
     pairs = set(zip(real.train.descriptions, real.train.positions.tolist(), strict=True))
     assert (
-        set(zip(made.matched.descriptions, made.matched.positions.tolist(), strict=True)) == pairs
+        set(zip(made.counterparts.descriptions, made.counterparts.positions.tolist(), strict=True))
+        == pairs
     )
 
 
 def test_every_class_has_enough_images(real):
     made, tasks = plan(real, samples=16, samples_per_class=40)
-    labels = tasks[0].labels(made.matched.descriptions + made.extra.descriptions)
+    labels = tasks[0].labels(made.counterparts.descriptions + made.extra.descriptions)
     assert np.bincount(labels).tolist() == [40, 40]
     plenty, _ = plan(real, samples=200, samples_per_class=8)
     assert len(plenty.extra) == 0

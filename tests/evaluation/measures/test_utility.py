@@ -4,13 +4,13 @@ from fedscan.evaluation.measures.bootstrap import balanced_accuracy, macro_auc
 from fedscan.evaluation.measures.classifier import predict, train_classifier
 from fedscan.evaluation.measures.settings import EvaluationSettings
 from fedscan.evaluation.measures.tasks import Task
-from fedscan.evaluation.measures.utility import Bench, score
+from fedscan.evaluation.measures.utility import TaskBench, score
 
 
 def test_the_classifiers_of_several_seeds_answer_together(real):
     settings = EvaluationSettings(classifier_steps=10, classifier_seeds=2, bootstrap=100, seed=3)
     task = Task(key="pneumonia", field="finding", classes=("no finding", "pneumonia"))
-    bench = Bench.of(task, real.holdout, settings)
+    bench = TaskBench.of(task, real.holdout, settings)
     found = score(bench, real.train.images, real.train.descriptions, settings)
 
     labels = task.labels(real.train.descriptions)

@@ -16,7 +16,7 @@ import pytest
 from fedscan.errors import FederationError
 from fedscan.federation.diagnosis.connection import explain
 from fedscan.federation.diagnosis.finding import DoubtError, NotApplicableError
-from fedscan.federation.diagnosis.network import Answer, ask, compare_clocks, reach, resolve
+from fedscan.federation.diagnosis.network import HttpAnswer, ask, compare_clocks, reach, resolve
 from fedscan.federation.pki.authority import Authority
 from fedscan.federation.pki.certificates import make_server, to_pem
 from fedscan.federation.pki.keys import new_key, read_private_key, write_private_key
@@ -203,7 +203,7 @@ def test_other_failures_are_told_through_whatever_wraps_them(error, said):
     [(0, None), (-29, None), (31, DoubtError), (-600, FederationError), (241, FederationError)],
 )
 def test_clocks(ahead_s, expected):
-    answer = Answer(200, b"", float(ahead_s))
+    answer = HttpAnswer(200, b"", float(ahead_s))
     if expected is None:
         assert "differ by" in compare_clocks(answer)
         return

@@ -161,7 +161,7 @@ def test_what_is_remembered_names_nobody_and_may_be_lost(tmp_path, write_volume)
 
     def look(key: bytes):
         remembered = RememberedHeaders(cache, SETTINGS, few_words(), key)
-        return index_files(scans, files, SETTINGS, remembered=remembered)
+        return index_files(scans, files, SETTINGS, memory=remembered)
 
     first = look(key)
     (stored,) = cache.iterdir()

@@ -306,7 +306,7 @@ def test_labels_are_laid_onto_every_slice_and_picture(tmp_path, write_volume, wr
                 result = series_examples(
                     tmp_path / "scans", series, settings, labels=patient.labels
                 )
-                found += [example.description.found for example in result.examples]
+                found += [example.description.known_findings for example in result.examples]
     assert found[:4] == [("mass",), (), (), ("no finding",)]
     assert sorted(found[4:]) == [(), ("fracture",)]
     assert sum(slices for _, slices in summarise(index).captions.values()) == 6

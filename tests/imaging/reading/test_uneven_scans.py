@@ -110,7 +110,7 @@ def test_what_no_slice_shows_is_free_in_a_partial_image(tmp_path, heights, tilt)
     write_head(tmp_path, heights, tilt=tilt)
     shown = Description(modality="CT", body_part="head", plane="sagittal")
     asked = SliceAsked(description=shown, position=0.5)
-    found = load_conditions(64, partial=tmp_path, asked=asked)
+    found = load_conditions(64, partial=tmp_path, wanted_slice=asked)
     known = found.stack[PARTIAL_KNOWN] > 0
     rows, columns = np.indices(known.shape)
     where = (

@@ -125,7 +125,7 @@ def test_a_volume_is_completed_around_given_slices(tiny, plane):
     shown = Description(modality="CT", body_part="head", plane=plane)
     patient = np.tile(np.linspace(-1, 1, 32, dtype=np.float32), (32, 1))
     where = [0.3, 0.49, 0.5, 0.51, 0.7]
-    volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given={0.5: patient})
+    volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given_slices={0.5: patient})
     assert np.array_equal(volume[2], patient)
     near, far = np.abs(volume - patient).mean((1, 2))[[[1, 3], [0, 4]]].mean(1)
     assert near < 0.7 * far
@@ -154,7 +154,7 @@ def test_the_nearer_given_slices_are_the_more_is_interpolated(tiny):
     def off(reach: float) -> float:
         given_at = {0.5 - reach: low, 0.5 + reach: high}
         where = sorted([*given_at, 0.5])
-        volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given=given_at)
+        volume = sample_volume(tiny, shown, where, VolumeSettings(steps=2), given_slices=given_at)
         between = interpolate_slices(np.stack([low, high]), [where[0], where[2]], [0.5])
         return float(np.abs(volume[1] - between[0]).mean())
 

@@ -94,7 +94,7 @@ def test_a_card_says_it_and_what_was_seen_is_never_refused(seen, with_study):
         verdict = learnt.judge(one, places_named=True)
         assert (verdict.never, verdict.doubtful) == ((), ())
         assert one.place in learnt.places(one.modality)
-        assert set(one.found) <= set(learnt.findings(one.modality, one.place))
+        assert set(one.known_findings) <= set(learnt.findings(one.modality, one.place))
 
 
 def test_a_card_without_a_word_on_it_tells_nothing():

@@ -78,7 +78,7 @@ def test_prompts_are_read_in_the_generators_words(prompt, caption):
 def test_a_generator_with_few_words_reads_as_before():
     reading = read_prompt("hand X-ray, fracture", few_words())
     assert reading.description == Description(modality="X-ray", body_part="limb")
-    assert reading.unknown == ("fracture",)
+    assert reading.unknown_words == ("fracture",)
     two = read_prompt("chest X-ray, pneumonia, lesion", few_words())
     assert two.description == Description(modality="X-ray", body_part="chest", finding="pneumonia")
     assert two.contradictions == ("pneumonia and lesion",)

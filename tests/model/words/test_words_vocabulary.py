@@ -167,9 +167,9 @@ def test_words_of_the_frame_say_no_more_than_the_finer_ones():
 def test_any_findings_make_a_description_in_any_order(names):
     shown = said(*names)
     assert shown == said(*reversed(names), *names)
-    assert set(shown.found) <= set(names)
-    assert bool(shown.found) == bool(names)
-    kinds = {shipped_words().find(name).within for name in shown.found}
+    assert set(shown.known_findings) <= set(names)
+    assert bool(shown.known_findings) == bool(names)
+    kinds = {shipped_words().find(name).within for name in shown.known_findings}
     assert shown.finding in (kinds or {""})
     if kinds - {"no finding"}:
         assert "no finding" not in kinds

@@ -123,7 +123,7 @@ def test_an_image_that_a_hospital_has_is_not_trained_on_however_it_was_saved(
     copy.save(path, quality=40)
     words = shipped_words()
     collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
-    assert collected.refused.same == 1
+    assert collected.refusals.same == 1
     assert "pneumonia" not in " ".join(collected.banks[0][1].captions)
     assert sum(collected.images.values()) == 3
 
@@ -133,7 +133,7 @@ def test_other_images_of_a_patient_who_is_in_a_hospital_are_not_trained_on(tmp_p
     write_folder(never, [ROWS[0], ("z.png", "p1", "CR", "HAND", "", "", "", "")], first_seed=70)
     words = shipped_words()
     collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
-    assert (collected.refused.same, collected.refused.patients) == (0, 2)
+    assert (collected.refusals.same, collected.refusals.patients) == (0, 2)
     with pytest.raises(DataError, match="All 4 images"):
         collect_public((PublicSource(folder=public),), words, 64, never=(public,))
 

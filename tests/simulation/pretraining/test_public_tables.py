@@ -97,7 +97,7 @@ def test_scans_take_their_findings_from_it_by_the_name_that_is_asked_for(tmp_pat
     table = write_table(tmp_path / "labels.csv", [*rows, ("x", "north-0", "hernia", "test")])
     source = PublicSource(folder=tmp_path / "north", labels=table, labels_by="patient")
     read = source.open(WORDS, 32).read()
-    assert [one.description.found for one in read.examples] == [("fracture",)]
+    assert [one.description.known_findings for one in read.examples] == [("fracture",)]
     assert read.left_out == {"held out by the table": 1}
     with pytest.raises(DataError, match="is about an image here, by the image"):
         collect_public((replace(source, labels_by=""),), WORDS, 32)
