@@ -165,6 +165,19 @@ class Generator(nn.Module):
         ratio = self.unet.config.in_channels // self.autoencoder.config.latent_channels
         return math.isqrt(ratio)
 
+    @property
+    def channel_weights(self) -> Tensor | None:
+        """How much an error of each latent channel shows in the pixels, ``[C, 1, 1]``, mean 1.
+
+        ``None`` where that is not known: an autoencoder of blocks has orthonormal channels, others
+        have not.
+        """
+        config = self.autoencoder.config
+        if not isinstance(self.autoencoder, BlockAutoencoder) or config.latents_std is None:
+            return None
+        shown = torch.tensor(config.latents_std, device=self.device).square()
+        return (shown / shown.mean()).view(-1, 1, 1)
+
     def _latent_statistics(self) -> tuple[Tensor, Tensor]:
         config = self.autoencoder.config
         if config.latents_mean is not None:

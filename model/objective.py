@@ -28,7 +28,8 @@ def diffusion_loss(
         weight: ``[B, 1, h, w]``, how much each cell counts; all the same without it.
 
     Returns:
-        ``[B]``: mean squared error of the prediction, one value per row.
+        ``[B]``: mean squared error of the prediction, one value per row; channels count as much
+        as they show in the pixels, where the autoencoder tells.
     """
     scheduler = generator.scheduler
     noisy = scheduler.add_noise(rows.latents, noise, timesteps)
@@ -38,6 +39,8 @@ def diffusion_loss(
         target = noise
     prediction = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
     error = functional.mse_loss(prediction.float(), target, reduction="none")
+    if (shown := generator.channel_weights) is not None:
+        error = error * shown
     if weight is not None:
         error = error * weight
     return error.flatten(1).mean(1)

@@ -21,7 +21,7 @@ from .timesteps import central_timesteps
 #: Images of one step, at the generator's own size.
 BATCH = 64
 #: Share of the steps whose images are twice as large, where the bank holds such.
-_LARGE_SHARE = 0.3
+_LARGE_SHARE = 0.15
 #: How much a cell that a lesion touches counts, against 1, and how often an image with a small
 #: lesion is drawn. In a head it fills three cells of a hundred, and one image in sixteen shows such
 #: a head: a network that never drew one would hardly lose by it.
