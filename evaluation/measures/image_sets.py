@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...common.counted import counted
 from ...errors import DataError
 from ...model.description import Description
 from ...model.example import Example
@@ -146,7 +147,7 @@ class RealSets:
         both = set(self.train.patients) & set(self.holdout.patients)
         if both:
             raise DataError(
-                f"{len(both)} patients are both trained on and held out.",
+                f"Both trained on and held out: {counted(len(both), 'patient')}.",
                 hint="Prefix the patient keys with the site, and split by patient.",
             )
         if self.train.images.shape[1:] != self.holdout.images.shape[1:]:

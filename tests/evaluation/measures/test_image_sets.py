@@ -17,7 +17,7 @@ def example(value=0.0, size=4):
 
 
 def test_a_patient_on_both_sides_is_refused(real):
-    with pytest.raises(DataError, match="1 patients are both"):
+    with pytest.raises(DataError, match="held out: 1 patient"):
         RealSets(train=real.train, holdout=ImageSet.of([("train0", example(size=32))]))
 
 

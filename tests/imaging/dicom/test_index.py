@@ -294,7 +294,9 @@ def test_one_study_under_two_identifiers_is_warned_of(tmp_path, write_image):
     index = index_folder(tmp_path, DataSettings())
     assert len(index.patients) == 3
     assert index.shared_studies == 1
-    assert shared_sentence(summarise(index).shared_studies).startswith("Warning: 1 studies")
+    assert shared_sentence(summarise(index).shared_studies).startswith(
+        "Warning: under several patient identifiers there is 1 study."
+    )
 
 
 def test_an_identifier_is_the_same_however_its_letters_are_spelt(tmp_path, write_image):
