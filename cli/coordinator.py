@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import coordinator_members
+from .audit_lines import FollowOption, LastOption, show_log
 from .console import output, say, status
 from .coordinator_home import HOME, HomeOption, open_home, tell
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
@@ -228,3 +229,17 @@ def audit(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
 
     head = verify(open_home(home).audit)
     tell(as_json, {"entries": head.length, "head": head.hash})
+
+
+@group.command()
+def log(
+    last: LastOption = 20,
+    follow: FollowOption = False,
+    home: HomeOption = HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest of what sites and studies did, a line each.
+
+    They are the lines of the audit log; `fedscan coordinator audit` checks it from the beginning.
+    """
+    show_log(open_home(home).audit, last=last, follow=follow, as_json=as_json)

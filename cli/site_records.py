@@ -1,4 +1,4 @@
-"""``fedscan site ledger`` and ``audit``: what was spent, and what was asked and answered."""
+"""``fedscan site ledger``, ``audit`` and ``log``: what was spent, asked and answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from ..federation.pki.keys import fingerprint
+from .audit_lines import FollowOption, LastOption, shortened, show_log
 from .console import output
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to those of a site."""
     app.command()(ledger)
     app.command()(audit)
+    app.command()(log)
 
 
 def ledger(
@@ -85,13 +86,21 @@ def audit(
         return
     table = Table("Line", "Time (UTC)", "Event", "Facts")
     for entry in AuditLog(site.audit).entries():
-        facts = ", ".join(f"{key} {_short(value)}" for key, value in entry.facts.items())
+        facts = ", ".join(f"{key} {shortened(value)}" for key, value in entry.facts.items())
         table.add_row(str(entry.sequence), entry.time[:19], entry.event, Text(facts))
     output().print(table)
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    if text.startswith("-----BEGIN"):
-        text = fingerprint(text.encode())
-    return text if len(text) <= 24 else f"{text[:21]}…"
+def log(
+    last: LastOption = 20,
+    follow: FollowOption = False,
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest of what was asked, answered and decided here, a line each.
+
+    They are the lines of the audit log, of which `fedscan site audit` shows all.
+    """
+    from ..client.steward.home import SiteHome
+
+    show_log(SiteHome.open(home).audit, last=last, follow=follow, as_json=as_json)

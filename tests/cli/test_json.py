@@ -110,6 +110,9 @@ def test_keys_of_a_site_are_as_documented(tmp_path: Path):
     agrees("site audit", audit)
     assert [entry["event"] for entry in audit["entries"]][-1] == "resumed"
     assert len(audit["entries"]) == audit["length"]
+    newest = document("site", "log", "--last", "2", *home)
+    agrees("site log", newest)
+    assert newest["entries"] == audit["entries"][-2:]
 
 
 def test_keys_of_a_coordinator_are_as_documented(tmp_path: Path):
@@ -124,6 +127,7 @@ def test_keys_of_a_coordinator_are_as_documented(tmp_path: Path):
     assert [site["site"] for site in status["sites"]] == ["north"]
     audit = document("coordinator", "audit", *home)
     agrees("coordinator audit", audit)
+    agrees("coordinator log", document("coordinator", "log", *home))
     words = ("invite", "--out", tmp_path / "invitation.json")
     agrees("coordinator invite", document("coordinator", *words, *home))
     agrees("coordinator revoke", document("coordinator", "revoke", "north", *home))
