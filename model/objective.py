@@ -39,8 +39,8 @@ def diffusion_loss(
         target = noise
     prediction = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
     error = functional.mse_loss(prediction.float(), target, reduction="none")
-    if (shown := generator.channel_weights) is not None:
-        error = error * shown
+    if (channel_weights := generator.channel_weights) is not None:
+        error = error * channel_weights
     if weight is not None:
         error = error * weight
     return error.flatten(1).mean(1)
