@@ -57,6 +57,13 @@ LabelsByOption = Annotated[
     LabelName | None,
     typer.Option(help="What its rows are matched by. [default: the most exact name it has]"),
 ]
+AllShowOption = Annotated[
+    str,
+    typer.Option(
+        help="What all pictures (PNG, JPEG) show where their table does not say: 'chest X-ray'.",
+        metavar="WORDS",
+    ),
+]
 SigningKeyOption = Annotated[
     Path | None,
     typer.Option(

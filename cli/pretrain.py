@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from ..errors import ConfigurationError
 from ..model.pretraining.pace import Duration
 from .console import output, status
 from .json_output import print_json
-from .options import JsonOption
+from .options import AllShowOption, JsonOption, LabelsByOption
 from .pretrain_progress import PretrainProgress
+
+if TYPE_CHECKING:
+    from ..simulation.pretraining.collect import Collected
 
 _EPILOG = """\
 Examples:
@@ -25,6 +30,9 @@ Examples:
 
 - `fedscan pretrain base --data films=2 --data brains --never hospitals --size 128` learns from
 public images, too; none that is also in `hospitals` is used.
+
+- `fedscan pretrain base --data films --labels films.csv --all-show "chest X-ray"` takes a table
+from elsewhere, which does not say what kind of images they are.
 
 - `fedscan pretrain longer --start base/generator` trains an earlier base further.
 
@@ -60,6 +68,16 @@ def pretrain(
             "each. DICOM files, or pictures with metadata.csv; sources.csv says whose they are."
         ),
     ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table (CSV) of what the images of --data show, used in each folder that a row of "
+            "it is about; elsewhere the folder's own metadata.csv or labels.csv.",
+            metavar="FILE",
+        ),
+    ] = None,
+    labels_by: LabelsByOption = None,
+    all_show: AllShowOption = "",
     never: Annotated[
         list[Path] | None,
         typer.Option(
@@ -120,11 +138,24 @@ def pretrain(
     from ..simulation.pretraining.request import PretrainRequest, pretrain_base
     from ..simulation.pretraining.source import PublicSource
 
+    if not data and (labels or labels_by or all_show):
+        raise ConfigurationError(
+            "There is no folder that --labels, --labels-by or --all-show could be about.",
+            hint="Name one with --data.",
+        )
     request = PretrainRequest(
         size=size,
         prediction=prediction,
         text_encoder=text_encoder,
-        public=tuple(PublicSource.parse(text) for text in data or []),
+        public=tuple(
+            replace(
+                PublicSource.parse(text),
+                labels=labels,
+                labels_by=labels_by or "",
+                all_show=all_show,
+            )
+            for text in data or []
+        ),
         never=tuple(never or []),
         phantoms=examples if phantoms else 0,
         phantom_weight=phantoms,
@@ -136,13 +167,36 @@ def pretrain(
         device=device,
     )
     with PretrainProgress() as progress:
-        base = pretrain_base(out, request, on_progress=progress.collected, on_report=progress.show)
+        base = pretrain_base(
+            out,
+            request,
+            on_progress=progress.collected,
+            on_collected=_print_collected,
+            on_report=progress.show,
+        )
     if as_json:
-        print_json({"generator": base.folder, "images": base.images, "left_out": base.left_out})
+        facts = {"generator": base.folder, "images": base.images, "left_out": base.left_out}
+        print_json({**facts, "set_aside": base.set_aside, "labels": base.labels})
         return
     for what, count in base.left_out.items():
         output().print(Text(f"{count} images were left out: {what}."))
     output().print(Text(f"The base is in {base.folder}"))
+
+
+def _print_collected(collection: Collected) -> None:
+    """Say before a long training what was read, and what was not."""
+    from ..imaging.examples.pictures import NO_ROW
+    from ..imaging.labels.fit import fit_sentences
+
+    lines = []
+    for folder, fit in collection.labels.items():
+        has_no_header = NO_ROW in collection.left_out.get(folder, {})
+        lines += [f"{folder}: {line}" for line in fit_sentences(fit, of_pictures=has_no_header)]
+    for folder, reasons in collection.left_out.items():
+        listing = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        lines.append(f"{folder}: Left out: {listing}.")
+    for line in lines:
+        status().print(Text(line))
 
 
 def _autoencoder(images: int | None, minutes: float | None, start: Path | None) -> Duration | None:

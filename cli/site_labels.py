@@ -59,8 +59,8 @@ def labels_of(
 
 
 def print_fit(fit: LabelReport | None) -> None:
-    """Print how a table fits, if there is one."""
+    """Print how a data set's table fits, if there is one."""
     from ..imaging.labels.fit import fit_sentences
 
-    for line in fit_sentences(fit) if fit else ():
+    for line in fit_sentences(fit, before_study=True) if fit else ():
         output().print(Text(line))

@@ -34,28 +34,38 @@ def data_card_section(compositions: Mapping[str, Composition]) -> Section:
             "for them with privacy.composition_share above 0.",
         )
     names = sorted(compositions)
-    numbers = {name: np.array(compositions[name].patients) for name in names}
+    numbers = {
+        name: dict(zip(compositions[name].cells, compositions[name].patients, strict=True))
+        for name in names
+    }
     deviations = {name: compositions[name].deviation for name in names}
-    total = np.sum(list(numbers.values()), axis=0)
-    deviation = math.hypot(*deviations.values())
+    every_cell = dict.fromkeys(cell for name in names for cell in numbers[name])
     rows: list[tuple[Cell, ...]] = []
-    for index, (attribute, word) in enumerate(cells()):
-        if total[index] < _95 * deviation:
+    for cell in every_cell:
+        # A site of an earlier release counts the words of the frame alone.
+        counting = [name for name in names if cell in numbers[name]]
+        total = sum(numbers[name][cell] for name in counting)
+        deviation = math.hypot(*(deviations[name] for name in counting))
+        if total < _95 * deviation:
             continue
-        stated_cells = [_shown(numbers[name][index], deviations[name]) for name in names]
+        attribute, word = cell
         rows.append(
             (
                 attribute.replace("_", " "),
                 word or "unknown",
-                _shown(total[index], deviation),
-                *stated_cells,
+                _shown(total, deviation),
+                *(
+                    _shown(numbers[name][cell], deviations[name]) if name in counting else None
+                    for name in names
+                ),
             )
         )
-    patients, spread = _patients(total, deviation)
+    frame = np.array([sum(numbers[name][cell] for name in names) for cell in cells()])
+    patients, spread = _patients(frame, math.hypot(*deviations.values()))
     return Section(
         key=KEY,
         title="Who was it trained on?",
-        summary=_summary(compositions, len(cells()) - len(rows)),
+        summary=_summary(compositions, len(every_cell) - len(rows)),
         measures=(
             Measure(
                 name="training_patients",

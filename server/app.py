@@ -20,6 +20,7 @@ from ..errors import (
 )
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.generator import Generator
+from ..model.statistics.composition import finer_words
 from ..model.storage import load_generator, save_generator
 from ..model.trainable import merge_lora, replace_tensors, select_trainable
 from ..model.words.learnt import KEY as LEARNT
@@ -141,6 +142,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             job.run / COMPOSITIONS,
             grid,
             _before_rounds(study, base),
+            finer=finer_words(generator.words),
             delta=study.privacy.delta,
             limit_s=study.federation.round_timeout_s,
             observe=observe,

@@ -17,7 +17,7 @@ from flwr.serverapp import Grid
 from ..common.files import write_atomically
 from ..errors import CheckpointError
 from ..federation.protocol import COMPOSITION, PATIENTS, RoundReply, RoundRequest
-from ..model.statistics.composition import SCALE, Composition, cells
+from ..model.statistics.composition import Composition, FinerWords, cells, scale
 from .asking import Sites
 from .events import CompositionAsked, CompositionReceived, Observer
 from .noised_sums import check_noised_sums
@@ -31,6 +31,7 @@ def collect_compositions(
     grid: Grid,
     request: RoundRequest,
     *,
+    finer: FinerWords,
     delta: float,
     limit_s: float,
     observe: Observer,
@@ -41,6 +42,7 @@ def collect_compositions(
         path: File for the answers.
         grid: Flower's grid.
         request: Round 0 of the study.
+        finer: The study's own words, which sites count besides those of the frame.
         delta: Delta of the study.
         limit_s: Longest wait for an answer in seconds; ten minutes at most.
         observe: Told who answered, and how.
@@ -53,7 +55,7 @@ def collect_compositions(
         dict.fromkeys(nodes, request.to_records()),
         f"query.{COMPOSITION}",
         min(limit_s, _PATIENCE_S),
-        lambda reply: _composition(reply, request, delta),
+        lambda reply: _composition(reply, request, finer, delta),
     ):
         if answer.result is not None:
             answers.append((answer.site, answer.result))
@@ -78,17 +80,7 @@ def read_compositions(path: Path) -> Mapping[str, Composition]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        compositions = {
-            str(site): Composition(
-                patients=tuple(map(float, one["patients"])),
-                deviation=float(one["deviation"]),
-                noise_multiplier=float(one["noise_multiplier"]),
-                delta=float(one["delta"]),
-            )
-            for site, one in content.items()
-        }
-        if any(len(one.patients) != len(cells()) for one in compositions.values()):
-            raise ValueError("another number of cells")
+        compositions = {str(site): Composition.from_plain(one) for site, one in content.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"The sites' compositions in {path} are damaged.",
@@ -97,11 +89,17 @@ def read_compositions(path: Path) -> Mapping[str, Composition]:
     return compositions
 
 
-def _composition(reply: RoundReply, request: RoundRequest, delta: float) -> Composition:
-    patients, deviation = check_noised_sums(reply, request, PATIENTS, len(cells()))
+def _composition(
+    reply: RoundReply, request: RoundRequest, finer: FinerWords, delta: float
+) -> Composition:
+    sums = reply.tensors.get(PATIENTS)
+    if sums is not None and sums.shape == (len(cells()),):
+        finer = {}  # an earlier release counts the words of the frame alone
+    patients, deviation = check_noised_sums(reply, request, PATIENTS, len(cells(finer)))
     return Composition(
         patients=tuple(patients.astype(np.float64).tolist()),
         deviation=deviation,
-        noise_multiplier=deviation * SCALE,
+        noise_multiplier=deviation * scale(finer),
         delta=delta,
+        finer=finer,
     )

@@ -24,7 +24,15 @@ from ...federation.protocol import (
     Tensors,
     tensors_digest,
 )
-from ...model.statistics.composition import SCALE, Composition, cells, patient_shares
+from ...model.statistics.composition import (
+    Composition,
+    FinerWords,
+    cells,
+    finer_words,
+    patient_shares,
+    scale,
+)
+from ...model.words.tables import read_vocabulary, study_words
 from ...privacy.gaussian_sum import private_sum
 from ...privacy.ledger import Ledger
 from ...privacy.stream import SecretStream
@@ -32,6 +40,7 @@ from ...privacy.study_costs import composition_mechanism
 from ..data.dataset import SiteDataset
 from ..policy import load_policy
 from ..site import Site
+from ..terms import StudyTerms
 from ..workspace.participation import Participation
 from .asked import Asked
 from .paid_once import DAMAGED_HINT, keep_paid_once
@@ -70,9 +79,12 @@ def run_composition(question: Asked) -> RoundReply:
 
 def composition_release(question: Asked) -> Release:
     """Return what the answer with a composition may hold; nothing against the site's policy."""
-    if not load_policy(question.site.policy).release_composition:
+    site, terms = question.site, question.terms
+    if not load_policy(site.policy).release_composition:
         return Release(outline={}, update=False)
-    numbers = ("float32", (len(cells()),))
+    composition = read_composition(site, question.request.study())
+    finer = _finer(site, terms) if composition is None else composition.finer
+    numbers = ("float32", (len(cells(finer)),))
     return Release(outline={PATIENTS: numbers, DEVIATION: ("float32", (1,))}, update=False)
 
 
@@ -91,12 +103,13 @@ def keep_composition(ledger: Ledger, part: Participation) -> None:
     # Before the noise is calibrated: that takes longer than all else here, and comes every round.
     if not privacy.composition_share or path.exists():
         return
-    mechanism = composition_mechanism(privacy)
+    mechanism, finer = composition_mechanism(privacy), _finer(part.site, part.terms)
+    factor = scale(finer)
 
     def count(stream: SecretStream) -> dict[str, Any]:
         sums = private_sum(
-            _vectors(part.data.dataset),
-            size=len(cells()),
+            _vectors(part.data.dataset, finer),
+            size=len(cells(finer)),
             clip_norm=1.0,
             noise_multiplier=mechanism.noise_multiplier,
             stream=stream,
@@ -104,10 +117,11 @@ def keep_composition(ledger: Ledger, part: Participation) -> None:
         return asdict(
             Composition(
                 # As it would leave: the file, the ledger and the answer are of the same numbers.
-                patients=tuple(np.asarray(sums / SCALE, np.float32).tolist()),
-                deviation=float(np.float32(mechanism.noise_multiplier / SCALE)),
+                patients=tuple(np.asarray(sums / factor, np.float32).tolist()),
+                deviation=float(np.float32(mechanism.noise_multiplier / factor)),
                 noise_multiplier=mechanism.noise_multiplier,
                 delta=privacy.delta,
+                finer=finer,
             )
         )
 
@@ -132,21 +146,12 @@ def read_composition(site: Site, study: str) -> Composition | None:
     if not path.exists():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        composition = Composition(
-            patients=tuple(map(float, content["patients"])),
-            deviation=float(content["deviation"]),
-            noise_multiplier=float(content["noise_multiplier"]),
-            delta=float(content["delta"]),
-        )
-    except (ValueError, KeyError, TypeError):
-        composition = None
-    if composition is None or len(composition.patients) != len(cells()):
+        return Composition.from_plain(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LedgerError(
             f"The study's composition {path.name} is damaged.",
             hint=DAMAGED_HINT,
-        )
-    return composition
+        ) from error
 
 
 def _tensors(patients: Sequence[float], deviation: float) -> Tensors:
@@ -161,6 +166,11 @@ def _path(site: Site, study: str) -> Path:
     return site.studies / f"{study}.composition.json"
 
 
-def _vectors(dataset: SiteDataset) -> Iterator[NDArray[np.float32]]:
+def _finer(site: Site, terms: StudyTerms) -> FinerWords:
+    """Return the words of a study that are counted besides those of the frame."""
+    return finer_words(study_words(terms.vocabulary, read_vocabulary(site.base)))
+
+
+def _vectors(dataset: SiteDataset, finer: FinerWords) -> Iterator[NDArray[np.float32]]:
     for key in dataset.train_patients:
-        yield patient_shares(dataset.patient(key).descriptions)
+        yield patient_shares(dataset.patient(key).descriptions, finer)

@@ -233,8 +233,8 @@ def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -
         text += " Once before: noised coarse mean images of groups of patients."
     if terms.privacy.enabled and terms.privacy.composition_share:
         text += (
-            " Noised numbers of patients by modality, body part, finding, sex and age band for a "
-            "data card "
+            " Noised numbers of patients by modality, body part, finding (of both in the study's "
+            "words, too), sex and age band for a data card "
         )
         text += (
             "leave once, as the policy's release_composition allows."

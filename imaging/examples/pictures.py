@@ -1,42 +1,43 @@
 """Pictures (PNG, JPEG) beside a table that says what they show: public data to pre-train on.
 
 A picture says nothing of itself, so everything comes from the table: what kind of image it is,
-whose, and what is found. Intensities have no unit; they are taken relative to the picture.
+whose, and what is entries. Intensities have no unit; they are taken relative to the picture.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from pydicom.errors import InvalidDicomError
 
-from ...model.description import MODALITIES, SEXES, Description
+from ...errors import DataError
+from ...model.description import Description
 from ...model.example import Example
 from ...model.intensity import percentile_to_model
-from ...model.planes import PLANES
 from ...model.words.vocabulary import Vocabulary
-from ..dicom.codes import MODALITY
+from ..dicom.files.parsing import has_preamble
 from ..dicom.folder import list_files
 from ..labels.apply import described
+from ..labels.matching import shown_words
 from ..labels.source import ImageKeys, LabelReport, Split
-from ..labels.table import parse_table, read_table
+from ..labels.table import parse_table, read_table, table_content
+from .picture_rows import describe_row, picture_columns, read_phrase, unknown_places
 from .resample import fitted_size, pad_square, resize_images
 
 _PICTURE = re.compile(r"\.(png|jpe?g)$", re.IGNORECASE)
-#: Columns that say what a picture shows besides its findings, in small letters and digits.
-_COLUMNS = {
-    "modality": ("modality",),
-    "part": ("bodypart", "bodypartexamined", "anatomy", "region"),
-    "view": ("planeorview", "view", "viewposition", "plane", "projection"),
-    "sequence": ("sequenceorkernel", "sequence", "contrast"),
-    "sex": ("sex", "patientsex", "gender"),
-    "source": ("source", "dataset"),
-}
+#: Tables that are entries by themselves in a folder of pictures.
+_OWN_TABLES = ("metadata.csv", "labels.csv")
+NO_ROW, UNKNOWN_MODALITY, UNREADABLE = (
+    "no row in the table",
+    "modality unknown",
+    "no picture that can be read",
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,17 @@ class LabelledPicture:
     example: Example
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A picture whose row says enough, before it is read; ``row_patient`` is whom its rows name."""
+
+    path: str
+    patient: str
+    row_patient: str
+    source: str
+    description: Description
+
+
 @dataclass
 class LabelledPictures:
     """A folder of pictures with its table; iterate to read them one after another.
@@ -67,11 +79,15 @@ class LabelledPictures:
         words: The vocabulary that descriptions are made of.
         image_size: Side of the images, pixels.
         by: What rows are matched by, as for the table.
+        all_show: What all pictures show where their rows do not say; see
+            :func:`~fedscan.imaging.examples.picture_rows.read_phrase`.
 
     Attributes:
         left_out: Pictures that cannot be used, by reason; known at the end.
+        fit: How table and pictures fit together.
 
     Raises:
+        ConfigurationError: If ``all_show`` cannot be read.
         DataError: If folder or table cannot be used.
     """
 
@@ -80,104 +96,113 @@ class LabelledPictures:
     words: Vocabulary
     image_size: int
     by: str = ""
+    all_show: str = ""
     left_out: Counter[str] = field(default_factory=Counter, init=False)
+    fit: LabelReport = field(init=False)
 
     def __post_init__(self) -> None:
-        self._labels = read_table(self.table, self.words, self.by)
-        self._labelling = self._labels.begin()
-        names, rows = parse_table(self.table, self.table.read_bytes())
-        plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
-        self._columns = {
-            what: [plain.index(name) for name in spellings if name in plain]
-            for what, spellings in _COLUMNS.items()
-        }
-        self._cells = rows
-        self._paths = [one.path for one in list_files(self.folder) if _PICTURE.search(one.path)]
+        every = read_phrase(self.all_show, self.words)
+        labels = read_table(self.table, self.words, self.by)
+        names, rows = parse_table(self.table, table_content(self.table))
+        columns = picture_columns(names)
+        if every is None and not columns["modality"]:
+            raise DataError(
+                f"{self.table.name} does not say what kind of images the pictures are.",
+                hint="Give it a column `modality` (CR, CT, MR …) and one `body_part`, or say it of "
+                "all pictures: --all-show 'chest X-ray'.",
+            )
+        labelling = labels.begin()
+        entries: list[_Entry] = []
+        cells_without_meaning: Counter[str] = Counter()
+        for entry in list_files(self.folder):
+            if not _PICTURE.search(entry.path):
+                continue
+            # A picture has no header: whose it is, its rows say themselves.
+            keys = ImageKeys(path=entry.path)
+            patient = labelling.patient_of(keys)
+            keys = ImageKeys(path=entry.path, patient=patient)
+            label = labelling.label(keys)
+            if label is None:
+                self.left_out[NO_ROW] += 1
+                continue
+            row = rows[labelling.rows_about(keys)[0]]
+            cells = {
+                what: next((text for n in numbers if (text := row[n].strip())), "")
+                for what, numbers in columns.items()
+            }
+            description = describe_row(cells, self.words, every)
+            if description is None:
+                self.left_out[UNKNOWN_MODALITY] += 1
+                continue
+            cells_without_meaning.update(unknown_places(cells, self.words))
+            # Tables of several sources call those "unknown" who are many people.
+            is_known = bool(patient) and not patient.lower().endswith("unknown")
+            entries.append(
+                _Entry(
+                    path=entry.path,
+                    patient=patient if is_known else entry.path,
+                    row_patient=patient,
+                    source=cells["source"],
+                    description=described(description, label),
+                )
+            )
+        # Only now, for a later row may hold a patient out.
+        self._entries = [(one, labelling.split(one.row_patient)) for one in entries]
+        report = labelling.report()
+        column_names = {names[number] for numbers in columns.values() for number in numbers}
+        other_columns = tuple(name for name in report.unknown_columns if name not in column_names)
+        unknown_words = Counter(report.unknown_words) + Counter(shown_words(cells_without_meaning))
+        self.fit = replace(report, unknown_columns=other_columns, unknown_words=dict(unknown_words))
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[LabelledPicture]:
-        """Read the pictures that have a row, in the order of their paths."""
-        for path in self._paths:
-            keys = ImageKeys(path=path)
-            patient = self._labelling.patient_of(keys)
-            keys = ImageKeys(path=path, patient=patient)
-            rows = self._labelling.rows_about(keys)
-            label = self._labelling.label(keys)
-            if label is None:
-                self.left_out["no row in the table"] += 1
-                continue
-            cells = self._said(self._cells[rows[0]])
-            description = describe_row(cells, self.words)
-            if description is None:
-                self.left_out["modality unknown"] += 1
-                continue
-            image = _image(self.folder / path, self.image_size)
+        """Read the pictures whose rows say enough, in the order of their paths."""
+        for one, split in self._entries:
+            image = read_picture(self.folder / one.path, self.image_size)
             if image is None:
-                self.left_out["no picture that can be read"] += 1
+                self.left_out[UNREADABLE] += 1
                 continue
             yield LabelledPicture(
-                patient=patient or path,
-                split=self._labelling.split(patient),
-                source=cells["source"],
-                example=Example(image=image, description=described(description, label)),
+                patient=one.patient,
+                split=split,
+                source=one.source,
+                example=Example(image=image, description=one.description),
             )
 
-    def fit(self) -> LabelReport:
-        """Return how table and pictures fit together, once all were read."""
-        return self._labelling.report()
 
-    def _said(self, cells: list[str]) -> dict[str, str]:
-        return {
-            what: next((text for n in numbers if (text := cells[n].strip())), "")
-            for what, numbers in self._columns.items()
-        }
+def own_table(folder: Path) -> Path | None:
+    """Return the ``metadata.csv`` or ``labels.csv`` that lies in a folder, if one does."""
+    return next((path for name in _OWN_TABLES if (path := folder / name).is_file()), None)
 
 
-def has_pictures(folder: Path) -> bool:
-    """Whether there is any picture in a folder or below it."""
-    return any(_PICTURE.search(one.path) for one in list_files(folder))
+def picture_paths(folder: Path) -> list[Path]:
+    """Return all pictures in a folder and below it, in the order of their paths."""
+    return [folder / one.path for one in list_files(folder) if _PICTURE.search(one.path)]
 
 
-def describe_row(cells: Mapping[str, str], words: Vocabulary) -> Description | None:
-    """Describe a picture by what its row says in the words of a vocabulary, or as DICOM has them.
-
-    Args:
-        cells: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
-        words: The vocabulary.
-
-    Returns:
-        The description without findings; ``None`` if the modality is none of ours.
-    """
-    text = cells["modality"]
-    modality = MODALITY.get(text.upper()) or {m.lower(): m for m in MODALITIES}.get(text.lower())
-    if modality is None:
-        return None
-    part = words.find(cells["part"], "body part")
-    sequence = words.find(cells["sequence"], "sequence") if modality == "MR" else None
-    weighting = re.match(r"t([12])\b", cells["sequence"].lower())
-    if sequence is not None:
-        modality = sequence.within or modality
-    elif modality == "MR" and weighting:
-        modality = f"T{weighting[1]}-weighted MR"
-    view = words.find(cells["view"], "view") if modality == "X-ray" else None
-    plane = cells["view"].lower()
-    contrast = "with contrast" if "with contrast" in cells["sequence"].lower() else ""
-    sex = {"f": "female", "m": "male"}.get(cells["sex"].lower(), cells["sex"].lower())
-    return Description(
-        modality=modality,
-        body_part=part.within if part else "body",
-        part=part.word if part and part.word != part.within else "",
-        plane=plane if plane in PLANES and modality != "X-ray" else "",
-        view=view.word if view else "",
-        sequence=sequence.word if sequence else "",
-        contrast=contrast,
-        sex=sex if sex in SEXES else "",
+def holds_scans(folder: Path) -> bool:
+    """Whether there is any DICOM file in a folder or below it."""
+    return any(
+        _is_dicom(folder / one.path) for one in list_files(folder) if not _PICTURE.search(one.path)
     )
 
 
-def _image(path: Path, side: int) -> np.ndarray | None:
+def _is_dicom(path: Path) -> bool:
+    try:
+        has_preamble(path)  # with or without one: it refuses what is neither
+    except (InvalidDicomError, OSError):
+        return False
+    return True
+
+
+def read_picture(path: Path, side: int) -> np.ndarray | None:
+    """Read a picture as an image of a side in pixels, ``[side, side]`` in [-1, 1].
+
+    Returns:
+        The image, padded with black; nothing if it is no picture or too small for one.
+    """
     try:
         with Image.open(path) as picture:
             wide = picture.mode.startswith(("I", "F"))

@@ -38,6 +38,15 @@ _LABELS = (
     " class classname code codes findingcode findingcodes icd icd10 snomed snomedct radlex"
 )
 
+#: Short names of columns in tables of spines. In a table of heads "herniation" is not of a disc, so
+#: they count only where the table is about spines by the name of some column.
+_OF_SPINES = {
+    "herniation": "disc herniation",
+    "modic": "disc degeneration",
+    "stenosis": "spinal stenosis",
+}
+_TELLS_OF_SPINES = re.compile("modic|pfirrmann|spondylo|disc|disk|lumbar|vertebra")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
@@ -101,8 +110,12 @@ def read_columns(
     labels = tuple(number for number, name in enumerate(plain) if name in _LABELS.split())
     with_meaning = {*keys.values(), *labels, *(n for n in (split, report) if n is not None)}
     numbers = {}
+    of_spines = any(_TELLS_OF_SPINES.search(name) for name in plain)
     for number, name in enumerate(names):
-        word = None if number in with_meaning else find(_spaced(name))
+        text = _spaced(name)
+        word = None if number in with_meaning else find(text)
+        if word is None and of_spines and number not in with_meaning:
+            word = find(_OF_SPINES.get(text.casefold(), ""))
         if word and _all_numbers(row[number] for row in rows):
             numbers[number] = word
     return Columns(

@@ -28,17 +28,30 @@ def require_fitting(report: LabelReport | None) -> None:
     )
 
 
-def fit_sentences(report: LabelReport) -> list[str]:
-    """Say how a table fits, a sentence each; no name, identifier or rare text is in them."""
+#: What becomes of words that the shipped vocabulary has not.
+_STUDY_MAY = "They wait for a study that has them among its own words."
+
+
+def fit_sentences(
+    report: LabelReport, *, of_pictures: bool = False, before_study: bool = False
+) -> list[str]:
+    """Say how a table fits, a sentence each; no name, identifier or rare text is in them.
+
+    Args:
+        report: How it fits.
+        of_pictures: Whether the images have no header that could say what they show.
+        before_study: Whether the table was read in the shipped words, and studies to come may
+            have others.
+    """
     lines = [
         f"Labels: {report.matched} of {report.rows} rows are about images here, by the {report.by} "
         f"that they name."
     ]
     if report.unmatched:
         lines.append(f"Rows not used: {_listed(report.unmatched)}.")
+    without = "they are left out" if of_pictures else "there the header holds"
     lines.append(
-        f"{report.images} images have a row. {report.images_without} have none: there the header "
-        "holds."
+        f"{report.images} images have a row. {report.images_without} have none: {without}."
     )
     if report.conflicts:
         lines.append(
@@ -54,6 +67,8 @@ def fit_sentences(report: LabelReport) -> list[str]:
         lines.append(f"Columns without a meaning here: {', '.join(report.unknown_columns)}.")
     if report.unknown_words:
         lines.append(f"Labels that are no word of the vocabulary: {_listed(report.unknown_words)}.")
+    if before_study and (report.unknown_columns or report.unknown_words):
+        lines.append(_STUDY_MAY)
     return lines
 
 

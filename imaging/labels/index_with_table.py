@@ -35,16 +35,19 @@ class IndexRequest:
     cache: Path | None = None
 
 
-def index_with_table(request: IndexRequest, *, progress: Progress = no_progress) -> SiteIndex:
+def index_with_table(
+    request: IndexRequest, *, must_fit: bool = True, progress: Progress = no_progress
+) -> SiteIndex:
     """Index a folder by its headers and its table.
 
     Args:
         request: What to index.
+        must_fit: Whether a table is refused that is about no image there.
         progress: Told how many files are read.
 
     Raises:
         DataError: If the folder does not exist, the table cannot be read, or no row of it is
-            about an image there.
+            about an image there and it must be.
     """
     table = None
     if request.labels is not None:
@@ -57,5 +60,6 @@ def index_with_table(request: IndexRequest, *, progress: Progress = no_progress)
         words=request.words,
         progress=progress,
     )
-    require_fitting(index.labels)
+    if must_fit:
+        require_fitting(index.labels)
     return index

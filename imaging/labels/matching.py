@@ -112,7 +112,7 @@ class TableLabelling:
             reports=self._files["report"],
             conflicts={kind: count for kind, count in conflicts.items() if count},
             unknown_columns=self._columns.other_names,
-            unknown_words=_shown(self._unknown_words),
+            unknown_words=shown_words(self._unknown_words),
             other_names={
                 key: count for key, count in self._other_names.items() if count and key != by.value
             },
@@ -207,7 +207,12 @@ def _ends_alike(one: Sequence[str], other: Sequence[str]) -> bool:
     return all(a == b for a, b in zip(reversed(one), reversed(other), strict=False))
 
 
-def _shown(words: Counter[str]) -> dict[str, int]:
+def shown_words(words: Counter[str]) -> dict[str, int]:
+    """Return how often each of some labels is there; those that may be notes are counted together.
+
+    Args:
+        words: Labels that are no word of the vocabulary.
+    """
     frequent = {
         word: count
         for word, count in words.most_common()

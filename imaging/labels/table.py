@@ -62,7 +62,7 @@ def read_table(path: Path, vocabulary: Vocabulary, by: str = "") -> LabelTable:
     Raises:
         DataError: If the file cannot be read or is no such table; no cell is quoted.
     """
-    return _table(path, _content(path), vocabulary, by)
+    return _table(path, table_content(path), vocabulary, by)
 
 
 @lru_cache(maxsize=4)
@@ -84,7 +84,12 @@ def _table(path: Path, content: bytes, vocabulary: Vocabulary, by: str) -> Label
     )
 
 
-def _content(path: Path) -> bytes:
+def table_content(path: Path) -> bytes:
+    """Return the bytes of a table's file.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -22,8 +22,10 @@ note has a way into a caption. Prompts are read in the same words.
   limited number of tokens (40 in a newly built base, 24 in older ones), and what is said last (sex,
   age) is cut first. `fedscan generate` says what of a prompt is not heard.
 - Every word lies **within** a word of the frame: eight regions of the body, five kinds of finding,
-  the weightings of MR. Sizes of regions, noised statistics and the tasks of an evaluation are
-  counted in the frame, so they are the same whatever words a study has.
+  the weightings of MR. Sizes of regions, the warm-up's noised means and the tasks of an evaluation
+  are counted in the frame, so they are the same whatever words a study has. The noised numbers for
+  a [data card](privacy-model.md#numbers-for-a-data-card) count a study's own findings and body
+  parts, too, at no more epsilon.
 - Codes come first (AnatomicRegionSequence, AdmittingDiagnosesCodeSequence, ViewCodeSequence, with
   the SRT codes of older equipment translated); texts are looked at only where there is no code.
   What a text denies, doubts, asks for or dates is no finding.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ...common.progress import Progress, no_progress
 from ...common.toml_settings import validated
 from ...errors import ConfigurationError
 from ...imaging.dicom.folder import digest_of, list_files
+from ...imaging.labels.source import LabelReport
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
@@ -21,7 +22,7 @@ from ...model.settings import GeneratorSettings
 from ...model.storage import generator_digest
 from ...model.words.tables import shipped_words
 from ...phantoms.parametric import sample_examples
-from .collect import Collected, collect_public, read_forbidden
+from .collect import Collected, collect_public
 from .credits import Credit
 from .sheet import write_sheet
 from .source import PublicSource
@@ -72,12 +73,16 @@ class Base:
     Attributes:
         folder: The generator.
         images: Images that it was trained on, by folder and source.
-        left_out: Images that were left out, by reason.
+        left_out: Images that ``never`` left out, by reason.
+        set_aside: Files (or blank slices) that could not be used, by folder and reason.
+        labels: How the table that was used fits, by folder; of folders with a table.
     """
 
     folder: Path
     images: Mapping[str, int]
     left_out: Mapping[str, int]
+    set_aside: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, LabelReport]
 
 
 def pretrain_base(
@@ -85,6 +90,7 @@ def pretrain_base(
     request: PretrainRequest,
     *,
     on_progress: Progress = no_progress,
+    on_collected: Callable[[Collected], None] = lambda _: None,
     on_report: Callable[[Report], None] | None = None,
 ) -> Base:
     """Make a base in ``out/generator``; see :func:`fedscan.model.pretraining.run.pretrain`.
@@ -95,6 +101,7 @@ def pretrain_base(
         out: Folder to work in.
         request: What to make.
         on_progress: Told how many images are collected.
+        on_collected: Told what was read, before the training begins; not of one that goes on.
         on_report: Told every step's losses.
 
     Returns:
@@ -128,7 +135,7 @@ def pretrain_base(
             request.public,
             words,
             image_size,
-            never=read_forbidden(request.never, words, image_size),
+            never=request.never,
             report=on_progress,
         )
         if request.phantoms:
@@ -140,6 +147,7 @@ def pretrain_base(
             )
             collection.banks.append((request.phantom_weight, made_up))
             collection.images["phantoms"] = request.phantoms
+        on_collected(collection)
         write_atomically(facts, json.dumps(_facts(collection, request), indent=2).encode())
         return join_banks(collection.banks)
 
@@ -168,7 +176,16 @@ def pretrain_base(
         on_pause=lambda generator, bank: write_sheet(generator, bank, out / "samples.png"),
     )
     made_of = json.loads(facts.read_text(encoding="utf-8"))
-    return Base(folder=out / "generator", images=made_of["images"], left_out=made_of["left_out"])
+    # Trainings that an earlier release began have no more on record than the images.
+    return Base(
+        folder=out / "generator",
+        images=made_of["images"],
+        left_out=made_of["left_out"],
+        set_aside=made_of.get("set_aside", {}),
+        labels={
+            folder: LabelReport.from_plain(fit) for folder, fit in made_of.get("labels", {}).items()
+        },
+    )
 
 
 def _facts(collection: Collected, request: PretrainRequest) -> dict[str, Any]:
@@ -178,7 +195,12 @@ def _facts(collection: Collected, request: PretrainRequest) -> dict[str, Any]:
             "equal or nearly equal to an image that must not be trained on": refusals.same,
             "of a patient who must not be trained on": refusals.patients,
         }
-    return {"images": dict(collection.images), "left_out": left_out}
+    return {
+        "images": dict(collection.images),
+        "left_out": left_out,
+        "set_aside": collection.left_out,
+        "labels": {folder: asdict(fit) for folder, fit in collection.labels.items()},
+    }
 
 
 def _card(

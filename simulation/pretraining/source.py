@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...common.progress import Progress, no_progress
 from ...errors import ConfigurationError, DataError
 from ...imaging.dicom.folder import digest_of, list_files
-from ...imaging.dicom.index import index_folder
-from ...imaging.examples.pictures import LabelledPictures, has_pictures
-from ...imaging.examples.series import series_examples
-from ...imaging.labels.source import LabelSource
-from ...imaging.labels.table import read_table
+from ...imaging.examples.pictures import (
+    LabelledPictures,
+    holds_scans,
+    own_table,
+    picture_paths,
+)
+from ...imaging.labels.fit import require_fitting
+from ...imaging.labels.index_with_table import IndexRequest, index_with_table
+from ...imaging.labels.source import LabelReport
+from ...imaging.labels.table import table_content
 from ...imaging.settings import DataSettings
-from ...model.example import Example
 from ...model.words.vocabulary import Vocabulary
 from .credits import CREDITS_FILE, Credit, read_credits
-
-#: Tables that are found by themselves beside pictures.
-_TABLES = ("metadata.csv", "labels.csv")
+from .reading import OpenSource, PublicPictures, PublicScans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +32,18 @@ class PublicSource:
     Attributes:
         folder: Any nesting; ``sources.csv`` in it says whose the images are.
         weight: How often it is drawn from, against the others and the phantoms.
+        labels: Table that is used if a row of it is about an image of the folder; else, and if
+            ``None``, the folder's own ``metadata.csv`` or ``labels.csv``.
+        labels_by: What rows of ``labels`` (of the folder's own table, if that is ``None``) are
+            matched by; the most exact name that it has, if empty.
+        all_show: What all pictures show where their rows do not say, as ``"chest X-ray"``.
     """
 
     folder: Path
     weight: float = 1.0
+    labels: Path | None = None
+    labels_by: str = ""
+    all_show: str = ""
 
     @classmethod
     def parse(cls, text: str) -> PublicSource:
@@ -60,97 +69,83 @@ class PublicSource:
             )
         return cls(folder=Path(folder), weight=weight)
 
-    @property
-    def table(self) -> Path | None:
-        """``metadata.csv`` or ``labels.csv`` in the folder: findings, and what pictures show."""
-        return next((path for name in _TABLES if (path := self.folder / name).is_file()), None)
-
     def credits(self) -> tuple[Credit, ...]:
         """Whose the images are; see :func:`read_credits`."""
         return read_credits(self.folder)
 
     def digest(self) -> str:
-        """SHA-256 over names, sizes and times of the folder's files and over its tables."""
-        digest = hashlib.sha256(digest_of(list_files(self.folder)).encode())
-        for path in (self.table, self.folder / CREDITS_FILE):
-            digest.update(path.read_bytes() if path is not None and path.is_file() else b"")
-        return digest.hexdigest()
-
-    def read(
-        self, vocabulary: Vocabulary, image_size: int, report: Progress = no_progress
-    ) -> tuple[list[Example], list[str], list[str]]:
-        """Read all examples.
-
-        Returns:
-            Examples, whose each is, and from which source each is (empty where no table says).
+        """SHA-256 over names, sizes and times of the folder's files and over the tables.
 
         Raises:
-            DataError: If the folder holds nothing that can be used.
+            DataError: If the folder does not exist or a table cannot be read.
         """
-        table = self.table
-        if has_pictures(self.folder):
-            if table is None:
-                raise DataError(
-                    f"{self.folder} holds pictures and no table that says what they show.",
-                    hint="Put metadata.csv beside them with the columns image, modality, "
-                    "body_part and finding.",
-                )
-            return _read_pictures(self.folder, table, vocabulary, image_size, report)
-        labels = None if table is None else read_table(table, vocabulary)
-        return _read_scans(self.folder, vocabulary, image_size, labels, report)
+        digest = hashlib.sha256(digest_of(list_files(self.folder)).encode())
+        for path in (own_table(self.folder), self.folder / CREDITS_FILE):
+            digest.update(path.read_bytes() if path is not None and path.is_file() else b"")
+        # Without these the digest is that of trainings that were begun before there were any.
+        if self.labels is not None:
+            digest.update(b"\0labels\0" + table_content(self.labels))
+        if self.labels_by or self.all_show:
+            digest.update(f"\0{self.labels_by}\0{self.all_show}".encode())
+        return digest.hexdigest()
 
     def facts(self) -> dict[str, Any]:
         """What decides about the images, as JSON."""
         return {"folder": self.folder.name, "weight": self.weight, "digest": self.digest()}
 
+    def open(self, vocabulary: Vocabulary, image_size: int) -> OpenSource:
+        """Read tables and headers, and no pixel yet.
 
-def _read_pictures(
-    folder: Path, table: Path, vocabulary: Vocabulary, image_size: int, report: Progress
-) -> tuple[list[Example], list[str], list[str]]:
-    pictures = LabelledPictures(folder, table, vocabulary, image_size)
-    examples: list[Example] = []
-    patients: list[str] = []
-    sources: list[str] = []
-    for number, picture in enumerate(pictures, start=1):
-        examples.append(picture.example)
-        # Tables of several sources call those "unknown" who are many people.
-        is_known = not picture.patient.lower().endswith("unknown")
-        patients.append(picture.patient if is_known else f"picture {number}")
-        sources.append(picture.source)
-        report("pictures", number, len(pictures))
-    if not examples:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in pictures.left_out.items())
-        raise DataError(
-            f"No picture in {folder} can be used: {reasons or 'there is none'}.",
-            hint=f"Name the file of each picture in the column `image` of {table.name}, and what "
-            "it is in `modality` (CR, CT or MR) and `body_part`.",
+        Args:
+            vocabulary: The words of captions.
+            image_size: Side of the images, pixels.
+
+        Returns:
+            The folder, with the table that is used.
+
+        Raises:
+            DataError: If the folder holds pictures and DICOM files, or pictures without a table
+                about them, or its own table is about no image there.
+        """
+        has_pictures = bool(picture_paths(self.folder))
+        if has_pictures and holds_scans(self.folder):
+            raise DataError(
+                f"{self.folder} holds pictures and DICOM files.",
+                hint="Put them in folders of their own, and give each with --data.",
+            )
+        read = self._pictures if has_pictures else self._scans
+        requested_fit: LabelReport | None = None
+        if self.labels is not None:
+            images = read(self.labels, self.labels_by, vocabulary, image_size)
+            requested_fit = images.fit
+            if requested_fit is not None and requested_fit.matched:
+                return OpenSource(images=images, requested_fit=requested_fit)
+        own, by = own_table(self.folder), self.labels_by if self.labels is None else ""
+        if own is None and has_pictures:
+            require_fitting(requested_fit)
+            raise DataError(
+                f"{self.folder} holds pictures and no table that says what they show.",
+                hint="Put metadata.csv beside them with the columns image, modality, "
+                "body_part and finding, or name a table with --labels.",
+            )
+        images = read(own, by, vocabulary, image_size)
+        require_fitting(images.fit)
+        return OpenSource(images=images, requested_fit=requested_fit)
+
+    def _pictures(
+        self, table: Path | None, by: str, vocabulary: Vocabulary, image_size: int
+    ) -> PublicPictures:
+        assert table is not None  # pictures without one are refused before
+        pictures = LabelledPictures(
+            self.folder, table, vocabulary, image_size, by=by, all_show=self.all_show
         )
-    return examples, patients, sources
+        return PublicPictures(pictures)
 
-
-def _read_scans(
-    folder: Path,
-    vocabulary: Vocabulary,
-    image_size: int,
-    labels: LabelSource | None,
-    report: Progress,
-) -> tuple[list[Example], list[str], list[str]]:
-    settings = DataSettings(image_size=image_size)
-    index = index_folder(folder, settings, words=vocabulary, labels=labels)
-    examples: list[Example] = []
-    patients: list[str] = []
-    for number, patient in enumerate(index.patients, start=1):
-        for study in patient.studies:
-            for series in study.series:
-                of_series = series_examples(
-                    folder, series, settings, labels=patient.labels
-                ).examples
-                examples += of_series
-                patients += [patient.patient_id] * len(of_series)
-        report("patients", number, len(index.patients))
-    if not examples:
-        raise DataError(
-            f"{folder} holds no image that can be trained on.",
-            hint=f"`fedscan index {folder}` says what is set aside and why.",
+    def _scans(
+        self, table: Path | None, by: str, vocabulary: Vocabulary, image_size: int
+    ) -> PublicScans:
+        settings = DataSettings(image_size=image_size)
+        request = IndexRequest(
+            folder=self.folder, settings=settings, labels=table, labels_by=by, words=vocabulary
         )
-    return examples, patients, [""] * len(examples)
+        return PublicScans(self.folder, index_with_table(request, must_fit=False), settings)

@@ -32,6 +32,24 @@ def test_cells_are_summed_over_sites_and_small_ones_left_out():
     assert ("finding", "lesion") not in rows
 
 
+def test_a_studys_own_words_stand_beside_a_site_that_does_not_count_them():
+    finer = {"finding_word": ("chordoma", "gout")}
+    numbers = dict.fromkeys(cells(finer), 0.0)
+    numbers["finding_word", "chordoma"] = 120.0
+    counting = Composition(
+        patients=tuple(numbers.values()),
+        deviation=5.0,
+        noise_multiplier=2.0,
+        delta=1e-5,
+        finer=finer,
+    )
+    section = data_card_section({"new": counting, "old": composition({("sex", "male"): 90.0})})
+    rows = {row[:2]: row[2:] for row in section.tables[0].rows}
+    assert rows["finding word", "chordoma"] == ("120 ± 10", "120 ± 10", None)
+    assert rows["sex", "male"][2].startswith("90")
+    assert ("finding word", "gout") not in rows
+
+
 def test_the_number_of_patients_is_estimated_within_its_interval():
     rng = np.random.default_rng(0)
     exact = {cell: 0.0 for cell in cells()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 ASKED = RoundRequest(round=0, rounds=1, base="0" * 64, terms={}, tensors={})
-NUMBERS = np.zeros(len(cells()), np.float32)
+FINER = {"part": ("knee", "toe"), "finding_word": ("fracture of the scaphoid",)}
+NUMBERS = np.zeros(len(cells(FINER)), np.float32)
 SPREAD = np.ones(1, np.float32)
 GOOD = {"patients": NUMBERS, "deviation": SPREAD}
 
@@ -36,6 +38,7 @@ def collect(path: Path, records: RecordDict | None) -> list[str]:
             path,
             grid,
             ASKED,
+            finer=FINER,
             delta=1e-5,
             limit_s=30.0 if records else 0.1,
             observe=lambda event: codes.append(getattr(event, "code", "")),
@@ -55,6 +58,20 @@ def test_a_good_answer_is_kept_and_read_back(tmp_path):
     # A site that is away the next time stays on record.
     assert collect(path, None) == ["timeout"]
     assert list(read_compositions(path)) == ["north"]
+
+
+def test_a_site_of_an_earlier_release_counts_the_words_of_the_frame_alone(tmp_path):
+    path = tmp_path / "compositions.json"
+    assert collect(path, answer({**GOOD, "patients": NUMBERS[: len(cells())]})) == ["ok"]
+    assert read_compositions(path)["north"].cells == cells()
+    assert collect(path, answer(GOOD)) == ["ok"]
+    one = read_compositions(path)["north"]
+    # What an earlier release wrote says nothing of finer words.
+    old = {"patients": [1.0] * len(cells()), "deviation": 1, "noise_multiplier": 1, "delta": 1e-5}
+    (tmp_path / "old.json").write_text(json.dumps({"north": old}))
+    assert read_compositions(tmp_path / "old.json")["north"].cells == cells()
+    assert one.cells == cells(FINER)
+    assert one.noise_multiplier == pytest.approx(1 / np.sqrt(7))
 
 
 @pytest.mark.parametrize(

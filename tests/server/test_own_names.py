@@ -55,7 +55,7 @@ class Question:
 
     def _compositions(self, grid: InProcessGrid) -> dict[str, float]:
         collect_compositions(
-            self.path, grid, ASKED, delta=1e-5, limit_s=30.0, observe=self.events.append
+            self.path, grid, ASKED, finer={}, delta=1e-5, limit_s=30.0, observe=self.events.append
         )
         return {site: one.patients[0] for site, one in read_compositions(self.path).items()}
 

@@ -21,8 +21,9 @@ from fedscan.config.study import Study
 from fedscan.evaluation.data_card import data_card_section
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.model.patient_loss import DiffusionLoss
-from fedscan.model.statistics.composition import cells
+from fedscan.model.statistics.composition import cells, finer_words, scale
 from fedscan.model.storage import generator_digest
+from fedscan.model.words.tables import read_vocabulary
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.composition import collect_compositions, read_compositions
@@ -347,14 +348,18 @@ def test_what_sites_release_becomes_a_data_card(
     hospital.allow(replace(_OPEN, release_composition=True))
     asked = replace(make_request("privacy.composition_share=0.1"), round=0, tensors={})
     file, events = tmp_path / "compositions.json", []
+    finer = finer_words(read_vocabulary(Site.from_config(hospital.config).base))
     with InProcessGrid(load_client_app, [hospital.config]) as grid:
         for _ in range(2):
-            collect_compositions(file, grid, asked, delta=1e-5, limit_s=60.0, observe=events.append)
+            collect_compositions(
+                file, grid, asked, finer=finer, delta=1e-5, limit_s=60.0, observe=events.append
+            )
     assert [one.code for one in events if isinstance(one, CompositionReceived)] == ["ok", "ok"]
     released = read_compositions(file)
     kept = read_composition(Site.from_config(hospital.config), asked.study())
     assert kept is not None
     assert released["site"].patients == kept.patients
+    assert released["site"].finer == kept.finer == finer != {}
     assert released["site"].noise_multiplier == pytest.approx(kept.noise_multiplier)
     assert data_card_section(released).measures[0].value is not None
 
@@ -373,7 +378,9 @@ def test_the_composition_is_noised_paid_for_once_and_kept_at_the_site(
     site = Site.from_config(hospital.config)
     found = read_composition(site, requests[0].study())
     assert found is not None
-    assert found.deviation == pytest.approx(found.noise_multiplier * np.sqrt(5))
+    assert found.deviation == pytest.approx(found.noise_multiplier / scale(found.finer))
+    # The study's words are counted, too, in the one vector that is paid for.
+    assert ("finding_word", "cardiomegaly") in found.cells
     section = data_card_section({"site": found})
     assert 0 < section.measures[1].value < 4
     # Four patients are lost in the noise, which is what it is for.

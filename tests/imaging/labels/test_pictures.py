@@ -60,7 +60,7 @@ def test_a_picture_is_what_its_row_says(tmp_path: Path):
         "modality unknown": 1,
         "no picture that can be read": 1,
     }
-    assert opened.fit().unmatched == {"names what is not here": 1}
+    assert opened.fit.unmatched == {"names what is not here": 1}
 
 
 def test_reading_again_gives_the_same(tmp_path: Path):

@@ -95,6 +95,23 @@ def test_labels_are_words_names_or_codes_of_the_vocabulary(tmp_path, cell, expec
     assert set(labels(tmp_path, text)) == expected
 
 
+@pytest.mark.parametrize(
+    ("columns", "cells", "expected"),
+    [
+        # As SPIDER's table has them; each is of a disc or vertebra because the others are.
+        ("any_herniation,any_spondylolisthesis,any_modic", "1,1,0", {"disc herniation"}),
+        ("any_herniation,max_pfirrmann,any_modic", "0,4,1", {"disc degeneration"}),
+        ("stenosis,disc_level", "1,L4/L5", {"spinal stenosis"}),
+        # In another table a herniation may be one of the brain, a stenosis one of a vessel.
+        ("herniation,haemorrhage", "1,0", set()),
+        ("stenosis,calcification", "1,1", {"calcification"}),
+    ],
+)
+def test_short_names_count_where_the_table_is_about_spines(tmp_path, columns, cells, expected):
+    found = labels(tmp_path, f"image,{columns}\na,{cells}\n")
+    assert set(found or ()) - {"spondylolisthesis", "no finding"} == expected
+
+
 def test_rows_about_one_image_add_up_and_what_they_contradict_is_not_known(tmp_path):
     text = (
         "image,finding\n1.png,mass\n1.png,fracture\n2.png,no finding\n2.png,mass\n"

@@ -14,7 +14,7 @@ from fedscan.model.generator import build_generator
 from fedscan.model.pretraining.examples import bank_of
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.words.tables import shipped_words
-from fedscan.simulation.pretraining.collect import collect_public, read_forbidden
+from fedscan.simulation.pretraining.collect import collect_public
 from fedscan.simulation.pretraining.credits import read_credits
 from fedscan.simulation.pretraining.sheet import write_sheet
 from fedscan.simulation.pretraining.source import PublicSource
@@ -62,7 +62,8 @@ def public(tmp_path):
 
 def test_pictures_are_read_with_what_their_table_says(public):
     source = PublicSource(folder=public)
-    examples, patients, names = source.read(shipped_words(), 64)
+    read = source.open(shipped_words(), 64).read()
+    examples, patients, names = read.examples, read.patients, read.sources
     assert [example.description.caption() for example in examples] == [
         "hand X-ray, fracture",
         "hand X-ray, lateral view, no finding",
@@ -94,10 +95,15 @@ def test_a_folder_without_credits_is_refused_before_anything_is_read(public):
 def test_pictures_without_a_row_or_a_known_modality_are_left_out(public):
     Image.fromarray(picture(99)).save(public / "pictures" / "unknown.png")
     (public / "pictures" / "broken.png").write_bytes(b"no picture")
-    assert len(PublicSource(folder=public).read(shipped_words(), 32)[0]) == 4
+    read = PublicSource(folder=public).open(shipped_words(), 32).read()
+    assert len(read.examples) == 4
+    assert read.left_out == {
+        "no row in the table": 2,
+        "modality unknown": 1,
+    }
     write_table(public / "metadata.csv", [ROWS[0], ROWS[5]])
     with pytest.raises(DataError, match="modality unknown"):
-        PublicSource(folder=public).read(shipped_words(), 32)
+        PublicSource(folder=public).open(shipped_words(), 32).read()
 
 
 @pytest.mark.parametrize("change", ["same", "smaller", "jpeg", "contrast"])
@@ -116,10 +122,8 @@ def test_an_image_that_a_hospital_has_is_not_trained_on_however_it_was_saved(
     (never / "pictures" / "x.png").unlink()
     copy.save(path, quality=40)
     words = shipped_words()
-    collected = collect_public(
-        (PublicSource(folder=public),), words, 64, never=read_forbidden((never,), words, 64)
-    )
-    assert collected.refused.same == 1
+    collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
+    assert collected.refusals.same == 1
     assert "pneumonia" not in " ".join(collected.banks[0][1].captions)
     assert sum(collected.images.values()) == 3
 
@@ -128,14 +132,10 @@ def test_other_images_of_a_patient_who_is_in_a_hospital_are_not_trained_on(tmp_p
     never = tmp_path / "hospital"
     write_folder(never, [ROWS[0], ("z.png", "p1", "CR", "HAND", "", "", "", "")], first_seed=70)
     words = shipped_words()
-    collected = collect_public(
-        (PublicSource(folder=public),), words, 64, never=read_forbidden((never,), words, 64)
-    )
-    assert (collected.refused.same, collected.refused.patients) == (0, 2)
+    collected = collect_public((PublicSource(folder=public),), words, 64, never=(never,))
+    assert (collected.refusals.same, collected.refusals.patients) == (0, 2)
     with pytest.raises(DataError, match="All 4 images"):
-        collect_public(
-            (PublicSource(folder=public),), words, 64, never=read_forbidden((public,), words, 64)
-        )
+        collect_public((PublicSource(folder=public),), words, 64, never=(public,))
 
 
 def test_weights_are_numbers_above_zero():
