@@ -175,8 +175,8 @@ class Generator(nn.Module):
         config = self.autoencoder.config
         if not isinstance(self.autoencoder, BlockAutoencoder) or config.latents_std is None:
             return None
-        variances = torch.tensor(config.latents_std, device=self.device).square()
-        return (variances / variances.mean()).view(-1, 1, 1)
+        visibility = torch.tensor(config.latents_std, device=self.device).square()
+        return (visibility / visibility.mean()).view(-1, 1, 1)
 
     def _latent_statistics(self) -> tuple[Tensor, Tensor]:
         config = self.autoencoder.config

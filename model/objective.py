@@ -39,8 +39,8 @@ def diffusion_loss(
         target = noise
     prediction = generator.denoise(noisy, timesteps, rows.text, rows.position, rows.spatial)
     error = functional.mse_loss(prediction.float(), target, reduction="none")
-    if (channel_weights := generator.channel_weights) is not None:
-        error = error * channel_weights
+    if (per_channel := generator.channel_weights) is not None:
+        error = error * per_channel
     if weight is not None:
         error = error * weight
     return error.flatten(1).mean(1)
