@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output, status
 from .images import (
     ResultOption,
@@ -114,5 +115,8 @@ def enhance(
         )
         return
     output().print(
-        Text(f"{len(result.values)} slices, {' and '.join(result.steps)}, in {folder.files[0]}")
+        Text(
+            f"{counted(len(result.values), 'slice')}, {' and '.join(result.steps)}, in "
+            f"{folder.files[0]}"
+        )
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output, status
 from .images import ImageForm, open_for, show_notes
 from .json_output import print_json
@@ -152,7 +153,7 @@ def generate(
         return
     output().print(
         Text(
-            f"{len(folder.files)} images and a contact sheet in {out}, "
+            f"{counted(len(folder.files), 'image')} and a contact sheet in {out}, "
             f"signed by {folder.signer[:16]}"
         )
     )

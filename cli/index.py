@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output
 from .json_output import print_json
 from .options import (
@@ -137,9 +138,11 @@ def index(
 
 def _totals(summary: IndexSummary, *, of_pictures: bool) -> str:
     if of_pictures:
-        return f"{summary.patients} patients, {summary.slices} pictures"
-    counts = ("patients", "studies", "series", "slices")
-    return ", ".join(f"{getattr(summary, name)} {name}" for name in counts)
+        return f"{counted(summary.patients, 'patient')}, {counted(summary.slices, 'picture')}"
+    return (
+        f"{counted(summary.patients, 'patient')}, {counted(summary.studies, 'study')}, "
+        f"{summary.series} series, {counted(summary.slices, 'slice')}"
+    )
 
 
 def _table(headings: tuple[str, ...], rows: Mapping[str, tuple[int, ...]]) -> Table:

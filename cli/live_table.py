@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from ..common.counted import counted
 from ..server.events import (
     CheckpointSkipped,
     Event,
     GeneratorSaved,
+    ReadinessReceived,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -70,10 +72,12 @@ class LiveTable:
                 self._site(event.site).patients = event.train_patients
                 aside = sum(event.set_aside.values())
                 counts = f"{event.train_patients} to train on, {event.holdout_patients} held out"
-                return f"{event.site}: {counts}, {aside} files set aside"
+                return f"{event.site}: {counts}, {counted(aside, 'file')} set aside"
             case SitesConnected():
                 self.stage, self.share = "training", 0.0
-                return f"{event.sites} sites, rounds {event.first_round} to {event.rounds}"
+                return (
+                    f"{counted(event.sites, 'site')}, rounds {event.first_round} to {event.rounds}"
+                )
             case RoundStarted():
                 self.stage = f"round {event.round} of {event.rounds}"
                 if self._comparison:
@@ -81,6 +85,8 @@ class LiveTable:
                 self.share = (event.round - 1) / event.rounds
             case SiteFinished():
                 return self._finished(event)
+            case ReadinessReceived():
+                return "" if event.code == "ok" else f"{event.site} cannot begin: {event.code}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from ..errors import ConfigurationError
 from ..model.pretraining.pace import Duration
 from .console import output, status
@@ -179,7 +180,7 @@ def pretrain(
         print_json({**facts, "set_aside": base.set_aside, "labels": base.labels})
         return
     for what, count in base.left_out.items():
-        output().print(Text(f"{count} images were left out: {what}."))
+        output().print(Text(f"Left out: {counted(count, 'image')}, {what}."))
     output().print(Text(f"The base is in {base.folder}"))
 
 

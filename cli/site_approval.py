@@ -58,7 +58,6 @@ def approve(
     from ..client.steward.approvals import Approvals
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
-    from ..client.steward.proposal import propose
 
     site = SiteHome.open(home)
     approvals = Approvals(site)
@@ -81,6 +80,9 @@ def approve(
     entry = Registry(site).usable(data or _only_data_set(Registry(site)))
     folder = str(base.resolve()) if base else ""
     with progress() as report:
+        report("steps", 0, 3)  # to import what opens a base takes seconds already
+        from ..client.steward.proposal import propose
+
         proposal = propose(site, invitation, entry, folder, report=report)
     if as_json:
         if yes:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output
 from .images import ResultOption, ScanArgument, ScanFormOption, require_new, volume_document
 from .json_output import print_json
@@ -147,5 +148,7 @@ def translate(
         )
         return
     output().print(
-        Text(f"{len(result.values)} slices translated to {to.value}, in {folder.files[0]}")
+        Text(
+            f"{counted(len(result.values), 'slice')} translated to {to.value}, in {folder.files[0]}"
+        )
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output
 from .json_output import print_json
 from .options import JsonOption
@@ -48,7 +49,7 @@ def verify(
         output().print(Text(f"not in the manifest: {name}"))
     output().print(
         Text(
-            f"{len(result.files)} files as they were made, by generator "
+            f"{counted(len(result.files), 'file')} as they were made, by generator "
             f"{result.generator[:16]}, signed by {result.signer}"
         )
     )

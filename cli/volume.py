@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..common.counted import counted
 from .console import output
 from .images import open_for, show_notes, volume_document
 from .json_output import print_json
@@ -118,4 +119,4 @@ def volume(
         )
         return
     count = len(result.values)
-    output().print(Text(f"{count} slices in {folder.files[0]}, views in {out / VIEWS}"))
+    output().print(Text(f"{counted(count, 'slice')} in {folder.files[0]}, views in {out / VIEWS}"))

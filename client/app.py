@@ -5,14 +5,16 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..federation.protocol import COMPOSITION, STATISTICS
+from ..federation.protocol import COMPOSITION, READINESS, STATISTICS
 from .answers.composition import composition_release, run_composition
+from .answers.readiness import readiness_release, run_readiness
 from .answers.round import round_release, run_round
 from .answers.statistics import run_statistics, statistics_release
 from .border.reply import Service, answer
 
 _TRAIN = Service(kind="round", handle=run_round, release=round_release)
 _STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)
+_READINESS = Service(kind="readiness", handle=run_readiness, release=readiness_release)
 _COMPOSITION = Service(kind="composition", handle=run_composition, release=composition_release)
 
 app = ClientApp()
@@ -22,6 +24,12 @@ app = ClientApp()
 def train(message: Message, context: Context) -> Message:
     """Answer a round's request with new trainable tensors, or with an error's code."""
     return answer(message, context, _TRAIN)
+
+
+@app.query(READINESS)
+def readiness(message: Message, context: Context) -> Message:
+    """Answer whether the study could begin here: with a plain yes, or with an error's code."""
+    return answer(message, context, _READINESS)
 
 
 @app.query(STATISTICS)

@@ -240,11 +240,12 @@ def _scans(entry: DataSet) -> str:
     if not index.patients:
         reason, count = index.set_aside.most_common(1)[0]
         raise DataError(
-            f"None of {len(some)} files looked at in {folder} can be used; {count} of them: "
+            f"None of {counted(len(some), 'file')} looked at in {folder} can be used; {count} of "
+            "them: "
             f"{reason.value}.",
             hint=f"`fedscan index {folder}` counts all reasons.",
         )
-    return f"{len(files)} files; of {len(some)} looked at, some can be trained on."
+    return f"{counted(len(files), 'file')}; of {len(some)} looked at, some can be trained on."
 
 
 def _patients(home: SiteHome, entry: DataSet) -> str:

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..common.counted import counted
 from ..common.files import write_atomically
 from ..model.generator import Generator
 from ..model.model_card import render_model_card
@@ -53,7 +54,7 @@ def card_facts(examination: Examination) -> dict[str, Any]:
     }
     gate = examination.gate
     if gate is not None:
-        failure = f"not passed, {len(gate.failures)} of {len(gate.lines)} lines fail"
+        failure = f"not passed, {len(gate.failures)} of {counted(len(gate.lines), 'line')} fail"
         verdict = "passed" if gate.passed else failure
         facts["release gate"] = [
             f"{gate.name}: **{verdict}**",

@@ -42,6 +42,11 @@ DEVIATION = "deviation"
 COMPOSITION = "composition"
 PATIENTS = "patients"
 
+#: Name of the query whether a site could take part, which costs nothing, and of the one number 1
+#: in an answer that says yes.
+READINESS = "readiness"
+READY = "ready"
+
 #: Codes of a reply. Everything else that went wrong is the code of a fedscan error.
 OK = "ok"
 INTERNAL = "internal"
@@ -61,7 +66,7 @@ class RoundRequest:
 
     Attributes:
         round: Number of the round, from 1; 0 asks for statistics or the composition, and carries
-            no tensors.
+            no tensors. The query for readiness names what would be asked next, and carries none.
         rounds: Rounds of the whole study: a site calibrates its noise for all of them.
         base: Digest of the public generator that the tensors belong to (64 hex digits).
         terms: Sections of the study that bind a site, by name, each as JSON text.

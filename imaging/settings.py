@@ -45,6 +45,12 @@ class DataSettings:
     colour: Literal["refuse", "luminance"] = Field(
         default="refuse", description="Colour images: set aside, or reduced to their luminance."
     )
+    synthetic: Literal["refuse", "accept"] = Field(
+        default="refuse",
+        description="Images that say they are synthetic (Synthetic Data (0008,001C), or fedscan's "
+        "own marks): set aside, or trained on. The phantoms that fedscan writes, made-up patients "
+        "to try it out with, are always accepted.",
+    )
     captions: Literal["words", "text"] = Field(
         default="words",
         description="What images are told by: words of the vocabulary, or also, in every second "

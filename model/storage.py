@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from ..common.files import filling
 from ..errors import ModelError
 from .integrity.digest import generator_digest, weights_digest
+from .outline import is_own, require_generator
 from .words.learnt import KEY as LEARNT
 from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
@@ -145,17 +146,11 @@ def load_generator(path: Path | str) -> Generator:
     from .stable_diffusion import load_stable_diffusion
 
     folder = Path(path)
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise ModelError(
-            f"{folder} is not a generator: it has no model_index.json.",
-            hint="Name the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
-        )
+    index = require_generator(folder)
     try:
         require_readable(folder)
-        parts = json.loads(index.read_text(encoding="utf-8"))
-        fedscan = "caption_encoder" in parts
-        generator = _load_fedscan(folder) if fedscan else load_stable_diffusion(folder)
+        own = is_own(index)
+        generator = _load_fedscan(folder) if own else load_stable_diffusion(folder)
         generator.words = read_vocabulary(folder)
         generator.learnt = _learnt(folder)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage, MRImageStorage, generate_uid
 
 from ..imaging.writing.elements import (
     CT_INTERCEPT,
+    PHANTOM_SOFTWARE,
     code_item,
     decimal,
     describe_hounsfield,
@@ -168,7 +169,7 @@ def _series_header(
     ds.Manufacturer = equipment.manufacturer
     ds.ManufacturerModelName = equipment.model
     ds.DeviceSerialNumber = equipment.station
-    ds.SoftwareVersions = "fedscan phantoms"
+    ds.SoftwareVersions = PHANTOM_SOFTWARE
     ds.ReferringPhysicianName = ""
     ds.StudyDescription = "Head"
     ds.SeriesDescription = f"{equipment.contrast} axial"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,6 @@ from flwr.serverapp import Grid, ServerApp
 from ..config.study import Study, load_study
 from ..errors import (
     CheckpointError,
-    ConfigurationError,
     DataError,
     FedscanError,
     ModelError,
@@ -40,10 +40,12 @@ from .events import (
     log_event,
 )
 from .exchange import wait_for_sites
+from .fitting import require_fitting
 from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .previews import Previews
 from .public_loss import PublicLoss
+from .readiness import require_ready
 from .rounds import Rounds
 from .terms import site_terms
 from .warm_up import regions_seen, warm_start
@@ -99,13 +101,15 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     names = begun(job.run, study, job.base)
     base = names.base
     generator = load_generator(job.base)
-    require_fitting(study, generator)
+    require_fitting(study, generator.image_size)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=names.training,
         limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
+    if not checkpoints.has_rounds():
+        _require_ready(study, base, job, grid, observe)
     start = _warm_start(study, base, generator, job, grid, observe)
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
@@ -151,25 +155,40 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     return state
 
 
+def _require_ready(study: Study, base: str, job: ServerJob, grid: Grid, observe: Observer) -> None:
+    """Ask the sites, before anything is paid, whether what comes next could begin with them."""
+    statistics_next = _has_warm_up(study) and not (job.run / WARM_UP).exists()
+    request = replace(_before_rounds(study, base), round=0 if statistics_next else 1)
+    require_ready(grid, lambda: _connect(study, grid), request, study.federation, observe)
+
+
+def _has_warm_up(study: Study) -> bool:
+    return study.warm_up.enabled and study.privacy.enabled
+
+
+def _connect(study: Study, grid: Grid) -> list[int]:
+    settings = study.federation
+    return wait_for_sites(
+        grid,
+        target=settings.expected_sites,
+        minimum=settings.min_results,
+        limit_s=settings.wait_timeout_s,
+    )
+
+
 def _warm_start(
     study: Study, base: str, generator: Generator, job: ServerJob, grid: Grid, observe: Observer
 ) -> Tensors:
     """Return what the warm-up changes in the base; nothing where the study has none."""
-    if not (study.warm_up.enabled and study.privacy.enabled):
+    if not _has_warm_up(study):
         return {}
-    settings = study.federation
     return warm_start(
         job.run / WARM_UP,
         generator,
         _before_rounds(study, base),
         grid,
-        lambda: wait_for_sites(
-            grid,
-            target=settings.expected_sites,
-            minimum=settings.min_results,
-            limit_s=settings.wait_timeout_s,
-        ),
-        settings,
+        lambda: _connect(study, grid),
+        study.federation,
         study.warm_up,
         seed=study.seed,
         observe=observe,
@@ -205,20 +224,6 @@ def _start(
         checkpoints.save(state)
     history.rewind(state.round)
     return state
-
-
-def require_fitting(study: Study, generator: Generator) -> None:
-    """Refuse a study that does not fit the generator it starts from.
-
-    Raises:
-        ConfigurationError: If the two are of different image sizes.
-    """
-    if study.data.image_size != generator.image_size:
-        raise ConfigurationError(
-            f"data.image_size is {study.data.image_size}, but the base generates "
-            f"{generator.image_size} pixels.",
-            hint=f"Set data.image_size={generator.image_size}, or start from another base.",
-        )
 
 
 def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:

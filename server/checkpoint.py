@@ -78,7 +78,7 @@ class Checkpoints:
             "study": self._study[0],
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        final = self._folder / f"round-{state.round:06d}"
+        final = self._folder / _name(state.round)
         with replacing(final) as temporary:
             temporary.mkdir()
             write_durably(temporary / _STATE, content)
@@ -112,6 +112,10 @@ class Checkpoints:
             )
         return None
 
+    def has_rounds(self) -> bool:
+        """Return whether a round has been finished, so that sites have paid for one."""
+        return any(name != _name(0) for name in self._names())
+
     def discard(self) -> None:
         """Remove all checkpoints: the study starts anew."""
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -134,3 +138,7 @@ class Checkpoints:
 
     def _names(self) -> list[str]:
         return sorted(path.name for path in self._folder.glob("round-*"))
+
+
+def _name(number: int) -> str:
+    return f"round-{number:06d}"

@@ -14,6 +14,8 @@ from ..federation.protocol import OK
 from .events import (
     Event,
     Observer,
+    ReadinessAsked,
+    ReadinessReceived,
     RoundStarted,
     SiteFinished,
     SitesAwaited,
@@ -27,9 +29,9 @@ _log = logging.getLogger(__name__)
 #: Stands for the code of a site that was asked again and has not answered yet.
 ASKED = "asked again"
 
-_ASKING = {
-    kind.__name__ for kind in (RoundStarted, SiteFinished, StatisticsAsked, StatisticsReceived)
-}
+#: Events that a question went out, and that a site answered it.
+_QUESTIONS = {kind.__name__ for kind in (ReadinessAsked, StatisticsAsked, RoundStarted)}
+_ANSWERS = {kind.__name__ for kind in (ReadinessReceived, StatisticsReceived, SiteFinished)}
 
 
 class EventLog:
@@ -80,7 +82,7 @@ def awaited(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, str
     """
     begin = len(entries) - 1
     # The sites are asked again now and then.
-    while begin >= 0 and entries[begin]["event"] in _ASKING:
+    while begin >= 0 and entries[begin]["event"] in _QUESTIONS | _ANSWERS:
         begin -= 1
     if begin < 0 or entries[begin]["event"] != SitesAwaited.__name__:
         return None
@@ -105,12 +107,12 @@ def refusals(entries: Sequence[Mapping[str, Any]]) -> tuple[int, Mapping[str, st
     number, codes = 0, dict[str, str]()
     for event in entries:
         kind = event["event"]
-        if kind in (RoundStarted.__name__, StatisticsAsked.__name__):
+        if kind in _QUESTIONS:
             this_round = event.get("round", 0)
             # A round that asks again keeps what the other sites answered before.
             codes = codes if this_round == number else {}
             number = this_round
-        elif kind in (SiteFinished.__name__, StatisticsReceived.__name__):
+        elif kind in _ANSWERS:
             codes[event["site"]] = event["code"]
     of_sites = {site: code for site, code in codes.items() if code != OK and code not in AWAITED}
     return (number, of_sites) if of_sites else None

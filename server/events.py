@@ -24,6 +24,25 @@ class SitesConnected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadinessAsked(Event):
+    """So many sites were asked whether the study could begin, with this round; nobody pays."""
+
+    round: int
+    sites: int
+    request: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadinessReceived(Event):
+    """A site said yes ("ok"), or by its code what the study would be refused for there."""
+
+    round: int
+    site: str
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class StatisticsAsked(Event):
     """The warm-up's question, of this digest, went out to so many sites."""
 

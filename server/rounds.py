@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from ..common.counted import counted
 from ..errors import RoundFailedError
 from ..federation.distance import distance
 from ..federation.protocol import RoundRequest, Tensors
@@ -150,7 +151,7 @@ def _too_few(
 ) -> RoundFailedError:
     codes = {entry.site: entry.code for entry in entries}
     return RoundFailedError(
-        f"Round {number} ended with {usable} usable results of the {minimum} it needs "
+        f"Round {number} ended with {counted(usable, 'usable result')} of the {minimum} it needs "
         f"({described(codes)}).",
         hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
     )

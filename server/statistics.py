@@ -9,14 +9,16 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
+from ..common.counted import counted
 from ..config.federation import FederationSettings
 from ..errors import RoundFailedError
 from ..federation.protocol import STATISTICS, SUMS, RoundReply, RoundRequest
 from ..model.statistics.group_means import all_groups, vector_size
-from .asking import Sites
+from .before_rounds import Question, ask_until_enough
 from .events import Observer, StatisticsAsked, StatisticsReceived
+from .meanings import advice, described
 from .noised_sums import check_noised_sums
-from .patience import RESUME_HINT, Patience
+from .patience import RESUME_HINT
 
 
 def collect_statistics(
@@ -41,39 +43,20 @@ def collect_statistics(
     Raises:
         RoundFailedError: If too few sites answered.
     """
-    sites, patience = Sites(grid=grid), Patience(federation.approval_timeout_s, observe)
-    answers: list[tuple[str, tuple[NDArray[np.float32], float]]] = []
-    finished_nodes: set[int] = set()
-    while True:
-        nodes = [node for node in connect() if node not in finished_nodes]
-        observe(StatisticsAsked(sites=len(nodes), request=request.digest()))
-        codes: dict[str, str] = {}
-        for answer in sites.ask(
-            dict.fromkeys(nodes, request.to_records()),
-            f"query.{STATISTICS}",
-            federation.round_timeout_s,
-            lambda reply: _sums(reply, request),
-        ):
-            if answer.result is not None:
-                answers.append((answer.site, answer.result))
-                finished_nodes.add(answer.node)
-            codes[answer.site] = answer.code
-            observe(
-                StatisticsReceived(
-                    site=answer.site,
-                    code=answer.code,
-                    seconds=answer.seconds,
-                    ledger=answer.ledger,
-                )
-            )
-        usable = sites.refuse_shared_names(answers)
-        if len(usable) >= federation.min_results or not patience.waits(request.round, codes):
-            break
+    question = Question(
+        kind=STATISTICS,
+        parse=lambda reply: _sums(reply, request),
+        question_event=lambda sites: StatisticsAsked(sites=sites, request=request.digest()),
+        answer_event=lambda answer: StatisticsReceived(
+            site=answer.site, code=answer.code, seconds=answer.seconds, ledger=answer.ledger
+        ),
+    )
+    usable, codes = ask_until_enough(grid, connect, request, federation, question, observe)
     if len(usable) < federation.min_results:
         raise RoundFailedError(
-            f"{len(usable)} sites gave usable statistics of the {federation.min_results} that "
-            f"are needed (answers: {', '.join(codes.values())}).",
-            hint=RESUME_HINT,
+            f"{counted(len(usable), 'site')} gave usable statistics of the "
+            f"{federation.min_results} that are needed ({described(codes)}).",
+            hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
         )
     in_order = [usable[site] for site in sorted(usable)]
     total = np.stack([sums for sums, _ in in_order]).sum(0, dtype=np.float64)

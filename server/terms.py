@@ -19,7 +19,7 @@ from ..model.settings import VocabularySettings
 _TERMS = ("trainable", "privacy", "data", "local")
 #: Settings that came after studies had begun, with what they were before: such a study keeps its
 #: name at the sites, whose ledgers know it by the digest of its terms.
-_LATER = {"captions": "words"}
+_LATER = {"captions": "words", "synthetic": "refuse"}
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 

@@ -79,4 +79,11 @@ def make_reader_study(
     )
     captions = [description.caption() for description in images.descriptions]
     synthetic = subject.draw(captions, images.positions.tolist())
-    return ReaderStudy.create(request.out, request.name, images.images, synthetic, captions * 2)
+    return ReaderStudy.create(
+        request.out,
+        request.name,
+        images.images,
+        synthetic,
+        captions * 2,
+        ct=[description.modality == "CT" for description in images.descriptions] * 2,
+    )

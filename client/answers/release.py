@@ -14,7 +14,9 @@ class Release:
         outline: Shape and type of each tensor, by name.
         update: Whether the tensors are new values of the request's, in the form of the study,
             whose change is limited.
+        yes: Whether it says no more than yes: nothing but the number 1, which nobody pays for.
     """
 
     outline: Mapping[str, tuple[str, tuple[int, ...]]]
     update: bool
+    yes: bool = False

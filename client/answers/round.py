@@ -184,9 +184,13 @@ class _Round:
         )
 
 
-def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:
-    if request.round < 1:
-        raise ProtocolError("Rounds of training are counted from 1.")
+def require_base(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:
+    """Refuse a study that starts from another base than the site's.
+
+    Raises:
+        ModelError: If the site has another one.
+        ProtocolError: If the terms are of another image size than the base.
+    """
     if not base_model.is_base(request.base):
         raise ModelError(
             f"The study starts from base {request.base[:12]}, "
@@ -195,6 +199,12 @@ def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenG
         )
     if terms.data.image_size != base_model.generator.image_size:
         raise ProtocolError("The term data.image_size is not the base's.")
+
+
+def _require_fitting(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:
+    if request.round < 1:
+        raise ProtocolError("Rounds of training are counted from 1.")
+    require_base(request, terms, base_model)
     shapes = {name: tuple(value.shape) for name, value in base_model.parameters.items()}
     if {name: value.shape for name, value in request.tensors.items()} != shapes:
         raise ProtocolError("The tensors are not the base's trainable ones.")

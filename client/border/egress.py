@@ -3,8 +3,9 @@
 It knows only what may leave: one of the known codes, a weight, and the named tensors of the
 study that was approved, each of its shape and type, finite, together within the policy's
 largest update and, in a private study, on record in the ledger as the result of a step that
-was paid for, with which goes the name of that ledger and the digest of one of its lines. Whatever
-else a message holds, the gate refuses the whole of it.
+was paid for, with which goes the name of that ledger and the digest of one of its lines. A plain
+yes, the number 1, is paid for by nothing. Whatever else a message holds, the gate refuses the whole
+of it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ def check_release(records: RecordDict, question: Asked, release: Release) -> dic
         if not norm <= policy.max_update_norm:
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
     view = _ledger(site) if terms.privacy.enabled else None
-    if terms.privacy.enabled and not _paid(view, request, reply):
+    if release.yes:
+        if not all((array == 1).all() for array in stands_for.values()):
+            problems.append("it says more than yes")
+    elif terms.privacy.enabled and not _paid(view, request, reply):
         problems.append("no step of the ledger has it for its result")
     if reply.ledger and not _in_ledger(view, reply.ledger):
         problems.append("it names a line that is not in the ledger")

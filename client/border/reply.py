@@ -88,8 +88,9 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
         if reception.audit
         else Asked.read(request, site)
     )
-    records = with_mark(service.handle(question), question).to_records()
-    facts = check_release(records, question, service.release(question))
+    reply, release = service.handle(question), service.release(question)
+    records = (reply if release.yes else with_mark(reply, question)).to_records()
+    facts = check_release(records, question, release)
     if reception.audit:
         reception.audit.append(
             "answered", request=request.digest(), data=question.site.state.name, **facts

@@ -100,6 +100,7 @@ def serve(home: SiteHome, *, patience_s: float, say: Say) -> None:
         except FedscanError as failure:
             status.ended(failure)
             raise
+        status.stopped()
     say(f"Site {name} has stopped.")
 
 

@@ -177,8 +177,9 @@ def _settings_digest(settings: DataSettings, words: Vocabulary, form: str = _FOR
     earlier release stored and paid for keeps its name.
     """
     fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
-    if fields["captions"] == "words":
-        del fields["captions"]
+    for name, before in (("captions", "words"), ("synthetic", "refuse")):
+        if fields[name] == before:
+            del fields[name]
     if not words.is_few:
         fields["vocabulary"] = vocabulary_to_toml(words)
     return hashlib.sha256(json.dumps([form, fields], sort_keys=True).encode()).hexdigest()

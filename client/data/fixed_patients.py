@@ -68,6 +68,15 @@ def fix_patients(dataset: SiteDataset, roster: Path, folder: Path) -> SiteDatase
     return dataset.of(examples, patients)
 
 
+def patients_at_beginning(roster: Path) -> int | None:
+    """Return how many patients a study began with; ``None`` if it has not begun.
+
+    Raises:
+        DataError: If the list is damaged.
+    """
+    return len(_read(roster)) if roster.exists() else None
+
+
 def _read(roster: Path) -> list[FixedPatient]:
     try:
         entries = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]

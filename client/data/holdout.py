@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from ...common.counted import counted
 from ...imaging.dicom.index import SiteIndex
 from ...imaging.labels.source import Split
 
@@ -28,8 +29,8 @@ class PatientNumbers:
             fraction: Share of patients that the study keeps from training.
         """
         return (
-            f"{self.training} of {self.usable} patients would be trained on; the others are kept "
-            f"for evaluation (data.holdout_fraction = {fraction:g})."
+            f"{self.training} of {counted(self.usable, 'patient')} would be trained on; the "
+            f"others are kept for evaluation (data.holdout_fraction = {fraction:g})."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...common.counted import counted
 from ...common.progress import Progress, no_progress
 from ...errors import BudgetExceededError, DataError, ModelError
 from ...federation.invitation import Invitation
@@ -12,13 +13,13 @@ from ...model.description import FINDINGS
 from ...model.storage import shipped_base
 from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
+from ..cost import Cost, study_cost
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
-from .cost import Cost, study_cost
 from .data_sets import DataSet
 from .home import SiteHome
 
@@ -83,7 +84,8 @@ def propose(
         invitation: The study.
         data_set: The data set it would train on.
         base: Folder of its base; the site's own if empty.
-        report: Told how many headers are read.
+        report: Told which of three steps is done (the base, the cost, the patients), and how many
+            headers are read.
 
     Raises:
         LedgerError: If the data set's ledger is damaged, or the home proves that it is not whole.
@@ -112,12 +114,18 @@ def propose(
             f"this one is {base_model.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",
         )
+    report("steps", 1, 3)
     cost = None
     if terms.privacy.enabled:
         known_spending(home.folder, site.state, allow_non_private=policy.allow_non_private)
         cost = study_cost(site.ledger, policy, terms, invitation.digest, invitation.rounds)
+    report("steps", 2, 3)
     facts = (
-        ("Study", f"{invitation.name}, {invitation.rounds} rounds. Digest {invitation.digest}."),
+        (
+            "Study",
+            f"{invitation.name}, {counted(invitation.rounds, 'round')}. Digest "
+            f"{invitation.digest}.",
+        ),
         ("Trained", _trained(terms)),
         ("Patients", _patients(site, policy, terms, base_model, report)),
         ("Words", _words(terms, base_model)),
@@ -126,6 +134,7 @@ def propose(
         ("Privacy", _privacy(terms)),
         ("Cost", _cost(cost, data_set)),
     )
+    report("steps", 3, 3)
     return Proposal(study=invitation.digest, facts=facts, cost=cost)
 
 
@@ -172,8 +181,10 @@ def _trained(terms: StudyTerms) -> str:
     side, local = terms.data.image_size, terms.local
     text = (
         f"{_SUBSETS[terms.trainable.subset]}, on images of {side} x {side} pixels, "
-        f"{local.steps} steps a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
+        f"{counted(local.steps, 'step')} a round. Set aside: {_BURNED_IN[terms.data.burned_in]}."
     )
+    if terms.data.synthetic == "accept":
+        text += " Images that say they are synthetic, of no patient, are trained on, too."
     if terms.data.captions == "text":
         text += (
             " With the reports in the data set's table (free text), which are protected as the "

@@ -11,6 +11,15 @@ from ...errors import FedscanError
 from ...federation.supervision.service import is_running
 from .home import SiteHome
 
+_KILLED = (
+    "it was killed, or the machine went down, some time after that: it did not say that it would "
+    "stop."
+)
+_KILLED_HINT = (
+    "`fedscan site start` goes on; a round that was interrupted is repeated at no cost. If nobody "
+    "ended it, look into the machine's log, for memory first."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
@@ -19,7 +28,7 @@ class Status:
     Attributes:
         running: Whether the daemon runs.
         connected: Whether the last connection to the coordinator succeeded.
-        since: Since when that is so, UTC.
+        since: Since when that is so, UTC; of a daemon that was killed, when it last said anything.
         problem: What went wrong with the last connection, or why a daemon that does not run any
             more ended, in one sentence.
         hint: What to do about it.
@@ -61,8 +70,10 @@ class StatusFile:
             return Status(running=running)
         if running:
             return replace(status, running=True, ended=False)
-        # How a connection was when its daemon stopped or was killed says nothing any more.
-        return replace(status, connected=False) if status.ended else Status()
+        if status.since and not status.ended:
+            # A daemon that stops in good order says so.
+            return Status(since=status.since, problem=_KILLED, hint=_KILLED_HINT, ended=True)
+        return status
 
     def connection(self, problem: str, hint: str = "") -> None:
         """Note how the last connection went; ``problem`` is empty if well."""
@@ -79,6 +90,10 @@ class StatusFile:
     def ended(self, failure: FedscanError) -> None:
         """Note why the daemon ends."""
         self._write(Status(since=_now(), problem=failure.message, hint=failure.hint, ended=True))
+
+    def stopped(self) -> None:
+        """Note that the daemon ends because somebody asked it to."""
+        self._write(Status())
 
     def _write(self, status: Status) -> None:
         self._status = status

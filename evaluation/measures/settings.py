@@ -104,5 +104,6 @@ class EvaluationSettings:
         ),
         max_length=8,
         description="Captions of which the coordinator draws images between rounds, for its "
-        "dashboard; none draws nothing. Drawing takes at most a twentieth of the time.",
+        "dashboard; none draws nothing. Drawing takes at most a twentieth of the time, beside "
+        "that of the last round.",
     )

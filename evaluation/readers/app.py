@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...common.local_page import local_page
 from ...errors import FedscanError
+from ...model.intensity import HU_KNOTS, MODEL_KNOTS
 from .answers import RATINGS, Answer, AnswerBook
 from .study import ReaderStudy
 
@@ -45,8 +46,14 @@ def readers_app(study: ReaderStudy) -> FastAPI:
         return {
             "study": study.name,
             "ratings": RATINGS,
+            # How grey levels of CT lie in Hounsfield units: by straight lines between these.
+            "hounsfield": {"grey": ((MODEL_KNOTS + 1) / 2).tolist(), "units": HU_KNOTS.tolist()},
             "items": [
-                {"item": item, "rating": answers[item].rating if item in answers else None}
+                {
+                    "item": item,
+                    "rating": answers[item].rating if item in answers else None,
+                    "ct": item in study.ct,
+                }
                 for item in study.order(reader)
             ],
         }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from ...common.counted import counted
 from ...errors import DataError
 from ..measures.bootstrap import interval, weighted_auc
 from ..measures.results import Interval
@@ -227,8 +228,9 @@ def _summary(sheet: Sheet, intervals: Mapping[str, Interval | None]) -> str:
     count = len(sheet.readers)
     who = "One reader" if count == 1 else f"{count} readers"
     text = (
-        f"{who} judged {int((sheet.ratings > 0).sum())} times, of {len(sheet.synthetic)} images of "
-        f"which {int(sheet.synthetic.sum())} are synthetic."
+        f"{who} judged {counted(int((sheet.ratings > 0).sum()), 'time')}, of "
+        f"{counted(len(sheet.synthetic), 'image')} of which "
+        f"{int(sheet.synthetic.sum())} are synthetic."
     )
     synthetic, real = intervals["accepted_synthetic"], intervals["accepted_real"]
     if synthetic and real:

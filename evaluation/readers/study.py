@@ -44,11 +44,13 @@ class ReaderStudy:
         folder: Its folder.
         name: Its name for readers.
         items: Names of its images.
+        ct: Those of them that are CT, whose window readers may choose.
     """
 
     folder: Path
     name: str
     items: tuple[str, ...]
+    ct: frozenset[str] = frozenset()
 
     @classmethod
     def create(
@@ -58,6 +60,7 @@ class ReaderStudy:
         real: NDArray[np.float32],
         synthetic: NDArray[np.float32],
         captions: Sequence[str],
+        ct: Sequence[bool] = (),
     ) -> ReaderStudy:
         """Write a new study.
 
@@ -67,6 +70,8 @@ class ReaderStudy:
             real: ``[N, H, W]`` in [-1, 1].
             synthetic: ``[M, H, W]``, of the same size.
             captions: What each image shows or was asked to show, real ones first; for the key.
+            ct: Whether each is CT, in the model's map of Hounsfield units; none is if empty. Real
+                and synthetic images of one caption are alike in this, so that it tells nothing.
 
         Raises:
             ConfigurationError: If the folder holds a study already.
@@ -84,9 +89,10 @@ class ReaderStudy:
         write_atomically(folder / KEY, (json.dumps(dict(sorted(key.items())), indent=1)).encode())
         items = sorted(names)
         # Last: a folder without it is no study, so a broken start leaves nothing half done.
-        about = {"name": name, "items": items}
+        of_ct = sorted(item for item, is_ct in zip(names, ct, strict=False) if is_ct)
+        about = {"name": name, "items": items, "ct": of_ct}
         write_atomically(folder / STUDY, json.dumps(about, indent=1).encode())
-        return cls(folder, name, tuple(items))
+        return cls(folder, name, tuple(items), frozenset(of_ct))
 
     @staticmethod
     def require_none(folder: Path) -> None:
@@ -111,14 +117,17 @@ class ReaderStudy:
         values = _read_json(folder / STUDY)
         items = values.get("items")
         name = values.get("name")
+        ct = values.get("ct", [])  # an earlier release's study has none
         if (
             not isinstance(name, str)
             or not isinstance(items, list)
             or not items
             or not all(isinstance(item, str) and _ITEM.fullmatch(item) for item in items)
+            or not isinstance(ct, list)
+            or not set(ct) <= set(items)
         ):
             raise DataError(f"{folder / STUDY} does not describe a reader study.")
-        return cls(folder, name, tuple(items))
+        return cls(folder, name, tuple(items), frozenset(ct))
 
     def key(self) -> dict[str, bool]:
         """Whether each image is synthetic; for scoring alone.

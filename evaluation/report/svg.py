@@ -8,6 +8,8 @@ from markupsafe import Markup
 
 #: Number of series styles (``s0`` … ``s7``) that the style sheet defines.
 STYLES = 8
+#: Width in user units that one letter of a row's name takes, at most on average.
+_PER_LETTER = 7.5
 
 
 def tag(name: str, content: str | Markup = "", /, **attributes: str | float) -> Markup:
@@ -27,6 +29,16 @@ def coordinate(value: str | float) -> str:
 def join(parts: Iterable[Markup]) -> Markup:
     """Put elements one after another."""
     return Markup("").join(parts)
+
+
+def room_for(names: Iterable[str], least: float) -> float:
+    """Return the room in user units that the longest of names takes beside a chart.
+
+    Args:
+        names: What stands there.
+        least: The room that there is in any case.
+    """
+    return max(least, *(_PER_LETTER * len(name) + 20 for name in names))
 
 
 def picture(width: float, height: float, label: str, content: Markup) -> Markup:

@@ -57,9 +57,7 @@ def check_revocations(path: Path, *, renew: str) -> str:
         raise FederationError(f"{path.name} is out of date since {end:%Y-%m-%d}.", hint=renew)
     if days < _SOON_REVOCATIONS_DAYS:
         raise DoubtError(f"{path.name} will be out of date on {end:%Y-%m-%d}.", hint=renew)
-    return (
-        f"{path.name} is valid until {end:%Y-%m-%d}; {len(revocations)} certificates are revoked."
-    )
+    return f"{path.name} is valid until {end:%Y-%m-%d}; certificates revoked: {len(revocations)}."
 
 
 def check_secret(path: Path) -> str:

@@ -25,13 +25,14 @@ from .scanner import TOLD_BY, Scanner, scanner_of
 from .set_aside import Reason, SetAsideError
 from .stacks.localizer import NameOfLocalizer, name_of
 from .suitability import REFUSED_BY, refuse_unsuitable
+from .synthetic import SYNTHETIC_BY, is_phantom, is_synthetic
 
 #: All that is read of a header, in one pass.
 _READ = frozenset({
-    *FRAMES_TOLD_BY, *REFUSED_BY, *TOLD_BY, *TOLD_KIND_BY,
+    *FRAMES_TOLD_BY, *REFUSED_BY, *SYNTHETIC_BY, *TOLD_BY, *TOLD_KIND_BY,
     "AccessionNumber", "BitsAllocated", "FrameOfReferenceUID", "InstanceNumber", "PatientID",
     "ReferencedSeriesSequence", "SOPInstanceUID", "SamplesPerPixel", "SeriesInstanceUID",
-    "StudyInstanceUID", "SyntheticData",
+    "StudyInstanceUID",
 })  # fmt: skip
 _TAGS = [
     *PRIVATE_TAGS,
@@ -48,7 +49,7 @@ class FileHeader:
     Attributes that need words:
         scanner: What made it.
         name: Whether its series' name says that it is a localizer.
-        synthetic: Whether it says that it holds made-up data (SyntheticData, PS3.3 C.12.1).
+        synthetic: Whether it says that it holds made-up data (:mod:`.synthetic`).
         segments: UIDs of the series that a segmentation refers to.
     """
 
@@ -114,6 +115,8 @@ def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHe
         raise SetAsideError(Reason.SIZE)
     if not is_segmentation:
         refuse_unsuitable(ds, settings)
+        if settings.synthetic == "refuse" and is_synthetic(ds) and not is_phantom(ds):
+            raise SetAsideError(Reason.SYNTHETIC)
         if (reason := foreign_kind(ds)) is not None:
             raise SetAsideError(reason)
     sop_uid = first_text(ds, "SOPInstanceUID")
@@ -129,7 +132,7 @@ def _interpret(ds: Dataset, settings: DataSettings, words: Vocabulary) -> FileHe
         compressed=syntax.is_encapsulated,
         scanner=scanner_of(ds, MODALITY.get(modality, modality)),
         name=name_of(ds),
-        synthetic=first_text(ds, "SyntheticData").upper() == "YES",
+        synthetic=is_synthetic(ds),
         segments=_segmented_series(ds) if is_segmentation else (),
         is_segmentation=is_segmentation,
         accession=first_text(ds, "AccessionNumber"),

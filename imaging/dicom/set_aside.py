@@ -33,6 +33,7 @@ class Reason(StrEnum):
     SEGMENT = "segment of no known class"
     ORPHAN = "segmentation of no image here"
     BLANK = "slice shows nothing"
+    SYNTHETIC = "synthetic image, of no patient"
     OPTED_OUT = "of a patient who opted out"
 
 

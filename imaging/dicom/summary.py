@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ...common.counted import counted
 from ...model.description import Description
 from ..labels.apply import described
 from ..labels.source import LabelReport
@@ -64,7 +65,8 @@ def summarise(index: SiteIndex) -> IndexSummary:
 def shared_sentence(studies: int) -> str:
     """Say that some studies are there under several patient identifiers."""
     return (
-        f"Warning: {studies} studies are there under several patient identifiers. If that is one "
+        f"Warning: under several patient identifiers there {'is' if studies == 1 else 'are'} "
+        f"{counted(studies, 'study')}. If that is one "
         "person with two, each identifier is protected as if it were a person, and the person half "
         "as well. Give the person one identifier before a study begins."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...common.counted import counted
 from ...errors import DataError
 from .source import LabelReport
 
@@ -20,7 +21,10 @@ def require_fitting(report: LabelReport | None) -> None:
     hint = "Look at the table's names and at what the files say of themselves."
     if report.other_names:
         name, files = max(report.other_names.items(), key=lambda one: one[1])
-        hint = f"By its column for the {name}, {files} files would have a row: --labels-by {name}."
+        hint = (
+            f"By its column for the {name}, {counted(files, 'file')} would have a row: "
+            f"--labels-by {name}."
+        )
     raise DataError(
         f"No row of the table of labels is about an image here, by the {report.by} that it names"
         f" ({reasons}).",
@@ -44,14 +48,14 @@ def fit_sentences(
             have others.
     """
     lines = [
-        f"Labels: {report.matched} of {report.rows} rows are about images here, by the {report.by} "
-        f"that they name."
+        f"Labels: {report.matched} of {counted(report.rows, 'row')} about images here, by the "
+        f"{report.by} that they name."
     ]
     if report.unmatched:
         lines.append(f"Rows not used: {_listed(report.unmatched)}.")
     without = "they are left out" if of_pictures else "there the header holds"
     lines.append(
-        f"{report.images} images have a row. {report.images_without} have none: {without}."
+        f"Images with a row: {report.images}; without one: {report.images_without} ({without})."
     )
     if report.conflicts:
         lines.append(
@@ -59,10 +63,11 @@ def fit_sentences(
         )
     if report.train or report.held_out:
         lines.append(
-            f"The table's split: {report.train} patients to train on, {report.held_out} held out."
+            f"The table's split: {counted(report.train, 'patient')} to train on, "
+            f"{report.held_out} held out."
         )
     if report.reports:
-        lines.append(f"{report.reports} images have a text, for studies that take texts.")
+        lines.append(f"Images with a text, for studies that take texts: {report.reports}.")
     if report.unknown_columns:
         lines.append(f"Columns without a meaning here: {', '.join(report.unknown_columns)}.")
     if report.unknown_words:

@@ -119,7 +119,7 @@ def _read_picture(path: Path) -> Scan:
 
 def _read_dicom(folder: Path, name: str | None, gaps: str) -> Scan:
     files = list_files(folder) if name is None else [_entry(folder, name)]
-    index = index_files(folder, files, DataSettings())
+    index = index_files(folder, files, DataSettings(synthetic="accept"))
     stacks: list[Stack] = [
         stack
         for patient in index.patients

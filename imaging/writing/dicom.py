@@ -2,11 +2,13 @@
 
 SyntheticData (0008,001C) says it in so many words; the image type is derived; derivation and
 contributing equipment name software, version and generator. There is no patient and nothing is
-copied: every UID is new.
+copied: every UID is new, and each series is the one study of a made-up patient of its own, so that
+an archive does not pile all that was ever generated up under one name.
 """
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from ...model.marking import NOTICE
 from .elements import (
     CT_INTERCEPT,
     LARGEST_STORED,
+    MAKER,
     code_item,
     describe_hounsfield,
     describe_pixels,
@@ -41,8 +44,7 @@ _KINDS: dict[str, tuple[UID, str]] = {
     "CT": (CTImageStorage, "CT"),
     "X-ray": (ComputedRadiographyImageStorage, "CR"),
 }
-_MAKER = "fedscan"
-#: In the place of a patient: nobody who reads it can take it for one.
+#: In the place of a patient, with digits of its own: nobody who reads it can take it for one.
 _NOBODY = "SYNTHETIC"
 #: Most characters of a code string (PS3.5 section 6.2).
 _CODE_STRING = 16
@@ -57,10 +59,9 @@ def write_dicom_series(
     description: Description,
     provenance: Provenance,
     *,
-    study_uid: str,
     number: int,
 ) -> list[Path]:
-    """Write one series, a file for each slice.
+    """Write one series of a synthetic patient of its own, a file for each slice.
 
     Args:
         folder: Existing folder.
@@ -68,19 +69,19 @@ def write_dicom_series(
         grid: Where they lie; not used for projections.
         description: What they show.
         provenance: Where they come from.
-        study_uid: StudyInstanceUID that the series of one run share.
         number: SeriesNumber, also in the files' names.
 
     Returns:
         The files, in the order of the slices.
     """
     now = datetime.now(UTC)
-    series_uid, frame_uid = generate_uid(), generate_uid()
+    study_uid, series_uid, frame_uid = generate_uid(), generate_uid(), generate_uid()
+    patient = f"{_NOBODY}-{secrets.token_hex(6)}"
     files = []
     for index, pixels in enumerate(slices):
         image = Dataset()
         _add_synthetic_marks(image, description, provenance, now)
-        _add_study(image, description, now, study_uid, series_uid, number)
+        _add_study(image, description, now, patient, study_uid, series_uid, number)
         image.InstanceNumber = index + 1
         image.SOPClassUID, image.Modality = _kind(description)
         image.SOPInstanceUID = generate_uid()
@@ -120,7 +121,7 @@ def _add_synthetic_marks(
     equipment = Dataset()
     purpose = code_item("109102", "DCM", "Processing Equipment")
     equipment.PurposeOfReferenceCodeSequence = [purpose]
-    equipment.Manufacturer = _MAKER
+    equipment.Manufacturer = MAKER
     equipment.ManufacturerModelName = "fedscan generator"
     equipment.DeviceSerialNumber = provenance.generator
     equipment.SoftwareVersions = __version__
@@ -137,12 +138,13 @@ def _add_study(
     image: Dataset,
     description: Description,
     now: datetime,
+    patient: str,
     study_uid: str,
     series_uid: str,
     number: int,
 ) -> None:
     image.SpecificCharacterSet = "ISO_IR 192"
-    image.PatientName = image.PatientID = _NOBODY
+    image.PatientName = image.PatientID = patient
     image.PatientBirthDate = ""
     image.PatientSex = {"female": "F", "male": "M"}.get(description.sex, "")
     image.StudyInstanceUID, image.SeriesInstanceUID = study_uid, series_uid
@@ -151,7 +153,7 @@ def _add_study(
     image.StudyID, image.SeriesNumber = "1", number
     image.AccessionNumber = image.ReferringPhysicianName = ""
     image.StudyDescription = image.SeriesDescription = NOTICE
-    image.Manufacturer, image.ManufacturerModelName = _MAKER, "fedscan generator"
+    image.Manufacturer, image.ManufacturerModelName = MAKER, "fedscan generator"
     image.SoftwareVersions = __version__
     region = _BODY_PART.get(description.body_part, description.body_part.upper())
     part = description.part.upper()

@@ -6,6 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+#: Manufacturer of whatever fedscan generates or computes anew.
+MAKER = "fedscan"
+#: SoftwareVersions of the made-up patients of :mod:`fedscan.phantoms`.
+PHANTOM_SOFTWARE = "fedscan phantoms"
 #: HU that a stored value of 0 stands for.
 CT_INTERCEPT = -1024
 #: Largest stored value.

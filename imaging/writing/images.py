@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
-from pydicom.uid import generate_uid
 
 from ...common.files import filling
 from ...errors import DataError
@@ -98,7 +97,7 @@ def _write_all(
     key: Ed25519PrivateKey,
 ) -> list[str]:
     entries: list[tuple[Path, Mapping[str, Any]]] = []
-    strips, index, study_uid = [], 0, generate_uid()
+    strips, index = [], 0
     for row, group in enumerate(prompts):
         for column, image in enumerate(group.images):
             provenance = Provenance(
@@ -109,7 +108,7 @@ def _write_all(
                 generator=generator,
             )
             stem = folder / f"{row:02}-{column:03}"
-            file = _write_one(stem, image, form, group, provenance, study_uid, index)
+            file = _write_one(stem, image, form, group, provenance, index)
             entries.append((file, provenance.facts()))
             index += 1
         strips.append((group.prompt, strip(group.images, label=f"seed {seed}", synthetic=True)))
@@ -127,7 +126,6 @@ def _write_one(
     form: Format,
     group: PromptImages,
     provenance: Provenance,
-    study_uid: str,
     index: int,
 ) -> Path:
     description = group.description
@@ -154,7 +152,6 @@ def _write_one(
         grid,
         description,
         provenance,
-        study_uid=study_uid,
         number=index + 1,
     )
     return path

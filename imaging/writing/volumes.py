@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
-from pydicom.uid import generate_uid
 
 from ...common.files import filling
 from ...model.description import Description
@@ -94,9 +93,7 @@ def _write_all(
     else:
         volume = folder / "series"
         volume.mkdir(exist_ok=True)
-        files = write_dicom_series(
-            volume, slices, grid, description, provenance, study_uid=generate_uid(), number=1
-        )
+        files = write_dicom_series(volume, slices, grid, description, provenance, number=1)
     label = f"{provenance.derivation or provenance.caption}, seed {provenance.seed}"
     if len(slices) > 1:
         views = orthogonal_views(slices, grid.spacing_mm[1], grid.slice_mm, label=label)

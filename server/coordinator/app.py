@@ -24,6 +24,8 @@ from ..events import (
     CompositionAsked,
     CompositionReceived,
     Event,
+    ReadinessAsked,
+    ReadinessReceived,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -107,6 +109,10 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
 
 def _note(audit: AuditLog, study: str, event: Event) -> None:
     match event:
+        case ReadinessAsked():
+            audit.append("readiness-asked", study=study, sites=event.sites, request=event.request)
+        case ReadinessReceived():
+            audit.append("readiness-answered", study=study, site=event.site, code=event.code)
         case StatisticsAsked():
             audit.append("statistics-asked", study=study, sites=event.sites, request=event.request)
         case StatisticsReceived():

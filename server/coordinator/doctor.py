@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from ...common.counted import counted
 from ...config.study import load_study
 from ...errors import ConfigurationError, FederationError
 from ...federation.diagnosis.audit_log import check_audit_log
@@ -71,7 +72,7 @@ def examine_coordinator(folder: Path) -> Iterator[Finding]:
 
 
 def _sites(home: Home) -> Iterator[Finding]:
-    finding = examine("sites", lambda: f"{len(home.authority.issued())} certificates were issued.")
+    finding = examine("sites", lambda: f"Certificates issued: {len(home.authority.issued())}.")
     yield finding
     if finding.state == "ok":
         certificates = home.authority.issued()
@@ -164,7 +165,7 @@ def _state(home: Home) -> str:
 
 def _study(path: Path) -> str:
     study = load_study(path, [])
-    return f"study.toml is valid; {study.federation.rounds} rounds."
+    return f"study.toml is valid; {counted(study.federation.rounds, 'round')}."
 
 
 def _versions() -> str:

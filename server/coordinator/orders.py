@@ -11,7 +11,9 @@ from ...common.names import require_name
 from ...config.study import Study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...federation.invitation import Invitation
+from ...model.outline import read_image_size
 from ...model.storage import generator_digest
+from ..fitting import require_fitting
 from ..terms import site_terms
 from .home import Home
 from .resuming import change_patience
@@ -29,12 +31,8 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
     Raises:
         ConfigurationError: If its name cannot be a folder's, or is taken, it does not fit its
             base, or the sites could not tell it from another study.
-        ModelError: If its base cannot be loaded.
+        ModelError: If its base is no generator, or a file of it is damaged.
     """
-    # torch takes seconds to import, and the coordinator itself never opens a generator.
-    from ...model.storage import load_generator
-    from ..app import require_fitting
-
     require_name(study.name, "a study's folder")
     folder = StudyFolder(home.studies / study.name)
     if (folder.root / "order.json").exists():
@@ -43,7 +41,7 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
             hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
         )
     base = base_of(study).resolve()
-    require_fitting(study, load_generator(base))
+    require_fitting(study, read_image_size(base))
     invitation = invitation_of(study, generator_digest(base))
     if not repeat:
         _require_other_terms(home, invitation)

@@ -104,9 +104,14 @@ def _waits_and_refusals(folder: StudyFolder) -> str:
     if waiting := awaited(events):
         number, codes = waiting
         sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
-        sentences.append(f"Round {number} waits for {sites}.")
+        sentences.append(f"{_stage(number)} waits for {sites}.")
     if newest := refusals(events):
         number, codes = newest
-        where = f"Round {number}" if number else "The warm-up"
-        sentences.append(f"{where} goes without {described(codes)}. {advice(codes.values())}")
+        sentences.append(
+            f"{_stage(number)} goes without {described(codes)}. {advice(codes.values())}"
+        )
     return " ".join(sentences).rstrip()
+
+
+def _stage(number: int) -> str:
+    return f"Round {number}" if number else "The warm-up"

@@ -46,8 +46,8 @@ def test_pictures_are_counted_and_what_is_left_out_is_said(pictures: Path) -> No
     code, said = index(pictures, "--labels", labels)
     assert code == 0
     assert "2 patients, 4 pictures" in said
-    assert "6 of 7 rows are about images here" in said
-    assert "1 have none: they are left out" in said
+    assert "6 of 7 rows about images here" in said
+    assert "without one: 1 (they are left out)" in said
     assert "frontal 3" in said
     assert "low back pain 3" in said
     assert "Columns without a meaning here: site." in said
@@ -90,5 +90,5 @@ def test_a_picture_among_scans_does_not_make_them_pictures(pictures: Path) -> No
     labels.write_text("patient,finding\nnorth-0,fracture\n", encoding="utf-8")
     code, said = index(pictures, "--labels", labels)
     assert code == 0
-    assert "1 patients, 1 studies, 1 series, 1 slices" in said
+    assert "1 patient, 1 study, 1 series, 1 slice" in said
     assert "not a DICOM file │ 7" in said

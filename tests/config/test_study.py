@@ -49,7 +49,7 @@ def test_all_problems_are_named_at_once(tmp_path):
     assert "4 problems" in message
     assert "privacy.epsilom: there is no such setting. Did you mean privacy.epsilon?" in message
     assert "privacy.epsilon = -1: allowed is number, above 0" in message
-    assert "generator.size = 'huge': allowed is one of tiny, small, base" in message
+    assert "generator.size = 'huge': allowed is one of tiny, small, 128, base" in message
     assert "seed = 'x': allowed is whole number, at least 0" in message
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +24,9 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+#: Codes of keys that are no characters.
+KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
 
 needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -39,3 +46,82 @@ def loaded_page(profile: Path, address: str, *switches: str) -> str:
         check=True,
     )
     return done.stdout
+
+
+class Browser:
+    """A page of Chromium, which speaks JSON over two pipes."""
+
+    def __init__(self, profile: Path) -> None:
+        to_browser, self._write = os.pipe()
+        self._read, from_browser = os.pipe()
+        # The browser reads from descriptor 3 and writes to 4.
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash",
+             *chromium(profile, "--remote-debugging-pipe", "about:blank")],
+            pass_fds=(to_browser, from_browser),
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        os.close(to_browser)
+        os.close(from_browser)
+        self._left = b""
+        self._number = 0
+        self.asked: list[str] = []
+        (page,) = [
+            one
+            for one in self.call("Target.getTargets", {}, whole=True)["targetInfos"]
+            if one["type"] == "page"
+        ]
+        attach = {"targetId": page["targetId"], "flatten": True}
+        self._session = self.call("Target.attachToTarget", attach, whole=True)["sessionId"]
+        self.call("Page.enable")
+        self.call("Network.enable")
+
+    def call(
+        self, method: str, values: dict[str, Any] | None = None, *, whole: bool = False
+    ) -> Any:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": values or {}}
+        if not whole:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def open(self, address: str) -> None:
+        self.call("Page.navigate", {"url": address})
+
+    def value(self, expression: str) -> Any:
+        wanted = {"expression": expression, "returnByValue": True}
+        return self.call("Runtime.evaluate", wanted)["result"].get("value")
+
+    def until(self, expression: str) -> None:
+        deadline = time.monotonic() + 120
+        while not self.value(expression):
+            assert time.monotonic() < deadline, self.value("document.body.innerText")
+            time.sleep(0.05)
+
+    def press(self, key: str) -> None:
+        values: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0]))}
+        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        self.call("Input.dispatchKeyEvent", {"type": "keyDown", **values, **text})
+        self.call("Input.dispatchKeyEvent", {"type": "keyUp", **values})
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        os.close(self._write)
+        os.close(self._read)
+
+    def _next(self) -> dict[str, Any]:
+        while b"\0" not in self._left:
+            part = os.read(self._read, 65536)
+            assert part, "the browser ended"
+            self._left += part
+        message, _, self._left = self._left.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        if found.get("method") == "Network.requestWillBeSent":
+            self.asked.append(found["params"]["request"]["url"])
+        return found

@@ -22,10 +22,10 @@ def invitation_of(request: RoundRequest, name: str = "lungs") -> Invitation:
     return Invitation(name=name, rounds=request.rounds, base=request.base, terms=request.terms)
 
 
-def make_home(folder: Path, base: Path) -> SiteHome:
+def make_home(folder: Path, base: Path, name: str = "north") -> SiteHome:
     """Set a site up, with one data set and a policy for few patients."""
-    init_site(folder / "north", SiteSettings(name="north", base=str(base)))
-    home = SiteHome.open(folder / "north")
+    init_site(folder / name, SiteSettings(name=name, base=str(base)))
+    home = SiteHome.open(folder / name)
     write_hospitals(folder / "scans", {"chest": 4})
     Registry(home).add(DataSet(name="chest", folder=str(folder / "scans" / "chest")))
     write_policy(home.policy, OPEN)

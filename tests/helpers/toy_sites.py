@@ -13,6 +13,8 @@ from fedscan.federation.protocol import (
     COMPOSITION,
     DEVIATION,
     PATIENTS,
+    READINESS,
+    READY,
     STATISTICS,
     SUMS,
     RoundReply,
@@ -49,6 +51,11 @@ def honest_sums(name: str, size: int) -> Callable[[RoundRequest, str], RoundRepl
     return answer
 
 
+def ready(request: RoundRequest, site: str) -> RoundReply:
+    """Say that the study could begin."""
+    return RoundReply(site=site, request=request.digest(), tensors={READY: np.ones(1, np.float32)})
+
+
 def _own_number(site: str) -> np.float32:
     return np.float32(int(site.rsplit("-", 1)[1]) / 10)
 
@@ -69,6 +76,7 @@ def toy_app(behaviours: dict[str, Behaviour]) -> ClientApp:
         return answer
 
     app.train()(answering(honest))
+    app.query(READINESS)(answering(ready))
     app.query(STATISTICS)(answering(honest_sums(SUMS, vector_size(all_groups()))))
     app.query(COMPOSITION)(answering(honest_sums(PATIENTS, len(cells()))))
     return app

@@ -1,6 +1,10 @@
 // One image at a time; an answer counts when the server has it on disk.
 const element = (id) => document.getElementById(id);
-const state = { reader: "", items: [], at: 0, shown: 0, busy: false };
+const state = { reader: "", items: [], at: 0, shown: 0, busy: false, hounsfield: null };
+// Level and width in Hounsfield units. The first shows an image as the generator sees it.
+const WINDOWS = [
+  ["As it is", null], ["Brain", [40, 80]], ["Soft tissue", [40, 400]], ["Lung", [-600, 1500]], ["Bone", [400, 1800]],
+];
 
 function problem(text) {
   element("problem").textContent = text;
@@ -19,7 +23,7 @@ async function ask(path, options) {
 
 async function begin(reader) {
   const reading = await (await ask(`/reading.json?reader=${encodeURIComponent(reader)}`)).json();
-  Object.assign(state, { reader, items: reading.items });
+  Object.assign(state, { reader, items: reading.items, hounsfield: reading.hounsfield });
   element("name").textContent = reading.study;
   element("ratings").replaceChildren(...reading.ratings.map((words, index) => {
     const button = document.createElement("button");
@@ -56,11 +60,37 @@ function show(at) {
   image.onload = () => { state.shown = performance.now(); };
   image.onerror = () => problem("The image cannot be shown. Reload the page; answers given are kept.");
   image.src = `/images/${here.item}.png`;
+  element("window").hidden = !here.ct;
+  shade();
   state.shown = performance.now();
   element("status").textContent = `Image ${at + 1} of ${total}`;
   element("back").disabled = at === 0;
   [...element("ratings").children].forEach((button, index) =>
     button.setAttribute("aria-pressed", String(here.rating === index + 1)));
+}
+
+/** Hounsfield units of a grey level in [0, 1]. */
+function units(grey) {
+  const { grey: levels, units: values } = state.hounsfield;
+  const next = Math.max(1, levels.findIndex((level) => level >= grey));
+  const share = (grey - levels[next - 1]) / (levels[next] - levels[next - 1]);
+  return values[next - 1] + share * (values[next] - values[next - 1]);
+}
+
+/** Show CT in the chosen window; the image's own pixels stay as they are. */
+function shade() {
+  const chosen = element("preset").value !== "0", image = element("image");
+  for (const name of ["level", "width"]) {
+    element(name).disabled = !chosen;
+    element(`${name}-now`).textContent = chosen ? `${element(name).value} HU` : "";
+  }
+  image.style.filter = "none";
+  if (!chosen || !state.items[state.at]?.ct) return;
+  const level = Number(element("level").value), width = Number(element("width").value);
+  const table = Array.from({ length: 256 }, (_, index) =>
+    Math.min(1, Math.max(0, (units(index / 255) - level) / width + 0.5)).toFixed(4)).join(" ");
+  for (const part of document.querySelectorAll("#shades feComponentTransfer > *")) part.setAttribute("tableValues", table);
+  image.style.filter = "url(#shades)";
 }
 
 async function rate(rating) {
@@ -105,4 +135,11 @@ document.addEventListener("keydown", (event) => {
     back();
   }
 });
+element("preset").append(...WINDOWS.map(([name], index) => new Option(name, String(index))));
+element("preset").addEventListener("change", () => {
+  const [level, width] = WINDOWS[Number(element("preset").value)][1] ?? [];
+  if (level !== undefined) Object.assign(element("level"), { value: level }), Object.assign(element("width"), { value: width });
+  shade();
+});
+for (const name of ["level", "width"]) element(name).addEventListener("input", shade);
 element("reader").focus();

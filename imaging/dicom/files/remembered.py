@@ -29,7 +29,7 @@ from ..header import FileHeader
 from ..set_aside import Reason
 
 #: Raised whenever the same bytes would be read differently.
-_FORMAT = 2
+_FORMAT = 3
 _KEY = "headers.key"
 _NONCE_BYTES, _KEY_BYTES = 12, 32
 
@@ -107,7 +107,8 @@ def _adapter() -> TypeAdapter[list[_Line]]:
 
 def _about(settings: DataSettings, words: Vocabulary) -> bytes:
     """Digest of what decides which files are accepted, and how they are read."""
-    fields = [_FORMAT, __version__, settings.burned_in, settings.colour, vocabulary_to_toml(words)]
+    acceptance = [settings.burned_in, settings.colour, settings.synthetic]
+    fields = [_FORMAT, __version__, *acceptance, vocabulary_to_toml(words)]
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).digest()
 
 

@@ -2,7 +2,7 @@
 // technology it is one image with a summary.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 760, HEIGHT = 240, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 34;
+const NARROWEST = 280, WIDEST = 860, HEIGHT = 240, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 34;
 const DASHES = ["", "7 4", "2 4", "9 3 2 3"];
 
 export function shape(name, attributes) {
@@ -19,14 +19,16 @@ export function styleOf(index) {
 /**
  * Draw series of [x, y] points.
  * @param {Map<string, [number, number][]>} series points by name
- * @param {{label: string, last: number, format: (y: number) => string}} options
+ * @param {{label: string, last: number, format: (y: number) => string, room: number}} options
+ *   room: pixels that there are. It is drawn at its own size, so that its words can be read.
  */
-export function lineChart(series, { label, last, format }) {
+export function lineChart(series, { label, last, format, room }) {
+  const WIDTH = Math.min(WIDEST, Math.max(NARROWEST, room));
   const points = [...series.values()].flat();
   const high = niceCeiling(Math.max(...points.map(([, y]) => y), 1e-12));
   const x = (value) => LEFT + ((WIDTH - LEFT - RIGHT) * (value - 1)) / Math.max(1, last - 1);
   const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * value) / high;
-  const chart = shape("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
+  const chart = shape("svg", { class: "chart", width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label });
   for (const share of [0, 0.5, 1]) {
     const value = high * share;
     chart.append(shape("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }));

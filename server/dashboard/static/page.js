@@ -17,7 +17,7 @@ function element(name, content = "", attributes = {}) {
 const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(3)).toString());
 const small = (value) => (value < 1e-3 ? value.toExponential() : value.toString());
 const cosine = (value) => (value === null ? "–" : value.toFixed(3));
-const agreement = (site) => (site.noise === null ? cosine(site.cosine) : `${cosine(site.cosine)} (noise ${cosine(site.noise)})`);
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const seconds = (value) => (value === null ? "–" : value < 100 ? value.toFixed(1) : Math.round(value).toString());
 const clock = (time) => new Date(time * 1000).toLocaleTimeString();
 
@@ -78,18 +78,26 @@ function showTiles() {
   }));
 }
 
-function row(head, cells, headClass = "") {
+/** A row of a table: its head, then [text, class, second line] for each other column. */
+function row(table, head, cells, headClass = "") {
+  const labels = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
   const made = element("tr");
-  made.append(element("th", head, { scope: "row", class: headClass }));
-  for (const [content, style = ""] of cells) made.append(element("td", content, style ? { class: style } : {}));
+  made.append(element("th", head, { scope: "row", class: headClass, ...(headClass ? {} : { "data-label": labels[0] }) }));
+  cells.forEach(([content, style = "", second = ""], index) => {
+    const cell = element("td", "", { "data-label": labels[index + 1], ...(style ? { class: style } : {}) });
+    const value = element("span", content);
+    if (second) value.append(element("span", second, { class: "second" }));
+    cell.append(value);
+    made.append(cell);
+  });
   return made;
 }
 
 function showSites() {
   const { study, sites } = state;
-  $("sites").tBodies[0].replaceChildren(...sites.map((site) => row(site.name, [
+  $("sites").tBodies[0].replaceChildren(...sites.map((site) => row($("sites"), site.name, [
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
-    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [agreement(site)],
+    [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine), "", site.noise === null ? "" : ` noise ${cosine(site.noise)}`],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
     [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
   ], "left")));
@@ -106,7 +114,7 @@ function showSites() {
 function showRounds() {
   $("rounds").tBodies[0].replaceChildren(...[...state.rounds].reverse().map((one) => {
     const refused = Object.entries(one.codes).filter(([, code]) => code !== "ok");
-    return row(one.round, [
+    return row($("rounds"), one.round, [
       [one.results], [refused.map(([site, code]) => `${site}: ${code}`).join(", ") || "none", refused.length ? "left wrap bad-text" : "left"],
       [number(one.step)], [number(one.loss)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
@@ -124,8 +132,8 @@ function showNorms() {
   const last = state.rounds.at(-1);
   if (!last) return $("norms").replaceChildren(element("p", "No round is finished yet.", { class: "soft" }));
   const said = Object.entries(last.norms).map(([name, norm]) => `${name} ${number(norm)}`).join(", ");
-  const label = `Update norms over ${state.rounds.length} rounds; in round ${last.round}: ${said || "none"}.`;
-  $("norms").replaceChildren(lineChart(series, { label, last: Math.max(2, last.round), format: number }));
+  const label = `Update norms over ${counted(state.rounds.length, "round")}; in round ${last.round}: ${said || "none"}.`;
+  $("norms").replaceChildren(lineChart(series, { label, last: Math.max(2, last.round), format: number, room: $("norms").clientWidth }));
 }
 
 function showImages() {
@@ -145,12 +153,18 @@ function showImages() {
 
 function sentence(event) {
   switch (event.event) {
-    case "SitesConnected": return `${event.sites} sites are connected; rounds ${event.first_round} to ${event.rounds} follow`;
-    case "StatisticsReceived": return `Statistics for the warm-up: ${meaning(event.code)}`;
-    case "WarmedUp": return `The base was moved towards the means of ${event.groups} groups`;
-    case "RoundStarted": return `Round ${event.round} of ${event.rounds}: ${event.sites} sites are asked`;
+    case "ReadinessAsked": return `Could the study begin? Asked ${counted(event.sites, "site")}, at no cost`;
+    case "ReadinessReceived": return `${event.site} ${event.code === "ok" ? "could begin" : `could not begin: ${meaning(event.code)}`}`;
+    case "SitesConnected": return `Connected: ${counted(event.sites, "site")}; rounds ${event.first_round} to ${event.rounds} follow`;
+    case "SitesAwaited": return `Waiting for ${Object.entries(event.sites).map(([site, code]) => `${site} (${meaning(code)})`).join(", ")}`;
+    case "StatisticsAsked": return `Statistics for the warm-up: asked ${counted(event.sites, "site")}`;
+    case "StatisticsReceived": return `Statistics for the warm-up, ${event.site}: ${meaning(event.code)}`;
+    case "CompositionAsked": return `Noised numbers for a data card: asked ${counted(event.sites, "site")}`;
+    case "CompositionReceived": return `Noised numbers for a data card, ${event.site}: ${meaning(event.code)}`;
+    case "WarmedUp": return `The base was moved towards the means of ${counted(event.groups, "group")}`;
+    case "RoundStarted": return `Round ${event.round} of ${event.rounds}: asked ${counted(event.sites, "site")}`;
     case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
-    case "RoundFinished": return `Round ${event.round} is combined from ${event.results} results and saved`;
+    case "RoundFinished": return `Round ${event.round} is combined from ${counted(event.results, "result")} and saved`;
     case "LossMeasured": return `Round ${event.round}: loss on public images ${number(event.loss)}`;
     case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;
     case "GeneratorSaved": return `The generator is saved in ${event.folder}`;
@@ -196,5 +210,6 @@ $("pick").addEventListener("input", () => {
   $("follow").checked = Number($("pick").value) === state.previews.length - 1;
   showImages();
 });
+addEventListener("resize", () => state && showNorms());
 $("follow").addEventListener("change", () => state && showImages());
 refresh();

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
+import base64
+import io
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
-from browser import chromium, needs_chromium
+from browser import Browser, needs_chromium
 from fedscan.evaluation.readers.answers import AnswerBook
 from fedscan.evaluation.readers.app import readers_app
 from fedscan.evaluation.readers.study import ReaderStudy
-
-KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
+from fedscan.model.intensity import hounsfield_to_model
+from PIL import Image
 
 pytestmark = [
     needs_chromium,
@@ -27,87 +27,8 @@ pytestmark = [
 ]
 
 
-class Browser:
-    """A page of Chromium, which speaks JSON over two pipes."""
-
-    def __init__(self, profile: Path) -> None:
-        to_browser, self._write = os.pipe()
-        self._read, from_browser = os.pipe()
-        # The browser reads from descriptor 3 and writes to 4.
-        self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "bash",
-             *chromium(profile, "--remote-debugging-pipe", "about:blank")],
-            pass_fds=(to_browser, from_browser),
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        os.close(to_browser)
-        os.close(from_browser)
-        self._left = b""
-        self._number = 0
-        self.asked: list[str] = []
-        (page,) = [
-            one
-            for one in self.call("Target.getTargets", {}, whole=True)["targetInfos"]
-            if one["type"] == "page"
-        ]
-        attach = {"targetId": page["targetId"], "flatten": True}
-        self._session = self.call("Target.attachToTarget", attach, whole=True)["sessionId"]
-        self.call("Page.enable")
-        self.call("Network.enable")
-
-    def call(
-        self, method: str, values: dict[str, Any] | None = None, *, whole: bool = False
-    ) -> Any:
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": values or {}}
-        if not whole:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._next()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return answer["result"]
-
-    def open(self, address: str) -> None:
-        self.call("Page.navigate", {"url": address})
-
-    def value(self, expression: str) -> Any:
-        wanted = {"expression": expression, "returnByValue": True}
-        return self.call("Runtime.evaluate", wanted)["result"].get("value")
-
-    def until(self, expression: str) -> None:
-        deadline = time.monotonic() + 120
-        while not self.value(expression):
-            assert time.monotonic() < deadline, self.value("document.body.innerText")
-            time.sleep(0.05)
-
-    def press(self, key: str) -> None:
-        values: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0]))}
-        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
-        self.call("Input.dispatchKeyEvent", {"type": "keyDown", **values, **text})
-        self.call("Input.dispatchKeyEvent", {"type": "keyUp", **values})
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-        os.close(self._write)
-        os.close(self._read)
-
-    def _next(self) -> dict[str, Any]:
-        while b"\0" not in self._left:
-            part = os.read(self._read, 65536)
-            assert part, "the browser ended"
-            self._left += part
-        message, _, self._left = self._left.partition(b"\0")
-        found: dict[str, Any] = json.loads(message)
-        if found.get("method") == "Network.requestWillBeSent":
-            self.asked.append(found["params"]["request"]["url"])
-        return found
-
-
-@pytest.fixture
-def address(study: ReaderStudy) -> Iterator[str]:
+@contextmanager
+def serving(study: ReaderStudy) -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(readers_app(study), host="127.0.0.1", port=0, ws="none", log_level="error")
     )
@@ -116,9 +37,17 @@ def address(study: ReaderStudy) -> Iterator[str]:
     deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def address(study: ReaderStudy) -> Iterator[str]:
+    with serving(study) as address:
+        yield address
 
 
 @pytest.fixture
@@ -195,3 +124,46 @@ def test_the_page_has_names_for_everything_and_says_what_is_wrong(
     browser.until("!document.getElementById('problem').hidden")
     assert "not kept" in browser.value("document.getElementById('problem').innerText")
     assert browser.value("document.getElementById('status').textContent") == "Image 1 of 8"
+
+
+def grey_shown(browser: Browser) -> int:
+    """Return the grey level in the middle of the image, as it is on the screen."""
+    place = browser.value(
+        "(r => [r.x + r.width / 2, r.y + r.height / 2])"
+        "(document.getElementById('image').getBoundingClientRect())"
+    )
+    clip = {"x": place[0], "y": place[1], "width": 4, "height": 4, "scale": 1}
+    data = browser.call("Page.captureScreenshot", {"clip": clip})["data"]
+    return Image.open(io.BytesIO(base64.b64decode(data))).convert("L").getpixel((1, 1))
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(0.0, (127, 0, 102)), (200.0, (204, 255, 230))])
+def test_a_reader_chooses_the_window_of_ct_and_no_other_image(
+    tmp_path: Path, browser: Browser, unit: float, expected: tuple[int, int, int]
+) -> None:
+    grey = np.full((2, 32, 32), hounsfield_to_model(np.array(unit)), np.float32)
+    study = ReaderStudy.create(
+        tmp_path / "ct", "Heads", grey[:1], grey[1:], ["a", "b"], ct=[True, False]
+    )
+    with serving(study) as address:
+        begin(browser, address, "ann")
+        browser.until("document.getElementById('image').naturalWidth === 32")
+        ct_first = study.order("ann")[0] in study.ct
+        if not ct_first:
+            assert browser.value("document.getElementById('window').hidden")
+            browser.press("1")
+        browser.until("!document.getElementById('window').hidden")
+        found = []
+        for preset in (0, 1, 2):
+            browser.value(
+                f"(s => {{ s.value = '{preset}'; s.dispatchEvent(new Event('change')) }})"
+                "(document.getElementById('preset'))"
+            )
+            time.sleep(0.3)
+            found.append(grey_shown(browser))
+        assert found == pytest.approx(expected, abs=5)
+        if ct_first:
+            browser.press("1")
+            browser.until("document.getElementById('window').hidden")
+            assert grey_shown(browser) == pytest.approx(expected[0], abs=3)
+    assert ReaderStudy.open(study.folder).ct == study.ct

@@ -102,3 +102,15 @@ def test_rounds_that_failed_are_not_drawn(run):
     assert [number for number, _ in norm["north"]] == [1, 2, 3]
     assert [number for number, _ in norm["south"]] == [1, 2]
     assert charts["Privacy spent (ε)"].limit == 8
+
+
+def test_long_names_have_room_beside_the_bars():
+    name = "images of the generator that was trained longest"
+    interval = Interval(value=0.7, low=0.6, high=0.8)
+    rows = [IntervalRow(name=name, interval=interval, style="s0")]
+    for drawn in (
+        bar_chart([Bar(name=name, value=1.0, style="s0")], title="t"),
+        interval_chart(rows, title="t", axis="a", chance=0.5),
+    ):
+        (label,) = [one for one in inside(drawn).iter() if one.text == name and "x" in one.attrib]
+        assert float(label.attrib["x"]) > 7 * len(name), "it ends there, and begins in the frame"

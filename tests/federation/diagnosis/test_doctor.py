@@ -110,7 +110,7 @@ def test_a_site_looks_as_far_as_its_coordinator_lets_it(site, coordinator):
     assert "Both sides have fedscan" in found["versions"]["message"]
     assert "clocks differ" in found["clock"]["message"]
     assert "ledger is intact" in found["ledger of chest"]["message"]
-    assert "1 files" in found["data chest"]["message"]
+    assert "1 file;" in found["data chest"]["message"]
     assert all(finding["hint"] for finding in found.values() if finding["state"] == "problem")
 
 
@@ -175,7 +175,7 @@ def test_the_doctor_tells_why_a_site_ended(site):
     shown = CliRunner().invoke(app, ["site", "status", "--home", str(site.folder)]).output
     assert "It is revoked." in shown
     assert "Ask the coordinator." in shown
-    StatusFile(site).connection("")
+    StatusFile(site).stopped()
     _, found = doctor("--site", str(site.folder))
     assert found["daemon"]["state"] == "skipped"
 
@@ -212,10 +212,10 @@ def test_a_coordinator_is_looked_at(site, coordinator):
     assert status == 0, found
     assert "is not running" in found["service"]["message"]
     assert found["site north"]["state"] == "ok"
-    assert "0 certificates are revoked" in found["revocations"]["message"]
+    assert "certificates revoked: 0" in found["revocations"]["message"]
     revoke(coordinator, "north")
     _, found = doctor("--coordinator", str(coordinator.root))
-    assert "1 certificates are revoked" in found["revocations"]["message"]
+    assert "certificates revoked: 1" in found["revocations"]["message"]
     assert "It is revoked and cannot connect" in found["site north"]["message"]
     assert "fedscan site new-keys" in found["site north"]["hint"]
     coordinator.authority.revocation_file.write_text("no list")

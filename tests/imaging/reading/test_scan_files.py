@@ -14,7 +14,6 @@ from fedscan.imaging.writing.space import SliceGrid, grid_for
 from fedscan.model.description import Description
 from fedscan.model.intensity import hounsfield_to_model, linear_to_hounsfield
 from PIL import Image
-from pydicom.uid import generate_uid
 
 ORIGIN = Provenance(prompt="", caption="", seed=0, index=0, generator="ab" * 32)
 CT = Description(modality="CT", body_part="abdomen", plane="axial")
@@ -34,9 +33,7 @@ def test_a_nifti_file_and_a_dicom_series_hold_the_same_scan(tmp_path):
     grid = grid_for("abdomen", "axial", images.shape, 3.0)
     write_nifti(tmp_path / "a.nii.gz", images, grid, CT, ORIGIN)
     (tmp_path / "series").mkdir()
-    write_dicom_series(
-        tmp_path / "series", images, grid, CT, ORIGIN, study_uid=generate_uid(), number=1
-    )
+    write_dicom_series(tmp_path / "series", images, grid, CT, ORIGIN, number=1)
     nifti, dicom = read_scan(tmp_path / "a.nii.gz"), read_scan(tmp_path / "series")
     assert nifti.values == pytest.approx(dicom.values, abs=0.6)
     assert nifti.to_lps == pytest.approx(dicom.to_lps, abs=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -10,15 +11,16 @@ import nibabel
 import numpy as np
 import pydicom
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedscan import __version__
 from fedscan.imaging.writing.dicom import write_dicom_series
+from fedscan.imaging.writing.images import PromptImages, write_images
 from fedscan.imaging.writing.nifti import write_nifti
 from fedscan.imaging.writing.provenance import Provenance
 from fedscan.imaging.writing.space import SliceGrid, grid_for
 from fedscan.model.description import Description
 from fedscan.model.intensity import hounsfield_to_model
 from fedscan.model.marking import NOTICE
-from pydicom.uid import generate_uid
 
 ORIGIN = Provenance(prompt="a head", caption="CT image", seed=5, index=2, generator="ab" * 32)
 CT = Description(modality="CT", body_part="head", plane="coronal", sex="female")
@@ -39,9 +41,7 @@ def volume(slices: int = 3) -> np.ndarray:
 def written(folder, description, slices=3):
     images = volume(slices)
     grid = grid_for(description.body_part, description.plane, images.shape, 2.5)
-    files = write_dicom_series(
-        folder, images, grid, description, ORIGIN, study_uid=generate_uid(), number=7
-    )
+    files = write_dicom_series(folder, images, grid, description, ORIGIN, number=7)
     return [pydicom.dcmread(file) for file in files], grid
 
 
@@ -55,10 +55,23 @@ def test_a_dicom_file_says_that_it_is_synthetic_and_nobody_is_in_it(tmp_path, de
         [equipment] = dataset.ContributingEquipmentSequence
         assert equipment.SoftwareVersions == __version__
         assert equipment.DeviceSerialNumber == ORIGIN.generator
-        assert str(dataset.PatientName) == dataset.PatientID == "SYNTHETIC"
+        assert re.fullmatch(r"SYNTHETIC-[0-9a-f]{12}", dataset.PatientID)
+        assert str(dataset.PatientName) == dataset.PatientID
         assert not dataset.PatientBirthDate
     assert len({dataset.SOPInstanceUID for dataset in datasets}) == 3
     assert len({dataset.SeriesInstanceUID for dataset in datasets}) == 1
+    assert len({dataset.StudyInstanceUID for dataset in datasets}) == 1
+
+
+def test_each_image_is_of_a_synthetic_patient_of_its_own(tmp_path):
+    images = PromptImages(prompt="ct", caption="ct", description=CT, images=volume())
+    key = Ed25519PrivateKey.generate()
+    files = write_images(
+        tmp_path / "out", [images] * 2, "dicom", seed=3, generator="0" * 64, key=key
+    )
+    datasets = [pydicom.dcmread(file) for file in files]
+    for keyword in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID"):
+        assert len({dataset[keyword].value for dataset in datasets}) == 6
 
 
 def test_ct_comes_out_in_hounsfield_units(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from browser import loaded_page, needs_chromium
+from browser import Browser, loaded_page, needs_chromium
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy
 from fedscan.server.events import StudyStopped
@@ -142,3 +144,46 @@ def test_nothing_is_asked_beyond_the_page_itself(
     look(served, tmp_path)
     known = {"/", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"}
     assert set(served.asked) <= known
+
+
+_CUT_OFF = """
+[document.documentElement, ...document.querySelectorAll(".scroll, figure, td, th")]
+    .filter(one => one.scrollWidth > one.clientWidth + 1).length
+"""
+_CHART_SCALE = """
+(chart => chart.getBoundingClientRect().width / chart.viewBox.baseVal.width)(
+    document.querySelector("#norms svg"))
+"""
+_COLOURS = "(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 400])
+def test_nothing_is_cut_off_at_any_width(
+    watched: Any, served: Served, tmp_path: Path, width: int, scheme: str
+) -> None:
+    codes = {"north": "ok", "the-university-hospital-of-the-far-south": "ok", "west": "timeout"}
+    for number in (1, 2):
+        watched.round(number, codes)
+    browser = Browser(tmp_path / "profile")
+    try:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.call("Emulation.setDeviceMetricsOverride", size)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        browser.call("Emulation.setEmulatedMedia", {"features": [feature]})
+        browser.open(f"http://127.0.0.1:{served.port}/")
+        browser.until("document.querySelectorAll('#sites tbody tr').length === 3")
+        browser.until("document.querySelector('#norms svg') !== null")
+        assert browser.value(_CUT_OFF) == 0
+        # Words in the chart are as large as they are meant to be.
+        assert browser.value(_CHART_SCALE) == 1
+        # Letters stand out from what is behind them.
+        ink, page = browser.value(_COLOURS)
+        assert abs(_brightness(ink) - _brightness(page)) > 150
+    finally:
+        browser.stop()
+
+
+def _brightness(colour: str) -> float:
+    return sum(map(float, re.findall(r"[0-9]+", colour)[:3])) / 3

@@ -203,8 +203,8 @@ def test_a_base_is_made_by_a_table_from_elsewhere(
     assert told["labels"][str(hands)]["matched"] == 1
     assert told["set_aside"] == {str(hands): {"no row in the table": 1}}
     said = " ".join(result.stderr.split())
-    assert "1 of 2 rows are about images here" in said
-    assert "1 have none: they are left out" in said
+    assert "1 of 2 rows about images here" in said
+    assert "without one: 1 (they are left out)" in said
     # Going on, it still knows; with a changed table it is another base.
     again = CliRunner().invoke(app, words)
     assert json.loads(again.stdout) == told

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fedscan.client.cost import Cost, study_cost
 from fedscan.client.policy import load_policy, write_policy
 from fedscan.client.steward.approvals import Approvals
-from fedscan.client.steward.cost import Cost, study_cost
 from fedscan.client.steward.home import SiteHome
 from fedscan.client.terms import StudyTerms
 from fedscan.config.study import Study, load_study

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import BudgetExceededError
-from ...privacy.accounting import epsilon as spent_epsilon
-from ...privacy.ledger.book import Book
-from ...privacy.ledger.view import LedgerView
-from ...privacy.mechanism import SubsampledGaussian
-from ...privacy.planning import plan_mechanism
-from ...privacy.settings import PrivacySettings
-from ...privacy.study_costs import once_mechanisms
-from ..policy import SitePolicy
-from ..terms import StudyTerms
+from ..errors import BudgetExceededError
+from ..privacy.accounting import epsilon as spent_epsilon
+from ..privacy.ledger.book import Book
+from ..privacy.ledger.view import LedgerView
+from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.planning import plan_mechanism
+from ..privacy.settings import PrivacySettings
+from ..privacy.study_costs import once_mechanisms
+from .policy import SitePolicy
+from .terms import StudyTerms
 
 #: The same steps composed in another order differ by less than this.
 _ROUNDING = 1 + 1e-9

@@ -1,0 +1,24 @@
+"""Whether a study fits the generator that it starts from."""
+
+from __future__ import annotations
+
+from ..config.study import Study
+from ..errors import ConfigurationError
+
+
+def require_fitting(study: Study, image_size: int) -> None:
+    """Refuse a study that does not fit the generator it starts from.
+
+    Args:
+        study: The study.
+        image_size: Side of the generator's images in pixels.
+
+    Raises:
+        ConfigurationError: If the two are of different image sizes.
+    """
+    if study.data.image_size != image_size:
+        raise ConfigurationError(
+            f"data.image_size is {study.data.image_size}, but the base generates "
+            f"{image_size} pixels.",
+            hint=f"Set data.image_size={image_size}, or start from another base.",
+        )
