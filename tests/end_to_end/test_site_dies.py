@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,9 +72,9 @@ def apps(federation: Federation, site: str) -> list[int]:
 
 
 def asked(federation: Federation, site: str) -> int:
-    """Count the questions that reached a site's app."""
+    """Count the rounds that a site's app was asked for."""
     entries = AuditLog(SiteHome.open(federation.site(site)).audit).entries()
-    return Counter(entry.event for entry in entries)["asked"]
+    return sum(entry.event == "asked" and entry.facts["what"] == "round" for entry in entries)
 
 
 def in_training(federation: Federation, site: str, before: int) -> None:

@@ -14,11 +14,17 @@ from on_import import change_on_import
 
 
 def _halt_in_the_middle(grid: Any) -> None:
+    from flwr.app import Message
+
     push_objects = grid.push_objects
 
     def halting(objects: Any, push_object_fn: Any, **options: Any) -> None:
         marker = Path(os.environ["HALTED"])
-        halts = not marker.exists()
+        trains = any(
+            isinstance(one, Message) and one.metadata.message_type == "train"
+            for one in objects.values()
+        )
+        halts = trains and not marker.exists()
 
         def push(object_id: str, content: bytes) -> None:
             if halts and marker.exists():
