@@ -171,8 +171,8 @@ def _patients(
     if numbers.training < policy.min_patients:
         text += (
             f" Your policy asks for at least {policy.min_patients} (min_patients): every round "
-            "would be refused, and sites that answer would have paid for nothing. Add patients, "
-            "ask for a smaller share to be kept, or decline."
+            "would be refused, and this site says so before any site pays. Add patients, ask for a "
+            "smaller share to be kept, or decline."
         )
     return text
 
