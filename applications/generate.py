@@ -24,6 +24,7 @@ from .limits import require_within
 from .prompts import caption_of, notes, read, require_drawable
 from .results import Form, WrittenFolder, in_hounsfield, index_affine, usual_grid
 from .signing import own_signing_key
+from .sizes import SizePlan, made_finer, plan_size, size_notes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,6 +34,8 @@ class GenerateRequest:
     Attributes:
         prompts: What to show, in one's own words.
         count: Images of each prompt.
+        size: Side of the images in pixels; the generator's own by default. A base of 128 draws
+            64 to 256 with the same weights; what is larger is drawn smaller and given finer pixels.
         seed: The same seed gives the same images.
         position: Slice position in [0, 1]: 0 inferior, right or posterior; 1 opposite.
         mask: File of label numbers that the anatomy shall follow: PNG, NIfTI or DICOM.
@@ -41,7 +44,7 @@ class GenerateRequest:
         strengths: How much each of these files counts.
         spatial: Conditions from arrays instead of files, as
             :func:`~fedscan.model.conditions.spatial_conditions` stacks them: ``[C, H, W]`` for
-            all images, or ``[N, C, H, W]`` with one for each.
+            all images, or ``[N, C, H, W]`` with one for each, of the size that is drawn.
         guidance: Classifier-free guidance scale; 1 is none.
         steps: Denoising steps.
         batch: Images computed at once.
@@ -56,6 +59,7 @@ class GenerateRequest:
 
     prompts: Sequence[str]
     count: int = 4
+    size: int | None = None
     seed: int = 0
     position: float = 0.5
     mask: Path | None = None
@@ -91,7 +95,9 @@ class GenerateRequest:
 
     def notes(self, generator: LoadedGenerator) -> list[str]:
         """Return how a generator reads the prompts, and what of them it cannot honour."""
-        return notes(generator, self.prompts, anyway=self.anyway)
+        plan = plan_size(generator, self.size)
+        lines = notes(generator, self.prompts, anyway=self.anyway, side=plan.side)
+        return lines + size_notes(generator, plan)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,7 +170,7 @@ def generate(
     Raises:
         DataError: If a file of a condition cannot be used.
         ConfigurationError: If a prompt is empty, or names no plane where volumes are given as
-            conditions.
+            conditions; or if the generator cannot make images of the size.
         ModelError: If a prompt asks for what was never learnt, or cannot be read; or if images
             stay implausible in every try.
 
@@ -178,7 +184,8 @@ def generate(
         require_drawable(generator, request.prompts)
     readings = [read(generator, prompt) for prompt in request.prompts]
     captions = request.captions(generator)
-    conditions = _conditions(request, readings, generator.image_size)
+    plan = plan_size(generator, request.size)
+    conditions = _conditions(request, readings, plan.drawn_side)
     stacks = _stacks(request, conditions)
     total = request.count * len(captions)
     caption_per_image = [caption for caption in captions for _ in range(request.count)]
@@ -189,6 +196,7 @@ def generate(
             [caption_per_image[index] for index in indices],
             positions=[request.position] * len(indices),
             spatial=None if stacks is None else np.stack([stacks[index] for index in indices]),
+            size=plan.drawn_side,
             guidance_scale=request.guidance,
             steps=request.steps,
             seed=seed_of_try(request.seed, attempt),
@@ -213,10 +221,15 @@ def generate(
                 prompt=prompt,
                 caption=caption,
                 description=reading.description,
-                images=images[row * request.count : (row + 1) * request.count],
-                grid=None
-                if slice_conditions is None or slice_conditions.to_lps is None
-                else SliceGrid(to_lps=slice_conditions.to_lps),
+                images=made_finer(
+                    generator,
+                    images[row * request.count : (row + 1) * request.count],
+                    plan,
+                    caption=caption,
+                    position=request.position,
+                ),
+                grid=_grid(slice_conditions, plan),
+                derivation=plan.derivation,
             )
             for row, (prompt, caption, reading, slice_conditions) in enumerate(
                 zip(request.prompts, captions, readings, conditions, strict=True)
@@ -243,6 +256,13 @@ def _conditions(
         )
         for reading in readings
     ]
+
+
+def _grid(conditions: Conditions | None, plan: SizePlan) -> SliceGrid | None:
+    """Where the finished pixels lie, if conditions from volumes say so."""
+    if conditions is None or conditions.to_lps is None:
+        return None
+    return SliceGrid(to_lps=conditions.to_lps).refined(plan.finer)
 
 
 def _stacks(

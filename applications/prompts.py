@@ -46,13 +46,20 @@ def require_drawable(generator: LoadedGenerator, prompts: Sequence[str]) -> None
         raise ModelError(" ".join(dict.fromkeys(problems)), hint=_HINT)
 
 
-def notes(generator: LoadedGenerator, prompts: Sequence[str], *, anyway: bool = True) -> list[str]:
+def notes(
+    generator: LoadedGenerator,
+    prompts: Sequence[str],
+    *,
+    anyway: bool = True,
+    side: int | None = None,
+) -> list[str]:
     """Return how prompts are understood, and what of them cannot be honoured or is in doubt.
 
     Args:
         generator: What they are for.
         prompts: The prompts.
         anyway: Whether they are drawn even if they are what :func:`require_drawable` refuses.
+        side: Side of the images in pixels; the generator's own by default.
     """
     lines = []
     for prompt in prompts:
@@ -61,7 +68,7 @@ def notes(generator: LoadedGenerator, prompts: Sequence[str], *, anyway: bool = 
             lines.append(f"{prompt!r} is read as {caption!r}")
         if reading.description is None:
             lines.append(f"{prompt!r} names no modality: given to the generator as it is")
-        short = reading.shortcomings(generator.image_size)
+        short = reading.shortcomings(side or generator.image_size)
         lines += [f"Not honoured: {line}" for line in short]
         if cut := generator.network.caption_encoder.unheard(caption):
             lines.append(f"Not honoured: {cut!r}, for the text encoder hears no more words.")

@@ -23,6 +23,9 @@ Examples:
 - `fedscan generate run --prompt "chest X-ray, PA view, no finding" --prompt "chest X-ray, PA
 view, pneumonia" --seed 3 --out pictures`
 
+- `fedscan generate run --prompt "chest X-ray, PA view" --size 256` draws finer pixels with the
+same weights.
+
 - `fedscan generate run --prompt "axial CT slice of the head" --mask labels.png --position 0.6`
 
 - `fedscan generate run --prompt "axial CT slice of the head" --reject-implausible run/examination`
@@ -49,6 +52,14 @@ def generate(
         "generated"
     ),
     count: Annotated[int, typer.Option("-n", min=1, help="Images per prompt.")] = 4,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            help="Pixels along a side, a multiple of 8; the generator's own by default. What is "
+            "more than twice that is drawn smaller and given finer pixels.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")] = 0,
     position: Annotated[
         float,
@@ -116,6 +127,7 @@ def generate(
     request = GenerateRequest(
         prompts=tuple(prompts),
         count=count,
+        size=size,
         seed=seed,
         position=position,
         mask=mask,
@@ -145,6 +157,7 @@ def generate(
                 "signer": folder.signer,
                 "generator": images.generator,
                 "seed": seed,
+                "size": images.images.shape[-1],
                 "captions": request.captions(generator),
                 "notes": notes,
                 "rejected": images.rejections,

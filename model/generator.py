@@ -154,7 +154,8 @@ class Generator(nn.Module):
         for block, feature in zip(self.unet.down_blocks, self.adapter(stacks), strict=True):
             if not getattr(block, "has_cross_attention", False) and block.downsamplers:
                 # diffusers adds a block's features within it if it attends, and else behind it.
-                feature = functional.avg_pool2d(feature, 2)
+                # Rounded up, as the U-Net's own halving is where a size is odd.
+                feature = functional.avg_pool2d(feature, 2, ceil_mode=True)
             full = feature.new_zeros((len(has_condition), *feature.shape[1:]))
             features.append(full.index_copy(0, has_condition.nonzero()[:, 0], feature))
         return features

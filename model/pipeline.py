@@ -119,6 +119,7 @@ class FedscanPipeline(DiffusionPipeline):
         *,
         position: float | Sequence[float] = 0.5,
         spatial: NDArray[np.float32] | None = None,
+        size: int | None = None,
         guidance_scale: float = DEFAULT_GUIDANCE,
         num_inference_steps: int = DEFAULT_STEPS,
         seed: int = 0,
@@ -132,12 +133,14 @@ class FedscanPipeline(DiffusionPipeline):
             prompt: One prompt or several.
             position: Slice position in [0, 1], one for all or one per prompt.
             spatial: ``[N, SPATIAL_CHANNELS, H, W]`` from ``spatial_conditions``.
+            size: Height and width in pixels; the generator's own by default.
             guidance_scale: Classifier-free guidance; 1 means none.
             num_inference_steps: Solver steps.
             seed: Seed of the initial noise.
             output_type: ``"pil"``, ``"np"`` or ``"pt"``.
 
         Raises:
+            ConfigurationError: If the generator does not draw images of this size.
             ModelError: If a value of an image is not finite.
             ValueError: If the output type is another one, or there are not as many positions as
                 prompts.
@@ -158,6 +161,7 @@ class FedscanPipeline(DiffusionPipeline):
             captions,
             positions=positions,
             spatial=spatial,
+            size=size,
             guidance_scale=guidance_scale,
             steps=num_inference_steps,
             seed=seed,

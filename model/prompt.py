@@ -64,15 +64,18 @@ class PromptReading:
     unknown_words: tuple[str, ...] = ()
 
     def shortcomings(self, image_size: int) -> list[str]:
-        """Return what a generator of a size cannot honour, a sentence each.
+        """Return what is not honoured in images of a size, a sentence each.
 
         Args:
-            image_size: Height and width of the generator's images.
+            image_size: Height and width of the images that are made.
         """
         lines = [f"{pair}; only the first is honoured." for pair in self.contradictions]
         if self.size is not None and self.size != (image_size, image_size):
             width, height = self.size
-            lines.append(f"{width}×{height}: this generator makes {image_size}×{image_size}.")
+            lines.append(
+                f"{width}×{height}: the images are {image_size}×{image_size}; --size (size=) asks "
+                "for another size."
+            )
         description = self.description
         if self.hounsfield and description is not None and description.modality != "CT":
             lines.append(f"Hounsfield units: {description.modality} has none.")

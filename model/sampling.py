@@ -18,6 +18,8 @@ from .integrity.finite import require_finite
 
 DEFAULT_STEPS = 12
 DEFAULT_GUIDANCE = 2.0
+#: Sides are multiples of this, so that they fall on whole cells of every autoencoder.
+SIZE_STEP = 8
 
 _NOT_FINITE_HINT = "Use fewer steps or less guidance; else the generator is damaged."
 
@@ -28,6 +30,7 @@ def sample(
     *,
     positions: Sequence[float] | None = None,
     spatial: NDArray[np.float32] | None = None,
+    size: int | None = None,
     guidance_scale: float = DEFAULT_GUIDANCE,
     steps: int = DEFAULT_STEPS,
     seed: int = 0,
@@ -45,6 +48,7 @@ def sample(
         captions: ``N`` captions.
         positions: ``N`` slice positions in [0, 1]; 0.5 where not given.
         spatial: ``[N, SPATIAL_CHANNELS, H, W]`` from ``spatial_conditions``, or ``None``.
+        size: Height and width of the images in pixels; the generator's own by default.
         guidance_scale: Classifier-free guidance (arXiv 2207.12598); 1 means none.
         steps: Solver steps.
         seed: Seed of the initial noise.
@@ -58,12 +62,14 @@ def sample(
         float32 ``[N, H, W]`` in [-1, 1].
 
     Raises:
-        ConfigurationError: If there are more steps than the noise schedule has.
+        ConfigurationError: If there are more steps than the noise schedule has, or the generator
+            does not draw images of this size.
         ModelError: If a value is not finite.
     """
     require_steps(generator, steps)
     where = positions if positions is not None else [0.5] * len(captions)
-    images = np.empty((len(captions), generator.image_size, generator.image_size), np.float32)
+    shape, side = latent_shape(generator, size), size or generator.image_size
+    images = np.empty((len(captions), side, side), np.float32)
     was_training = generator.training
     generator.eval()
     for start in range(0, len(captions), batch_size):
@@ -71,7 +77,7 @@ def sample(
         latents = solve(
             generator,
             _without_warning(solver or _solver(generator)),
-            _initial_noise(generator, seed, range(start, stop))
+            _initial_noise(generator, shape, seed, range(start, stop))
             if noise is None
             else noise[start:stop].to(generator.device),
             captions[start:stop],
@@ -85,6 +91,39 @@ def sample(
         on_progress("images", stop, len(captions))
     generator.train(was_training)
     return images
+
+
+def size_limits(generator: Generator) -> tuple[int, int]:
+    """Return the smallest and the largest side that a generator draws, in pixels.
+
+    Networks of convolutions and attention take latents of any size, but shapes hold together only
+    near the size that was trained: from half of it to twice.
+    """
+    own = generator.image_size
+    return -(-own // 2 // SIZE_STEP) * SIZE_STEP, 2 * own // SIZE_STEP * SIZE_STEP
+
+
+def latent_shape(generator: Generator, size: int | None) -> tuple[int, int, int]:
+    """Return channels, height and width of the latent of an image.
+
+    Args:
+        generator: The generator.
+        size: Side of the image in pixels; the generator's own if ``None``.
+
+    Raises:
+        ConfigurationError: If the generator does not draw images of this size.
+    """
+    channels, cells, _ = generator.latent_shape
+    if size is None or size == generator.image_size:
+        return channels, cells, cells
+    smallest, largest = size_limits(generator)
+    if size % SIZE_STEP or not smallest <= size <= largest:
+        raise ConfigurationError(
+            f"This generator does not draw images of {size} pixels.",
+            hint=f"It draws multiples of {SIZE_STEP} from {smallest} to {largest}.",
+        )
+    side = size * cells // generator.image_size
+    return channels, side, side
 
 
 def require_steps(generator: Generator, steps: int) -> None:
@@ -122,11 +161,13 @@ class _ArrayLike(Tensor):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
 
-def _initial_noise(generator: Generator, seed: int, indices: range) -> Tensor:
+def _initial_noise(
+    generator: Generator, shape: tuple[int, int, int], seed: int, indices: range
+) -> Tensor:
     draws = []
     for index in indices:
         source = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
-        draws.append(torch.randn(generator.latent_shape, generator=source))
+        draws.append(torch.randn(shape, generator=source))
     return torch.stack(draws).to(generator.device)
 
 

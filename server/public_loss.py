@@ -76,7 +76,8 @@ def _encoded(generator: Generator, bank: ExampleBank) -> LatentRows:
     """Encode the images in the generator's size; every second one with its segmentation."""
     size = generator.image_size
     images = torch.from_numpy(bank.images.astype(np.float32))[:, None]
-    images = functional.interpolate(images, (size, size), mode="area")
+    mode = "area" if size < images.shape[-1] else "bilinear"
+    images = functional.interpolate(images, (size, size), mode=mode)
     masks = torch.from_numpy(bank.masks)[:, None].float()
     masks = functional.interpolate(masks, (size, size), mode="nearest").byte()[:, 0]
     spatial = [

@@ -38,6 +38,7 @@ class PromptImages:
         description: What the images show; ``None`` where the prompt was not understood.
         images: ``[N, H, W]`` in [-1, 1].
         grid: Where they lie; in the middle of their body part where nothing else is known.
+        derivation: What was done to the drawn images; empty if nothing was.
     """
 
     prompt: str
@@ -45,6 +46,7 @@ class PromptImages:
     description: Description | None
     images: NDArray[np.float32]
     grid: SliceGrid | None = None
+    derivation: str = ""
 
 
 def write_images(
@@ -106,6 +108,7 @@ def _write_all(
                 seed=seed,
                 index=index,
                 generator=generator,
+                derivation=group.derivation,
             )
             stem = folder / f"{row:02}-{column:03}"
             file = _write_one(stem, image, form, group, provenance, index)
@@ -137,6 +140,8 @@ def _write_one(
             "Seed": str(provenance.seed),
             "Generator": provenance.generator,
         }
+        if provenance.derivation:
+            texts["Derivation"] = provenance.derivation
         # The pixels stay untouched, for use as data; the mark is in the file's text.
         to_grey(image).save(stem.with_suffix(".png"), pnginfo=png_text(texts, synthetic=True))
         return stem.with_suffix(".png")

@@ -24,6 +24,7 @@ def hospitals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("data") / "hospitals"
     words = ["phantoms", str(out), "--patients", "2,1", "--slices", "3", "--contrasts", "T1,CT"]
+    words += ["--matrix", "64"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert "hospital-b" in result.output

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 import torch
 from click.testing import Result
 from fedscan.cli.main import app
 from fedscan.errors import ConfigurationError, DataError
 from fedscan.imaging.reading.conditions import SliceAsked, Strengths, load_conditions
+from fedscan.model.condition_sampling import edge_map
 from fedscan.model.conditions import EDGES, LABEL, PARTIAL, PARTIAL_KNOWN, spatial_conditions
 from fedscan.model.marking import NOTICE
 from fedscan.model.prompt import read_prompt
@@ -237,24 +239,25 @@ def base():
 def test_the_image_moves_as_each_condition_asks(base, kind):
     """Mirror a condition: the image follows, and with half the strength it follows less."""
     rng = np.random.default_rng(5)
-    [example] = sample_examples(rng, image_size=64, per_volume=1, body_part="chest")
+    size = base.image_size
+    [example] = sample_examples(rng, image_size=size, per_volume=1, body_part="chest")
     while example.description.modality != "CT":
-        [example] = sample_examples(rng, image_size=64, per_volume=1, body_part="chest")
+        [example] = sample_examples(rng, image_size=size, per_volume=1, body_part="chest")
     image = example.image.copy()
-    image[:, :32] = image[:, :32] * 0.5 + 0.4  # something that tells left from right
-    left = np.zeros((64, 64), np.bool_)
-    left[:, :40] = True
-    labels = np.zeros((64, 64), np.uint8)
-    labels[12:52, 8:56] = LABEL["body"]
-    labels[18:46, 12:30] = LABEL["lung"]
-    lines = np.zeros((64, 64), np.float32)
-    lines[14:50, 10] = lines[14:50, 28] = lines[14, 10:28] = lines[50, 10:28] = 1
+    # Something that tells left from right.
+    image[:, : size // 2] = image[:, : size // 2] * 0.5 + 0.4
+    rows, columns = np.mgrid[:size, :size] * 64 // size
+    left = columns < 40
+    labels = np.zeros((size, size), np.uint8)
+    labels[(rows >= 12) & (rows < 52) & (columns >= 8) & (columns < 56)] = LABEL["body"]
+    labels[(rows >= 18) & (rows < 46) & (columns >= 12) & (columns < 30)] = LABEL["lung"]
+    lines = edge_map(np.where(labels == LABEL["lung"], 1.0, -1.0).astype(np.float32))
 
     def stack(mirror: bool) -> np.ndarray:
         turn = (lambda array: array[:, ::-1]) if mirror else (lambda array: array)
         given = {"mask": {"mask": turn(labels)}, "edges": {"edges": turn(lines)}}
         given["partial"] = {"partial": turn(image), "known_pixels": turn(left)}
-        return spatial_conditions((64, 64), **given[kind])
+        return spatial_conditions((size, size), **given[kind])
 
     plain = np.zeros_like(stack(False))
     stacks = np.stack([plain, stack(False), stack(True), 0.5 * stack(False)])
@@ -277,7 +280,7 @@ def test_what_a_prompt_asks_for_is_honoured_or_named(tiny_generator, tmp_path):
     result = generate(tiny_generator, "--prompt", prompt, "-n", 1, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "is read as 'coronal CT slice of the chest, no finding'" in result.output
-    assert "512×512: this generator makes 32×32" in result.output
+    assert "512×512: the images are 32×32" in result.output
     assert "No meaning to the generator: purple" in result.output
     with Image.open(tmp_path / "out" / "00-000.png") as picture:
         assert picture.text["Caption"] == "coronal CT slice of the chest, no finding"
@@ -301,3 +304,56 @@ def test_other_formats_need_a_modality_and_are_verified(tiny_generator, tmp_path
     vague = generate(tiny_generator, *vague)
     assert vague.exit_code == 3
     assert "names none" in vague.output
+
+
+def test_another_size_is_drawn_with_the_same_weights_and_lies_in_the_same_field(
+    tiny_generator, tmp_path
+):
+    words = ("--prompt", "axial CT slice of the head, 64x64", "-n", 1, "--format", "dicom")
+    spacing = {}
+    for size in (32, 48, 64, 128):
+        out = tmp_path / str(size)
+        result = generate(tiny_generator, *words, "--size", size, "--out", out)
+        assert result.exit_code == 0, result.output
+        written = pydicom.dcmread(next(out.glob("*.dcm")))
+        assert (written.Rows, written.Columns) == (size, size)
+        spacing[size] = float(written.PixelSpacing[0])
+        assert ("Not honoured: 64×64" in result.output) == (size != 64)
+        assert ("Drawn at" in result.output) == (size != 32)
+        finer = "pixels made 2 times finer"
+        assert (finer in " ".join(result.output.split())) == (size == 128)
+        assert (finer in (out / "manifest.json").read_text()) == (size == 128)
+    assert [spacing[size] * size for size in spacing] == pytest.approx(
+        [spacing[32] * 32] * 4, rel=1e-4
+    )
+
+
+def test_conditions_lead_images_of_another_size(tiny_generator, tmp_path):
+    labels = np.zeros((32, 32))
+    labels[8:24, 8:24] = LABEL["lesion"]
+    volume = np.zeros((40, 40, 40))
+    volume[:, :, 20:] = LABEL["brain"]
+    masks = {
+        "picture": picture(tmp_path / "m.png", labels, "L"),
+        "volume": nifti(tmp_path / "m.nii.gz", volume, np.diag([4.0, 4.0, 4.0, 1.0])),
+    }
+    corners = {}
+    for kind, size in (("picture", 64), ("volume", 32), ("volume", 64), ("volume", 128)):
+        out = tmp_path / f"{kind}-{size}"
+        words = ("--size", size, "--mask", masks[kind], "--format", "nifti", "--out", out)
+        result = generate(tiny_generator, *PROMPTS[:2], "-n", 1, *words)
+        assert result.exit_code == 0, result.output
+        written = nibabel.load(next(out.glob("*.nii.gz")))
+        assert written.shape[:2] == (size, size)
+        # The outer corner of the first pixel, which is the field's.
+        corners[kind, size] = written.affine @ [-0.5, -0.5, 0, 1]
+    for size in (64, 128):
+        assert corners["volume", size] == pytest.approx(corners["volume", 32], abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [8, 36, 68, 1000])
+def test_a_size_that_cannot_be_made_is_refused(tiny_generator, tmp_path, size):
+    result = generate(tiny_generator, *PROMPTS, "--size", size, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "It draws multiples of 8 from 16 to 64 pixels" in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()

@@ -78,7 +78,7 @@ def agrees(command: str, found: object) -> None:
 
 def test_keys_of_data_commands_are_as_documented(tmp_path: Path):
     made = document(
-        *("phantoms", tmp_path / "made", "--patients", "1,1", "--slices", "3"),
+        *("phantoms", tmp_path / "made", "--patients", "1,1", "--slices", "3", "--matrix", "64"),
         *("--contrasts", "CT"),
     )
     agrees("phantoms", made)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import DiffusionPipeline
-from fedscan.errors import ModelError
+from fedscan.errors import ConfigurationError, ModelError
+from fedscan.model.conditions import spatial_conditions
 from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator, build_generator
 from fedscan.model.networks.architecture import ARCHITECTURES, build_adapter, build_unet
@@ -126,6 +127,29 @@ def test_an_image_depends_on_seed_and_index_not_on_the_batch(tiny):
     assert np.abs(together - sample(tiny, captions, steps=2, seed=8)).max() > 1e-3
 
 
+@pytest.mark.parametrize("size", ["tiny", "small"])  # with attention on all levels, and not
+@pytest.mark.parametrize("factor", [0.75, 2])
+def test_images_of_another_size_follow_seed_and_conditions(size, factor):
+    generator = build_generator(GeneratorSettings(size=size))
+    side = int(factor * generator.image_size)
+    mask = np.ones((side, side), np.uint8)
+    led = spatial_conditions((side, side), mask=mask)[None]
+    drawn = [
+        sample(generator, ["chest X-ray"], steps=2, size=side, seed=seed, spatial=spatial)
+        for seed, spatial in ((1, None), (1, None), (2, None), (1, led))
+    ]
+    assert drawn[0].shape == (1, side, side)
+    assert np.array_equal(drawn[0], drawn[1])
+    assert not np.allclose(drawn[0], drawn[2])
+    assert not np.allclose(drawn[0], drawn[3])
+
+
+@pytest.mark.parametrize("size", [8, 20, 72])
+def test_a_size_that_a_generator_does_not_draw_is_refused(tiny, size):
+    with pytest.raises(ConfigurationError, match=f"images of {size} pixels"):
+        sample(tiny, ["chest X-ray"], steps=1, size=size)
+
+
 def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_path):
     save_generator(tiny, tmp_path, {"name": "a test", "privacy": {"epsilon": 8}})
     pipeline = DiffusionPipeline.from_pretrained(tmp_path, trust_remote_code=True)
@@ -133,6 +157,8 @@ def test_saved_generator_opens_with_diffusers_and_samples_the_same(tiny, tmp_pat
     np.testing.assert_allclose(
         images, sample(tiny, ["chest X-ray"] * 2, steps=2, seed=1), atol=1e-5
     )
+    larger = pipeline("chest X-ray", num_inference_steps=1, size=48).images[0]
+    assert larger.size == (48, 48)
     card = (tmp_path / "README.md").read_text()
     assert "not for diagnosis" in card
     assert "**epsilon**: 8" in card

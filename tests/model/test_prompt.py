@@ -54,7 +54,7 @@ def test_persons_and_contrast_are_read_back(contrast, sex, age_band):
         (
             "coronal CT slice of a healthy lung, 512x512, Hounsfield units calibrated",
             "coronal CT slice of the chest, no finding",
-            ["512×512: this generator makes 64×64."],
+            ["512×512: the images are 64×64"],
         ),
         (
             "T1 MRI of a woman's brain, 64 x 64",

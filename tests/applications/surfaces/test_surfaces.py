@@ -177,7 +177,7 @@ def test_dicom_lies_where_nifti_does(tmp_path):
 
 
 def test_a_dicom_segmentation_is_meshed_and_a_picture_is_not(tmp_path):
-    settings = PhantomSettings(patients=(1,), contrasts=("CT",), slices=4, seed=1)
+    settings = PhantomSettings(patients=(1,), contrasts=("CT",), slices=4, matrix=64, seed=1)
     write_hospitals(tmp_path, settings)
     [segmentation] = tmp_path.rglob("segmentation*.dcm")
     out = str(tmp_path / "brain.stl")

@@ -97,6 +97,7 @@ def test_a_translator_is_trained_on_a_site_of_pairs(tmp_path: Path):
     tiny_generator = tmp_path / "generator"
     save_generator(build_generator(GeneratorSettings(size="tiny"), seed=0), tiny_generator)
     pairs = ["phantoms", str(tmp_path / "d"), "--patients", "1", "--paired-share", "1"]
+    pairs += ["--matrix", "64"]
     assert CliRunner().invoke(app, [*pairs, "--slices", "2"]).exit_code == 0
     words = ["train-translator", tiny_generator, "--data", tmp_path / "d/hospital-a", "--to", "T2"]
     short = ["--generator-steps", "1", "--network-steps", "1", "--out", str(tmp_path / "t")]

@@ -16,7 +16,10 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One phantom hospital of two patients, with segmentations."""
     out = tmp_path_factory.mktemp("data") / "hospitals"
     write_hospitals(
-        out, PhantomSettings(patients=(2,), slices=3, contrasts=("T1", "CT"), paired_share=1.0)
+        out,
+        PhantomSettings(
+            patients=(2,), slices=3, contrasts=("T1", "CT"), paired_share=1.0, matrix=64
+        ),
     )
     return next(out.iterdir())
 

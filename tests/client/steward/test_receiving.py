@@ -32,7 +32,7 @@ def add(home: SiteHome, name: str, folder: Path, **about: object) -> None:
 def test_what_is_sent_is_counted_until_it_is_told_to_stop(home: SiteHome, tmp_path: Path) -> None:
     folder = tmp_path / "mirror" / "images"
     add(home, "films", folder, kind="cstore", url="FEDSCAN@127.0.0.1:0", senders=("PACS1",))
-    scan = PhantomSettings(patients=(1,), slices=2, contrasts=("CT",), mask_share=0.0)
+    scan = PhantomSettings(patients=(1,), slices=2, contrasts=("CT",), mask_share=0.0, matrix=64)
     write_hospitals(tmp_path / "pacs", scan)
     scans = [dcmread(path) for path in (tmp_path / "pacs").rglob("*.dcm")]
     stop, counts = threading.Event(), []

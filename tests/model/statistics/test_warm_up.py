@@ -7,11 +7,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from fedscan.model.generator import build_generator
 from fedscan.model.sampling import sample
-from fedscan.model.settings import TrainableSettings
+from fedscan.model.settings import GeneratorSettings, TrainableSettings
 from fedscan.model.statistics.group_means import RESOLUTION, Group, GroupMean, pool
 from fedscan.model.statistics.warm_up import moved_samples, train_on_moved_samples
-from fedscan.model.storage import load_generator, shipped_base
 from fedscan.model.trainable import select_trainable
 
 CT = Group("CT", "head", "axial", "no finding", 1)
@@ -21,7 +21,7 @@ MR = Group("T1-weighted MR", "head", "axial", "lesion", 1)
 
 @pytest.fixture(scope="module")
 def base():
-    return load_generator(shipped_base())
+    return build_generator(GeneratorSettings(size="tiny"), seed=0)
 
 
 @pytest.fixture(scope="module")
