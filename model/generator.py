@@ -168,16 +168,17 @@ class Generator(nn.Module):
 
     @property
     def channel_weights(self) -> Tensor | None:
-        """How much an error of each latent channel shows in the pixels, ``[C, 1, 1]``, mean 1.
+        """How much an error of each latent channel counts in training, ``[C, 1, 1]``, mean 1.
 
-        ``None`` where that is not known: an autoencoder of blocks has orthonormal channels, others
-        have not.
+        In proportion to what it changes in the pixels. By its square, as the pixels' own error
+        would have it, texture stays grain; all alike, blocks show. ``None`` where the change is not
+        known: an autoencoder of blocks has orthonormal channels, others have not.
         """
         config = self.autoencoder.config
         if not isinstance(self.autoencoder, BlockAutoencoder) or config.latents_std is None:
             return None
-        visibility = torch.tensor(config.latents_std, device=self.device).square()
-        return (visibility / visibility.mean()).view(-1, 1, 1)
+        change = torch.tensor(config.latents_std, device=self.device)
+        return (change / change.mean()).view(-1, 1, 1)
 
     def _latent_statistics(self) -> tuple[Tensor, Tensor]:
         config = self.autoencoder.config

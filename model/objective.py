@@ -28,8 +28,8 @@ def diffusion_loss(
         weight: ``[B, 1, h, w]``, how much each cell counts; all the same without it.
 
     Returns:
-        ``[B]``: mean squared error of the prediction, one value per row; channels count as much
-        as they show in the pixels, where the autoencoder tells.
+        ``[B]``: mean squared error of the prediction, one value per row; channels count by
+        ``generator.channel_weights``.
     """
     scheduler = generator.scheduler
     noisy = scheduler.add_noise(rows.latents, noise, timesteps)

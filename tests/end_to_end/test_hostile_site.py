@@ -39,7 +39,8 @@ def test_a_site_that_answers_in_anothers_name_harms_nobody(
         for number in (1, 2)
         for site, code in (("north", "protocol"), ("south", "ok"))
     ]
-    assert study.log.read_text().count("Site 'north' answers in the name of 'south'.") == 2
+    # Once when the sites are asked whether they are ready, and in each round.
+    assert study.log.read_text().count("Site 'north' answers in the name of 'south'.") == 3
     record = json.loads(study.record.read_bytes())["content"]
     assert record["contributors"] == ["south"]
     assert record["sites"] == {"north": {"protocol": 2}, "south": {"ok": 2}}

@@ -47,6 +47,27 @@ def test_lower_precision_computes_the_same_within_rounding_and_leaves_no_trace(t
     torch.testing.assert_close(diffusion_loss(tiny, batch, times, noise), exact)
 
 
+def test_a_channel_counts_as_much_as_it_changes_the_pixels(tiny):
+    batch = rows(tiny, 3)
+    times, noise = torch.tensor([10, 400, 900]), torch.randn(batch.latents.shape)
+    assert tiny.channel_weights is None
+    plain = diffusion_loss(tiny, batch, times, noise)
+    tiny.autoencoder.register_to_config(latents_mean=[0.0] * 4, latents_std=[4.0, 2.0, 1.0, 1.0])
+    torch.testing.assert_close(
+        tiny.channel_weights.flatten(), torch.tensor([2.0, 1.0, 0.5, 0.5]), rtol=0, atol=1e-6
+    )
+    torch.manual_seed(0)
+    with torch.no_grad():
+        predictions = tiny.denoise(
+            tiny.scheduler.add_noise(batch.latents, noise, times), times, batch.text, batch.position
+        )
+    target = tiny.scheduler.get_velocity(batch.latents, noise, times)
+    errors = (predictions - target).square().mean((2, 3))
+    torch.testing.assert_close(errors.mean(1), plain)
+    weighted = diffusion_loss(tiny, batch, times, noise)
+    torch.testing.assert_close((errors * tiny.channel_weights.flatten()).mean(1), weighted)
+
+
 def weights_of_first_batch(tiny, masks, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     bank = ExampleBank(
