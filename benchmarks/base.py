@@ -118,7 +118,8 @@ def tell(results: list[dict[str, object]], row: dict[str, object]) -> None:
 
 def read(folder: Path, size: int) -> ImageSet:
     """Read all images of a folder."""
-    examples, patients, _ = PublicSource(folder=folder).read(shipped_words(), size)
+    public = PublicSource(folder=folder).open(shipped_words(), size).read()
+    examples, patients = public.examples, public.patients
     order = sorted(range(len(examples)), key=lambda index: patients[index])
     return ImageSet.of((patients[index], examples[index]) for index in order)
 
