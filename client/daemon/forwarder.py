@@ -134,7 +134,8 @@ async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
     finally:
         writer.close()
         with contextlib.suppress(OSError):
-            await writer.wait_closed()
+            async with asyncio.timeout(_LIMIT_S):
+                await writer.wait_closed()
 
 
 def _loopback_context(folder: Path, authority_file: Path) -> ssl.SSLContext:
