@@ -11,6 +11,7 @@ from ...model.planes import PLANES
 from ...model.prompt import read_prompt
 from ...model.words.vocabulary import Vocabulary
 from ..dicom.codes import MODALITY
+from ..labels.columns import plain_names
 
 #: Columns that say what a picture shows, in small letters and digits.
 _COLUMNS = {
@@ -33,7 +34,7 @@ def picture_columns(names: Sequence[str]) -> dict[str, list[int]]:
         Numbers of the columns for ``modality``, ``part``, ``view`` (or plane), ``sequence``,
         ``sex`` and ``source``, the first to be asked first; none where there is no such column.
     """
-    plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
+    plain = plain_names(names)
     return {
         what: [plain.index(name) for name in spellings if name in plain]
         for what, spellings in _COLUMNS.items()

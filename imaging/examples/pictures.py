@@ -1,7 +1,7 @@
 """Pictures (PNG, JPEG) beside a table that says what they show: public data to pre-train on.
 
 A picture says nothing of itself, so everything comes from the table: what kind of image it is,
-whose, and what is entries. Intensities have no unit; they are taken relative to the picture.
+whose, and what is found. Intensities have no unit; they are taken relative to the picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .picture_rows import describe_row, picture_columns, read_phrase, unknown_pl
 from .resample import fitted_size, pad_square, resize_images
 
 _PICTURE = re.compile(r"\.(png|jpe?g)$", re.IGNORECASE)
-#: Tables that are entries by themselves in a folder of pictures.
+#: Tables that are found by themselves in a folder of pictures.
 _OWN_TABLES = ("metadata.csv", "labels.csv")
 NO_ROW, UNKNOWN_MODALITY, UNREADABLE = (
     "no row in the table",

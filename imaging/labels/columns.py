@@ -89,7 +89,7 @@ def read_columns(
         DataError: If two columns mean the same, or none says which image, series, study or
             patient a row is about.
     """
-    plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
+    plain = plain_names(names)
 
     def one(what: str, names_of_key: str) -> int | None:
         places = [number for number, name in enumerate(plain) if name in names_of_key.split()]
@@ -138,3 +138,8 @@ def _spaced(name: str) -> str:
 
 def _all_numbers(cells: Iterable[str]) -> bool:
     return all(map(is_number, cells))
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Return names of columns in small letters and digits, as tables spell them in many ways."""
+    return [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
