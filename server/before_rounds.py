@@ -8,11 +8,14 @@ from typing import Generic
 
 from flwr.serverapp import Grid
 
+from ..common.counted import counted
 from ..config.federation import FederationSettings
+from ..errors import RoundFailedError
 from ..federation.protocol import RoundReply, RoundRequest
 from .asking import Result, SiteAnswer, Sites
 from .events import Event, Observer
-from .patience import Patience
+from .meanings import advice, described
+from .patience import RESUME_HINT, Patience
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +24,19 @@ class Question(Generic[Result]):
 
     Attributes:
         kind: Name of the query.
+        usable: What a site did whose answer counts, in words: "could begin".
         parse: Makes the result of a reply whose code is "ok", or refuses it with an error.
         question_event: Makes the event that it went out to so many sites.
         answer_event: Makes the event that a site answered.
+        too_few: A sentence for when too few have; empty if there is nothing to add.
     """
 
     kind: str
+    usable: str
     parse: Callable[[RoundReply], Result]
     question_event: Callable[[int], Event]
     answer_event: Callable[[SiteAnswer[Result]], Event]
+    too_few: str = ""
 
 
 def ask_until_enough(
@@ -39,7 +46,7 @@ def ask_until_enough(
     federation: FederationSettings,
     question: Question[Result],
     observe: Observer,
-) -> tuple[Mapping[str, Result], Mapping[str, str]]:
+) -> Mapping[str, Result]:
     """Ask until enough sites have answered, or nobody who has not could yet.
 
     Args:
@@ -51,7 +58,10 @@ def ask_until_enough(
         observe: Told who answered, and how.
 
     Returns:
-        The usable results and the codes of the last answers, both by site.
+        The usable results by site.
+
+    Raises:
+        RoundFailedError: If too few sites gave one.
     """
     sites, patience = Sites(grid=grid), Patience(federation.approval_timeout_s, observe)
     answers: list[tuple[str, Result]] = []
@@ -74,5 +84,13 @@ def ask_until_enough(
             observe(question.answer_event(answer))
         codes |= asked_now
         usable = sites.refuse_shared_names(answers)
-        if len(usable) >= federation.min_results or not patience.waits(request.round, asked_now):
-            return usable, codes
+        if len(usable) >= federation.min_results:
+            return usable
+        if not patience.waits(request.round, asked_now):
+            text = (
+                f"{counted(len(usable), 'site')} {question.usable} of the {federation.min_results} "
+                f"that are needed ({described(codes)}). {question.too_few}"
+            )
+            raise RoundFailedError(
+                text.rstrip(), hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip()
+            )

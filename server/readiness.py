@@ -10,14 +10,11 @@ from collections.abc import Callable
 
 from flwr.serverapp import Grid
 
-from ..common.counted import counted
 from ..config.federation import FederationSettings
-from ..errors import RoundFailedError, UpdateRejectedError
+from ..errors import UpdateRejectedError
 from ..federation.protocol import READINESS, READY, RoundReply, RoundRequest
 from .before_rounds import Question, ask_until_enough
 from .events import Observer, ReadinessAsked, ReadinessReceived
-from .meanings import advice, described
-from .patience import RESUME_HINT
 
 
 def require_ready(
@@ -42,6 +39,7 @@ def require_ready(
     """
     question = Question(
         kind=READINESS,
+        usable="could begin",
         parse=lambda reply: _yes(reply, request),
         question_event=lambda sites: ReadinessAsked(
             round=request.round, sites=sites, request=request.digest()
@@ -49,14 +47,9 @@ def require_ready(
         answer_event=lambda answer: ReadinessReceived(
             round=request.round, site=answer.site, code=answer.code, seconds=answer.seconds
         ),
+        too_few="No site has paid for anything.",
     )
-    ready, codes = ask_until_enough(grid, connect, request, federation, question, observe)
-    if len(ready) < federation.min_results:
-        raise RoundFailedError(
-            f"{counted(len(ready), 'site')} could begin of the {federation.min_results} that are "
-            f"needed ({described(codes)}). No site has paid for anything.",
-            hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
-        )
+    ask_until_enough(grid, connect, request, federation, question, observe)
 
 
 def _yes(reply: RoundReply, request: RoundRequest) -> bool:

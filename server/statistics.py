@@ -9,16 +9,12 @@ import numpy as np
 from flwr.serverapp import Grid
 from numpy.typing import NDArray
 
-from ..common.counted import counted
 from ..config.federation import FederationSettings
-from ..errors import RoundFailedError
 from ..federation.protocol import STATISTICS, SUMS, RoundReply, RoundRequest
 from ..model.statistics.group_means import all_groups, vector_size
 from .before_rounds import Question, ask_until_enough
 from .events import Observer, StatisticsAsked, StatisticsReceived
-from .meanings import advice, described
 from .noised_sums import check_noised_sums
-from .patience import RESUME_HINT
 
 
 def collect_statistics(
@@ -45,19 +41,14 @@ def collect_statistics(
     """
     question = Question(
         kind=STATISTICS,
+        usable="gave usable statistics",
         parse=lambda reply: _sums(reply, request),
         question_event=lambda sites: StatisticsAsked(sites=sites, request=request.digest()),
         answer_event=lambda answer: StatisticsReceived(
             site=answer.site, code=answer.code, seconds=answer.seconds, ledger=answer.ledger
         ),
     )
-    usable, codes = ask_until_enough(grid, connect, request, federation, question, observe)
-    if len(usable) < federation.min_results:
-        raise RoundFailedError(
-            f"{counted(len(usable), 'site')} gave usable statistics of the "
-            f"{federation.min_results} that are needed ({described(codes)}).",
-            hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
-        )
+    usable = ask_until_enough(grid, connect, request, federation, question, observe)
     in_order = [usable[site] for site in sorted(usable)]
     total = np.stack([sums for sums, _ in in_order]).sum(0, dtype=np.float64)
     return total.astype(np.float32), math.sqrt(sum(deviation**2 for _, deviation in in_order))
