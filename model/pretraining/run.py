@@ -166,7 +166,8 @@ def _keep_plan(path: Path, settings: GeneratorSettings, plan: PretrainPlan) -> N
     if not path.exists():
         write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
+    # Plans from before there were two sizes do not say it.
+    before = {"doubled": False, **json.loads(path.read_text(encoding="utf-8"))}
     if differences := [name for name, value in values.items() if before.get(name) != value]:
         raise ConfigurationError(
             f"{path.parent} was begun with another value of {', '.join(differences)}.",

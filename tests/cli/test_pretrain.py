@@ -52,6 +52,17 @@ def test_finished_stages_are_kept_and_another_plan_is_refused(base):
     assert "begun with another value of seed" in " ".join(other.output.split())
 
 
+def test_a_plan_from_before_there_were_two_sizes_goes_on(base):
+    plan = base / "plan.json"
+    values = json.loads(plan.read_text())
+    assert values.pop("doubled") is False
+    plan.write_text(json.dumps(values))
+    assert pretrain(base, "--autoencoder-images", 64).exit_code == 0
+    other = pretrain(base, "--autoencoder-images", 64, "--doubled")
+    assert other.exit_code == 2
+    assert "begun with another value of doubled" in " ".join(other.output.split())
+
+
 def test_an_earlier_base_is_trained_further(base, tmp_path):
     words = ("--autoencoder-images", 0, "--seed", 1)
     nothing = pretrain(tmp_path / "none", *words)
