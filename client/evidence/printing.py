@@ -31,7 +31,7 @@ def print_page(page: Path, pdf: Path) -> bool:
     Returns:
         Whether there is a PDF now: there is none without a browser, or if it fails.
     """
-    browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
+    browser = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         return False
     with tempfile.TemporaryDirectory() as profile:

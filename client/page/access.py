@@ -35,8 +35,8 @@ def access_check(token: str) -> Callable[[Request], None]:
         # Browsers say from where they are asked; what is no browser does not.
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
             raise HTTPException(403, "Another page asks.")
-        given = headers.get("authorization", "").removeprefix(_SCHEME)
-        if not secrets.compare_digest(given.encode(), token.encode()):
+        own_token = headers.get("authorization", "").removeprefix(_SCHEME)
+        if not secrets.compare_digest(own_token.encode(), token.encode()):
             raise HTTPException(401, "Give the token that `fedscan site page` printed.")
 
     return check

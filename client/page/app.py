@@ -43,7 +43,7 @@ def steward_app(home: SiteHome, token: str) -> FastAPI:
         home: The site's home.
         token: Whoever has it may do all that the home's user may do with the commands.
     """
-    tasks, actions, shown = Tasks(), Actions(home).table(), _Shown(home)
+    tasks, actions, view = Tasks(), Actions(home).table(), _View(home)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,7 +56,7 @@ def steward_app(home: SiteHome, token: str) -> FastAPI:
 
     @router.get("/state")
     def show(request: Request) -> Response:
-        content, tag = shown.now()
+        content, tag = view.now()
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers={"ETag": tag})
         return Response(content, media_type="application/json", headers={"ETag": tag})
@@ -91,7 +91,7 @@ def steward_app(home: SiteHome, token: str) -> FastAPI:
     return app
 
 
-class _Shown:
+class _View:
     """The state as it was last read; read again only when a file of it has changed."""
 
     def __init__(self, home: SiteHome) -> None:

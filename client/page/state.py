@@ -45,14 +45,14 @@ def state(home: SiteHome) -> dict[str, Any]:
 
 def marks(home: SiteHome) -> list[tuple[str, int, int]]:
     """Return names, times and sizes of the files that the state is made of: its cheap digest."""
-    found = []
+    entries = []
     for path in sorted(_files(home)):
         try:
             status = path.stat()
         except OSError:
             continue  # gone since
-        found.append((str(path), status.st_mtime_ns, status.st_size))
-    return found
+        entries.append((str(path), status.st_mtime_ns, status.st_size))
+    return entries
 
 
 def _files(home: SiteHome) -> Iterator[Path]:

@@ -70,8 +70,8 @@ class Departure:
     @property
     def digest(self) -> str:
         """SHA-256 of the list of its tensors as JSON: one line that stands for all of them."""
-        listed = [[one.name, one.type, list(one.shape), one.sha256] for one in self.tensors]
-        return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+        lines = [[one.name, one.type, list(one.shape), one.sha256] for one in self.tensors]
+        return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

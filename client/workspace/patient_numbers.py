@@ -104,9 +104,9 @@ def _shows(
     identity: DatasetIdentity | None,
 ) -> bool:
     if identity is not None:
-        stored = stored_examples(scans, settings, words, site.cache, identity)
-        if stored is not None:
-            return stored > 0
+        count = stored_examples(scans, settings, words, site.cache, identity)
+        if count is not None:
+            return count > 0
     # A few slices from the middle nearly always say it; where they are blank, all are looked at.
     few = replace(settings, planes="native", max_slices_per_series=_FEW)
     series = [one for study in scans.studies for one in study.series]
