@@ -48,7 +48,7 @@ class Actions:
     # What was shown since the page was started: nobody approves what they have not seen.
     _proposals: dict[tuple[str, str, str], Proposal] = field(default_factory=dict)
 
-    def table(self) -> Mapping[str, tuple[type[forms.Form], Callable[[Any, Progress], object]]]:
+    def table(self) -> Mapping[str, tuple[type[forms.PageForm], Callable[[Any, Progress], object]]]:
         """Return all actions by name: the form of what they are told, and what they do."""
         return {
             "take-in": (forms.InvitationFile, self.take_in),
@@ -56,8 +56,8 @@ class Actions:
             "approve": (forms.ForDataSet, self.approve),
             "decline": (forms.Refusal, self.decline),
             "withdraw": (forms.OfStudy, self.withdraw),
-            "pause": (forms.Form, lambda form, report: pause(self.home)),
-            "resume": (forms.Form, lambda form, report: resume(self.home)),
+            "pause": (forms.PageForm, lambda form, report: pause(self.home)),
+            "resume": (forms.PageForm, lambda form, report: resume(self.home)),
             "look": (forms.OfDataSet, self.look),
             "add-data": (forms.NewSource, self.add_data),
             "refresh": (forms.OfDataSet, self.refresh),
@@ -67,11 +67,11 @@ class Actions:
             "charge": (forms.Charge, self.charge),
             "opt-out": (forms.Identifiers, self.opt_out),
             "check-opt-outs": (forms.Identifiers, self.check_opt_outs),
-            "doctor": (forms.Form, self.doctor),
+            "doctor": (forms.PageForm, self.doctor),
             "verify-audit": (forms.NotedHead, self.verify_audit),
             "evidence": (forms.NewEvidence, self.evidence),
             "join": (forms.WelcomeFile, self.join),
-            "new-keys": (forms.Form, self.new_keys),
+            "new-keys": (forms.PageForm, self.new_keys),
         }
 
     def take_in(self, form: forms.InvitationFile, report: Progress) -> object:
@@ -186,7 +186,7 @@ class Actions:
         text = form.identifiers.strip()
         return remains(self.home, identifiers_in(text, _TYPED) if text else (), report=report)
 
-    def doctor(self, form: forms.Form, report: Progress) -> object:
+    def doctor(self, form: forms.PageForm, report: Progress) -> object:
         """Look at all that a site needs."""
         findings = []
         for finding in examine_site(self.home.folder):
@@ -220,7 +220,7 @@ class Actions:
             "joined": is_confirmed,
         }
 
-    def new_keys(self, form: forms.Form, report: Progress) -> object:
+    def new_keys(self, form: forms.PageForm, report: Progress) -> object:
         """Make new keys in place of the old ones."""
         return {"request": self.home.request, "fingerprint": renew_keys(self.home).fingerprint}
 

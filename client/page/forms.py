@@ -10,19 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field
 _LONGEST_FILE = 4_000_000
 
 
-class Form(BaseModel):
+class PageForm(BaseModel):
     """A form without fields; all others have some, and nothing beside them."""
 
     model_config = ConfigDict(extra="forbid", strict=True, str_max_length=_LONGEST_FILE)
 
 
-class OfDataSet(Form):
+class OfDataSet(PageForm):
     """A data set, by its name."""
 
     data: str
 
 
-class OfStudy(Form):
+class OfStudy(PageForm):
     """A study, by its digest."""
 
     study: str
@@ -41,19 +41,19 @@ class Refusal(OfStudy):
     reason: str
 
 
-class InvitationFile(Form):
+class InvitationFile(PageForm):
     """An invitation's file."""
 
     content: str
 
 
-class Identifiers(Form):
+class Identifiers(PageForm):
     """Patient identifiers, one a line; for a check they may be left out."""
 
     identifiers: str = ""
 
 
-class NewSource(Form):
+class NewSource(PageForm):
     """A new data set: what it is called and where its scans come from."""
 
     name: str
@@ -91,19 +91,19 @@ class Charge(OfDataSet):
     purpose: str = Field(min_length=1)
 
 
-class NotedHead(Form):
+class NotedHead(PageForm):
     """A head of the audit log that was noted elsewhere; none if empty."""
 
     head: str = ""
 
 
-class NewEvidence(Form):
+class NewEvidence(PageForm):
     """A new folder for the signed document."""
 
     folder: str
 
 
-class WelcomeFile(Form):
+class WelcomeFile(PageForm):
     """The coordinator's welcome, and the fingerprint that was read out; only shown without it."""
 
     content: str

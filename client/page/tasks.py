@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Task:
+class PageTask:
     """Something that was asked for.
 
     Attributes:
@@ -50,10 +50,10 @@ class Tasks:
 
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=4))
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _tasks: dict[int, Task] = field(default_factory=dict)
+    _tasks: dict[int, PageTask] = field(default_factory=dict)
     _last: int = 0
 
-    def start(self, work: Callable[[Progress], object]) -> Task:
+    def start(self, work: Callable[[Progress], object]) -> PageTask:
         """Begin something.
 
         Args:
@@ -61,14 +61,14 @@ class Tasks:
         """
         with self._lock:
             self._last += 1
-            task = self._tasks[self._last] = Task(self._last)
+            task = self._tasks[self._last] = PageTask(self._last)
             for old in [n for n, one in self._tasks.items() if one.state != "running"]:
                 if len(self._tasks) > _REMEMBERED:
                     del self._tasks[old]
         self._pool.submit(self._run, task, work)
         return task
 
-    def get(self, number: int) -> Task | None:
+    def get(self, number: int) -> PageTask | None:
         """Return a task; ``None`` if there is none, or it is long forgotten."""
         return self._tasks.get(number)
 
@@ -76,7 +76,7 @@ class Tasks:
         """Begin nothing more; what runs is finished."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, task: Task, work: Callable[[Progress], object]) -> None:
+    def _run(self, task: PageTask, work: Callable[[Progress], object]) -> None:
         def report(step: str, position: int, total: int) -> None:
             task.step, task.position, task.total = step, position, total
 
