@@ -66,4 +66,4 @@ class SumGrid:
         Args:
             total: Sum of the sites' vectors modulo 2**32, with no mask left on it.
         """
-        return from_ring(total) * self.step
+        return np.multiply(from_ring(total), self.step, dtype=np.float64)

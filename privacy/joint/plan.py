@@ -6,8 +6,9 @@ counts only on noise that the terms oblige the others to add.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..accounting import epsilon as spent_epsilon
@@ -51,6 +52,19 @@ class JointPlan:
     def minimum_share(self) -> float:
         """Noise multiplier that every site adds at least in a training step."""
         return self.training.own.noise_multiplier
+
+    def share(self, *, joint: float, alone: float) -> JointShare:
+        """Return the share in all training steps of a site that may need more than the minimum.
+
+        Args:
+            joint: Noise multiplier that its patients need in the sum that is seen.
+            alone: Noise multiplier that they need in the site's own part.
+        """
+        others = (self.honest - 1) * self.minimum_share**2
+        least = max(math.sqrt(max(0.0, joint**2 - others)), alone, self.minimum_share)
+        noise = own_noise(joint=0.0, alone=least, honest=1)
+        own = replace(self.training.own, noise_multiplier=noise)
+        return JointShare.of(own, honest=self.honest, minimum=self.minimum_share)
 
 
 @lru_cache(maxsize=16)

@@ -9,8 +9,8 @@ import pytest
 from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
 from dp_accounting.pld import PLDAccountant
 from fedscan.errors import PrivacyError
-from fedscan.privacy.joint import JointShare, both_epsilons, plan_joint
-from fedscan.privacy.joint.shares import own_noise
+from fedscan.privacy.joint.plan import both_epsilons, plan_joint
+from fedscan.privacy.joint.shares import JointShare, own_noise
 from fedscan.privacy.mechanism import SubsampledGaussian
 from fedscan.privacy.settings import PrivacySettings
 from hypothesis import given

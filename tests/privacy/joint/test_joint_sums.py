@@ -9,14 +9,9 @@ import pytest
 import torch
 from fedscan.errors import PrivacyError
 from fedscan.privacy.clipping import ClippedSum
-from fedscan.privacy.joint import (
-    SumGrid,
-    from_ring,
-    private_count_sum,
-    private_sum,
-    private_vector_sum,
-    to_ring,
-)
+from fedscan.privacy.joint.grid import SumGrid
+from fedscan.privacy.joint.ring import from_ring, to_ring
+from fedscan.privacy.joint.sums import private_count_sum, private_sum, private_vector_sum
 from fedscan.privacy.stream import SecretStream
 from hypothesis import given
 from hypothesis import strategies as st
