@@ -19,7 +19,15 @@ from ..model.settings import VocabularySettings
 _TERMS = ("trainable", "privacy", "data", "local")
 #: Settings that came after studies had begun, with what they were before: such a study keeps its
 #: name at the sites, whose ledgers know it by the digest of its terms.
-_LATER = {"captions": "words", "synthetic": "refuse"}
+_LATER = {
+    "captions": "words",
+    "synthetic": "refuse",
+    "sum": "local",
+    "min_sites": 3,
+    "colluding_sites": -1,
+    "collusion_epsilon": 20.0,
+    "spare_attempts": 4,
+}
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
