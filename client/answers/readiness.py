@@ -27,8 +27,8 @@ from ..terms import StudyTerms
 from ..workspace.opened import open_generator
 from ..workspace.patient_numbers import training_patients
 from .asked import Asked
+from .opened_round import require_base
 from .release import Release
-from .round import require_base
 
 
 def run_readiness(question: Asked) -> RoundReply:
@@ -62,7 +62,7 @@ def run_readiness(question: Asked) -> RoundReply:
 
 def readiness_release(question: Asked) -> Release:
     """Return what a yes may hold."""
-    return Release(outline={READY: ("float32", (1,))}, update=False, yes=True)
+    return Release.of_public({READY: np.ones(1, np.float32)}, paid=False)
 
 
 def _steps(
