@@ -114,11 +114,14 @@ def require_own(roster: Roster, request: RoundRequest, privacy: PrivacySettings)
         RosterError: If it is or does.
     """
     steps = request.rounds + privacy.spare_attempts
-    said = (roster.min_sites, roster.colluding_sites, roster.clip_norm, roster.sample_rate)
+    roster_terms = (roster.min_sites, roster.colluding_sites, roster.clip_norm, roster.sample_rate)
     terms = (privacy.min_sites, privacy.most_colluding, privacy.clip_norm, privacy.sample_rate)
     if roster.study != without_roster(request).study():
         raise RosterError("The roster was made for another study.")
-    if said != terms or (roster.steps, roster.spare_attempts) != (steps, privacy.spare_attempts):
+    if roster_terms != terms or (roster.steps, roster.spare_attempts) != (
+        steps,
+        privacy.spare_attempts,
+    ):
         raise RosterError("The roster says other things of the study than its terms.")
 
 

@@ -52,13 +52,13 @@ READINESS = "readiness"
 READY = "ready"
 
 #: Name of the query for a site's keys for a study's joint sums, and of the tensor that holds them.
-STUDY_KEY = "study-key"
+STUDY_KEY = "study_key"
 KEY = "key"
 
 #: Name of the query for a site's masked part of a joint sum, and of its answer's one tensor.
 REVEAL = "reveal"
 SUM = "sum"
-#: In the answer that a part is ready, the secrets encapsulated to other sites, uint8 ``[sites, B]``.
+#: In the answer that a part is ready, what is encapsulated to other sites, uint8 ``[sites, B]``.
 ENCAPSULATED = "encapsulated"
 
 #: Codes of a reply. Everything else that went wrong is the code of a fedscan error.

@@ -134,7 +134,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         parameters = select_trainable(generator, study.trainable)
     state = _start(checkpoints, history, parameters, job.resume, observe)
     # What trains is in every request anyway, with its current values.
-    changed = {name: value for name, value in start.items() if name not in parameters}
+    start_tensors = {name: value for name, value in start.items() if name not in parameters}
     show = Previews(
         job.run / PREVIEWS,
         prompts=study.evaluation.preview_prompts,
@@ -144,13 +144,13 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         measure=_measuring(PublicLoss(generator), observe),
     )
     if joint:
-        state = joint.rounds(state, terms, changed, checkpoints, history, show)
+        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
     else:
         state = Rounds(
             collector=Collector(grid=grid, settings=study.federation, observe=observe),
             base=base,
             terms=terms,
-            start=changed,
+            start=start_tensors,
             checkpoints=checkpoints,
             history=history,
             show=show,

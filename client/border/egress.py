@@ -25,7 +25,7 @@ from ...errors import EgressError, ProtocolError
 from ...federation.counter_signed import LedgerMark
 from ...federation.distance import distance
 from ...federation.joint.context import members_digest
-from ...federation.joint.masks import masked
+from ...federation.joint.masks import add_masks
 from ...federation.protocol import OK, SUM, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import SUM32, decode
 from ...privacy.ledger.view import LedgerView
@@ -88,7 +88,7 @@ def check_release(records: RecordDict, question: Asked, release: Release) -> dic
     return facts if norm is None else {**facts, "norm": norm}
 
 
-def mask_sum(opened: OpenedSum, question: Asked) -> RoundReply:
+def mask_sum(part: OpenedSum, question: Asked) -> RoundReply:
     """Put masks on a site's part of a joint sum, and on record what leaves and for whom.
 
     The ledger takes one roster for a payment, ever, and one masked result: the difference of two
@@ -99,29 +99,29 @@ def mask_sum(opened: OpenedSum, question: Asked) -> RoundReply:
         LedgerError: If the disk did not take it.
     """
     site, policy = question.site, load_policy(question.site.policy)
-    tensors = {SUM: masked(opened.values, site.name, opened.secrets, opened.context)}
+    tensors = {SUM: add_masks(part.values, site.name, part.secrets, part.context)}
     with data_set_ledger(site, policy) as ledger:
         ledger.complete(
-            opened.reservation,
-            tensors_digest({SUM: opened.values}),
-            roster=members_digest(opened.context.members),
-            masked=tensors_digest(tensors),
+            part.reservation,
+            tensors_digest({SUM: part.values}),
+            roster=members_digest(part.context.members),
+            masked_sum=tensors_digest(tensors),
         )
         erase_old_secrets(ledger)
     return RoundReply(
         site=site.name,
-        request=opened.context.request,
+        request=part.context.request,
         weight=policy.weight or 1.0,
         tensors=tensors,
     )
 
 
-def check_sum(records: RecordDict, opened: OpenedSum, question: Asked) -> dict[str, Any]:
+def check_sum(records: RecordDict, part: OpenedSum, question: Asked) -> dict[str, Any]:
     """Check an answer that holds a masked part of a joint sum.
 
     Args:
         records: The message's content, as it would leave.
-        opened: The part and the sum that it belongs to.
+        part: The part and the sum that it belongs to.
         question: What it answers.
 
     Returns:
@@ -130,16 +130,16 @@ def check_sum(records: RecordDict, opened: OpenedSum, question: Asked) -> dict[s
     Raises:
         EgressError: If it holds anything but what the ledger has on record as masked for this sum.
     """
-    reply, site, context = _read(records), question.site, opened.context
+    reply, site, context = _read(records), question.site, part.context
     view, problems = _ledger(site), _weight_problems(_read(records), load_policy(site.policy))
     if (reply.code, reply.site, reply.request) != (OK, site.name, context.request):
         problems.append("it does not answer this request in this site's name")
     outline = {name: (array.dtype.name, array.shape) for name, array in reply.tensors.items()}
-    if outline != {SUM: ("uint32", opened.values.shape)}:
+    if outline != {SUM: ("uint32", part.values.shape)}:
         problems.append("its tensors are not those of the sum")
     digests = (members_digest(context.members), tensors_digest(reply.tensors))
     if view is None or not any(
-        one.record.study == context.study and (one.roster, one.masked) == digests
+        one.record.study == context.study and (one.roster, one.masked_sum) == digests
         for one in view.book.reservations.values()
     ):
         problems.append("it is not what the ledger has as masked for these sites")

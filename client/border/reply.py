@@ -101,9 +101,9 @@ def _serve(message: Message, reception: Reception, service: Service) -> RecordDi
 def _reveal(message: Message, reception: Reception) -> RecordDict:
     reveal = RevealRequest.from_records(message.content)
     question = _ask(reception, message, reveal.request, "reveal")
-    opened = open_sum(question, reveal)
-    records = with_mark(mask_sum(opened, question), question).to_records()
-    facts = check_sum(records, opened, question)
+    part = open_sum(question, reveal)
+    records = with_mark(mask_sum(part, question), question).to_records()
+    facts = check_sum(records, part, question)
     _note_answer(reception, question, reveal.message, facts)
     return records
 

@@ -74,6 +74,7 @@ class Participation:
                 burned_in=self.terms.data.burned_in,
                 captions=self.terms.data.captions,
                 subset=subset,
+                joint=self.terms.privacy if self.terms.is_joint else None,
             )
         )
 
@@ -118,5 +119,9 @@ def _ledger(site: Site, policy: SitePolicy, identity: str) -> Ledger:
     if site.home is not None:
         known_spending(site.home, site.state, allow_non_private=policy.allow_non_private)
     return Ledger.open(
-        site.ledger, identity, epsilon_ceiling=policy.epsilon_ceiling, delta=policy.delta
+        site.ledger,
+        identity,
+        epsilon_ceiling=policy.epsilon_ceiling,
+        collusion_ceiling=policy.collusion_ceiling_in_force,
+        delta=policy.delta,
     )

@@ -78,9 +78,9 @@ class PublicStudyKey:
 
     def signed_by(self, identity: PrivateKey) -> PublicStudyKey:
         """Return the same, signed by a site's identity."""
-        unsigned = replace(self, identity=public_text(identity.public_key()), signature="")
-        signature = identity.sign(unsigned._signed(), ec.ECDSA(SHA384()))
-        return replace(unsigned, signature=base64.b64encode(signature).decode())
+        with_identity = replace(self, identity=public_text(identity.public_key()), signature="")
+        signature = identity.sign(with_identity._signed(), ec.ECDSA(SHA384()))
+        return replace(with_identity, signature=base64.b64encode(signature).decode())
 
     def to_dict(self) -> dict[str, str]:
         """Return plain values."""

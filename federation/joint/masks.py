@@ -25,7 +25,7 @@ KEY_BYTES = 32
 _BLOCK = 1 << 16
 
 
-def masked(
+def add_masks(
     values: NDArray[np.uint32], site: str, keys: Mapping[str, bytes], context: SumContext
 ) -> NDArray[np.uint32]:
     """Return a site's vector under the masks that it shares with all other members of a sum.

@@ -1,9 +1,9 @@
 """The secret that each pair of sites masks with: of X25519, and of ML-KEM besides.
 
-With X25519 (RFC 7748) two sites agree without a message. With ML-KEM-768 (FIPS 203) one of them, the
-one whose name comes first, sends the other a ciphertext by way of the coordinator, under a code that
-only the two can make (HMAC): the coordinator can neither put its own in its place nor read it. Both
-secrets go into one key (HKDF, RFC 5869), which is safe as long as one of them is.
+With X25519 (RFC 7748) two sites agree without a message. With ML-KEM-768 (FIPS 203) one of them,
+the one whose name comes first, sends the other a ciphertext by way of the coordinator, under a code
+that only the two can make (HMAC): the coordinator can neither put its own in its place nor read it.
+Both secrets go into one key (HKDF, RFC 5869), which is safe as long as one of them is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CODE_BYTES = 32
 ENCAPSULATION_BYTES = CIPHERTEXT_BYTES + _CODE_BYTES
 
 
-class Pairs:
+class PairSecrets:
     """A site's side of all pairs that it is in.
 
     Args:
@@ -62,37 +62,39 @@ class Pairs:
             for other, (ciphertext, _) in self._own().items()
         }
 
-    def secrets(self, members: tuple[str, ...], received: Mapping[str, bytes]) -> dict[str, bytes]:
+    def secrets(
+        self, members: tuple[str, ...], ciphertexts: Mapping[str, bytes]
+    ) -> dict[str, bytes]:
         """Return the secret of each pair with other members, by name; 32 bytes each.
 
         Args:
             members: Whose secrets are needed, this site's own name among them or not.
-            received: What members whose names come before this site's sent to it.
+            ciphertexts: What members whose names come before this site's sent to it.
 
         Raises:
             RosterError: If a member is not in the roster, or what it sent is missing or is not
                 its own.
         """
         own = self._own()
-        found = {}
+        secrets = {}
         for other in members:
             if other == self._site:
                 continue
             if other not in self._roster.keys:
                 raise RosterError(f"{other!r} is not in the roster.")
             first, second = sorted((self._site, other))
-            ciphertext, shared = b"", b""
+            ciphertext, mlkem_secret = b"", b""
             if self._roster.has_mlkem:
-                ciphertext, shared = (
-                    own[other] if first == self._site else self._received(other, received)
+                ciphertext, mlkem_secret = (
+                    own[other] if first == self._site else self._received(other, ciphertexts)
                 )
-            agreed = self._key.agree(self._roster.keys[other])
+            x25519_secret = self._key.agree(self._roster.keys[other])
             salt = hashlib.sha256(bytes.fromhex(self._roster.digest) + ciphertext).digest()
-            found[other] = _derive(agreed + shared, salt, "pair", first, second)
-        return found
+            secrets[other] = _derive(x25519_secret + mlkem_secret, salt, "pair", first, second)
+        return secrets
 
-    def _received(self, other: str, received: Mapping[str, bytes]) -> tuple[bytes, bytes]:
-        content = received.get(other, b"")
+    def _received(self, other: str, ciphertexts: Mapping[str, bytes]) -> tuple[bytes, bytes]:
+        content = ciphertexts.get(other, b"")
         ciphertext, code = content[:CIPHERTEXT_BYTES], content[CIPHERTEXT_BYTES:]
         if len(content) != ENCAPSULATION_BYTES or not hmac.compare_digest(
             code, self._code(other, self._site, ciphertext)
@@ -114,16 +116,17 @@ class Pairs:
         if not self._roster.has_mlkem or not later:
             return {}
         if not self._path.exists():
-            made = {}
+            pairs = {}
             for name in later:
                 secret, ciphertext = self._roster.keys[name].encapsulation_key().encapsulate()
-                made[name] = [ciphertext.hex(), secret.hex()]
+                pairs[name] = [ciphertext.hex(), secret.hex()]
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_once(self._path, json.dumps(made).encode())
+            write_once(self._path, json.dumps(pairs).encode())
         try:
-            kept = json.loads(self._path.read_bytes())
+            content = json.loads(self._path.read_bytes())
             return {
-                name: (bytes.fromhex(kept[name][0]), bytes.fromhex(kept[name][1])) for name in later
+                name: (bytes.fromhex(content[name][0]), bytes.fromhex(content[name][1]))
+                for name in later
             }
         except (OSError, ValueError, KeyError, TypeError):
             raise RosterError(

@@ -2,7 +2,7 @@
 
 It is a part of the study's terms, so the digest that a steward approves covers it: another roster
 is another study. The coordinator collects the keys, and is not trusted with it: each site finds its
-own key in the roster that it approves, and stewards compare its :attr:`Roster.spoken` form, so that
+own key in the roster that it approves, and stewards compare its :attr:`Roster.words`, so that
 all of them mean the same one.
 """
 
@@ -91,7 +91,7 @@ class Roster:
         return hashlib.sha256(self.to_text().encode()).hexdigest()
 
     @cached_property
-    def spoken(self) -> str:
+    def words(self) -> str:
         """Six words that stewards compare on the telephone."""
         return spoken(self.digest)
 

@@ -16,7 +16,7 @@ from ...errors import CheckpointError, FedscanError, UpdateRejectedError
 from ...federation.joint.keys import PublicStudyKey
 from ...federation.joint.roster import Roster
 from ...federation.protocol import KEY, STUDY_KEY, RoundReply, RoundRequest
-from ...privacy.joint import plan_joint
+from ...privacy.joint.plan import plan_joint
 from ..before_rounds import Question, ask_until_enough
 from ..events import KeyReceived, KeysAsked, Observer, RosterMade
 from ..job import ROSTER
@@ -85,7 +85,7 @@ def make_roster(
         spare_attempts=privacy.spare_attempts,
     )
     write_atomically(path, roster.to_text().encode())
-    observe(RosterMade(sites=roster.names, digest=roster.digest, words=roster.spoken))
+    observe(RosterMade(sites=roster.names, digest=roster.digest, words=roster.words))
     return roster
 
 

@@ -14,7 +14,7 @@ from ...config.study import Study
 from ...federation.distance import distance
 from ...federation.protocol import OK, RoundRequest, Tensors
 from ...federation.wire import size_of
-from ...privacy.joint import Grid
+from ...privacy.joint.grid import SumGrid
 from ..checkpoint import Checkpoints, FederationState
 from ..events import Observer, RoundFinished, RoundStarted, SiteFinished, SitesConnected
 from ..history import History, HistoryEntry
@@ -127,16 +127,18 @@ class JointRounds:
 
     def _mean_gradient(self, total: Total) -> NDArray[np.float64]:
         privacy = self.study.privacy
-        return Grid(privacy.clip_norm).values(total.values) / (privacy.sample_rate * self.patients)
+        values = SumGrid(privacy.clip_norm).values(total.values)
+        mean: NDArray[np.float64] = values / (privacy.sample_rate * self.patients)
+        return mean
 
     def _largest_rms(self, size: int) -> float:
         """Return the largest root mean square of honest parts' sum, in steps of the grid."""
         privacy, roster = self.study.privacy, self.sums.roster
         noise = roster.minimum_share * np.sqrt(len(roster.names))
-        drawn = privacy.sample_rate * self.patients
+        draws = privacy.sample_rate * self.patients
         # All drawn patients' gradients in one direction, which no two patients' are.
-        signal = (drawn + 3 * np.sqrt(drawn) + 1) / np.sqrt(size)
-        return Grid(privacy.clip_norm).deviation(_MARGIN * (noise + signal))
+        signal = (draws + 3 * np.sqrt(draws) + 1) / np.sqrt(size)
+        return SumGrid(privacy.clip_norm).deviation(_MARGIN * (noise + signal))
 
     def _entries(self, number: int, total: Total, size: int) -> list[HistoryEntry]:
         entries = []

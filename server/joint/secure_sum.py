@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from ...config.federation import FederationSettings
 from ...errors import ProtocolError, RoundFailedError
 from ...federation.joint.masks import MaskedTotal
-from ...federation.joint.messages import RevealRequest, from_rows
+from ...federation.joint.messages import RevealRequest
 from ...federation.joint.roster import Roster
-from ...federation.protocol import ENCAPSULATED, OK, READY, REVEAL, SUM, RoundReply, RoundRequest
-from ...privacy.joint import from_ring
+from ...federation.protocol import OK, REVEAL, SUM, RoundReply, RoundRequest
+from ...privacy.joint.ring import from_ring
 from ..asking import SiteAnswer, Sites
 from ..events import AttemptLost, Observer, PartReady, PartReceived, SumSettled
 from ..meanings import advice, described
 from ..patience import MOST_REPEATS, RESUME_HINT, Patience
+from .answers import read_encapsulations, require_part, without_tensors
 from .attempts import Attempts
 
 #: Sums of residues whose masks did not cancel are spread evenly over all residues: their root mean
@@ -102,8 +103,8 @@ class SecureSums:
 
     def _ready(self, request: RoundRequest, kind: str) -> dict[str, SiteAnswer[dict[str, bytes]]]:
         """Return the answers of the sites that have their part, by name."""
-        settled = self.attempts.current(request.round).members
-        enough = len(settled) or self._fewest
+        members = self.attempts.current(request.round).members
+        enough = len(members) or self._fewest
         patience = Patience(self.settings.approval_timeout_s, self.observe)
         ready: dict[str, SiteAnswer[dict[str, bytes]]] = {}
         codes: dict[str, str] = {}
@@ -117,15 +118,15 @@ class SecureSums:
             ready |= {
                 site: answer
                 for site, answer in self.sites.refuse_shared_names(answers).items()
-                if answer.result is not None and (not settled or site in settled)
+                if answer.result is not None and (not members or site in members)
             }
             codes |= asked_now
-            if len(ready) >= enough or (settled and not patience.waits(request.round, asked_now)):
+            if len(ready) >= enough or (members and not patience.waits(request.round, asked_now)):
                 return ready
-            if not settled and not patience.waits(request.round, asked_now):
+            if not members and not patience.waits(request.round, asked_now):
                 raise RoundFailedError(
-                    f"{len(ready)} of the {enough} sites that a joint sum needs are ready for round "
-                    f"{request.round} ({described(codes)}).",
+                    f"{len(ready)} of the {enough} sites that a joint sum needs are ready for "
+                    f"round {request.round} ({described(codes)}).",
                     hint=f"{advice(codes.values())} {RESUME_HINT}".lstrip(),
                 )
 
@@ -138,7 +139,7 @@ class SecureSums:
             dict.fromkeys(nodes, records),
             kind,
             self.settings.round_timeout_s,
-            lambda reply: self._encapsulations(reply, digest),
+            lambda reply: read_encapsulations(reply, digest, self.roster),
         ):
             answers.append(answer)
             self.observe(
@@ -169,12 +170,12 @@ class SecureSums:
         if missing := set(members) - set(ready):
             self._complain(request, missing)
             return None
-        total, received = MaskedTotal(size), dict[str, SiteAnswer[int]]()
+        total, parts = MaskedTotal(size), dict[str, SiteAnswer[int]]()
         reveal = RevealRequest(
             request=without_tensors(request), message=request.digest(), members=members
         )
         for repeat in range(MOST_REPEATS + 1):
-            waiting = [site for site in members if site not in received]
+            waiting = [site for site in members if site not in parts]
             if repeat:
                 # It may have been started anew, and its part made again.
                 nodes = {ready[site].node for site in waiting} & set(self.connect(len(members)))
@@ -185,32 +186,32 @@ class SecureSums:
                 ready[site].node: self._reveal_to(site, reveal, ready).to_records()
                 for site in waiting
             }
-            for part in self._parts(contents, reveal, total, size, set(received)):
+            for part in self._take_parts(contents, reveal, total, size, set(parts)):
                 if part.code == OK:
-                    received[part.site] = part
-            if len(received) == len(members):
+                    parts[part.site] = part
+            if len(parts) == len(members):
                 return Total(
                     values=total.total(),
                     members=members,
                     attempt=request.attempt,
-                    answers=[received[site] for site in members],
+                    answers=[parts[site] for site in members],
                 )
-        self._complain(request, set(members) - set(received))
+        self._complain(request, set(members) - set(parts))
         return None
 
-    def _parts(
+    def _take_parts(
         self,
         contents: Mapping[int, RecordDict],
         reveal: RevealRequest,
         total: MaskedTotal,
         size: int,
-        received: set[str],
+        parts: set[str],
     ) -> Sequence[SiteAnswer[int]]:
         def take(reply: RoundReply) -> int:
-            _require_part(reply, reveal, size)
-            if reply.site in received or reply.site not in reveal.members:
+            require_part(reply, reveal, size)
+            if reply.site in parts or reply.site not in reveal.members:
                 raise ProtocolError(f"Site {reply.site!r} has no part to give.")
-            received.add(reply.site)
+            parts.add(reply.site)
             total.add(reply.tensors[SUM])
             return size
 
@@ -238,30 +239,13 @@ class SecureSums:
         ready: Mapping[str, SiteAnswer[dict[str, bytes]]],
     ) -> RevealRequest:
         earlier = [member for member in reveal.members if member < site]
-        given = {member: (ready[member].result or {}).get(site, b"") for member in earlier}
+        parts = {member: (ready[member].result or {}).get(site, b"") for member in earlier}
         return RevealRequest(
             request=reveal.request,
             message=reveal.message,
             members=reveal.members,
-            encapsulations={member: content for member, content in given.items() if content},
+            encapsulations={member: content for member, content in parts.items() if content},
         )
-
-    def _encapsulations(self, reply: RoundReply, digest: str) -> dict[str, bytes]:
-        """Read what a site that is ready encapsulated to others.
-
-        Raises:
-            ProtocolError: If it answers another request, or in another form.
-        """
-        if reply.request != digest or not {READY} <= set(reply.tensors) <= {READY, ENCAPSULATED}:
-            raise ProtocolError(f"Site {reply.site!r} does not answer that it is ready.")
-        if reply.site not in self.roster.keys:
-            raise ProtocolError(f"Site {reply.site!r} is not in the roster.")
-        later = [name for name in self.roster.names if name > reply.site]
-        if not self.roster.has_mlkem or not later:
-            return {}
-        if ENCAPSULATED not in reply.tensors:
-            raise ProtocolError(f"Site {reply.site!r} encapsulates nothing.")
-        return from_rows(reply.tensors[ENCAPSULATED], later)
 
     def _complain(self, request: RoundRequest, missing: set[str]) -> None:
         self.sites.complain(
@@ -277,8 +261,8 @@ class SecureSums:
         Raises:
             RoundFailedError: If there is none.
         """
-        used = self.attempts.spare_used() if request.round else request.attempt - 1
-        if used >= self.roster.spare_attempts:
+        attempts_used = self.attempts.spare_used() if request.round else request.attempt - 1
+        if attempts_used >= self.roster.spare_attempts:
             raise RoundFailedError(
                 f"Attempt {request.attempt} of round {request.round} failed, for {reason}, and "
                 f"the study has used its {self.roster.spare_attempts} spare attempts.",
@@ -286,27 +270,6 @@ class SecureSums:
             )
         self.attempts.give_up(request.round)
         self.observe(AttemptLost(round=request.round, attempt=request.attempt, reason=reason))
-
-
-def without_tensors(request: RoundRequest) -> RoundRequest:
-    """Return a request that names the same study, round and attempt, and carries nothing."""
-    return RoundRequest(
-        round=request.round,
-        rounds=request.rounds,
-        base=request.base,
-        terms=request.terms,
-        tensors={},
-        start_digest=request.start_digest,
-        attempt=request.attempt,
-    )
-
-
-def _require_part(reply: RoundReply, reveal: RevealRequest, size: int) -> None:
-    part = reply.tensors.get(SUM)
-    if reply.request != reveal.message or part is None or len(reply.tensors) != 1:
-        raise ProtocolError(f"Site {reply.site!r} does not answer with its part of the sum.")
-    if part.shape != (size,) or part.dtype != np.uint32:
-        raise ProtocolError(f"Site {reply.site!r} answers with a part of another length or type.")
 
 
 def _rms(values: NDArray[np.uint32]) -> float:

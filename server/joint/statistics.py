@@ -18,7 +18,8 @@ from ...federation.protocol import STATISTICS, RoundRequest
 from ...model.statistics.composition import Composition, FinerWords, scale
 from ...model.statistics.group_means import CLIP_NORM
 from ...model.statistics.once import CELLS, COUNT, GROUPS, part_sizes, split_parts
-from ...privacy.joint import STATISTICS_BITS, Grid, JointPlan
+from ...privacy.joint.grid import STATISTICS_BITS, SumGrid
+from ...privacy.joint.plan import JointPlan
 from .secure_sum import SecureSums
 
 _ABOUT = "about"
@@ -79,7 +80,7 @@ def joint_statistics(
         values, members = total.values, total.members
         about = json.dumps({"members": list(members)})
         write_atomically(path, save({"sum": values}, metadata={_ABOUT: about}))
-    parts = split_parts(Grid(1.0, STATISTICS_BITS).values(values), sizes)
+    parts = split_parts(SumGrid(1.0, STATISTICS_BITS).values(values), sizes)
 
     def deviation(share: float) -> float:
         return share * math.sqrt(len(members))

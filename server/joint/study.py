@@ -17,7 +17,7 @@ from ...errors import RoundFailedError
 from ...federation.joint.roster import Roster
 from ...federation.protocol import RoundRequest, Tensors
 from ...model.statistics.composition import FinerWords
-from ...privacy.joint import plan_joint
+from ...privacy.joint.plan import plan_joint
 from ..asking import Sites
 from ..checkpoint import Checkpoints, FederationState
 from ..events import Observer
@@ -140,10 +140,10 @@ class JointStudy:
 
 
 def _require_same_noise(roster: Roster, study: Study) -> None:
-    planned = plan_joint(study.privacy, study.federation.rounds).minimum_share
-    if roster.minimum_share != planned:
+    minimum = plan_joint(study.privacy, study.federation.rounds).minimum_share
+    if roster.minimum_share != minimum:
         raise RoundFailedError(
             f"The roster was made for a noise of {roster.minimum_share:g} at each site, and this "
-            f"release plans {planned:g}.",
+            f"release plans {minimum:g}.",
             hint="Go on with the release that began the study.",
         )

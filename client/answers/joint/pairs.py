@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ....errors import ProtocolError
 from ....federation.joint.keys import StudyKey
-from ....federation.joint.pairs import Pairs
+from ....federation.joint.pairs import PairSecrets
 from ....federation.joint.roster import Roster
 from ....federation.pki.keys import PrivateKey
 from ...site import Site
@@ -39,14 +39,14 @@ def study_key(folder: Path, study: str, site: str, identity: PrivateKey | None) 
     return StudyKey.generate(study, site, identity).keep(path)
 
 
-def own_pairs(site: Site, roster: Roster) -> Pairs:
+def own_pairs(site: Site, roster: Roster) -> PairSecrets:
     """Return a site's side of all pairs that it is in.
 
     Raises:
         RosterError: If the site has no keys for the study, or the roster has others for it.
     """
     key = StudyKey.read(_file(site.study_keys, roster.study))
-    return Pairs(key, roster, site.study_keys / "pairs")
+    return PairSecrets(key, roster, site.study_keys / "pairs")
 
 
 def _file(folder: Path, study: str) -> Path:

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import RosterError
+from ....errors import PrivacyError, RosterError
 from ....federation.joint.messages import kind_of, to_rows
 from ....federation.protocol import ENCAPSULATED, READY, RoundReply, RoundRequest, Tensors
-from ....privacy.joint import JointPlan, JointShare, plan_joint
+from ....privacy.joint.plan import JointPlan, plan_joint
+from ....privacy.joint.shares import JointShare
 from ....privacy.ledger import Ledger, Reservation, release_digest
 from ....privacy.ledger.book import Reserved
 from ....privacy.ledger.entries import Reserve
+from ...policy import SitePolicy
+from ...site import Site
 from ...terms import StudyTerms
 from ...workspace.participation import Participation
 from ..allowance import check_allowance
@@ -25,7 +28,7 @@ from .store import SumStore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Begun:
+class NewSum:
     """A sum that a site begins.
 
     Attributes:
@@ -41,11 +44,38 @@ class Begun:
 
 
 def joint_plan(request: RoundRequest, terms: StudyTerms) -> JointPlan:
-    """Return the least noise of every site of a study."""
-    return plan_joint(terms.privacy, request.rounds)
+    """Return the least noise of every site of a study, which the roster obliges them to add.
+
+    Raises:
+        RosterError: If the roster names another.
+    """
+    plan, roster = plan_joint(terms.privacy, request.rounds), terms.require_roster()
+    if roster.minimum_share != plan.minimum_share:
+        raise RosterError(
+            f"The roster obliges each site to add noise of {roster.minimum_share:g}; to keep what "
+            f"the study promises takes {plan.minimum_share:g}."
+        )
+    return plan
 
 
-def begin(question: Asked, part: Participation, sum_: Begun) -> RoundReply:
+def require_joint(request: RoundRequest, terms: StudyTerms, site: Site, policy: SitePolicy) -> None:
+    """Refuse a joint study that this site could add nothing to.
+
+    Raises:
+        PrivacyError: If it sums a composition that the site's policy keeps here.
+        RosterError: If the site has no keys for it, the roster has others, or obliges its sites to
+            add another noise than the study promises.
+    """
+    own_pairs(site, terms.require_roster())
+    plan = joint_plan(request, terms)
+    if plan.composition and not policy.release_composition:
+        raise PrivacyError(
+            "The site's policy keeps the noised composition here, and the study sums it.",
+            hint="Set release_composition = true in policy.toml if it may be in a joint sum.",
+        )
+
+
+def begin(question: Asked, part: Participation, sum_: NewSum) -> RoundReply:
     """Pay for a site's part of a sum, compute and keep it, and say that it is ready.
 
     A sum that was begun before is not paid for again, and its part is the same.
@@ -115,10 +145,10 @@ def payment(ledger: Ledger, request: RoundRequest, message: str) -> Reserved:
     Raises:
         RosterError: If nothing was.
     """
-    reserved = ledger.find(payment_digest(request, message))
-    if reserved is None:
+    entry = ledger.find(payment_digest(request, message))
+    if entry is None:
         raise RosterError("A sum is to be opened that was never begun here.")
-    return reserved
+    return entry
 
 
 def _require_attempt(request: RoundRequest) -> None:

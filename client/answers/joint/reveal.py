@@ -38,7 +38,7 @@ class OpenedSum:
     reservation: Reservation = field(repr=False)
 
 
-def open_sum(question: Asked, asked: RevealRequest) -> OpenedSum:
+def open_sum(question: Asked, reveal: RevealRequest) -> OpenedSum:
     """Return a site's part of a sum for a roster that may see the total.
 
     Raises:
@@ -49,35 +49,37 @@ def open_sum(question: Asked, asked: RevealRequest) -> OpenedSum:
     """
     site, terms = question.site, question.terms
     roster, policy = terms.require_roster(), load_policy(site.policy)
-    members = asked.members
-    if unknown := sorted(set(members) - set(roster.names)):
-        raise RosterError(f"{unknown[0]!r} is not in the approved roster.")
+    members = reveal.members
+    if strangers := sorted(set(members) - set(roster.names)):
+        raise RosterError(f"{strangers[0]!r} is not in the approved roster.")
     if site.name not in members:
         raise RosterError("The sum is to be opened without this site.")
-    fewest = max(roster.min_sites, policy.min_sites)
+    fewest = max(terms.privacy.min_sites, policy.min_sites)
     if len(members) < fewest:
         raise RosterError(f"The sum is to be opened for {len(members)} sites, not for {fewest}.")
     if not (site.ledger / LINES).exists():
         raise RosterError("A sum is to be opened, and nothing was ever begun here.")
-    secrets = own_pairs(site, roster).secrets(members, asked.encapsulations)
+    secrets = own_pairs(site, roster).secrets(members, reveal.encapsulations)
     with data_set_ledger(site, policy) as ledger:
-        paid = payment(ledger, asked.request, asked.message)
-        if paid.roster not in ("", members_digest(members)):
+        payment_entry = payment(ledger, reveal.request, reveal.message)
+        if payment_entry.roster not in ("", members_digest(members)):
             raise RosterError(
                 "The sum was opened for other sites before.",
                 hint="The coordinator may begin it anew as another attempt.",
             )
         reservation = ledger.reserve(
-            paid.record.request,
-            paid.record.mechanisms,
-            joint=paid.record.joint,
-            purpose=paid.record.purpose,
-            study=paid.record.study,
+            payment_entry.record.request,
+            payment_entry.record.mechanisms,
+            joint=payment_entry.record.joint,
+            purpose=payment_entry.record.purpose,
+            study=payment_entry.record.study,
         )
-    values = SumStore(site.sums(asked.request.study())).find(asked.message)
+    values = SumStore(site.sums(reveal.request.study())).find(reveal.message)
     if values is None:
         raise RosterError(
             "The site's part of the sum is lost.",
             hint="It is made again at no cost when the coordinator asks for the round again.",
         )
-    return OpenedSum(context=asked.context, values=values, secrets=secrets, reservation=reservation)
+    return OpenedSum(
+        context=reveal.context, values=values, secrets=secrets, reservation=reservation
+    )

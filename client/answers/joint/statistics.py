@@ -11,26 +11,21 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import PrivacyError
 from ....federation.protocol import RoundReply
 from ....model.statistics.composition import FinerWords, finer_words, patient_shares
 from ....model.statistics.group_means import CLIP_NORM, all_groups, patient_vector
 from ....model.statistics.once import CELLS, COUNT, GROUPS, join_parts, part_sizes
 from ....model.words.tables import read_vocabulary, study_words
-from ....privacy.joint import (
-    STATISTICS_BITS,
-    Grid,
-    JointShare,
-    private_count_sum,
-    private_vector_sum,
-)
+from ....privacy.joint.grid import STATISTICS_BITS, SumGrid
+from ....privacy.joint.shares import JointShare
+from ....privacy.joint.sums import private_count_sum, private_vector_sum
 from ....privacy.ledger import Reservation
 from ....privacy.stream import SecretStream
 from ...data.dataset import SiteDataset
 from ...policy import load_policy
 from ...workspace.participation import Participation
 from ..asked import Asked
-from .ready import Begun, begin, joint_plan
+from .ready import NewSum, begin, joint_plan, require_joint
 
 
 def run_joint_statistics(question: Asked) -> RoundReply:
@@ -46,11 +41,7 @@ def run_joint_statistics(question: Asked) -> RoundReply:
     """
     terms, site = question.terms, question.site
     plan = joint_plan(question.request, terms)
-    if plan.composition and not load_policy(site.policy).release_composition:
-        raise PrivacyError(
-            "The site's policy keeps the noised composition here, and the study sums it.",
-            hint="Set release_composition = true in policy.toml if it may be in a joint sum.",
-        )
+    require_joint(question.request, terms, site, load_policy(site.policy))
     part = Participation.open(question.request, terms, site)
     for share in plan.once:
         part.check(share.own, clip_norm=1.0)
@@ -62,7 +53,7 @@ def run_joint_statistics(question: Asked) -> RoundReply:
     return begin(
         question,
         part,
-        Begun(shares=plan.once, most=1 + terms.privacy.spare_attempts, compute=compute),
+        NewSum(shares=plan.once, most=1 + terms.privacy.spare_attempts, compute=compute),
     )
 
 
@@ -73,7 +64,7 @@ def _values(
     words = study_words(part.terms.vocabulary, read_vocabulary(part.site.base))
     finer = finer_words(words)
     sizes = part_sizes(groups=GROUPS in shares, finer=finer if CELLS in shares else None)
-    grid, dataset = Grid(1.0, STATISTICS_BITS), part.data.dataset
+    grid, dataset = SumGrid(1.0, STATISTICS_BITS), part.data.dataset
     vectors = {GROUPS: lambda: _group_vectors(dataset), CELLS: lambda: _cells(dataset, finer)}
     parts = []
     for name, size in sizes.items():

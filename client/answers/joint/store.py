@@ -1,7 +1,7 @@
 """A site's parts of joint sums, before any mask is on them: they never leave as they are.
 
-A part has this site's share of the noise alone, so it is kept like a secret: only its owner can read
-it, and it is overwritten before it is removed.
+A part has this site's share of the noise alone, so it is kept like a secret: only its owner can
+read it, and it is overwritten before it is removed.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....federation.protocol import RoundReply
-from ....privacy.joint import Grid, private_sum
+from ....privacy.joint.grid import SumGrid
+from ....privacy.joint.sums import private_sum
 from ....privacy.ledger import Reservation
 from ....privacy.stream import SecretStream
 from ....privacy.validation import validate_for_dp
 from ..opened_round import OpenRound
-from .ready import Begun, begin, joint_plan
+from .ready import NewSum, begin, joint_plan
 
 
 def run_joint_round(work: OpenRound) -> RoundReply:
@@ -26,8 +27,16 @@ def run_joint_round(work: OpenRound) -> RoundReply:
     """
     validate_for_dp(work.base_model.generator)
     part, privacy = work.part, work.part.terms.privacy
-    share = joint_plan(work.request, part.terms).training.with_steps(1)
-    work.check(share.own)
+    least = joint_plan(work.request, part.terms).training.with_steps(1)
+    work.check(least.own)
+    with part.ledger() as ledger:
+        steps_share = ledger.plan_joint(
+            part.study,
+            privacy,
+            work.request.rounds,
+            min_noise_multiplier=part.policy.min_noise_multiplier,
+        )
+    share = steps_share.with_steps(1)
 
     def compute(reservation: Reservation) -> NDArray[np.uint32]:
         work.take_up_tensors()
@@ -38,9 +47,9 @@ def run_joint_round(work: OpenRound) -> RoundReply:
             population=len(part.patients),
             sample_rate=privacy.sample_rate,
             share=share.own.noise_multiplier,
-            grid=Grid(privacy.clip_norm),
+            grid=SumGrid(privacy.clip_norm),
             stream=SecretStream(reservation.secret, "training"),
         )
 
     most = work.request.rounds + privacy.spare_attempts
-    return begin(work.question, part, Begun(shares=(share,), most=most, compute=compute))
+    return begin(work.question, part, NewSum(shares=(share,), most=most, compute=compute))

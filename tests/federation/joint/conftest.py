@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fedscan.federation.joint.keys import StudyKey
-from fedscan.federation.joint.pairs import Pairs
+from fedscan.federation.joint.pairs import PairSecrets
 from fedscan.federation.joint.roster import Roster
 from fedscan.federation.pki.keys import new_key
 
@@ -41,10 +41,12 @@ def make_roster(keys: dict[str, StudyKey]) -> Callable[..., Roster]:
 
 
 @pytest.fixture
-def make_pairs(keys: dict[str, StudyKey], tmp_path: Path) -> Callable[[Roster], dict[str, Pairs]]:
+def make_pairs(
+    keys: dict[str, StudyKey], tmp_path: Path
+) -> Callable[[Roster], dict[str, PairSecrets]]:
     """Each site's side of its pairs in a roster."""
 
-    def make(roster: Roster) -> dict[str, Pairs]:
-        return {name: Pairs(keys[name], roster, tmp_path / name) for name in roster.names}
+    def make(roster: Roster) -> dict[str, PairSecrets]:
+        return {name: PairSecrets(keys[name], roster, tmp_path / name) for name in roster.names}
 
     return make

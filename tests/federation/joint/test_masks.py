@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fedscan.errors import RosterError
 from fedscan.federation.joint.context import SumContext, members_digest
-from fedscan.federation.joint.masks import MaskedTotal, masked
+from fedscan.federation.joint.masks import MaskedTotal, add_masks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -44,7 +44,7 @@ def _sum(vectors: dict[str, np.ndarray], contexts: dict[str, SumContext]) -> np.
     total = MaskedTotal(len(next(iter(vectors.values()))))
     for site, values in vectors.items():
         context = contexts[site]
-        total.add(masked(values, site, _keys(site, context.members), context))
+        total.add(add_masks(values, site, _keys(site, context.members), context))
     return total.total()
 
 
@@ -62,9 +62,7 @@ def _is_uniform(values: np.ndarray) -> bool:
 def test_the_sum_of_all_members_is_exact(members: set[str], size: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     context = _context(sorted(members))
-    vectors = {
-        site: random.integers(0, 2**32, size, dtype=np.uint32) for site in context.members
-    }
+    vectors = {site: random.integers(0, 2**32, size, dtype=np.uint32) for site in context.members}
     before = {site: values.copy() for site, values in vectors.items()}
     total = _sum(vectors, dict.fromkeys(vectors, context))
     expected = np.sum([values.astype(np.uint64) for values in before.values()], axis=0)
@@ -76,7 +74,7 @@ def test_the_sum_of_all_members_is_exact(members: set[str], size: int, seed: int
 @pytest.mark.parametrize("value", [0, 2**31 - 1])
 def test_a_masked_vector_looks_the_same_whatever_is_in_it(value: int) -> None:
     context = _context(NAMES)
-    first = masked(
+    first = add_masks(
         np.full(100_000, value, np.uint32), NAMES[2], _keys(NAMES[2], context.members), context
     )
     assert _is_uniform(first)
@@ -87,18 +85,20 @@ def test_to_all_but_one_other_member_it_is_still_uniform() -> None:
     context = _context(NAMES)
     site, honest = NAMES[0], NAMES[5]
     keys = _keys(site, context.members)
-    left = masked(np.zeros(100_000, np.uint32), site, keys, context)
+    left = add_masks(np.zeros(100_000, np.uint32), site, keys, context)
     for other in NAMES[1:5]:  # they open the masks that they share with it
         pair = replace(context, members=context.members)
         alone = {**dict.fromkeys(keys, bytes(32)), other: keys[other]}
-        nothing = masked(np.zeros(100_000, np.uint32), site, dict.fromkeys(keys, bytes(32)), pair)
-        left -= masked(np.zeros(100_000, np.uint32), site, alone, pair) - nothing
+        nothing = add_masks(
+            np.zeros(100_000, np.uint32), site, dict.fromkeys(keys, bytes(32)), pair
+        )
+        left -= add_masks(np.zeros(100_000, np.uint32), site, alone, pair) - nothing
     assert _is_uniform(left)
     # With the last one, too, nothing is left: the check would notice a mask that is none.
     alone = {**dict.fromkeys(keys, bytes(32)), honest: keys[honest]}
-    nothing = masked(np.zeros(100_000, np.uint32), site, dict.fromkeys(keys, bytes(32)), context)
-    left -= masked(np.zeros(100_000, np.uint32), site, alone, context) - nothing
-    assert not left.any()
+    nothing = add_masks(np.zeros(100_000, np.uint32), site, dict.fromkeys(keys, bytes(32)), context)
+    left -= add_masks(np.zeros(100_000, np.uint32), site, alone, context) - nothing
+    assert not (left - nothing).any()
 
 
 OTHERS = {
@@ -133,7 +133,7 @@ def test_the_same_sum_has_the_same_masks_again() -> None:
     context = _context(NAMES)
     keys = _keys(NAMES[0], context.members)
     values = np.arange(1000, dtype=np.uint32)
-    first, second = (masked(values, NAMES[0], keys, context) for _ in range(2))
+    first, second = (add_masks(values, NAMES[0], keys, context) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
@@ -141,13 +141,13 @@ def test_the_same_sum_has_the_same_masks_again() -> None:
 def test_nobody_is_masked_alone_or_for_a_sum_of_others(members: list[str]) -> None:
     context = _context(members)
     with pytest.raises(RosterError):
-        masked(np.zeros(3, np.uint32), "site-0", _keys("site-0", tuple(NAMES)), context)
+        add_masks(np.zeros(3, np.uint32), "site-0", _keys("site-0", tuple(NAMES)), context)
 
 
 def test_a_missing_key_is_told() -> None:
     context = _context(NAMES[:3])
     with pytest.raises(RosterError, match="site-2"):
-        masked(np.zeros(3, np.uint32), "site-0", {"site-1": bytes(32)}, context)
+        add_masks(np.zeros(3, np.uint32), "site-0", {"site-1": bytes(32)}, context)
 
 
 def test_members_are_known_by_one_digest_in_any_order() -> None:

@@ -96,9 +96,7 @@ def test_a_row_is_one_site_s() -> None:
 
 def test_an_attempt_is_another_request_and_none_is_an_old_one() -> None:
     def request(attempt: int) -> RoundRequest:
-        return RoundRequest(
-            round=1, rounds=2, base="0" * 64, terms={}, tensors={}, attempt=attempt
-        )
+        return RoundRequest(round=1, rounds=2, base="0" * 64, terms={}, tensors={}, attempt=attempt)
 
     assert len({request(number).digest() for number in range(3)}) == 3
     assert len({request(number).study() for number in range(3)}) == 1

@@ -1,4 +1,4 @@
-"""Two sites come to one secret, that nobody between them can read, replace or take away unnoticed."""
+"""Two sites come to one secret, which nobody between them can replace or take away unnoticed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fedscan.errors import RosterError
 from fedscan.federation.joint.keys import HAS_MLKEM, StudyKey
-from fedscan.federation.joint.pairs import Pairs
+from fedscan.federation.joint.pairs import PairSecrets
 from fedscan.federation.joint.roster import Roster
 from fedscan.federation.pki.keys import new_key
 
@@ -18,7 +18,7 @@ needs_mlkem = pytest.mark.skipif(not HAS_MLKEM, reason="The cryptography package
 STUDY = "5" * 64
 
 
-def _received(pairs: dict[str, Pairs], site: str) -> dict[str, bytes]:
+def _received(pairs: dict[str, PairSecrets], site: str) -> dict[str, bytes]:
     return {
         other: one.encapsulations()[site]
         for other, one in pairs.items()
@@ -26,7 +26,7 @@ def _received(pairs: dict[str, Pairs], site: str) -> dict[str, bytes]:
     }
 
 
-def _secrets(pairs: dict[str, Pairs], roster: Roster) -> dict[frozenset[str], set[bytes]]:
+def _secrets(pairs: dict[str, PairSecrets], roster: Roster) -> dict[frozenset[str], set[bytes]]:
     found: dict[frozenset[str], set[bytes]] = {}
     for site, one in pairs.items():
         for other, secret in one.secrets(roster.names, _received(pairs, site)).items():
@@ -35,7 +35,7 @@ def _secrets(pairs: dict[str, Pairs], roster: Roster) -> dict[frozenset[str], se
 
 
 def test_both_sides_of_each_pair_have_one_secret_of_their_own(
-    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, Pairs]]
+    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, PairSecrets]]
 ) -> None:
     roster = make_roster()
     found = _secrets(make_pairs(roster), roster)
@@ -46,7 +46,7 @@ def test_both_sides_of_each_pair_have_one_secret_of_their_own(
 
 
 def test_another_roster_has_other_secrets(
-    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, Pairs]]
+    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, PairSecrets]]
 ) -> None:
     first, second = make_roster(), make_roster(min_sites=2)
     secrets = _secrets(make_pairs(first), first), _secrets(make_pairs(second), second)
@@ -54,7 +54,7 @@ def test_another_roster_has_other_secrets(
 
 
 def test_a_site_that_starts_anew_has_the_same_secrets(
-    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, Pairs]]
+    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, PairSecrets]]
 ) -> None:
     roster = make_roster()
     before = make_pairs(roster)
@@ -64,7 +64,7 @@ def test_a_site_that_starts_anew_has_the_same_secrets(
 
 @needs_mlkem
 def test_what_is_encapsulated_cannot_be_replaced_or_left_out(
-    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, Pairs]]
+    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, PairSecrets]]
 ) -> None:
     roster = make_roster()
     pairs = make_pairs(roster)
@@ -90,7 +90,7 @@ def test_what_is_encapsulated_cannot_be_replaced_or_left_out(
 @needs_mlkem
 def test_the_secrets_that_a_site_encapsulates_are_its_owner_s(
     make_roster: Callable[..., Roster],
-    make_pairs: Callable[[Roster], dict[str, Pairs]],
+    make_pairs: Callable[[Roster], dict[str, PairSecrets]],
     tmp_path: Path,
 ) -> None:
     roster = make_roster()
@@ -111,7 +111,7 @@ def test_one_site_without_mlkem_leaves_all_pairs_with_x25519(
     old = replace(old, mlkem=b"", public=replace(old.public, mlkem=""))
     all_keys = {**keys, "west": old}
     roster = make_roster(members=tuple(all_keys[name].public for name in sorted(all_keys)))
-    pairs = {name: Pairs(key, roster, tmp_path / name) for name, key in all_keys.items()}
+    pairs = {name: PairSecrets(key, roster, tmp_path / name) for name, key in all_keys.items()}
     assert not any(one.encapsulations() for one in pairs.values())
     assert all(len(secrets) == 1 for secrets in _secrets(pairs, roster).values())
 
@@ -122,9 +122,9 @@ def test_a_site_notices_that_the_roster_has_other_keys_for_it(
     invented = StudyKey.generate(STUDY, "west", new_key())
     roster = make_roster(members=(*make_roster().members[:3], invented.public))
     with pytest.raises(RosterError, match="west"):
-        Pairs(keys["west"], roster, tmp_path)
+        PairSecrets(keys["west"], roster, tmp_path)
     with pytest.raises(RosterError):
-        Pairs(keys["west"], make_roster(members=make_roster().members[:3]), tmp_path)
+        PairSecrets(keys["west"], make_roster(members=make_roster().members[:3]), tmp_path)
 
 
 def test_a_key_with_which_all_would_agree_on_the_same_is_refused(
@@ -132,13 +132,13 @@ def test_a_key_with_which_all_would_agree_on_the_same_is_refused(
 ) -> None:
     public = replace(StudyKey.generate(STUDY, "west", None).public, x25519="A" * 43 + "=")
     roster = make_roster(members=(*make_roster().members[:3], public))
-    pairs = Pairs(keys["north"], roster, tmp_path)
+    pairs = PairSecrets(keys["north"], roster, tmp_path)
     with pytest.raises(RosterError, match="west"):
         pairs.secrets(("north", "west"), {})
 
 
 def test_nobody_masks_with_a_stranger(
-    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, Pairs]]
+    make_roster: Callable[..., Roster], make_pairs: Callable[[Roster], dict[str, PairSecrets]]
 ) -> None:
     with pytest.raises(RosterError, match="stranger"):
         make_pairs(make_roster())["north"].secrets(("north", "stranger"), {})

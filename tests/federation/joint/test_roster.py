@@ -46,7 +46,7 @@ def test_all_of_a_roster_is_in_its_digest_and_its_words(
         make_roster(spare_attempts=5),
     ]
     assert len({one.digest for one in (roster, *others)}) == 10
-    words = {one.spoken for one in (roster, others[0], others[1])}
+    words = {one.words for one in (roster, others[0], others[1])}
     assert len(words) == 3
     assert all(len(text.split()) == 6 for text in words)
 
