@@ -100,11 +100,7 @@ def _site_report(site: Site, summary: SiteSummary, study: Study) -> SiteReport:
         holdout_patients=summary.patients - summary.train_patients,
         images=summary.examples,
         set_aside=dict(summary.set_aside),
-        privacy=(
-            site_privacy(site, ceiling=privacy.epsilon, delta=privacy.delta)
-            if privacy.enabled
-            else None
-        ),
+        privacy=site_privacy(site, privacy) if privacy.enabled else None,
     )
 
 

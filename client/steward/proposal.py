@@ -22,6 +22,7 @@ from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
+from .promises import cost_told, leaving_together, privacy_promised
 
 _SUBSETS = {
     "attention": "the attention layers of the image generator",
@@ -131,8 +132,8 @@ def propose(
         ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
-        ("Privacy", _privacy(terms)),
-        ("Cost", _cost(cost, data_set)),
+        ("Privacy", privacy_promised(terms)),
+        ("Cost", cost_told(cost, data_set.name)),
     )
     report("steps", 3, 3)
     return Proposal(study=invitation.digest, facts=facts, cost=cost)
@@ -150,6 +151,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             burned_in=terms.data.burned_in,
             captions=terms.data.captions,
             subset=terms.trainable.subset,
+            joint=privacy if privacy.sum == "joint" else None,
         )
     )
 
@@ -235,6 +237,8 @@ _PLURALS = {
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
     count = sum(value.numel() for value in base_model.parameters.values())
     names = sorted(base_model.parameters)
+    if terms.privacy.enabled and terms.privacy.sum == "joint":
+        return leaving_together(terms, count)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
         f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "
@@ -253,25 +257,3 @@ def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -
             else "are kept here, and leave only if you hand them over."
         )
     return text
-
-
-def _privacy(terms: StudyTerms) -> str:
-    privacy = terms.privacy
-    if not privacy.enabled:
-        return "None. The updates can reveal single patients."
-    return (
-        f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise: "
-        f"epsilon {privacy.epsilon:g} at delta {privacy.delta:g} for the whole study."
-    )
-
-
-def _cost(cost: Cost | None, data_set: DataSet) -> str:
-    if cost is None:
-        return "Nothing is entered in a ledger, because nothing is protected."
-    if cost.after is None:
-        return f"The data set {data_set.name} cannot pay for it. {cost.problem}"
-    return (
-        f"The data set {data_set.name} has spent epsilon {cost.before:.3g}. With this study it "
-        f"will have spent at most {cost.after:.3g} of the {cost.ceiling:g} it may spend in its "
-        f"life (delta {cost.delta:g})."
-    )

@@ -40,6 +40,13 @@ def summary(run: RunResults) -> str:
             f" Whatever left a site is differentially private for each patient as a whole: "
             f"no site spent more than ε = {number(worst.epsilon)} at δ = {number(worst.delta)}."
         )
+        alone = [cost.collusion_epsilon for cost in costs if cost.collusion_epsilon is not None]
+        if alone:
+            text += (
+                " The sites added their noise together: that holds against the coordinator and "
+                f"the few sites that may work with it, and ε = {number(max(alone))} if all others "
+                "did, or the cryptography fell."
+            )
     return text
 
 

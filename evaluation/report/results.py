@@ -29,6 +29,8 @@ class Mechanism:
         noise_multiplier: Noise standard deviation over clip norm.
         steps: Steps each time.
         times: How often it was run alike, for example in every round.
+        joint_noise_multiplier: The noise with that of all sites that are counted on, where only a
+            sum over many sites left; ``None`` where the site's own noise was all.
     """
 
     purpose: str
@@ -36,6 +38,7 @@ class Mechanism:
     noise_multiplier: Finite
     steps: int
     times: int = 1
+    joint_noise_multiplier: Finite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -48,6 +51,9 @@ class SitePrivacy:
         epsilon_ceiling: What the site allows.
         delta: Chance that the promise fails.
         mechanisms: What was composed.
+        collusion_epsilon: Spent if all other sites of joint sums worked together; ``None`` where
+            nothing was summed jointly.
+        collusion_ceiling: What the site allows of that.
     """
 
     epsilon: Finite
@@ -55,6 +61,8 @@ class SitePrivacy:
     epsilon_ceiling: Finite
     delta: Finite
     mechanisms: tuple[Mechanism, ...] = ()
+    collusion_epsilon: Finite | None = None
+    collusion_ceiling: Finite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)

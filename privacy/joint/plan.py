@@ -10,11 +10,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
+from ...errors import BudgetExceededError
 from ..accounting import epsilon as spent_epsilon
 from ..accounting import noise_multiplier_for
 from ..mechanism import SubsampledGaussian
-from ..planning import budget_share
+from ..planning import budget_share, plan_mechanism
 from ..settings import PrivacySettings
 from ..study_costs import count_mechanism
 from .shares import JointShare, own_noise
@@ -125,6 +127,73 @@ def plan_joint(privacy: PrivacySettings, rounds: int) -> JointPlan:
         epsilon=epsilon,
         collusion_epsilon=collusion_epsilon,
     )
+
+
+def site_share(
+    privacy: PrivacySettings,
+    rounds: int,
+    *,
+    in_study: Sequence[JointShare],
+    earlier: Sequence[JointShare],
+    epsilon_ceiling: float,
+    collusion_ceiling: float,
+    ceiling_delta: float,
+    min_noise_multiplier: float = 0.0,
+) -> JointShare:
+    """Return one site's share in all training steps: the terms' minimum, or more if it needs more.
+
+    Args:
+        privacy: The study's terms; private and joint ones.
+        rounds: Its rounds.
+        in_study: What the study has spent here before its training.
+        earlier: What other studies have spent on the same data set.
+        epsilon_ceiling: The site's ceiling for the data set's whole life.
+        collusion_ceiling: Its ceiling by its own noise alone.
+        ceiling_delta: Delta of both ceilings.
+        min_noise_multiplier: Least noise that the site accepts to add.
+
+    Raises:
+        BudgetExceededError: If no noise keeps both promises.
+        PrivacyError: If a number is out of range.
+    """
+    terms = plan_joint(privacy, rounds)
+    least = terms.training.own
+    joint = plan_mechanism(
+        epsilon=privacy.epsilon,
+        delta=privacy.delta,
+        sample_rate=least.sample_rate,
+        steps=least.steps,
+        in_study=[share.joint for share in in_study],
+        earlier=[share.joint for share in earlier],
+        epsilon_ceiling=epsilon_ceiling,
+        ceiling_delta=ceiling_delta,
+    )
+    alone = plan_alone(
+        epsilon=privacy.collusion_epsilon,
+        delta=privacy.delta,
+        sample_rate=least.sample_rate,
+        steps=least.steps,
+        in_study=[share.own for share in in_study],
+        earlier=[share.own for share in earlier],
+        epsilon_ceiling=collusion_ceiling,
+        ceiling_delta=ceiling_delta,
+        min_noise_multiplier=min_noise_multiplier,
+    )
+    return terms.share(joint=joint.noise_multiplier, alone=alone.noise_multiplier)
+
+
+def plan_alone(**terms: Any) -> SubsampledGaussian:
+    """Plan as :func:`~fedscan.privacy.planning.plan_mechanism` by a site's own noise alone.
+
+    Raises:
+        BudgetExceededError: If no noise keeps the promise; says which one it is.
+    """
+    try:
+        return plan_mechanism(**terms)
+    except BudgetExceededError as error:
+        raise BudgetExceededError(
+            f"If all other sites worked together: {error.message}", hint=error.hint
+        ) from None
 
 
 def both_epsilons(shares: Sequence[JointShare], delta: float) -> tuple[float, float]:

@@ -21,7 +21,7 @@ class Reserved:
         record: What was reserved.
         result: Digest of its one result, or empty while there is none.
         roster: Digest of the roster that the result of a joint sum was masked for, or empty.
-        masked: Digest of the masked result, or empty.
+        masked_sum: Digest of the masked result, or empty.
         erased: Whether its secret was erased, so that it cannot be repeated any more.
     """
 
@@ -29,7 +29,7 @@ class Reserved:
     record: Reserve
     result: str = ""
     roster: str = ""
-    masked: str = ""
+    masked_sum: str = ""
     erased: bool = False
 
 
@@ -68,15 +68,18 @@ class Book:
             study: Only this study's, if given.
             other_than: All but this study's, if given.
         """
-        return merge([share.joint for share in self._shares(study, other_than)])
+        return merge([share.joint for share in self.shares(study, other_than=other_than)])
 
     def own_mechanisms(
         self, study: str | None = None, *, other_than: str | None = None
     ) -> tuple[SubsampledGaussian, ...]:
         """Return the same with the site's own noise alone: what holds if all others collude."""
-        return merge([share.own for share in self._shares(study, other_than)])
+        return merge([share.own for share in self.shares(study, other_than=other_than)])
 
-    def _shares(self, study: str | None, other_than: str | None) -> list[JointShare]:
+    def shares(
+        self, study: str | None = None, *, other_than: str | None = None
+    ) -> list[JointShare]:
+        """Return the same one by one, each as it counts in both ways."""
         return [
             share
             for owner, shares in self._by_study.items()
@@ -120,11 +123,11 @@ class Book:
                 if reservation is None or reservation.result:
                     raise _contradiction(entry, "it completes no open reservation")
                 is_joint = reservation.record.joint is not None
-                if {record.roster is not None, record.masked is not None} != {is_joint}:
+                if {record.roster is not None, record.masked_sum is not None} != {is_joint}:
                     raise _contradiction(entry, "a joint sum leaves for one roster, and no other")
                 reservation.result = record.result
                 reservation.roster = record.roster or ""
-                reservation.masked = record.masked or ""
+                reservation.masked_sum = record.masked_sum or ""
             case Refuse():
                 self.refusals.add(record.request)
             case Erase():

@@ -137,14 +137,14 @@ class Complete:
         reservation: Sequence number of the :class:`Reserve`.
         result: Digest of the result. That of a joint sum leaves only under masks:
         roster: Digest of the one roster of sites whose sum it may be opened in.
-        masked: Digest of the one masked form that may leave.
+        masked_sum: Digest of the one masked form that may leave.
     """
 
     kind: Literal["complete"] = "complete"
     reservation: Count
     result: Digest
     roster: Digest | None = None
-    masked: Digest | None = None
+    masked_sum: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

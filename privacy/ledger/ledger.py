@@ -179,7 +179,7 @@ class Ledger(PlanningAccount):
         result_digest: str,
         *,
         roster: str | None = None,
-        masked: str | None = None,
+        masked_sum: str | None = None,
     ) -> None:
         """Put the result of a step on record. Only after this may it leave the site.
 
@@ -193,7 +193,7 @@ class Ledger(PlanningAccount):
             reservation: What paid for it.
             result_digest: SHA-256 (hex) of the result.
             roster: SHA-256 of the roster that it is masked for; of a joint sum, and only then.
-            masked: SHA-256 of the masked result; likewise.
+            masked_sum: SHA-256 of the masked result; likewise.
 
         Raises:
             ChangedResultError: If another result, roster or masked form is on record.
@@ -213,9 +213,9 @@ class Ledger(PlanningAccount):
                 reservation=reservation.sequence,
                 result=result_digest,
                 roster=roster,
-                masked=masked,
+                masked_sum=masked_sum,
             )
-            if (entry.record.joint is None, masked is None) != (roster is None, roster is None):
+            if (entry.record.joint is None, masked_sum is None) != (roster is None, roster is None):
                 raise PrivacyError(
                     f"The result of entry {reservation.sequence} comes "
                     f"{'without' if roster is None else 'with'} a roster.",
@@ -229,7 +229,7 @@ class Ledger(PlanningAccount):
                     hint="Data, software or hardware changed since it first ran. The difference "
                     "of the two would have no noise, so this one does not leave the site.",
                 )
-            elif (entry.roster, entry.masked) != (roster or "", masked or ""):
+            elif (entry.roster, entry.masked_sum) != (roster or "", masked_sum or ""):
                 raise ChangedResultError(
                     f"The step of entry {reservation.sequence} was answered for another roster.",
                     hint="From the sums of two rosters that share a site's part the others could "

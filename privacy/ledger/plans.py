@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...errors import BudgetExceededError, PrivacyError
-from ..joint.plan import plan_joint
+from ...errors import PrivacyError
+from ..joint.plan import plan_alone, site_share
 from ..joint.shares import JointShare
 from ..mechanism import SubsampledGaussian
 from ..planning import plan_mechanism
@@ -50,10 +50,30 @@ class PlanningAccount(Account):
             self._files.require_open()
             plan = self._files.book.plans.get(study)
             if plan is None:
-                sought = SubsampledGaussian(sample_rate, min_noise_multiplier, steps)
-                mechanism = self._needed(study, epsilon, delta, sought)
-                if self._files.book.has_joint:
-                    mechanism = self._needed_alone(study, epsilon, delta, mechanism)
+                book = self._files.book
+                mechanism = plan_mechanism(
+                    epsilon=epsilon,
+                    delta=delta,
+                    sample_rate=sample_rate,
+                    steps=steps,
+                    in_study=book.mechanisms(study),
+                    earlier=book.mechanisms(other_than=study),
+                    epsilon_ceiling=self._ceiling,
+                    ceiling_delta=self._delta,
+                    min_noise_multiplier=min_noise_multiplier,
+                )
+                if book.has_joint:
+                    mechanism = plan_alone(
+                        epsilon=epsilon,
+                        delta=delta,
+                        sample_rate=sample_rate,
+                        steps=steps,
+                        in_study=book.own_mechanisms(study),
+                        earlier=book.own_mechanisms(other_than=study),
+                        epsilon_ceiling=self._collusion_ceiling,
+                        ceiling_delta=self._delta,
+                        min_noise_multiplier=mechanism.noise_multiplier,
+                    )
                 plan = make(
                     Plan, study=study, epsilon=float(epsilon), delta=delta, mechanism=mechanism
                 )
@@ -92,24 +112,25 @@ class PlanningAccount(Account):
             LedgerError: If the disk did not take it.
             PrivacyError: If the study has a plan for another budget, rate or number of steps.
         """
-        terms = plan_joint(privacy, rounds)
-        least, delta = terms.training.own, privacy.delta
         with self._mutex:
             self._files.require_open()
             plan = self._files.book.plans.get(study)
             if plan is None:
-                nothing = SubsampledGaussian(least.sample_rate, 0.0, least.steps)
-                joint = self._needed(study, privacy.epsilon, delta, nothing)
-                alone = self._needed_alone(study, privacy.collusion_epsilon, delta, nothing)
-                share = terms.share(
-                    joint=joint.noise_multiplier,
-                    alone=max(alone.noise_multiplier, min_noise_multiplier),
+                share = site_share(
+                    privacy,
+                    rounds,
+                    in_study=self._files.book.shares(study),
+                    earlier=self._files.book.shares(other_than=study),
+                    epsilon_ceiling=self._ceiling,
+                    collusion_ceiling=self._collusion_ceiling,
+                    ceiling_delta=self._delta,
+                    min_noise_multiplier=min_noise_multiplier,
                 )
                 plan = make(
                     Plan,
                     study=study,
                     epsilon=privacy.epsilon,
-                    delta=delta,
+                    delta=privacy.delta,
                     mechanism=share.own,
                     joint=share.joint,
                 )
@@ -117,53 +138,14 @@ class PlanningAccount(Account):
             own = require_same_plan(
                 plan,
                 epsilon=privacy.epsilon,
-                delta=delta,
-                sample_rate=least.sample_rate,
-                steps=least.steps,
-                min_noise_multiplier=max(min_noise_multiplier, least.noise_multiplier),
+                delta=privacy.delta,
+                sample_rate=privacy.sample_rate,
+                steps=rounds + privacy.spare_attempts,
+                min_noise_multiplier=min_noise_multiplier,
             )
             if plan.joint is None:
                 raise PrivacyError("The study was planned with local noise.")
             return JointShare(own, plan.joint)
-
-    def _needed(
-        self, study: str, epsilon: float, delta: float, sought: SubsampledGaussian
-    ) -> SubsampledGaussian:
-        """Return steps with the noise that keeps a study's epsilon and the ledger's ceiling."""
-        book = self._files.book
-        return plan_mechanism(
-            epsilon=epsilon,
-            delta=delta,
-            sample_rate=sought.sample_rate,
-            steps=sought.steps,
-            in_study=book.mechanisms(study),
-            earlier=book.mechanisms(other_than=study),
-            epsilon_ceiling=self._ceiling,
-            ceiling_delta=self._delta,
-            min_noise_multiplier=sought.noise_multiplier,
-        )
-
-    def _needed_alone(
-        self, study: str, epsilon: float, delta: float, sought: SubsampledGaussian
-    ) -> SubsampledGaussian:
-        """Return the same by the site's own noise, under the ceiling of collusion."""
-        book = self._files.book
-        try:
-            return plan_mechanism(
-                epsilon=epsilon,
-                delta=delta,
-                sample_rate=sought.sample_rate,
-                steps=sought.steps,
-                in_study=book.own_mechanisms(study),
-                earlier=book.own_mechanisms(other_than=study),
-                epsilon_ceiling=self._collusion_ceiling,
-                ceiling_delta=self._delta,
-                min_noise_multiplier=sought.noise_multiplier,
-            )
-        except BudgetExceededError as error:
-            raise BudgetExceededError(
-                f"If all other sites worked together: {error.message}", hint=error.hint
-            ) from None
 
 
 def require_same_plan(

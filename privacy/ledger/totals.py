@@ -52,21 +52,21 @@ class Totals:
             "collusion_ceiling": self.collusion_ceiling,
         }
 
-    def problem(self, spent: Spent) -> str:
+    def problem(self, before: Spent) -> str:
         """Say which ceiling is passed.
 
         Args:
-            spent: What was spent before.
+            before: What was spent before.
         """
         if not self.epsilon <= self.ceiling:
             return (
                 f"This step would bring the data set to epsilon {self.epsilon:.4g}, past its "
-                f"ceiling of {self.ceiling:g} at delta {self.delta:g}; {spent.epsilon:.4g} is "
+                f"ceiling of {self.ceiling:g} at delta {self.delta:g}; {before.epsilon:.4g} is "
                 "spent."
             )
         return (
             f"If all other sites worked together, this step would bring the data set to epsilon "
             f"{self.collusion_epsilon:.4g}, past its collusion_ceiling of "
-            f"{self.collusion_ceiling:g} at delta {self.delta:g}; {spent.collusion_epsilon:.4g} "
+            f"{self.collusion_ceiling:g} at delta {self.delta:g}; {before.collusion_epsilon:.4g} "
             "is spent."
         )

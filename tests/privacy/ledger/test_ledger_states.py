@@ -115,9 +115,9 @@ class LedgerMachine(RuleBasedStateMachine):
         first = not step.result and step.joint == (roster is not None)
         if not first and (step.result, step.roster) != (result, roster):
             with pytest.raises(PrivacyError):
-                self.ledger.complete(reservation, result, roster=roster, masked=roster)
+                self.ledger.complete(reservation, result, roster=roster, masked_sum=roster)
         else:
-            self.ledger.complete(reservation, result, roster=roster, masked=roster)
+            self.ledger.complete(reservation, result, roster=roster, masked_sum=roster)
             step.result, step.roster = result, roster
 
     @rule(before=st.integers(0, 40))
