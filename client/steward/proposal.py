@@ -94,7 +94,7 @@ def propose(
         PrivacyError: If the policy does not allow the study whatever is approved.
         ProtocolError: If its terms are malformed.
     """
-    terms = StudyTerms.from_texts(invitation.terms)
+    terms = StudyTerms.from_request(invitation.request)
     folder = base or home.settings().base
     site = Site(
         name=home.settings().name,
