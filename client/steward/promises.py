@@ -33,7 +33,7 @@ def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Compare",
-            f"These words stand for the list of sites and their keys: {roster.spoken}. Have the "
+            f"These words stand for the list of sites and their keys: {roster.words}. Have the "
             "stewards of the others read theirs out on the telephone, on numbers that you know. If "
             "one of them has other words, or you do not know a site, do not approve: the "
             "coordinator hands the list around, and could have invented it.",
