@@ -146,7 +146,8 @@ def payment(ledger: Ledger, request: RoundRequest, message: str) -> Reserved:
         RosterError: If nothing was.
     """
     entry = ledger.find(payment_digest(request, message))
-    if entry is None:
+    names = (request.study(), purpose_of(request))
+    if entry is None or (entry.record.study, entry.record.purpose) != names:
         raise RosterError("A sum is to be opened that was never begun here.")
     return entry
 
