@@ -185,6 +185,9 @@ def test_the_statistics_are_one_sum_before_all_rounds(site: JointSite) -> None:
     reveal = site.reveal(request)
     part = part_of(site.ask(reveal.to_records(), "query.reveal"))
     np.testing.assert_array_equal(site.without_masks(part, reveal, ready), _kept(site, request))
+    # Once the training is planned with all that is left, nothing is counted any more.
+    assert is_ready(site.begin(site.request(1)))
+    assert site.begin(site.request(0, attempt=2)).code == "budget-exceeded"
 
 
 def test_scans_that_changed_in_between_change_no_masked_byte(
