@@ -10,10 +10,12 @@ from rich.text import Text
 
 from ..common.counted import counted
 from ..server.events import (
+    AttemptLost,
     CheckpointSkipped,
     Event,
     GeneratorSaved,
     ReadinessReceived,
+    RosterMade,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -87,6 +89,10 @@ class LiveTable:
                 return self._finished(event)
             case ReadinessReceived():
                 return "" if event.code == "ok" else f"{event.site} cannot begin: {event.code}"
+            case RosterMade():
+                return f"roster of {counted(len(event.sites), 'site')}: {event.words}"
+            case AttemptLost():
+                return f"round {event.round}, attempt {event.attempt} is lost: {event.reason}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"

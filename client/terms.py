@@ -35,6 +35,17 @@ class StudyTerms:
         """Whether the study sees no site's result, but only the sum of several."""
         return is_joint(self.privacy)
 
+    @property
+    def update_form(self) -> Form:
+        """The form in which a site's own update leaves.
+
+        Raises:
+            ProtocolError: In a joint study, of which no site's own update leaves.
+        """
+        if self.wire == SUM32:
+            raise ProtocolError("Of a joint study no site's own update leaves.")
+        return self.wire
+
     def require_roster(self) -> Roster:
         """Return the roster of a joint study.
 

@@ -28,6 +28,7 @@ def run_results(
     *,
     base: str,
     warm_up_groups: int | None = None,
+    roster: str = "",
 ) -> RunResults:
     """Put together what ``results.json`` holds.
 
@@ -39,10 +40,11 @@ def run_results(
         evaluation: What was measured, if anything was.
         base: Digest of the generator that it started from.
         warm_up_groups: Groups that the warm-up used, if there was one.
+        roster: A joint study's roster.
     """
     by_name = {summary.site: summary for summary in summaries}
     private = study.privacy.enabled
-    known_as = study_at_site(study, base)
+    known_as = study_at_site(study, base, roster)
     epsilons = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
     return RunResults(
         fedscan=__version__,

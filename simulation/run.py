@@ -27,6 +27,7 @@ from ..server.begun import begun
 from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP
+from ..server.joint.roster import roster_text
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
@@ -160,6 +161,7 @@ def _simulate(
         evaluation,
         base=begun(out / "run", study, base).base,
         warm_up_groups=groups_used(out / "run" / WARM_UP),
+        roster=roster_text(out / "run"),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(

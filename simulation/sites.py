@@ -134,8 +134,6 @@ def write_policies(sites: list[Site], study: Study) -> None:
     policy = SitePolicy(
         epsilon_ceiling=study.privacy.epsilon,
         delta=study.privacy.delta,
-        collusion_ceiling=study.privacy.collusion_epsilon,
-        max_colluding_sites=study.privacy.most_colluding,
         min_noise_multiplier=0.0,
         # Counts and statistics are clipped to 1 whatever the gradients are clipped to.
         max_clip_norm=max(1.0, study.privacy.clip_norm),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class OpenRound:
     base_model: OpenGenerator
 
     @classmethod
-    def open(cls, question: Asked) -> OpenRound:
+    def open(cls, question: Asked) -> Self:
         """Open what a round needs, and check that the request fits it.
 
         Raises:

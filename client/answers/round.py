@@ -60,7 +60,7 @@ def round_release(question: Asked) -> Release:
         return ready_release(question)
     parameters = open_generator(site.base, terms.trainable, site.device, question.start).parameters
     model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
-    return Release(outline=outline(terms.wire, model), update=True)
+    return Release(outline=outline(terms.update_form, model), update=True)
 
 
 class _Round(OpenRound):
@@ -142,7 +142,7 @@ class _Round(OpenRound):
         """Put the result into the study's form, and keep what that loses for the next round."""
         weights = {name: value.cpu().numpy() for name, value in result.tensors.items()}
         feedback = ErrorFeedback(self.part.site.feedback / self.part.study)
-        number, form = self.request.round, self.part.terms.wire
+        number, form = self.request.round, self.part.terms.update_form
         tensors, remainder = encode(form, self.request.tensors, weights, feedback.before(number))
         if remainder is not None:
             feedback.keep(number, remainder)

@@ -27,7 +27,7 @@ from ...federation.distance import distance
 from ...federation.joint.context import members_digest
 from ...federation.joint.masks import add_masks
 from ...federation.protocol import OK, SUM, RoundReply, RoundRequest, Tensors, tensors_digest
-from ...federation.wire import SUM32, decode
+from ...federation.wire import decode
 from ...privacy.ledger.view import LedgerView
 from ..answers.asked import Asked
 from ..answers.joint.reveal import OpenedSum
@@ -64,7 +64,7 @@ def check_release(records: RecordDict, question: Asked, release: Release) -> dic
         stands_for: Tensors = {}
     else:
         # Judged by what the coordinator will make of it, in whatever form it travels.
-        form = terms.wire if release.update and terms.wire != SUM32 else "float32"
+        form = terms.update_form if release.update else "float32"
         stands_for = decode(form, request.tensors, reply.tensors)
         if not all(np.isfinite(array).all() for array in stands_for.values()):
             problems.append("it holds numbers that are not finite")

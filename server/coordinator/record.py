@@ -42,13 +42,14 @@ def read_record_public_key(path: Path) -> str:
     return path.with_suffix(".pub").read_text(encoding="utf-8")
 
 
-def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
+def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> dict[str, Any]:
     """Return what a finished study's record says; all of it is public.
 
     Args:
         study: The study.
         job: Where its results lie.
         base: Digest of the generator that it started from.
+        roster: A joint study's roster.
     """
     parts: dict[str, Counter[str]] = {}
     for entry in History(job.run / "history.jsonl").entries():
@@ -57,8 +58,8 @@ def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
         "version": _VERSION,
         "study": study.name,
         "settings": study_digest(study),
-        "approved": study_at_site(study, base),
-        "terms": site_terms(study),
+        "approved": study_at_site(study, base, roster),
+        "terms": site_terms(study, roster),
         "privacy": _promised(study),
         "rounds": study.federation.rounds,
         "seed": study.seed,

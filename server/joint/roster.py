@@ -18,7 +18,7 @@ from ...federation.joint.roster import Roster
 from ...federation.protocol import KEY, STUDY_KEY, RoundReply, RoundRequest
 from ...privacy.joint.plan import plan_joint
 from ..before_rounds import Question, ask_until_enough
-from ..events import KeyReceived, KeysAsked, Observer, RosterMade
+from ..events import KeyReceived, KeysAsked, Observer
 from ..job import ROSTER
 
 
@@ -45,7 +45,7 @@ def make_roster(
         draft: Round 0 of the study, without a roster.
         grid: Flower's grid.
         connect: Waits for the sites and returns their nodes.
-        observe: Told who answered, and what the roster is.
+        observe: Told who answered.
 
     Raises:
         CheckpointError: If the kept roster is damaged.
@@ -85,7 +85,6 @@ def make_roster(
         spare_attempts=privacy.spare_attempts,
     )
     write_atomically(path, roster.to_text().encode())
-    observe(RosterMade(sites=roster.names, digest=roster.digest, words=roster.words))
     return roster
 
 

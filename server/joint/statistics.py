@@ -20,6 +20,7 @@ from ...model.statistics.group_means import CLIP_NORM
 from ...model.statistics.once import CELLS, COUNT, GROUPS, part_sizes, split_parts
 from ...privacy.joint.grid import STATISTICS_BITS, SumGrid
 from ...privacy.joint.plan import JointPlan
+from ..events import StatisticsAsked
 from .secure_sum import SecureSums
 
 _ABOUT = "about"
@@ -72,6 +73,8 @@ def joint_statistics(
     if path.exists():
         values, members = _kept(path, sum(sizes.values()))
     else:
+        first = _attempt_of(request, 1)
+        sums.observe(StatisticsAsked(sites=len(sums.roster.names), request=first.digest()))
         total = sums.total(
             lambda attempt: _attempt_of(request, attempt),
             f"query.{STATISTICS}",

@@ -20,7 +20,7 @@ from ...model.statistics.composition import FinerWords
 from ...privacy.joint.plan import plan_joint
 from ..asking import Sites
 from ..checkpoint import Checkpoints, FederationState
-from ..events import Observer
+from ..events import Observer, RosterMade
 from ..exchange import wait_for_sites
 from ..history import History
 from ..job import ATTEMPTS, COMPOSITIONS, STATISTICS
@@ -77,6 +77,7 @@ class JointStudy:
             self.observe,
         )
         _require_same_noise(roster, self.study)
+        self.observe(RosterMade(sites=roster.names, digest=roster.digest, words=roster.words))
         self._sums = SecureSums(
             sites=Sites(grid=self.grid),
             roster=roster,

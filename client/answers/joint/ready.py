@@ -20,7 +20,7 @@ from ...policy import SitePolicy
 from ...site import Site
 from ...terms import StudyTerms
 from ...workspace.participation import Participation
-from ..allowance import check_allowance
+from ..allowance import check_allowance, check_not_planned
 from ..asked import Asked
 from ..release import Release
 from .pairs import own_pairs
@@ -97,6 +97,8 @@ def begin(question: Asked, part: Participation, sum_: NewSum) -> RoundReply:
         if ledger.find(digest) is None:
             _require_unused(ledger, study, purpose)
             check_allowance(ledger, study, digest, kind=kind, most=sum_.most)
+            if kind == "statistics":
+                check_not_planned(ledger, study, digest)
         reservation = ledger.reserve(
             digest,
             [share.own for share in sum_.shares],
@@ -146,7 +148,8 @@ def payment(ledger: Ledger, request: RoundRequest, message: str) -> Reserved:
         RosterError: If nothing was.
     """
     entry = ledger.find(payment_digest(request, message))
-    if entry is None:
+    names = (request.study(), purpose_of(request))
+    if entry is None or (entry.record.study, entry.record.purpose) != names:
         raise RosterError("A sum is to be opened that was never begun here.")
     return entry
 

@@ -12,7 +12,7 @@ from ....privacy.ledger import Reservation
 from ....privacy.stream import SecretStream
 from ....privacy.validation import validate_for_dp
 from ..opened_round import OpenRound
-from .ready import NewSum, begin, joint_plan
+from .ready import NewSum, begin, joint_plan, require_joint
 
 
 def run_joint_round(work: OpenRound) -> RoundReply:
@@ -27,6 +27,7 @@ def run_joint_round(work: OpenRound) -> RoundReply:
     """
     validate_for_dp(work.base_model.generator)
     part, privacy = work.part, work.part.terms.privacy
+    require_joint(work.request, part.terms, part.site, part.policy)
     least = joint_plan(work.request, part.terms).training.with_steps(1)
     work.check(least.own)
     with part.ledger() as ledger:
