@@ -22,7 +22,13 @@ from ..server.events import (
     SitesAwaited,
     SitesConnected,
 )
-from ..simulation.events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
+from ..simulation.events import (
+    BudgetWasted,
+    EvaluationSkipped,
+    SiteIndexed,
+    StageProgress,
+    StageStarted,
+)
 
 
 @dataclass
@@ -101,6 +107,8 @@ class LiveTable:
                 return self._round_line(event)
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
+            case BudgetWasted():
+                return f"{event.verdict} `fedscan plan` tells what else could train."
             case EvaluationSkipped(reason=reason):
                 return f"not evaluated: {reason}"
             case GeneratorSaved():

@@ -13,6 +13,9 @@ MAIN = "fedscan"
 BASE = "base"
 
 
+_NOISE_ALONE = "below 1 it is mostly noise"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tile:
     """One number of the headline with its name and a remark."""
@@ -72,9 +75,20 @@ def tiles(run: RunResults) -> list[Tile]:
                 remark=f"at {len(run.sites)} site{'' if len(run.sites) == 1 else 's'}",
             )
         )
+    if run.measured_signal is not None or run.expected_signal is not None:
+        entries.append(_signal(run))
     if run.evaluation:
         entries += _measured(run.evaluation)
     return entries
+
+
+def _signal(run: RunResults) -> Tile:
+    name = "Signal over noise in what was trained"
+    if run.measured_signal is None:
+        value = number(run.expected_signal)
+        return Tile(name=f"{name}, expected", value=value, remark=_NOISE_ALONE)
+    expected = "" if run.expected_signal is None else f"expected {number(run.expected_signal)}; "
+    return Tile(name=name, value=number(run.measured_signal), remark=expected + _NOISE_ALONE)
 
 
 def _measured(evaluation: EvaluationResult) -> list[Tile]:

@@ -151,6 +151,8 @@ class RunResults:
         settings: All settings, by section.
         warm_up_groups: Groups whose noised mean images the warm-up used; ``None`` without one.
         evaluation: What was measured, if anything was.
+        expected_signal: Length of what patients teach over that of the noise, as planned.
+        measured_signal: The same by how the sites' updates agree with each other.
     """
 
     schema: Literal[1] = 1
@@ -165,6 +167,8 @@ class RunResults:
     settings: dict[str, dict[str, Setting]]
     warm_up_groups: int | None = None
     evaluation: EvaluationResult | None = None
+    expected_signal: Finite | None = None
+    measured_signal: Finite | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""

@@ -1,0 +1,234 @@
+"""What a study would learn for its budget, before anything is spent."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..client.workspace.training_settings import loss_settings
+from ..config.study import Study
+from ..errors import ConfigurationError
+from ..evaluation.canaries.image_rows import image_loss
+from ..evaluation.measures.image_sets import ImageSet
+from ..model.generator import Generator
+from ..model.settings import TrainableSettings
+from ..model.storage import load_generator
+from ..model.trainable import count_trainable, select_trainable
+from ..phantoms.parametric.sampler import sample_examples
+from ..privacy.engines import choose_engine
+from ..privacy.joint.plan import plan_joint
+from ..privacy.planning import plan_mechanism
+from ..privacy.settings import PrivacySettings
+from ..privacy.signal import TYPICAL_AGREEMENT, Signal, expected_signal
+from ..privacy.stream import SecretStream
+from ..privacy.study_costs import once_mechanisms
+from ..server.coordinator.studies import base_of
+
+#: Made-up patients whose gradients are measured, and images of each.
+_PATIENTS, _IMAGES = 48, 4
+#: Below this the noise is longer than the signal; from here on the signal is clear.
+NOISE_BELOW, CLEAR_FROM = 1.0, 3.0
+_RANKS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One way to train, and what would come of it.
+
+    Attributes:
+        settings: The settings that differ from the study's, such as ``trainable.lora_rank=1``;
+            empty for the study as it is.
+        signal: What patients teach against the noise.
+    """
+
+    settings: tuple[str, ...]
+    signal: Signal
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlan:
+    """What a study would learn, and what else it could do.
+
+    Attributes:
+        sites: Training patients of each site.
+        is_measured: Whether the agreement of gradients was measured, on made-up patients.
+        as_it_is: The study itself.
+        choices: Other settings, the strongest signal first.
+    """
+
+    sites: tuple[int, ...]
+    is_measured: bool
+    as_it_is: Choice
+    choices: tuple[Choice, ...]
+
+    @property
+    def recommendation(self) -> Choice | None:
+        """The setting that trains most among those that learn clearly; ``None`` if it is as good.
+
+        Without any of these, the one with the strongest signal.
+        """
+        everything = (self.as_it_is, *self.choices)
+        clear = [each for each in everything if each.signal.ratio >= CLEAR_FROM]
+        best = (
+            max(
+                clear,
+                key=lambda each: (each.signal.numbers, each is self.as_it_is, each.signal.ratio),
+            )
+            if clear
+            else max(everything, key=lambda each: each.signal.ratio)
+        )
+        return None if best is self.as_it_is else best
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on the study as it is."""
+        signal = self.as_it_is.signal
+        patients, numbers = f"{signal.patients:,.0f}", f"{signal.numbers:,}"
+        if signal.ratio < NOISE_BELOW:
+            return (
+                f"With {patients} effective patients {numbers} trained numbers are noise: the "
+                f"signal is {signal.ratio:.2g} of it. About {signal.learnable:,} can be learnt "
+                "at most."
+            )
+        if signal.ratio < CLEAR_FROM:
+            return (
+                f"With {patients} effective patients {numbers} trained numbers can be learnt in "
+                f"part: the signal is {signal.ratio:.2g} times the noise."
+            )
+        return (
+            f"With {patients} effective patients {numbers} trained numbers can be learnt: the "
+            f"signal is {signal.ratio:.2g} times the noise."
+        )
+
+
+def plan_study(study: Study, sites: Sequence[int], *, measure: bool = True) -> StudyPlan:
+    """Tell what a study would learn from sites of these sizes, and what it could do instead.
+
+    Nothing private is read or spent: sizes are what sites declare, and how well gradients agree
+    is measured on made-up patients.
+
+    Args:
+        study: What to do; a private study.
+        sites: Training patients of each site.
+        measure: Whether to measure the agreement on the study's base, which takes some time; a
+            typical one is taken otherwise.
+
+    Raises:
+        BudgetExceededError: If no noise keeps the study's promise.
+        ConfigurationError: If the study is not private, or a site has no patients.
+    """
+    if not study.privacy.enabled:
+        raise ConfigurationError(
+            "The study is not private, so there is no noise to plan with.",
+            hint="Set privacy.enabled=true.",
+        )
+    if not sites or min(sites) < 1:
+        raise ConfigurationError(
+            f"Sites of {list(sites)} training patients cannot be planned with.",
+            hint="Name the training patients of each site, one at least.",
+        )
+    base = load_generator(base_of(study))
+    agreement = measured_agreement(study, base) if measure else TYPICAL_AGREEMENT
+    own = count_trainable(base, study.trainable)
+    signal = _signal(study.privacy, study, sites, own, agreement)
+    return StudyPlan(
+        sites=tuple(sites),
+        is_measured=measure,
+        as_it_is=Choice(settings=(), signal=signal),
+        choices=_choices(study, sites, base, agreement, signal),
+    )
+
+
+def measured_agreement(study: Study, base: Generator) -> float:
+    """Return the length of made-up patients' mean clipped gradient, in clip norms.
+
+    Gradients of two halves are multiplied with each other, so that what is particular to a few
+    patients is not taken for what all share.
+
+    Args:
+        study: Says what trains, the clip norm and the draws of a patient's loss.
+        base: The generator it begins with; it is left with the study's trained parameters.
+    """
+    rng = np.random.default_rng(study.seed)
+    images = ImageSet.of(
+        (f"made-up {number:02d}", example)
+        for number in range(_PATIENTS)
+        for example in sample_examples(rng, image_size=base.image_size, per_volume=_IMAGES)
+    )
+    loss = image_loss(base, images, loss_settings(study.local, study.privacy))
+    parameters = select_trainable(base, study.trainable)
+    engine = choose_engine("auto", parameters, loss)
+    stream = SecretStream(hashlib.sha256(b"plan").digest(), "gradients of made-up patients")
+    half = _PATIENTS // 2
+    first, second = (
+        engine.clipped_sum(parameters, patients, loss, study.privacy.clip_norm, stream)
+        / (half * study.privacy.clip_norm)
+        for patients in (range(half), range(half, _PATIENTS))
+    )
+    return float((first @ second).clamp_min(0).sqrt())
+
+
+def _signal(
+    privacy: PrivacySettings, study: Study, sites: Sequence[int], numbers: int, agreement: float
+) -> Signal:
+    rounds = study.federation.rounds
+    steps = rounds * (1 if privacy.sum == "joint" else study.local.steps)
+    pooled = plan_mechanism(
+        epsilon=privacy.epsilon,
+        delta=privacy.delta,
+        sample_rate=privacy.sample_rate,
+        steps=steps,
+        in_study=once_mechanisms(privacy, statistics=study.warm_up.enabled),
+    ).noise_multiplier
+    own = plan_joint(privacy, rounds).minimum_share if privacy.sum == "joint" else pooled
+    return expected_signal(
+        sites,
+        noise=[own] * len(sites),
+        pooled_noise=pooled,
+        sample_rate=privacy.sample_rate,
+        steps=steps,
+        numbers=numbers,
+        agreement=agreement,
+    )
+
+
+def _choices(
+    study: Study, sites: Sequence[int], base: Generator, agreement: float, own: Signal
+) -> tuple[Choice, ...]:
+    """Other ranks and joint noise, the strongest signal first; agreement is taken to be alike."""
+    sizes = {
+        f"trainable.lora_rank={rank}": count_trainable(
+            base, TrainableSettings(subset="lora", lora_rank=rank)
+        )
+        for rank in _RANKS
+    }
+    choices = [
+        Choice(settings=_lora(study, name), signal=own.of_numbers(numbers))
+        for name, numbers in sizes.items()
+        if numbers != own.numbers
+    ]
+    if study.privacy.sum == "local" and len(sites) >= study.privacy.min_sites:
+        joint = replace(study.privacy, sum="joint", min_sites=len(sites))
+        rounds = study.federation.rounds * study.local.steps
+        longer = replace(study, federation=replace(study.federation, rounds=rounds))
+        signal = _signal(joint, longer, sites, own.numbers, agreement)
+        settings = (
+            "privacy.sum=joint",
+            f"privacy.min_sites={len(sites)}",
+            "local.steps=1",
+            f"federation.rounds={rounds}",
+        )
+        choices.append(Choice(settings=settings, signal=signal))
+        choices += [
+            Choice(settings=(*settings, *_lora(study, name)), signal=signal.of_numbers(numbers))
+            for name, numbers in sizes.items()
+            if numbers != own.numbers
+        ]
+    return tuple(sorted(choices, key=lambda each: -each.signal.ratio))
+
+
+def _lora(study: Study, rank: str) -> tuple[str, ...]:
+    return (rank,) if study.trainable.subset == "lora" else ("trainable.subset=lora", rank)
