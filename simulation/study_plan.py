@@ -66,20 +66,17 @@ class StudyPlan:
 
     @property
     def recommendation(self) -> Choice | None:
-        """The setting that trains most among those that learn clearly; ``None`` if it is as good.
+        """What trains most among all that learn clearly; ``None`` if the study is as good.
 
-        Without any of these, the one with the strongest signal.
+        Where nothing learns clearly, what has the strongest signal.
         """
         everything = (self.as_it_is, *self.choices)
         clear = [each for each in everything if each.signal.ratio >= CLEAR_FROM]
-        best = (
-            max(
-                clear,
-                key=lambda each: (each.signal.numbers, each is self.as_it_is, each.signal.ratio),
-            )
-            if clear
-            else max(everything, key=lambda each: each.signal.ratio)
-        )
+        if clear:
+            most = max(each.signal.numbers for each in clear)
+            best = next(each for each in clear if each.signal.numbers == most)
+        else:
+            best = max(everything, key=lambda each: each.signal.ratio)
         return None if best is self.as_it_is else best
 
     @property
