@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from ..client.workspace.training_settings import loss_settings
 from ..config.study import Study
 from ..errors import ConfigurationError
-from ..evaluation.canaries.image_rows import image_loss
-from ..evaluation.measures.image_sets import ImageSet
 from ..model.generator import Generator
 from ..model.settings import TrainableSettings
 from ..model.storage import load_generator
-from ..model.trainable import count_trainable, select_trainable
-from ..phantoms.parametric.sampler import sample_examples
-from ..privacy.engines import choose_engine
+from ..model.trainable import count_trainable
 from ..privacy.joint.plan import plan_joint
 from ..privacy.planning import plan_mechanism
 from ..privacy.settings import PrivacySettings
 from ..privacy.signal import TYPICAL_AGREEMENT, Signal, expected_signal
-from ..privacy.stream import SecretStream
 from ..privacy.study_costs import once_mechanisms
 from ..server.coordinator.studies import base_of
+from .agreement import measured_agreement
 
-#: Made-up patients whose gradients are measured, and images of each.
-_PATIENTS, _IMAGES = 48, 4
 #: Below this the noise is longer than the signal; from here on the signal is clear.
 NOISE_BELOW, CLEAR_FROM = 1.0, 3.0
 _RANKS = (1, 2, 4, 8)
@@ -139,52 +129,23 @@ def plan_study(study: Study, sites: Sequence[int], *, measure: bool = True) -> S
     )
 
 
-def measured_agreement(study: Study, base: Generator) -> float:
-    """Return the length of made-up patients' mean clipped gradient, in clip norms.
-
-    Gradients of two halves are multiplied with each other, so that what is particular to a few
-    patients is not taken for what all share.
-
-    Args:
-        study: Says what trains, the clip norm and the draws of a patient's loss.
-        base: The generator it begins with; it is left with the study's trained parameters.
-    """
-    rng = np.random.default_rng(study.seed)
-    images = ImageSet.of(
-        (f"made-up {number:02d}", example)
-        for number in range(_PATIENTS)
-        for example in sample_examples(rng, image_size=base.image_size, per_volume=_IMAGES)
-    )
-    loss = image_loss(base, images, loss_settings(study.local, study.privacy))
-    parameters = select_trainable(base, study.trainable)
-    engine = choose_engine("auto", parameters, loss)
-    stream = SecretStream(hashlib.sha256(b"plan").digest(), "gradients of made-up patients")
-    half = _PATIENTS // 2
-    first, second = (
-        engine.clipped_sum(parameters, patients, loss, study.privacy.clip_norm, stream)
-        / (half * study.privacy.clip_norm)
-        for patients in (range(half), range(half, _PATIENTS))
-    )
-    return float((first @ second).clamp_min(0).sqrt())
-
-
 def _signal(
     privacy: PrivacySettings, study: Study, sites: Sequence[int], numbers: int, agreement: float
 ) -> Signal:
     rounds = study.federation.rounds
     steps = rounds * (1 if privacy.sum == "joint" else study.local.steps)
-    pooled = plan_mechanism(
+    pooled_noise = plan_mechanism(
         epsilon=privacy.epsilon,
         delta=privacy.delta,
         sample_rate=privacy.sample_rate,
         steps=steps,
         in_study=once_mechanisms(privacy, statistics=study.warm_up.enabled),
     ).noise_multiplier
-    own = plan_joint(privacy, rounds).minimum_share if privacy.sum == "joint" else pooled
+    own = plan_joint(privacy, rounds).minimum_share if privacy.sum == "joint" else pooled_noise
     return expected_signal(
         sites,
         noise=[own] * len(sites),
-        pooled_noise=pooled,
+        pooled_noise=pooled_noise,
         sample_rate=privacy.sample_rate,
         steps=steps,
         numbers=numbers,

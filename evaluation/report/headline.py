@@ -87,8 +87,8 @@ def _signal(run: RunResults) -> Tile:
     if run.measured_signal is None:
         value = number(run.expected_signal)
         return Tile(name=f"{name}, expected", value=value, remark=_NOISE_ALONE)
-    expected = "" if run.expected_signal is None else f"expected {number(run.expected_signal)}; "
-    return Tile(name=name, value=number(run.measured_signal), remark=expected + _NOISE_ALONE)
+    plan = "" if run.expected_signal is None else f"expected {number(run.expected_signal)}; "
+    return Tile(name=name, value=number(run.measured_signal), remark=plan + _NOISE_ALONE)
 
 
 def _measured(evaluation: EvaluationResult) -> list[Tile]:
