@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..client.data.dataset import SiteDataset
 from ..client.workspace.training_settings import loss_settings
+from ..common.toml_settings import validated
 from ..config.study import Study
 from ..evaluation.canaries.image_rows import image_loss
 from ..evaluation.measures.image_sets import ImageSet
@@ -51,18 +52,23 @@ def _made_up_patients(image_size: int, seed: int) -> ImageSet:
     """Heads of a kind that no base is trained on, as a hospital has them: what it knows already
     would have no signal.
     """
-    settings = PhantomSettings(
-        patients=(_PATIENTS,),
-        paired_share=0.0,
-        slices=_IMAGES,
-        mask_share=0.0,
-        matrix=image_size,
-        seed=seed,
-    )
+    values = {
+        "patients": (_PATIENTS,),
+        "paired_share": 0.0,
+        "slices": _IMAGES,
+        "mask_share": 0.0,
+        "matrix": image_size,
+        "seed": seed,
+    }
+    settings = validated(PhantomSettings, values, "The plan")
     data = DataSettings(image_size=image_size, holdout_fraction=0.0)
     with tempfile.TemporaryDirectory() as scratch:
         [hospital] = write_hospitals(Path(scratch) / "hospitals", settings)
         patients = SiteDataset.open(hospital.folder, data, Path(scratch) / "cache")
+        # Their keys are secret and new each time; their content is not.
+        keys = sorted(patients.train_patients, key=patients.content)
         return ImageSet.of(
-            (key, example) for key in patients.train_patients for example in patients.examples(key)
+            (f"{number:02d}", example)
+            for number, key in enumerate(keys)
+            for example in patients.examples(key)
         )
