@@ -20,6 +20,7 @@ from . import (
     ledger,
     mesh,
     phantoms,
+    plan,
     pretrain,
     reader_study,
     simulate,
@@ -59,6 +60,7 @@ app = typer.Typer(
 for _module in (
     phantoms,
     index,
+    plan,
     simulate,
     generate,
     volume,

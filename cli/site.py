@@ -241,4 +241,7 @@ def _spent(data: DataSetView) -> str:
         return f"pays for nothing: {data.problem}"
     if data.epsilon is None:
         return "nothing spent"
-    return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    text = f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    if data.collusion_epsilon is not None:
+        text += f", {data.collusion_epsilon:.3g} if all other sites worked together"
+    return text

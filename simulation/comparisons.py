@@ -105,11 +105,15 @@ def train_comparisons(
 
 
 def _without_privacy(study: Study) -> Study:
-    return replace(study, privacy=replace(study.privacy, enabled=False))
+    return replace(study, privacy=replace(study.privacy, enabled=False, sum="local"))
 
 
 def _of_one_site(study: Study) -> Study:
-    return replace(study, federation=replace(study.federation, min_results=1, expected_sites=0))
+    return replace(
+        study,
+        privacy=replace(study.privacy, sum="local"),
+        federation=replace(study.federation, min_results=1, expected_sites=0),
+    )
 
 
 def _site_alone(study: Study, site: Site, folder: Path) -> Site:

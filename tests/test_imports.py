@@ -40,7 +40,7 @@ NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("phantoms", "model"): (set(), {"conditions", "description", "example", "intensity", "planes"}),
     ("applications", "evaluation"): ({"generate"}, {"anatomy"}),
     ("evaluation", "privacy"): ({"canaries", "data_card", "examiners"}, set()),
-    ("server", "privacy"): ({"dashboard"}, set()),
+    ("server", "privacy"): ({"dashboard", "joint"}, set()),
     ("config", "client"): (set(), {"settings"}),
     ("config", "evaluation"): (set(), {"settings", "measures"}),
     ("config", "federation"): (set(), {"wire"}),
