@@ -274,11 +274,13 @@ def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
 
 def _card(study: Study) -> dict[str, Any]:
     """What the model card says of the training; all of it public."""
+    joint = {"epsilon_if_all_other_sites_collude": study.privacy.collusion_epsilon}
     return {
         "study": study.name,
         "rounds": study.federation.rounds,
         "private": study.privacy.enabled,
         "epsilon": study.privacy.epsilon if study.privacy.enabled else None,
+        **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
     }

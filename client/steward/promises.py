@@ -7,6 +7,40 @@ from ..cost import Cost
 from ..terms import StudyTerms
 
 
+def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
+    """Say who else is in a joint study's sums, and what to compare with them; nothing of others.
+
+    Args:
+        terms: The study's terms.
+        site: The site's own name.
+    """
+    roster = terms.roster
+    if roster is None:
+        return ()
+    others = [name for name in roster.names if name != site]
+    secrets = (
+        "X25519 and ML-KEM-768, which a quantum computer does not break"
+        if roster.has_mlkem
+        else "X25519 alone: one of the sites has no ML-KEM"
+    )
+    return (
+        (
+            "Together",
+            f"What this site adds is summed with {', '.join(others)}, and a sum is opened for at "
+            f"least {roster.min_sites} of these {len(roster.names)} sites, never for this one "
+            f"alone. Each of them adds noise of {roster.minimum_share:g} clip norms at least. Keys "
+            f"between sites: {secrets}.",
+        ),
+        (
+            "Compare",
+            f"These words stand for the list of sites and their keys: {roster.words}. Have the "
+            "stewards of the others read theirs out on the telephone, on numbers that you know. If "
+            "one of them has other words, or you do not know a site, do not approve: the "
+            "coordinator hands the list around, and could have invented it.",
+        ),
+    )
+
+
 def leaving_together(terms: StudyTerms, count: int) -> str:
     """Say what leaves of a study of which only sums over many sites are ever seen."""
     privacy = terms.privacy
@@ -27,7 +61,7 @@ def privacy_promised(terms: StudyTerms) -> str:
     privacy = terms.privacy
     if not privacy.enabled:
         return "None. The updates can reveal single patients."
-    if privacy.sum == "joint":
+    if terms.is_joint:
         return (
             f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise "
             f"that all sites add together. Two promises for the whole study, both at delta "

@@ -13,6 +13,7 @@ from ...model.description import FINDINGS
 from ...model.storage import shipped_base
 from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
+from ..answers.joint.ready import require_joint
 from ..cost import Cost, study_cost
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
@@ -22,7 +23,7 @@ from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
-from .promises import cost_told, leaving_together, privacy_promised
+from .promises import cost_told, leaving_together, privacy_promised, together_with
 
 _SUBSETS = {
     "attention": "the attention layers of the image generator",
@@ -93,6 +94,8 @@ def propose(
         ModelError: If the base is not the study's.
         PrivacyError: If the policy does not allow the study whatever is approved.
         ProtocolError: If its terms are malformed.
+        RosterError: If the roster of a joint study is not this study's, or has other keys for
+            this site than its own.
     """
     terms = StudyTerms.from_request(invitation.request)
     folder = base or home.settings().base
@@ -115,6 +118,8 @@ def propose(
             f"this one is {base_model.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",
         )
+    if terms.is_joint:
+        require_joint(invitation.request, terms, site, policy)
     report("steps", 1, 3)
     cost = None
     if terms.privacy.enabled:
@@ -132,6 +137,7 @@ def propose(
         ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
+        *together_with(terms, site.name),
         ("Privacy", privacy_promised(terms)),
         ("Cost", cost_told(cost, data_set.name)),
     )
@@ -151,7 +157,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             burned_in=terms.data.burned_in,
             captions=terms.data.captions,
             subset=terms.trainable.subset,
-            joint=privacy if privacy.sum == "joint" else None,
+            joint=privacy if terms.is_joint else None,
         )
     )
 
@@ -237,7 +243,7 @@ _PLURALS = {
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
     count = sum(value.numel() for value in base_model.parameters.values())
     names = sorted(base_model.parameters)
-    if terms.privacy.enabled and terms.privacy.sum == "joint":
+    if terms.is_joint:
         return leaving_together(terms, count)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "

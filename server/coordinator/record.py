@@ -60,6 +60,7 @@ def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> d
         "settings": study_digest(study),
         "approved": study_at_site(study, base, roster),
         "terms": site_terms(study, roster),
+        "privacy": _promised(study),
         "rounds": study.federation.rounds,
         "seed": study.seed,
         "base": base,
@@ -71,6 +72,22 @@ def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> d
         "contributors": sorted(site for site, codes in parts.items() if codes[OK]),
         "fedscan": __version__,
         "bundle": bundle_hash(),
+    }
+
+
+def _promised(study: Study) -> dict[str, Any] | None:
+    """Return what the study promises each patient; both promises of a joint one."""
+    privacy = study.privacy
+    if not privacy.enabled:
+        return None
+    promise = {"epsilon": privacy.epsilon, "delta": privacy.delta}
+    if privacy.sum == "local":
+        return promise
+    return {
+        **promise,
+        "collusion_epsilon": privacy.collusion_epsilon,
+        "min_sites": privacy.min_sites,
+        "colluding_sites": privacy.most_colluding,
     }
 
 

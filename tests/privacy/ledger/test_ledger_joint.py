@@ -18,6 +18,8 @@ from fedscan.privacy.mechanism import SubsampledGaussian
 from fedscan.privacy.settings import PrivacySettings
 
 DELTA = 1e-5
+#: Written by a release without joint sums.
+EARLIER = Path(__file__).parents[2] / "compatibility/before/private/finished/sites/north/ledger"
 LOCAL = SubsampledGaussian(1.0, 20.0, 1)
 SHARE = JointShare.of(SubsampledGaussian(1.0, 10.0, 1), honest=4, minimum=10.0)
 ROSTER, OTHER, MASKED, RESULT = (f"{number:064x}" for number in (101, 102, 103, 104))
@@ -189,6 +191,26 @@ def test_lines_of_joint_sums_are_read_as_they_were_written(tmp_path):
     record = entries[1].record
     assert isinstance(record, Reserve)
     assert (record.joint, record.collusion_ceiling) == ((SHARE.joint,), 20.0)
+
+
+def test_an_earlier_releases_ledger_counts_as_before_and_goes_on_with_joint_sums(tmp_path):
+    for name in ("ledger.jsonl", "head.json"):
+        (tmp_path / name).write_bytes((EARLIER / name).read_bytes())
+    view = LedgerView.read(tmp_path)
+    lines = (tmp_path / "ledger.jsonl").read_bytes()
+    assert b"".join(encode(entry) for entry in view.entries) == lines
+    mechanisms = view.book.mechanisms()
+    assert view.book.own_mechanisms() == mechanisms
+    recorded = [row.epsilon for row in view.rows() if row.epsilon is not None][-1]
+    assert epsilon(mechanisms, DELTA) == pytest.approx(recorded, rel=1e-3)
+    with Ledger.open(
+        tmp_path, view.book.data_set, epsilon_ceiling=50.0, collusion_ceiling=60.0, delta=DELTA
+    ) as ledger:
+        pay(ledger, 1)
+        spent = ledger.spent()
+        assert spent.epsilon == epsilon([*mechanisms, SHARE.joint], DELTA)
+        assert spent.collusion_epsilon == epsilon([*mechanisms, SHARE.own], DELTA)
+    assert (tmp_path / "ledger.jsonl").read_bytes().startswith(lines)
 
 
 @pytest.mark.parametrize(
