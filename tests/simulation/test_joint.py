@@ -11,9 +11,17 @@ from fedscan.config.study import Study
 from fedscan.federation.joint.roster import Roster
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.simulation.run import simulate
+from safetensors.numpy import load_file
 from site_homes import paid
 
-JOINT = ("privacy.sum=joint", "local.steps=1", "federation.expected_sites=3")
+JOINT = (
+    "privacy.sum=joint",
+    "local.steps=1",
+    "local.optimizer=sgd",
+    "local.learning_rate=0.1",
+    "federation.expected_sites=3",
+)
+SITES = ("north", "south", "west")
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +42,14 @@ def test_a_joint_study_ends_with_a_generator(joint_run: tuple[Path, Study]) -> N
     assert {one["code"] for one in rounds} == {"ok"}
     assert len(rounds) == 3 * study.federation.rounds
     roster = Roster.from_text((out / "run" / "roster.json").read_text())
-    assert roster.names == ("north", "south", "west")
+    assert roster.names == SITES
 
 
 def test_every_site_paid_with_its_own_share_and_opened_each_sum_once(
     joint_run: tuple[Path, Study],
 ) -> None:
     out, study = joint_run
-    for site in ("north", "south", "west"):
+    for site in SITES:
         assert [one.purpose for one in paid(out / "sites" / site)] == [
             "statistics attempt 1",
             *(f"round {number} attempt 1" for number in range(1, study.federation.rounds + 1)),
@@ -52,7 +60,42 @@ def test_every_site_paid_with_its_own_share_and_opened_each_sum_once(
         assert all(one.record.joint is not None for one in opened)
     rosters = {
         one.roster
-        for site in ("north", "south", "west")
+        for site in SITES
         for one in LedgerView.read(out / "sites" / site / "ledger").book.reservations.values()
     }
     assert len(rosters) == 1
+
+
+def test_the_model_takes_the_step_that_the_sum_of_the_parts_says(
+    joint_run: tuple[Path, Study],
+) -> None:
+    out, study = joint_run
+    before, after = (
+        load_file(out / "run" / "checkpoints" / f"round-00000{number}" / "state.safetensors")
+        for number in (1, 2)
+    )
+    names = sorted(name for name in before if name.startswith("model:"))
+    step = np.concatenate(
+        [(after[name].astype(np.float64) - before[name]).ravel() for name in names]
+    )
+    parts = [_part(out / "sites" / site, "round 2 attempt 1") for site in SITES]
+    values = SumGrid(study.privacy.clip_norm).values(np.sum(parts, axis=0, dtype=np.uint32))
+    expected = -study.local.learning_rate * values / study.privacy.sample_rate
+    patients = float(expected @ expected / (expected @ step))
+    assert patients >= 1.0
+    np.testing.assert_allclose(step, expected / patients, atol=1e-6)
+    # The noise is what the three shares come to, whatever the few patients' gradients are.
+    share = plan_joint(study.privacy, study.federation.rounds).minimum_share
+    own = [np.std(SumGrid(1.0).values(part)) for part in parts]
+    assert np.std(values) == pytest.approx(share * np.sqrt(3), rel=0.02)
+    assert own == pytest.approx([share] * 3, rel=0.02)
+
+
+def _part(state: Path, purpose: str) -> np.ndarray:
+    """Return a site's part of a sum, by what its ledger calls it."""
+    request = next(one.request for one in paid(state) if one.purpose == purpose)
+    return next(
+        unpack(file.read_bytes())["sum"]
+        for file in (state / "sums").rglob("*.sum")
+        if release_digest(message=file.stem, attempt=1) == request
+    )
