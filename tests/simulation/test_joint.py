@@ -6,9 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fedscan.config.study import Study
 from fedscan.federation.joint.roster import Roster
+from fedscan.federation.wire import unpack
+from fedscan.privacy.joint.grid import SumGrid
+from fedscan.privacy.joint.plan import plan_joint
+from fedscan.privacy.ledger import release_digest
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.simulation.run import simulate
 from safetensors.numpy import load_file
