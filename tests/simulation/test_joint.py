@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.config.study import Study
+from fedscan.errors import ConfigurationError
 from fedscan.federation.joint.roster import Roster
 from fedscan.federation.wire import unpack
 from fedscan.privacy.joint.grid import SumGrid
 from fedscan.privacy.joint.plan import plan_joint
 from fedscan.privacy.ledger import release_digest
 from fedscan.privacy.ledger.view import LedgerView
+from fedscan.server.fitting import require_fitting
 from fedscan.simulation.run import simulate
 from safetensors.numpy import load_file
 from site_homes import paid
+from tiny_hospitals import write_hospitals
 
 JOINT = (
     "privacy.sum=joint",
@@ -94,6 +97,33 @@ def test_the_model_takes_the_step_that_the_sum_of_the_parts_says(
     own = [np.std(SumGrid(1.0).values(part)) for part in parts]
     assert np.std(values) == pytest.approx(share * np.sqrt(3), rel=0.02)
     assert own == pytest.approx([share] * 3, rel=0.02)
+
+
+def test_too_few_sites_are_told_before_anything_begins(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    write_hospitals(tmp_path / "two", {"north": 3, "south": 3})
+    with pytest.raises(ConfigurationError, match="min_sites = 3"):
+        simulate(make_study(*JOINT), tmp_path / "two", tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "sites").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "local.proximal_mu=0.1",
+        "local.ema_decay=0.9",
+        "federation.wire=int8",
+        "federation.strategy=fedadam",
+        "federation.weights=declared",
+        "privacy.statistics_share=0",
+    ],
+)
+def test_settings_that_mean_nothing_in_a_joint_study_are_refused(
+    make_study: Callable[..., Study], change: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=change.partition("=")[0]):
+        require_fitting(make_study(*JOINT, change), 32)
 
 
 def _part(state: Path, purpose: str) -> np.ndarray:
