@@ -133,7 +133,7 @@ def test_each_clipped_gradient_is_truncated_to_a_given_grid(engine: PatientGradi
     assert (coarse - fine).abs().max() < len(PATIENTS) * grid
     one = engine.clipped_sum(parameters, [4], loss, CLIP_NORM, STREAM, grid=grid)
     exact = engine.clipped_sum(parameters, [4], loss, CLIP_NORM, STREAM)
-    assert (one.abs() <= exact.abs() + 1e-6 * grid).all()
+    assert (one.abs() <= exact.abs() + 1e-4 * grid).all()
     assert one.abs().sum() < exact.abs().sum()
 
 
