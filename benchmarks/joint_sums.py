@@ -93,8 +93,8 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
     ]
     total = np.sum(parts, axis=0, dtype=np.uint32)
     count = joint.sample_rate * PATIENTS * sites
-    measured = float(np.std(grid.values(total))) / count
-    planned = share * CLIP_NORM * math.sqrt(sites) / count
+    deviation = float(np.std(grid.values(total))) / count
+    plan_deviation = share * CLIP_NORM * math.sqrt(sites) / count
     local = PrivacySettings(clip_norm=CLIP_NORM)
     mechanism = plan_mechanism(
         epsilon=local.epsilon,
@@ -106,8 +106,8 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
     # The mean of n sites' noised means, each over its own patients.
     alone = mechanism.noise_multiplier * CLIP_NORM * math.sqrt(sites) / count
     print(
-        f"| {sites} | {colluding} | {collusion_epsilon:g} | {planned:.5f} | {measured:.5f} "
-        f"| {alone:.5f} | 1/{alone / measured:.2f} |"
+        f"| {sites} | {colluding} | {collusion_epsilon:g} | {plan_deviation:.5f} | {deviation:.5f} "
+        f"| {alone:.5f} | 1/{alone / deviation:.2f} |"
     )
 
 

@@ -40,6 +40,7 @@ _LATER = {
     "privacy.colluding_sites": -1,
     "privacy.collusion_epsilon": 20.0,
     "privacy.spare_attempts": 4,
+    "evaluation.local_noise": False,
 }
 
 

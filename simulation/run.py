@@ -28,6 +28,7 @@ from ..server.events import Observer, log_event
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP
 from ..server.joint.roster import roster_text
+from ..server.terms import is_joint
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
@@ -217,8 +218,13 @@ def _evaluate(
 
 
 def _require_enough(study: Study, sites: Sequence[Site]) -> None:
+    count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
+    if is_joint(study) and len(sites) < study.privacy.min_sites:
+        raise ConfigurationError(
+            f"There {count}, and a joint sum is of privacy.min_sites = {study.privacy.min_sites}.",
+            hint='Add sites, or set privacy.sum="local".',
+        )
     if len(sites) < study.federation.min_results:
-        count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
         raise ConfigurationError(
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",

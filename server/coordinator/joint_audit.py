@@ -36,7 +36,13 @@ def note_joint(audit: AuditLog, study: str, event: Event) -> None:
         case KeyReceived():
             audit.append("key-received", study=study, site=event.site, code=event.code)
         case RosterMade():
-            audit.append("roster-made", study=study, sites=list(event.sites), roster=event.digest)
+            audit.append(
+                "roster-made",
+                study=study,
+                sites=list(event.sites),
+                roster=event.digest,
+                words=event.words,
+            )
         case PartReady():
             audit.append(
                 "part-ready",

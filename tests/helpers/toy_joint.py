@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -61,7 +60,7 @@ class ToyJointSite:
         if code := self.mishap("train"):
             return RoundReply(site=self.name, request="", code=code)
         message = request.digest()
-        fresh = np.random.default_rng(os.urandom(8)).integers(-5, 5, SIZE)
+        fresh = np.random.default_rng().integers(-5, 5, SIZE)
         self.parts.setdefault(message, (fresh + self.number).astype(np.uint32))
         rows = to_rows(pairs.encapsulations())
         tensors = {READY: np.ones(1, np.float32), **({ENCAPSULATED: rows} if len(rows) else {})}
