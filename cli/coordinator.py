@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -19,6 +19,9 @@ from .dashboard import dashboard
 from .json_output import print_json
 from .options import ConfigOption, JsonOption, SetOption, study_from
 from .verify_record import verify_record
+
+if TYPE_CHECKING:
+    from ..config.study import Study
 
 _EPILOG = """\
 Examples:
@@ -139,6 +142,7 @@ def submit(
     study = study_from(config or coordinator.study, sets)
     folder = submit_study(coordinator, study, repeat=repeat)
     tell(as_json, {"study": folder.name, "invitation": folder.invitation})
+    _note_unsaid(study)
     if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
@@ -168,6 +172,15 @@ def invite(
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
     tell(as_json, {"invitation": target, "approval": invitation.digest})
+    _note_unsaid(study)
+
+
+def _note_unsaid(study: Study) -> None:
+    """Say what stewards will miss in an invitation."""
+    if missing := study.about.missing():
+        status().print(
+            Text(f"The invitation does not say: {missing}. Say it in [about] of the study file.")
+        )
 
 
 @group.command()

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import ProtocolError
+from ..federation.about import AboutSettings
 from ..federation.protocol import RoundRequest
 from ..federation.wire import Form
 from ..imaging.settings import DataSettings
@@ -19,7 +20,7 @@ from .settings import LocalSettings
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTerms:
-    """The sections of a study that bind a site, and the form of its updates."""
+    """The sections of a study that bind a site, the form of its updates, and what it is for."""
 
     trainable: TrainableSettings
     privacy: PrivacySettings
@@ -27,6 +28,7 @@ class StudyTerms:
     local: LocalSettings
     wire: Form
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    about: AboutSettings = field(default_factory=AboutSettings)
 
     @classmethod
     def from_request(cls, request: RoundRequest) -> StudyTerms:
@@ -63,6 +65,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "local": TypeAdapter(LocalSettings),
     "wire": TypeAdapter(Form),
     "vocabulary": TypeAdapter(VocabularySettings),
+    "about": TypeAdapter(AboutSettings),
 }
 #: Sent only where they are not the default, so that an older study's terms stay what they were.
-_OPTIONAL = {"vocabulary"}
+_OPTIONAL = {"vocabulary", "about"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,8 @@ def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
         "settings": study_digest(study),
         "approved": study_at_site(study, base),
         "terms": site_terms(study),
+        # In the words of the study, which are part of the terms where there are any.
+        "about": asdict(study.about),
         "rounds": study.federation.rounds,
         "seed": study.seed,
         "base": base,
