@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from . import coordinator_members
+from . import coordinator_members, coordinator_scores
 from .audit_lines import FollowOption, LastOption, show_log
 from .console import output, say, status
 from .coordinator_home import HOME, HomeOption, open_home, tell
@@ -87,6 +87,7 @@ def init(
 
 
 coordinator_members.register(group)
+coordinator_scores.register(group)
 
 
 @group.command()
@@ -110,12 +111,13 @@ def start(home: HomeOption = HOME) -> None:
 
 
 @group.command()
-def stop(home: HomeOption = HOME) -> None:
+def stop(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
     """Stop the running coordinator and wait until it has stopped."""
     from ..federation.supervision.service import stop_service
     from ..server.coordinator.service import WHAT
 
     stop_service(open_home(home).run, WHAT)
+    tell(as_json, {"stopped": True} if as_json else {})
 
 
 @group.command()

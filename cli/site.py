@@ -10,7 +10,15 @@ import typer
 from rich.text import Text
 
 from ..common.counted import counted
-from . import site_approval, site_data, site_data_life, site_labels, site_opt_out, site_records
+from . import (
+    site_approval,
+    site_data,
+    site_data_life,
+    site_evaluate,
+    site_labels,
+    site_opt_out,
+    site_records,
+)
 from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
 from .console import output, say, status
 from .group import FedscanGroup
@@ -52,6 +60,7 @@ def register(parent: typer.Typer) -> None:
     site_data_life.register(app)
     site_labels.register(app)
     site_approval.register(app)
+    site_evaluate.register(app)
     site_records.register(app)
     site_opt_out.register(app)
     parent.add_typer(app)

@@ -162,7 +162,7 @@ def print_studies(approvals: Sequence[Approval], waiting: Sequence[Waiting]) -> 
 
 
 def _invitation(
-    approvals: Approvals, study: str, approved: Mapping[str, str] = MappingProxyType({})
+    approvals: Approvals, study: str, approval_names: Mapping[str, str] = MappingProxyType({})
 ) -> Invitation:
     """Return a study's invitation from a file, or of a study that waits or was approved here."""
     from ..federation.invitation import Invitation
@@ -176,8 +176,17 @@ def _invitation(
             hint="It is the file STUDY.invitation.json from the coordinator.",
         )
     waiting = {one.digest: one for one in approvals.pending()}
-    digest = _one_of(study, {**approved, **{one.digest: one.name for one in waiting.values()}})
+    digest = _one_of(
+        study, {**approval_names, **{one.digest: one.name for one in waiting.values()}}
+    )
     return waiting[digest] if digest in waiting else approvals.approved_invitation(digest)
+
+
+def one_study(name_or_digest: str, names: Mapping[str, str]) -> str:
+    """Return the digest of a study; of the only one where none is named."""
+    if not name_or_digest and len(names) == 1:
+        return next(iter(names))
+    return _one_of(name_or_digest, names)
 
 
 def _one_of(name_or_digest: str, names: Mapping[str, str]) -> str:

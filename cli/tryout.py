@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 from rich.text import Text
 
@@ -32,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def try_out(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A new folder for everything.")] = Path("tryout"),
     data: Annotated[
         Path | None,
@@ -69,16 +72,18 @@ def try_out(
         settings=sets or (),
         yes=yes,
     )
-    run_tryout(tryout, _typed, _say, show=show, keep=keep)
+    run_tryout(tryout, _typed(context.find_root().command), _say, show=show, keep=keep)
 
 
-def _typed(words: tuple[str, ...]) -> None:
-    """Show a command, and run it as if it had been typed."""
-    from .main import app
+def _typed(program: click.Command) -> Callable[[Sequence[str]], None]:
+    """Return what shows a command of the program and runs it as if it had been typed."""
 
-    status().print(Text(f"$ fedscan {shlex.join(words)}", style="bold"))
-    if code := app(list(words), standalone_mode=False):
-        raise typer.Exit(code)
+    def run(words: Sequence[str]) -> None:
+        status().print(Text(f"$ fedscan {shlex.join(words)}", style="bold"))
+        if code := program.main(list(words), standalone_mode=False):
+            raise typer.Exit(code)
+
+    return run
 
 
 def _say(line: str) -> None:

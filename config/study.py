@@ -128,8 +128,8 @@ def study_digest(study: Study) -> str:
         section, _, key = path.partition(".")
         if values[section][key] == default:
             del values[section][key]
-    for section, default in _LATER_SECTIONS.items():
-        if getattr(study, section) == default:
+    for section, default_section in _LATER_SECTIONS.items():
+        if getattr(study, section) == default_section:
             del values[section]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -124,7 +124,7 @@ class Approvals:
         except FileNotFoundError:
             raise NotApprovedError(
                 f"What the study {study[:12]} is about was not kept here.",
-                hint="Give the file STUDY.invitation.json from the coordinator.",
+                hint="Approve the coordinator's file STUDY.invitation.json again: that keeps it.",
             ) from None
         return Invitation.from_json(content)
 

@@ -119,7 +119,7 @@ def _say_the_end(tryout: Tryout, phase: str, message: str, say: Say) -> None:
         f"coordinator verify {folder / 'record.json'} --key {key}",
         f"coordinator log --home {tryout.coordinator.root}",
         *(f"site audit --home {tryout.site(name)}" for name in list(tryout.scans)[:1]),
-        f'generate {folder} --prompt "axial T1w MR slice of the head"',
+        f'generate {folder} --prompt "axial T1-weighted MR slice of the head" --anyway',
     ):
         say(f"  fedscan {words}")
     say("Ctrl-C ends it.")

@@ -21,10 +21,10 @@ EXCEPTIONS = {
     "config": "what it prints is TOML, which programs read",
     "coordinator dashboard": "serves a page until it is stopped",
     "coordinator start": "runs until it is stopped",
-    "coordinator stop": "prints nothing",
     "reader-study serve": "serves a page until it is stopped",
     "site receive": "runs until it is stopped",
     "site start": "runs until it is stopped",
+    "try": "runs until it is stopped",
 }
 
 

@@ -14,6 +14,9 @@ import pytest
 from fastapi.testclient import TestClient
 from fedscan.cli.main import app
 from fedscan.errors import BudgetExceededError, ConfigurationError
+from fedscan.federation.scores import ScoreReport
+from fedscan.model.statistics.scores import BETTER, CELLS
+from fedscan.server.coordinator.scores import add_report, note_export
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
@@ -262,3 +265,30 @@ def test_agreement_stands_beside_what_pure_noise_would_have(watched: Any) -> Non
     mean = updates.mean(axis=0)
     cosines = updates @ mean / np.linalg.norm(updates, axis=1) / np.linalg.norm(mean)
     assert cosines == pytest.approx(np.full(4, 0.5), abs=0.02)
+
+
+def test_whether_the_model_becomes_better_is_shown_with_its_interval(watched: Any) -> None:
+    assert seen(watched)["scores"] == []
+    run = watched.path / "run"
+    for number, better in ((1, 60.0), (2, 90.0), (3, 40.0)):
+        numbers = [0.0] * CELLS
+        numbers[0], numbers[BETTER] = better, 100 - better
+        note_export(run, f"{number:064x}", number)
+        add_report(
+            run,
+            ScoreReport(
+                site="north",
+                study="ab" * 32,
+                generator=f"{number:064x}",
+                finding="lesion",
+                numbers=tuple(numbers),
+                deviation=1.0,
+            ),
+        )
+    scores = {one["round"]: one for one in seen(watched)["scores"]}
+    assert [number for number, one in scores.items() if one["is_best"]] == [2]
+    assert [number for number, one in scores.items() if one["is_last"]] == [3]
+    assert scores[2]["apart"]
+    share = scores[2]["better"]
+    assert share["low"] < share["value"] == pytest.approx(0.9) < share["high"]
+    assert scores[2]["right"] is None, "nobody is known to have the finding, or not"
