@@ -7,7 +7,7 @@ studies that are under way still need is left to them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from ..data.identity import DatasetIdentity
 from ..policy import SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
+from ..steward.approvals import Approvals
 from ..steward.home import SiteHome
 from .score import SiteScores, scores_file
 
@@ -82,7 +83,7 @@ def release_scores(home: SiteHome, site: Site, scores: SiteScores, epsilon: floa
             return path
         mechanism = earlier.record.mechanisms[0]
     else:
-        _leave_studies_theirs(book, mechanism, policy)
+        _leave_studies_theirs(book, Approvals(home), mechanism, policy)
     identity = DatasetIdentity.load_or_create(site.state).name
     with Ledger.open(
         site.ledger, identity, epsilon_ceiling=policy.epsilon_ceiling, delta=policy.delta
@@ -128,9 +129,12 @@ def _require_allowed(policy: SitePolicy, mechanism: SubsampledGaussian) -> None:
         )
 
 
-def _leave_studies_theirs(book: Book, mechanism: SubsampledGaussian, policy: SitePolicy) -> None:
+def _leave_studies_theirs(
+    book: Book, approvals: Approvals, mechanism: SubsampledGaussian, policy: SitePolicy
+) -> None:
     """Refuse to spend what studies that are under way have planned with."""
-    total = spent_epsilon([*_with_plans(book), mechanism], policy.delta)
+    under_way = {one.study for one in approvals.all()} & book.plans.keys()
+    total = spent_epsilon([*_with_plans(book, under_way), mechanism], policy.delta)
     if (
         total
         > policy.epsilon_ceiling
@@ -139,15 +143,16 @@ def _leave_studies_theirs(book: Book, mechanism: SubsampledGaussian, policy: Sit
         raise BudgetExceededError(
             f"With the rest of the studies that are under way, the data set would come to epsilon "
             f"{total:.4g}, above its ceiling {policy.epsilon_ceiling:g}.",
-            hint="Nothing was spent. Release when they are done, or with a smaller --epsilon.",
+            hint="Nothing was spent. Release when they are done, with a smaller --epsilon, or take "
+            "the approval of a study back that will not go on.",
         )
 
 
-def _with_plans(book: Book) -> Sequence[SubsampledGaussian]:
-    """Return what was spent, with the planned steps of studies that have steps left."""
+def _with_plans(book: Book, studies: Collection[str]) -> Sequence[SubsampledGaussian]:
+    """Return what was spent, with the planned steps that some studies have left."""
     mechanisms = list(book.mechanisms())
-    for study, plan in book.plans.items():
-        whole = plan.mechanism
+    for study in studies:
+        whole = book.plans[study].mechanism
         steps_done = sum(
             one.steps
             for one in book.mechanisms(study)

@@ -22,7 +22,7 @@ Command = Callable[[Words], None]
 #: Shows a line.
 Say = Callable[[str], None]
 
-_LOOK_EVERY_S = 0.5
+_LOOK_EVERY_S = 1.0
 #: The coordinator and a site end their own processes first.
 _GRACE_S = 60.0
 _LOG_LINES = 5

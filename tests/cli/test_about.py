@@ -109,3 +109,12 @@ def test_the_signed_record_says_it_to_whoever_checks_the_generator(
     del record["about"]
     path.write_bytes(sign_record(record, home.record_key))
     assert "Sites north" in fedscan("coordinator", "verify", path, "--key", key)
+
+
+def test_the_coordinators_folder_can_be_named_by_the_environment(
+    homes: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide says so for all commands."""
+    monkeypatch.setenv("FEDSCAN_COORDINATOR_HOME", str(homes[0]))
+    for words in (("status",), ("log",), ("audit",)):
+        fedscan("coordinator", *words)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fedscan.client.data.identity import DatasetIdentity
 from fedscan.client.policy import write_policy
 from fedscan.client.scoring.release import noised_numbers, release_scores, score_mechanism
 from fedscan.client.scoring.score import SiteScores, score_approved, scores_file
@@ -132,15 +133,18 @@ def test_a_study_under_way_keeps_what_it_has_planned_with(
 ) -> None:
     write_policy(home.policy, replace(RELEASING, epsilon_ceiling=2.0))
     site, scores = scored(home, approval, changed)
-    from fedscan.client.data.identity import DatasetIdentity
-
     identity = DatasetIdentity.load_or_create(site.state).name
     with Ledger.open(site.ledger, identity, epsilon_ceiling=2.0, delta=OPEN.delta) as ledger:
-        ledger.plan("ef" * 32, epsilon=1.9, sample_rate=0.25, steps=20)
+        ledger.plan(approval.study, epsilon=1.9, sample_rate=0.25, steps=20)
     with pytest.raises(BudgetExceededError, match="under way"):
         release_scores(home, site, scores, 1.0)
     assert paid(home.state("chest")) == []
     release_scores(home, site, scores, 0.05)
+    # A study that the steward has taken back plans with nothing any more.
+    Approvals(home).withdraw(approval.study)
+    with pytest.raises(BudgetExceededError, match="past its ceiling"):
+        release_scores(home, site, replace(scores, finding="lesion"), 2.5)
+    release_scores(home, site, replace(scores, finding="lesion"), 1.0)
 
 
 def test_with_nobody_held_out_there_is_nothing_to_score(

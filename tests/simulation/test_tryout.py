@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -118,31 +119,25 @@ def test_given_folders_are_sites_if_they_can_be(tmp_path: Path) -> None:
 
 def test_its_commands_are_those_of_a_real_federation(tmp_path: Path) -> None:
     """They run in the order of the guides; an option that there is not would be refused here."""
-    made, runner = tryout(tmp_path, yes=True), CliRunner()
-    for words in (
-        made.make_coordinator(),
-        *(words for name in made.scans for words in _run_each(made, name, runner)),
-    ):
-        if words:
-            result = runner.invoke(app, list(words))
-            assert result.exit_code == 0, result.output
-    for name in made.scans:
-        folder = made.scans[name]
+    made = tryout(tmp_path, yes=True)
+    does(made.make_coordinator())
+    for name, folder in made.scans.items():
+        for words in made.make_site(name):
+            does(words)
         folder.mkdir(parents=True)
-        result = runner.invoke(app, list(made.add_data(name)))
-        assert result.exit_code == 0, result.output
-    result = runner.invoke(app, list(made.submit()))
-    assert result.exit_code == 0, result.output
+        does(made.add_data(name))
+    does(made.submit())
     assert made.study.study.about.missing() == ""
     command = get_command(app)
-    for words in (made.start_coordinator(), made.start_site("hospital-a"), made.show()):
-        group, name, *options = words
-        one = command.commands[group].commands[name]  # type: ignore[attr-defined]
-        one.make_context(name, options)
+    for group, name, *options in (
+        made.start_coordinator(),
+        made.start_site("hospital-a"),
+        made.approve("hospital-a"),
+        made.show(),
+    ):
+        command.commands[group].commands[name].make_context(name, options)  # type: ignore[attr-defined]
 
 
-def _run_each(made: Tryout, name: str, runner: CliRunner) -> list[tuple[str, ...]]:
-    for words in made.make_site(name):
-        result = runner.invoke(app, list(words))
-        assert result.exit_code == 0, result.output
-    return []
+def does(words: Sequence[str]) -> None:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 0, result.output

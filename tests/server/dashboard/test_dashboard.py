@@ -14,9 +14,6 @@ import pytest
 from fastapi.testclient import TestClient
 from fedscan.cli.main import app
 from fedscan.errors import BudgetExceededError, ConfigurationError
-from fedscan.federation.scores import ScoreReport
-from fedscan.model.statistics.scores import BETTER, CELLS
-from fedscan.server.coordinator.scores import add_report, note_export
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
@@ -269,22 +266,8 @@ def test_agreement_stands_beside_what_pure_noise_would_have(watched: Any) -> Non
 
 def test_whether_the_model_becomes_better_is_shown_with_its_interval(watched: Any) -> None:
     assert seen(watched)["scores"] == []
-    run = watched.path / "run"
     for number, better in ((1, 60.0), (2, 90.0), (3, 40.0)):
-        numbers = [0.0] * CELLS
-        numbers[0], numbers[BETTER] = better, 100 - better
-        note_export(run, f"{number:064x}", number)
-        add_report(
-            run,
-            ScoreReport(
-                site="north",
-                study="ab" * 32,
-                generator=f"{number:064x}",
-                finding="lesion",
-                numbers=tuple(numbers),
-                deviation=1.0,
-            ),
-        )
+        watched.scores("north", number, better)
     scores = {one["round"]: one for one in seen(watched)["scores"]}
     assert [number for number, one in scores.items() if one["is_best"]] == [2]
     assert [number for number, one in scores.items() if one["is_last"]] == [3]

@@ -166,6 +166,7 @@ def test_nothing_is_cut_off_at_any_width(
     codes = {"north": "ok", "the-university-hospital-of-the-far-south": "ok", "west": "timeout"}
     for number in (1, 2):
         watched.round(number, codes)
+        watched.scores("the-university-hospital-of-the-far-south", number, 60.0 - number)
     browser = Browser(tmp_path / "profile")
     try:
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -175,6 +176,7 @@ def test_nothing_is_cut_off_at_any_width(
         browser.open(f"http://127.0.0.1:{served.port}/")
         browser.until("document.querySelectorAll('#sites tbody tr').length === 3")
         browser.until("document.querySelector('#norms svg') !== null")
+        browser.until("document.querySelectorAll('#scores tbody tr').length === 2")
         assert browser.value(_CUT_OFF) == 0
         # Words in the chart are as large as they are meant to be.
         assert browser.value(_CHART_SCALE) == 1
