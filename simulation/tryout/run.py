@@ -77,21 +77,20 @@ def run_tryout(tryout: Tryout, command: Command, say: Say, *, show: bool, keep: 
 
 def _follow(tryout: Tryout, processes: _Processes, say: Say, began: float, *, show: bool) -> None:
     """Say what happens, until somebody ends it."""
-    home, last_lines, last_round = tryout.coordinator, set[str](), 0
     address = f"http://{LOOPBACK}:{tryout.dashboard_port}/"
     say(f"Dashboard: {address}")
+    last_lines, last_round, last_phase = set[str](), 0, ""
     while True:
         processes.require_running()
-        view = overview(home)
+        view = overview(tryout.coordinator)
         study = next(one for one in view.studies if one.study == STUDY)
         online = [site.site for site in view.sites if site.online]
-        lines = []
+        lines = [study.message] if study.message and study.phase == "running" else []
         if len(online) == len(tryout.scans):
-            lines.append(f"Connected: {', '.join(online)}.")
-            if show and not last_lines:
+            lines.insert(0, f"Connected: {', '.join(online)}.")
+            if show:
                 webbrowser.open(address)
-        if study.message and study.phase == "running":
-            lines.append(study.message)
+                show = False
         for line in lines:
             if line not in last_lines:
                 say(line)
@@ -100,11 +99,9 @@ def _follow(tryout: Tryout, processes: _Processes, say: Say, began: float, *, sh
             seconds = time.monotonic() - began
             say(f"Round {study.round} of {study.rounds} is done, {seconds:.0f} s after the start.")
             last_round = study.round
-        if study.phase in ("finished", "failed", "aborted"):
+        if study.phase != last_phase and study.phase in ("finished", "failed", "aborted"):
             _say_the_end(tryout, study.phase, study.message, say)
-            while True:
-                processes.require_running()
-                time.sleep(_LOOK_EVERY_S)
+        last_phase = study.phase
         time.sleep(_LOOK_EVERY_S)
 
 
