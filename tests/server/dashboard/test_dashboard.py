@@ -273,5 +273,6 @@ def test_whether_the_model_becomes_better_is_shown_with_its_interval(watched: An
     assert [number for number, one in scores.items() if one["is_last"]] == [3]
     assert scores[2]["apart"]
     share = scores[2]["better"]
-    assert share["low"] < share["value"] == pytest.approx(0.9) < share["high"]
+    assert share["value"] == pytest.approx(0.9)
+    assert share["low"] < 0.9 < share["high"]
     assert scores[2]["right"] is None, "nobody is known to have the finding, or not"

@@ -93,7 +93,7 @@ def test_the_page_shows_the_study(watched: Any, served: Served, tmp_path: Path) 
     assert "timeout: no answer in time" in page.text
     assert "<b>west</b>" in page.text
     assert not page.all("b")
-    assert "ε 3.00 of 8" in page.text
+    assert "ε 3.00 of 4" in page.text
     (image,) = page.all("img")
     assert image["src"] == "/previews/2.png"
     assert "Synthetic images after round 2" in str(image["alt"])
