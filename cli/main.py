@@ -26,6 +26,7 @@ from . import (
     simulate,
     site,
     translate,
+    tryout,
     verify,
     volume,
 )
@@ -39,6 +40,8 @@ First steps:
 - `fedscan index hospitals/hospital-a` shows what a site would train on, and what not.
 
 - `fedscan simulate --data hospitals --out run` runs the whole federation on this machine.
+
+- `fedscan try` runs a federation of real processes on this machine.
 
 - `fedscan generate run --prompt "axial CT slice of the head, lesion"` makes images.
 
@@ -62,6 +65,7 @@ for _module in (
     index,
     plan,
     simulate,
+    tryout,
     generate,
     volume,
     enhance,

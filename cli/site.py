@@ -10,9 +10,17 @@ import typer
 from rich.text import Text
 
 from ..common.counted import counted
-from . import site_approval, site_data, site_data_life, site_labels, site_opt_out, site_records
+from . import (
+    site_approval,
+    site_data,
+    site_data_life,
+    site_evaluate,
+    site_labels,
+    site_opt_out,
+    site_records,
+)
 from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
-from .console import output, status
+from .console import output, say, status
 from .group import FedscanGroup
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -52,6 +60,7 @@ def register(parent: typer.Typer) -> None:
     site_data_life.register(app)
     site_labels.register(app)
     site_approval.register(app)
+    site_evaluate.register(app)
     site_records.register(app)
     site_opt_out.register(app)
     parent.add_typer(app)
@@ -136,12 +145,18 @@ def join(
     if as_json:
         if is_confirmed:
             take_in(site, content)
-        facts = {"coordinator": content.coordinator, "authority": authority, "joined": is_confirmed}
-        print_json(facts)
+        facts = {"coordinator": content.coordinator, "authority": authority}
+        print_json({**facts, "plan": asdict(content.plan), "joined": is_confirmed})
         return
     console = output()
     console.print(Text(f"Coordinator: {content.coordinator}"))
     console.print(Text(f"Its authority's fingerprint: {authority}"))
+    plan = content.plan.facts()
+    if any(plan.values()):
+        console.print(Text("What it plans, which you decide on later:"))
+    for heading, text in plan.items():
+        if text:
+            say(f"  {heading}", text)
     question = "Did the coordinator read out the same fingerprint?"
     if not confirmed(question, yes=is_confirmed, option="--fingerprint or --yes"):
         console.print(Text("Not joined. Nothing was changed."))

@@ -26,6 +26,9 @@ def verify_record(
 
     Every file of the generator's folder counts: weights, model card, scheduler, code.
     """
+    from pydantic import TypeAdapter
+
+    from ..federation.about import AboutSettings
     from ..server.coordinator.record import covers_every_file
     from ..server.coordinator.record import verify_record as check_record
 
@@ -34,6 +37,10 @@ def verify_record(
         print_json({"record": content, "generator_checked": generator is not None})
         return
     say("Study", content["study"])
+    about = TypeAdapter(AboutSettings).validate_python(content.get("about", {}))
+    for heading, text in about.facts().items():
+        if text:
+            say(heading, text)
     say("Sites", ", ".join(content["contributors"]))
     if promise := content.get("privacy"):
         say("Privacy", _promise(promise))

@@ -134,6 +134,12 @@ class SitePolicy:
         description="Whether the noised numbers of patients for a data card, where a study sets "
         "a share of its budget aside for them, may leave; else they stay in a file here.",
     )
+    release_scores: bool = Field(
+        default=False,
+        description="Whether noised numbers of held-out patients may leave: how many a generator "
+        "fits better than the base, and of how many it tells the finding. Each release is paid for "
+        "by the data set's ledger, and made by `fedscan site evaluate --release`.",
+    )
     allow_free_text: bool = Field(
         default=False,
         description="Whether studies may train on reports: on the free text that the table of a "

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ..errors import ProtocolError, RosterError
+from ..federation.about import AboutSettings
 from ..federation.joint.roster import ROSTER, Roster, without_roster
 from ..federation.protocol import RoundRequest
 from ..federation.wire import SUM32, Form
@@ -20,7 +21,7 @@ from .settings import LocalSettings
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTerms:
-    """The sections of a study that bind a site, and the form of its updates."""
+    """The sections of a study that bind a site, the form of its updates, and what it is for."""
 
     trainable: TrainableSettings
     privacy: PrivacySettings
@@ -28,6 +29,7 @@ class StudyTerms:
     local: LocalSettings
     wire: Form | Literal["sum32"]
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    about: AboutSettings = field(default_factory=AboutSettings)
     roster: Roster | None = None
 
     @property
@@ -159,6 +161,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "local": TypeAdapter(LocalSettings),
     "wire": TypeAdapter(Form | Literal["sum32"]),
     "vocabulary": TypeAdapter(VocabularySettings),
+    "about": TypeAdapter(AboutSettings),
 }
 #: Sent only where they are not the default, so that an older study's terms stay what they were.
-_OPTIONAL = {"vocabulary", ROSTER}
+_OPTIONAL = {"vocabulary", "about", ROSTER}

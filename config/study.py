@@ -21,6 +21,7 @@ from ..evaluation.settings import (
     FairnessSettings,
     MemorySettings,
 )
+from ..federation.about import AboutSettings
 from ..imaging.settings import DataSettings
 from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
@@ -29,9 +30,9 @@ from .overrides import apply_overrides
 
 Section = TypeVar("Section")
 
-#: A section and settings that there were not at first, and what these then were: with that a study
+#: Sections and settings that there were not at first, and what these then were: with that a study
 #: has the file and the digest that it had before.
-_LATER_SECTION = "vocabulary"
+_LATER_SECTIONS = {"vocabulary": VocabularySettings(), "about": AboutSettings()}
 _LATER = {
     "data.captions": "words",
     "data.synthetic": "refuse",
@@ -63,6 +64,7 @@ class Study:
         description="Seed of everything that is not private: initial weights, phantoms, gallery. "
         "The private noise comes from secrets of the sites instead.",
     )
+    about: AboutSettings = _defaults(AboutSettings)
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
     vocabulary: VocabularySettings = _defaults(VocabularySettings)
@@ -135,8 +137,8 @@ def study_to_toml(study: Study) -> str:
         return table[setting.key]
 
     def is_comment(setting: Setting) -> bool:
-        if setting.section == _LATER_SECTION:
-            return study.vocabulary == VocabularySettings()
+        if setting.section in _LATER_SECTIONS:
+            return bool(getattr(study, setting.section) == _LATER_SECTIONS[setting.section])
         return setting.path in _LATER and value_of(setting) == _LATER[setting.path]
 
     return write_toml(study_settings(), value_of, is_comment)
@@ -149,8 +151,9 @@ def study_digest(study: Study) -> str:
         section, _, key = path.partition(".")
         if values[section][key] == default:
             del values[section][key]
-    if study.vocabulary == VocabularySettings():
-        del values[_LATER_SECTION]
+    for section, default_section in _LATER_SECTIONS.items():
+        if getattr(study, section) == default_section:
+            del values[section]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

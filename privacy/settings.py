@@ -22,11 +22,12 @@ class PrivacySettings:
         "protection: the result is marked as not private.",
     )
     epsilon: float = Field(
-        8.0,
+        4.0,
         gt=0,
         le=100,
-        description="Privacy loss each data set may spend in its life; smaller protects more. "
-        "Above 10 the promise is weak.",
+        description="Privacy loss that the study may spend at each data set; smaller protects "
+        "more. The default is half of what a site's default policy allows a data set in its life, "
+        "so that something is left for later studies. Above 10 the promise is weak.",
     )
     delta: float = Field(
         1e-5,

@@ -133,6 +133,26 @@ class Checkpoints:
             )
         return None
 
+    def of_round(self, number: int) -> FederationState:
+        """Return the state after a round.
+
+        Raises:
+            CheckpointError: If it is not kept, or damaged.
+        """
+        names = self._names()
+        if _name(number) not in names:
+            raise CheckpointError(
+                f"There is no checkpoint of round {number} in {self._folder}.",
+                hint=f"There are: {', '.join(names) or 'none'}. "
+                "federation.checkpoints_kept says how many of the latest are kept.",
+            )
+        try:
+            return self._load(self._folder / _name(number))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as failure:
+            raise CheckpointError(
+                f"The checkpoint of round {number} is damaged.", hint="Take another round's."
+            ) from failure
+
     def has_rounds(self) -> bool:
         """Return whether a round has been finished, so that sites have paid for one."""
         return any(name != _name(0) for name in self._names())

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from ..config.federation import PATIENCE
 from ..config.study import Study
 from ..errors import ConfigurationError
+from ..federation.about import AboutSettings
 from ..federation.fields import MAX_TERM
 from ..federation.joint.roster import ROSTER
 from ..federation.protocol import RoundRequest
@@ -61,6 +62,8 @@ def site_terms(study: Study, roster: str = "") -> dict[str, str]:
                 f"The vocabulary of the study takes {length} characters of {MAX_TERM}.",
                 hint="Leave words out, or bring them with the base.",
             )
+    if study.about != AboutSettings():
+        terms["about"] = _as_json(study.about)
     return terms
 
 
@@ -101,8 +104,13 @@ def earlier_training_digest(study: Study, base: str) -> str:
 
 
 def training_settings(study: Study) -> dict[str, Any]:
-    """Return the settings that the trained tensors depend on, by path."""
+    """Return the settings that the trained tensors depend on, by path.
+
+    What sites were told that the study is for belongs to what they approved.
+    """
     sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
+    if study.about != AboutSettings():
+        sections["about"] = _plain(study.about)
     settings = {
         f"{section}.{key}": value
         for section, values in sections.items()
@@ -119,11 +127,11 @@ def patience_settings() -> list[str]:
 
 def other_settings(study: Study, earlier: Study) -> str:
     """Return in words what of a study's training is not as it was begun; empty if nothing."""
-    before = training_settings(earlier)
+    before, now = training_settings(earlier), training_settings(study)
     return ", ".join(
-        f"{path} is {value}, not {before[path]}"
-        for path, value in training_settings(study).items()
-        if value != before[path]
+        f"{path} is {now.get(path)}, not {before.get(path)}"
+        for path in dict.fromkeys([*now, *before])
+        if now.get(path) != before.get(path)
     )
 
 

@@ -132,6 +132,7 @@ def propose(
             f"{invitation.name}, {counted(invitation.rounds, 'round')}. Digest "
             f"{invitation.digest}.",
         ),
+        *_about(terms),
         ("Trained", _trained(terms)),
         ("Patients", _patients(site, policy, terms, base_model, report)),
         ("Words", _words(terms, base_model)),
@@ -183,6 +184,14 @@ def _patients(
             "smaller share to be kept, or decline."
         )
     return text
+
+
+def _about(terms: StudyTerms) -> list[tuple[str, str]]:
+    """Say what the coordinator says that the study is for, and what it does not say."""
+    facts = [(heading, text) for heading, text in terms.about.facts().items() if text]
+    if missing := terms.about.missing():
+        facts.append(("Not said", f"{missing}. Ask the coordinator before you approve."))
+    return facts
 
 
 def _trained(terms: StudyTerms) -> str:

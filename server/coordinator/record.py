@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> d
         "approved": study_at_site(study, base, roster),
         "terms": site_terms(study, roster),
         "privacy": _promised(study),
+        # In the words of the study, which are part of the terms where there are any.
+        "about": asdict(study.about),
         "rounds": study.federation.rounds,
         "seed": study.seed,
         "base": base,

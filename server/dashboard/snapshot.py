@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
 from ...privacy.settings import PrivacySettings
+from ..coordinator.scores import scored_rounds
 from ..event_log import EventLog, awaited
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
@@ -99,6 +100,7 @@ def snapshot(
             | {"loss": losses.get(number)}
             for number in sorted({entry.round for entry in entries})
         ],
+        "scores": [asdict(one) for one in scored_rounds(folder.run)],
         "previews": preview_rounds(folder.previews),
         "prompts": list(study.evaluation.preview_prompts),
         "events": events[-_SHOWN_EVENTS:],

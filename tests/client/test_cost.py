@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fedscan.client.cost import Cost, study_cost
-from fedscan.client.policy import load_policy, write_policy
+from fedscan.client.policy import SitePolicy, load_policy, write_policy
 from fedscan.client.settings import LocalSettings
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
@@ -199,3 +199,26 @@ def test_a_joint_study_is_refused_for_the_ceiling_that_it_would_pass(
     assert cost.after is None
     assert cost.collusion.after is None
     assert "If all other sites worked together" in cost.problem
+
+
+def test_the_default_study_leaves_the_default_policy_room_for_another(tmp_path: Path) -> None:
+    """Whoever approves the first study that comes along has not spent a data set's life."""
+    policy, study = SitePolicy(), Study()
+    terms, rounds = StudyTerms.from_texts(site_terms(study)), study.federation.rounds
+    first = study_cost(tmp_path / "ledger", policy, terms, "1" * 64, rounds)
+    assert first.after is not None
+    assert first.after <= study.privacy.epsilon * (1 + 1e-6) <= policy.epsilon_ceiling / 2 + 1e-6
+    once = once_mechanisms(study.privacy, statistics=True)
+    limits = {"epsilon_ceiling": policy.epsilon_ceiling, "delta": policy.delta}
+    with Ledger.open(tmp_path / "ledger", "ab" * 16, **limits) as ledger:
+        ledger.reserve("2" * 64, once, purpose="statistics", study="1" * 64)
+        training = ledger.plan(
+            "1" * 64,
+            epsilon=study.privacy.epsilon,
+            sample_rate=study.privacy.sample_rate,
+            steps=rounds * study.local.steps,
+        )
+        ledger.reserve("3" * 64, [training], purpose="round 1", study="1" * 64)
+    second = study_cost(tmp_path / "ledger", policy, terms, "4" * 64, rounds)
+    assert second.before == pytest.approx(study.privacy.epsilon, rel=0.01)
+    assert second.after is not None, second.problem

@@ -130,6 +130,21 @@ function showRounds() {
   }));
 }
 
+const percent = (share) => (share ? `${Math.round(100 * share.value)} % [${Math.round(100 * share.low)}, ${Math.round(100 * share.high)}]` : "cannot be told");
+
+function showScores() {
+  const { scores } = state, last = scores.find((one) => one.is_last), best = scores.find((one) => one.is_best);
+  $("scores-part").hidden = scores.length === 0;
+  $("scores").tBodies[0].replaceChildren(...[...scores].reverse().map((one) => row($("scores"), one.round, [
+    [[one.is_best && "best", one.is_last && "last"].filter(Boolean).join(" and ") || "–", "left"],
+    [percent(one.better)], [`${one.finding}: ${percent(one.right)}`], [one.sites.join(", "), "left wrap"],
+  ])));
+  $("scores-note").textContent = !best ? "The noise covers these numbers: nothing can be told from them yet."
+    : best === last ? "The last one is the best so far."
+    : best.apart ? `Round ${best.round} is better than the last one, round ${last.round}, by more than chance and noise.`
+    : `Round ${best.round} looks better than the last one, round ${last.round}, but they cannot be told apart.`;
+}
+
 function showNorms() {
   const series = new Map(state.sites.map((site) => [site.name, state.rounds.filter((one) => site.name in one.norms).map((one) => [one.round, one.norms[site.name]])]));
   $("legend").replaceChildren(...[...series.keys()].map((name, index) => {
@@ -192,7 +207,7 @@ function showEvents() {
 }
 
 function show() {
-  for (const part of [showHead, showTiles, showSites, showImages, showNorms, showRounds, showEvents]) part();
+  for (const part of [showHead, showTiles, showSites, showImages, showNorms, showRounds, showScores, showEvents]) part();
 }
 
 async function refresh() {

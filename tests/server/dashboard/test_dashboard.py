@@ -279,3 +279,17 @@ def test_agreement_stands_beside_what_pure_noise_would_have(watched: Any) -> Non
     mean = updates.mean(axis=0)
     cosines = updates @ mean / np.linalg.norm(updates, axis=1) / np.linalg.norm(mean)
     assert cosines == pytest.approx(np.full(4, 0.5), abs=0.02)
+
+
+def test_whether_the_model_becomes_better_is_shown_with_its_interval(watched: Any) -> None:
+    assert seen(watched)["scores"] == []
+    for number, better in ((1, 60.0), (2, 90.0), (3, 40.0)):
+        watched.scores("north", number, better)
+    scores = {one["round"]: one for one in seen(watched)["scores"]}
+    assert [number for number, one in scores.items() if one["is_best"]] == [2]
+    assert [number for number, one in scores.items() if one["is_last"]] == [3]
+    assert scores[2]["apart"]
+    share = scores[2]["better"]
+    assert share["value"] == pytest.approx(0.9)
+    assert share["low"] < 0.9 < share["high"]
+    assert scores[2]["right"] is None, "nobody is known to have the finding, or not"
