@@ -1,8 +1,9 @@
 """Whether a study could begin at this site, said before any site has paid for it.
 
-Nothing is decoded, trained, paid for or begun. The site looks at its approval, its base, its
-policy, its ledger and how many patients it has by their headers: what the study's first question
-would be refused for. A no is the code that this refusal would have, and a yes is no more than that.
+Nothing is trained, paid for or begun, and nothing is written. The site looks at its approval, its
+base, its policy, its ledger and how many patients it has, of whom so many are decoded as it takes
+to see that enough are not blank: what the study's first question would be refused for. A no is the
+code that this refusal would have, and a yes is no more than that.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def run_readiness(question: Asked) -> RoundReply:
     if terms.is_joint:
         require_joint(request, terms, site, policy)
     words = study_words(terms.vocabulary, base_model.generator.words)
-    patients = training_patients(site, request.study(), terms.data, words)
+    patients = training_patients(
+        site, request.study(), terms.data, words, least=policy.min_patients
+    )
     for step in _steps(request, terms, policy, patients):
         policy.check(step)
     if terms.privacy.enabled:

@@ -10,6 +10,7 @@ from ..policy import load_policy
 from ..spending import known_spending
 from ..steward.approvals import Approval, Approvals
 from ..steward.data_sets import Registry
+from ..steward.declines import Declines
 from ..steward.home import SiteHome
 from ..steward.status import Status, StatusFile
 
@@ -47,6 +48,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Declined:
+    """A study that the steward declined: its name, its digest, why and when (UTC)."""
+
+    name: str
+    study: str
+    reason: str
+    time: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SiteOverview:
     """Everything that ``fedscan site status`` shows.
 
@@ -58,6 +69,7 @@ class SiteOverview:
         data_sets: Its data sets, by name.
         approved: Studies that may train.
         waiting: Studies that asked and were not approved.
+        declined: Studies that were declined.
     """
 
     site: str
@@ -67,6 +79,7 @@ class SiteOverview:
     data_sets: tuple[DataSetView, ...]
     approved: tuple[Approval, ...]
     waiting: tuple[Waiting, ...]
+    declined: tuple[Declined, ...]
 
 
 def overview(home: SiteHome) -> SiteOverview:
@@ -83,6 +96,10 @@ def overview(home: SiteHome) -> SiteOverview:
         ),
         approved=tuple(approvals.all()),
         waiting=tuple(Waiting(name=one.name, study=one.digest) for one in approvals.pending()),
+        declined=tuple(
+            Declined(name=one.name, study=one.study, reason=one.reason, time=one.time)
+            for one in Declines(home).all()
+        ),
     )
 
 
