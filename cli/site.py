@@ -21,7 +21,7 @@ from . import (
     site_page,
     site_records,
 )
-from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
+from .asking import FingerprintOption, YesOption, confirmed
 from .console import output, say, status
 from .group import FedscanGroup
 from .json_output import print_json
