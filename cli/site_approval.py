@@ -212,7 +212,8 @@ def _invitation(
         )
     known_studies = approvals.known()
     digest = _one_of(
-        study, {**approval_names, **{one: known.name for one, known in known_studies.items()}}
+        study,
+        {**approval_names, **{one: invitation.name for one, invitation in known_studies.items()}},
     )
     return (
         known_studies[digest] if digest in known_studies else approvals.approved_invitation(digest)
