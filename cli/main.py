@@ -20,11 +20,13 @@ from . import (
     ledger,
     mesh,
     phantoms,
+    plan,
     pretrain,
     reader_study,
     simulate,
     site,
     translate,
+    tryout,
     verify,
     volume,
 )
@@ -38,6 +40,8 @@ First steps:
 - `fedscan index hospitals/hospital-a` shows what a site would train on, and what not.
 
 - `fedscan simulate --data hospitals --out run` runs the whole federation on this machine.
+
+- `fedscan try` runs a federation of real processes on this machine.
 
 - `fedscan generate run --prompt "axial CT slice of the head, lesion"` makes images.
 
@@ -59,7 +63,9 @@ app = typer.Typer(
 for _module in (
     phantoms,
     index,
+    plan,
     simulate,
+    tryout,
     generate,
     volume,
     enhance,

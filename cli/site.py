@@ -14,6 +14,7 @@ from . import (
     site_approval,
     site_data,
     site_data_life,
+    site_evaluate,
     site_evidence,
     site_labels,
     site_opt_out,
@@ -21,7 +22,7 @@ from . import (
     site_records,
 )
 from .asking import FingerprintOption, YesOption, confirmed
-from .console import output, status
+from .console import output, say, status
 from .group import FedscanGroup
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -61,6 +62,7 @@ def register(parent: typer.Typer) -> None:
     site_data_life.register(app)
     site_labels.register(app)
     site_approval.register(app)
+    site_evaluate.register(app)
     site_records.register(app)
     site_opt_out.register(app)
     site_page.register(app)
@@ -148,12 +150,18 @@ def join(
     if as_json:
         if is_confirmed:
             take_in(site, content)
-        facts = {"coordinator": content.coordinator, "authority": authority, "joined": is_confirmed}
-        print_json(facts)
+        facts = {"coordinator": content.coordinator, "authority": authority}
+        print_json({**facts, "plan": asdict(content.plan), "joined": is_confirmed})
         return
     console = output()
     console.print(Text(f"Coordinator: {content.coordinator}"))
     console.print(Text(f"Its authority's fingerprint: {authority}"))
+    plan = content.plan.facts()
+    if any(plan.values()):
+        console.print(Text("What it plans, which you decide on later:"))
+    for heading, text in plan.items():
+        if text:
+            say(f"  {heading}", text)
     question = "Did the coordinator read out the same fingerprint?"
     if not confirmed(question, yes=is_confirmed, option="--fingerprint or --yes"):
         console.print(Text("Not joined. Nothing was changed."))
@@ -251,4 +259,7 @@ def _spent(data: DataSetView) -> str:
         return f"pays for nothing: {data.problem}"
     if data.epsilon is None:
         return "nothing spent"
-    return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    text = f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    if data.collusion_epsilon is not None:
+        text += f", {data.collusion_epsilon:.3g} if all other sites worked together"
+    return text

@@ -1,10 +1,11 @@
-"""``fedscan site approve`` and ``decline``: what a study would do, and the steward's word."""
+"""``fedscan site approve``, ``show`` and ``decline``: a study, and the steward's word."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,8 @@ from .progress import progress
 if TYPE_CHECKING:
     from ..client.daemon.overview import SiteOverview
     from ..client.steward.approvals import Approvals
-    from ..client.steward.data_sets import Registry
+    from ..client.steward.data_sets import DataSet, Registry
+    from ..client.steward.home import SiteHome
     from ..client.steward.proposal import Proposal
     from ..federation.invitation import Invitation
 
@@ -32,6 +34,7 @@ _DECLINE_EPILOG = 'Example: `fedscan site decline lungs --reason "the protocol h
 def register(app: typer.Typer) -> None:
     """Add the commands to those of a site."""
     app.command()(approve)
+    app.command()(show)
     app.command(epilog=_DECLINE_EPILOG)(decline)
 
 
@@ -84,11 +87,7 @@ def approve(
     invitation = _invitation(approvals, study)
     entry = Registry(site).usable(data or _only_data_set(Registry(site)))
     folder = str(base.resolve()) if base else ""
-    with progress() as report:
-        report("steps", 0, 3)  # to import what opens a base takes seconds already
-        from ..client.steward.proposal import propose
-
-        proposal = propose(site, invitation, entry, folder, report=report)
+    proposal = _proposed(site, invitation, entry, folder)
     if as_json:
         if yes:
             proposal.require_payable()
@@ -103,6 +102,48 @@ def approve(
         return
     approvals.approve(invitation, entry.name, folder)
     output().print(Text(f"Approved: {invitation.name} may train on {entry.name}."))
+
+
+def show(
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="An invitation's file, or the name or the digest's beginning of a study here."
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="Data set that it would train on.")] = "",
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a study is for, what it does here, and whether it is approved; change nothing."""
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
+
+    site = SiteHome.open(home)
+    approvals = Approvals(site)
+    by_digest = {one.study: one for one in approvals.all()}
+    invitation = _invitation(approvals, study, {one.study: one.name for one in by_digest.values()})
+    approval = by_digest.get(invitation.digest)
+    registry = Registry(site)
+    name = data or (approval.data if approval else _only_data_set(registry))
+    proposal = _proposed(site, invitation, registry.get(name), approval.base if approval else "")
+    if as_json:
+        names = {"study": proposal.study, "name": invitation.name, "data": name}
+        print_json({**names, "facts": dict(proposal.facts), "approval": approval})
+        return
+    _show(proposal)
+    output().print(
+        Text(f"Approved for {approval.data} at {approval.time}." if approval else "Not approved.")
+    )
+
+
+def _proposed(site: SiteHome, invitation: Invitation, entry: DataSet, base: str) -> Proposal:
+    with progress() as report:
+        report("steps", 0, 3)  # to import what opens a base takes seconds already
+        from ..client.steward.proposal import propose
+
+        return propose(site, invitation, entry, base, report=report)
 
 
 def _show(proposal: Proposal) -> None:
@@ -155,7 +196,10 @@ def print_studies(view: SiteOverview) -> None:
         console.print(Text("No study is approved, and none waits."))
 
 
-def _invitation(approvals: Approvals, study: str) -> Invitation:
+def _invitation(
+    approvals: Approvals, study: str, approval_names: Mapping[str, str] = MappingProxyType({})
+) -> Invitation:
+    """Return a study's invitation from a file, or of a study that waits or was approved here."""
     from ..federation.invitation import Invitation
 
     path = Path(study)
@@ -167,8 +211,20 @@ def _invitation(approvals: Approvals, study: str) -> Invitation:
             hint="It is the file STUDY.invitation.json from the coordinator.",
         )
     known_studies = approvals.known()
-    names = {digest: one.name for digest, one in known_studies.items()}
-    return known_studies[_one_of(study, names)]
+    digest = _one_of(
+        study,
+        {**approval_names, **{one: invitation.name for one, invitation in known_studies.items()}},
+    )
+    return (
+        known_studies[digest] if digest in known_studies else approvals.approved_invitation(digest)
+    )
+
+
+def one_study(name_or_digest: str, names: Mapping[str, str]) -> str:
+    """Return the digest of a study; of the only one where none is named."""
+    if not name_or_digest and len(names) == 1:
+        return next(iter(names))
+    return _one_of(name_or_digest, names)
 
 
 def _one_of(name_or_digest: str, names: Mapping[str, str]) -> str:

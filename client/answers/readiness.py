@@ -15,6 +15,7 @@ import numpy as np
 from ...errors import BudgetExceededError, LedgerError
 from ...federation.protocol import READY, RoundReply, RoundRequest
 from ...model.words.tables import study_words
+from ...privacy.joint.plan import plan_joint
 from ...privacy.ledger.journal import LINES
 from ...privacy.ledger.view import LedgerView
 from ...privacy.mechanism import SubsampledGaussian
@@ -28,8 +29,9 @@ from ..terms import StudyTerms
 from ..workspace.opened import open_generator
 from ..workspace.patient_numbers import training_patients
 from .asked import Asked
+from .joint.ready import require_joint
+from .opened_round import require_base
 from .release import Release
-from .round import require_base
 
 
 def run_readiness(question: Asked) -> RoundReply:
@@ -47,6 +49,8 @@ def run_readiness(question: Asked) -> RoundReply:
     base_model = open_generator(site.base, terms.trainable, site.device)
     require_base(request, terms, base_model)
     policy = load_policy(site.policy)
+    if terms.is_joint:
+        require_joint(request, terms, site, policy)
     words = study_words(terms.vocabulary, base_model.generator.words)
     patients = training_patients(
         site, request.study(), terms.data, words, least=policy.min_patients
@@ -65,7 +69,7 @@ def run_readiness(question: Asked) -> RoundReply:
 
 def readiness_release(question: Asked) -> Release:
     """Return what a yes may hold."""
-    return Release(outline={READY: ("float32", (1,))}, update=False, yes=True)
+    return Release.of_public({READY: np.ones(1, np.float32)}, paid=False)
 
 
 def _steps(
@@ -84,8 +88,16 @@ def _steps(
             burned_in=data.burned_in,
             captions=data.captions,
             subset=subset,
+            joint=privacy if terms.is_joint else None,
         )
 
+    if terms.is_joint:
+        plan = plan_joint(privacy, request.rounds)
+        own = plan.training.with_steps(1).own
+        yield step(own, privacy.clip_norm, terms.trainable.subset)
+        for share in plan.once:
+            yield step(share.own, 1.0, None)
+        return
     training = SubsampledGaussian(
         privacy.sample_rate, policy.min_noise_multiplier, terms.local.steps
     )

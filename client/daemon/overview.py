@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...errors import AuditError, LedgerError
-from ...privacy.accounting import epsilon
+from ...privacy.joint.plan import both_epsilons
 from ..policy import load_policy
 from ..spending import known_spending
 from ..steward.approvals import Approval, Approvals
@@ -23,6 +23,8 @@ class DataSetView:
         name: What the steward calls it.
         folder: Folder of its files.
         epsilon: What all steps spent together; ``None`` if there is no ledger yet.
+        collusion_epsilon: The same if all other sites of joint sums worked together; ``None``
+            where it is no other number.
         delta: The delta of its policy, which epsilon is stated at; ``None`` likewise.
         problem: Why the data set pays for nothing just now; empty if it does.
         retired: Whether no study may use it any more.
@@ -34,6 +36,7 @@ class DataSetView:
     delta: float | None
     problem: str = ""
     retired: bool = False
+    collusion_epsilon: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,5 +115,11 @@ def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
         )
     if view is None:
         return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
-    total = epsilon(view.book.mechanisms(), policy.delta)
-    return DataSetView(name=name, folder=folder, epsilon=total, delta=policy.delta)
+    total, alone = both_epsilons(view.book.shares(), policy.delta)
+    return DataSetView(
+        name=name,
+        folder=folder,
+        epsilon=total,
+        delta=policy.delta,
+        collusion_epsilon=alone if view.book.has_joint else None,
+    )

@@ -78,6 +78,15 @@ def patients_at_beginning(roster: Path) -> int | None:
     return len(_read(roster)) if roster.exists() else None
 
 
+def patients_trained_on(roster: Path) -> frozenset[str]:
+    """Return the keys of the patients that a study began with; nobody if it has not begun.
+
+    Raises:
+        DataError: If the list is damaged.
+    """
+    return frozenset(one.key for one in _read(roster)) if roster.exists() else frozenset()
+
+
 def _read(roster: Path) -> list[FixedPatient]:
     try:
         entries = [FixedPatient(**one) for one in json.loads(roster.read_text(encoding="utf-8"))]

@@ -64,6 +64,7 @@ class Approvals:
         note_policies(self.home)
         self.home.log.append("study-approved", study=approval.study, data=data)
         content = json.dumps(asdict(approval), indent=2).encode() + b"\n"
+        write_atomically(self.home.invitations / f"{approval.study}.json", invitation.to_json())
         write_atomically(self.home.approvals / f"{approval.study}.json", content)
         (self.home.pending / f"{approval.study}.json").unlink(missing_ok=True)
         Declines(self.home).forget(approval.study)
@@ -114,6 +115,22 @@ class Approvals:
         waiting = sum(1 for _ in self.home.pending.glob("*.json"))
         if not path.exists() and waiting < _MOST_PENDING:
             write_atomically(path, invitation.to_json())
+
+    def approved_invitation(self, study: str) -> Invitation:
+        """Return what was approved.
+
+        Raises:
+            NotApprovedError: If an earlier release approved it, which did not keep it.
+            ProtocolError: If the file is damaged or of another release.
+        """
+        try:
+            content = (self.home.invitations / f"{study}.json").read_bytes()
+        except FileNotFoundError:
+            raise NotApprovedError(
+                f"What the study {study[:12]} is about was not kept here.",
+                hint="Approve the coordinator's file STUDY.invitation.json again: that keeps it.",
+            ) from None
+        return Invitation.from_json(content)
 
     def take_in(self, content: bytes) -> Invitation:
         """Let a study wait whose invitation came as a file, also one that was declined.

@@ -167,6 +167,11 @@ class SiteHome:
         return self.folder / "approvals"
 
     @property
+    def invitations(self) -> Path:
+        """What was approved: one file for each study that was."""
+        return self.folder / "invitations"
+
+    @property
     def pending(self) -> Path:
         """One file for each study that asked without being approved."""
         return self.folder / "pending"
