@@ -20,6 +20,7 @@ from . import (
     ledger,
     mesh,
     phantoms,
+    plan,
     pretrain,
     reader_study,
     simulate,
@@ -62,6 +63,7 @@ app = typer.Typer(
 for _module in (
     phantoms,
     index,
+    plan,
     simulate,
     tryout,
     generate,

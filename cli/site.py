@@ -15,11 +15,13 @@ from . import (
     site_data,
     site_data_life,
     site_evaluate,
+    site_evidence,
     site_labels,
     site_opt_out,
+    site_page,
     site_records,
 )
-from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
+from .asking import FingerprintOption, YesOption, confirmed
 from .console import output, say, status
 from .group import FedscanGroup
 from .json_output import print_json
@@ -63,6 +65,8 @@ def register(parent: typer.Typer) -> None:
     site_evaluate.register(app)
     site_records.register(app)
     site_opt_out.register(app)
+    site_page.register(app)
+    site_evidence.register(app)
     parent.add_typer(app)
 
 
@@ -138,6 +142,7 @@ def join(
     from ..client.steward.enrolment import join as take_in
     from ..client.steward.home import SiteHome
     from ..federation.pki.enrolment import Welcome
+    from ..federation.pki.keys import is_same_fingerprint
 
     content, site = Welcome.from_json(welcome.read_bytes()), SiteHome.open(home)
     authority = content.authority_fingerprint
@@ -215,7 +220,7 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
     console.print(Text(f"Coordinator: {view.coordinator or 'none yet'}"))
     for data in view.data_sets:
         console.print(Text(f"Data set {data.name}: {data.folder} ({_spent(data)})"))
-    print_studies(view.approved, view.waiting)
+    print_studies(view)
 
 
 @app.command()
@@ -225,10 +230,9 @@ def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None
     A round that is being trained is finished. `fedscan site resume` goes on.
     """
     from ..client.steward.home import SiteHome
+    from ..client.steward.pausing import pause as take_no_part
 
-    site = SiteHome.open(home)
-    site.log.append("paused")
-    site.pause_file.touch()
+    take_no_part(SiteHome.open(home))
     if as_json:
         print_json({"paused": True})
         return
@@ -239,10 +243,9 @@ def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None
 def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Take part again."""
     from ..client.steward.home import SiteHome
+    from ..client.steward.pausing import resume as take_part
 
-    site = SiteHome.open(home)
-    site.log.append("resumed")
-    site.pause_file.unlink(missing_ok=True)
+    take_part(SiteHome.open(home))
     if as_json:
         print_json({"paused": False})
         return
@@ -256,4 +259,7 @@ def _spent(data: DataSetView) -> str:
         return f"pays for nothing: {data.problem}"
     if data.epsilon is None:
         return "nothing spent"
-    return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    text = f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    if data.collusion_epsilon is not None:
+        text += f", {data.collusion_epsilon:.3g} if all other sites worked together"
+    return text

@@ -1,9 +1,9 @@
-"""``fedscan site approve`` and ``show``: what a study would do here, and the steward's word."""
+"""``fedscan site approve``, ``show`` and ``decline``: a study, and the steward's word."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
@@ -21,18 +21,21 @@ from .options import SITE_HOME, JsonOption, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..client.daemon.overview import Waiting
-    from ..client.steward.approvals import Approval, Approvals
+    from ..client.daemon.overview import SiteOverview
+    from ..client.steward.approvals import Approvals
     from ..client.steward.data_sets import DataSet, Registry
     from ..client.steward.home import SiteHome
     from ..client.steward.proposal import Proposal
     from ..federation.invitation import Invitation
+
+_DECLINE_EPILOG = 'Example: `fedscan site decline lungs --reason "the protocol has no ethics vote"`'
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to those of a site."""
     app.command()(approve)
     app.command()(show)
+    app.command(epilog=_DECLINE_EPILOG)(decline)
 
 
 def approve(
@@ -67,9 +70,11 @@ def approve(
     if not study:
         view = overview(site)
         if as_json:
-            print_json({"approved": view.approved, "waiting": view.waiting})
+            print_json(
+                {"approved": view.approved, "waiting": view.waiting, "declined": view.declined}
+            )
         else:
-            print_studies(view.approved, view.waiting)
+            print_studies(view)
         return
     if withdraw:
         digest = _one_of(study, {one.study: one.name for one in approvals.all()})
@@ -150,14 +155,44 @@ def _show(proposal: Proposal) -> None:
     output().print(table)
 
 
-def print_studies(approvals: Sequence[Approval], waiting: Sequence[Waiting]) -> None:
-    """Print the studies that are approved, and those that wait."""
+def decline(
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="An invitation's file, or the name or the digest's beginning of a study here."
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why. It is put on record, and stays at the site.")],
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Decline a study, so that it does not wait any more, also if it asks again.
+
+    The coordinator is told what it is told of every study that is not approved. To approve it
+    after all, name it to `fedscan site approve`.
+    """
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.declines import Declines
+    from ..client.steward.home import SiteHome
+
+    site = SiteHome.open(home)
+    result = Declines(site).decline(_invitation(Approvals(site), study), reason)
+    if as_json:
+        print_json({"declined": result.study, "reason": result.reason})
+        return
+    output().print(Text(f"Declined: {result.name} ({result.study[:12]})."))
+
+
+def print_studies(view: SiteOverview) -> None:
+    """Print the studies that are approved, those that wait, and those that were declined."""
     console = output()
-    for approval in approvals:
+    for approval in view.approved:
         console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
-    for one in waiting:
+    for one in view.waiting:
         console.print(Text(f"Waits:    {one.name} ({one.study[:12]})"))
-    if not approvals and not waiting:
+    for no in view.declined:
+        console.print(Text(f"Declined: {no.name} ({no.study[:12]}): {no.reason}"))
+    if not view.approved and not view.waiting:
         console.print(Text("No study is approved, and none waits."))
 
 
@@ -175,11 +210,14 @@ def _invitation(
             f"There is no invitation {study}.",
             hint="It is the file STUDY.invitation.json from the coordinator.",
         )
-    waiting = {one.digest: one for one in approvals.pending()}
+    known_studies = approvals.known()
     digest = _one_of(
-        study, {**approval_names, **{one.digest: one.name for one in waiting.values()}}
+        study,
+        {**approval_names, **{one: invitation.name for one, invitation in known_studies.items()}},
     )
-    return waiting[digest] if digest in waiting else approvals.approved_invitation(digest)
+    return (
+        known_studies[digest] if digest in known_studies else approvals.approved_invitation(digest)
+    )
 
 
 def one_study(name_or_digest: str, names: Mapping[str, str]) -> str:

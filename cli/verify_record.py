@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ..common.counted import counted
 from .console import say
 from .json_output import print_json
 from .options import JsonOption
@@ -40,9 +42,21 @@ def verify_record(
         if text:
             say(heading, text)
     say("Sites", ", ".join(content["contributors"]))
+    if promise := content.get("privacy"):
+        say("Privacy", _promise(promise))
     if not generator:
         say("Generator", "not looked at")
     elif covers_every_file(content):
         say("Generator", f"the record's own, all {len(content['files'])} files")
     else:
         say("Generator", "the record's own weights; a record of this age names no other files")
+
+
+def _promise(promise: Mapping[str, Any]) -> str:
+    text = f"epsilon {promise['epsilon']:g} at delta {promise['delta']:g} for each patient"
+    if "collusion_epsilon" in promise:
+        text += (
+            f", against the coordinator with {counted(promise['colluding_sites'], 'other site')} "
+            f"at most; epsilon {promise['collusion_epsilon']:g} if all other sites work with it"
+        )
+    return text

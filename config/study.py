@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from ..client.settings import LocalSettings
@@ -33,7 +33,16 @@ Section = TypeVar("Section")
 #: Sections and settings that there were not at first, and what these then were: with that a study
 #: has the file and the digest that it had before.
 _LATER_SECTIONS = {"vocabulary": VocabularySettings(), "about": AboutSettings()}
-_LATER = {"data.captions": "words", "data.synthetic": "refuse"}
+_LATER = {
+    "data.captions": "words",
+    "data.synthetic": "refuse",
+    "privacy.sum": "local",
+    "privacy.min_sites": 3,
+    "privacy.colluding_sites": -1,
+    "privacy.collusion_epsilon": 20.0,
+    "privacy.spare_attempts": 4,
+    "evaluation.local_noise": False,
+}
 
 
 def _defaults(section: Callable[..., Section]) -> Section:
@@ -69,6 +78,20 @@ class Study:
     memory: MemorySettings = _defaults(MemorySettings)
     canaries: CanarySettings = _defaults(CanarySettings)
     fairness: FairnessSettings = _defaults(FairnessSettings)
+
+    @model_validator(mode="after")
+    def _joint_sums(self) -> Study:
+        if self.privacy.sum == "local":
+            return self
+        if not self.privacy.enabled:
+            raise ValueError('privacy.sum = "joint" is for private studies: privacy.enabled = true')
+        if self.local.steps != 1:
+            raise ValueError(
+                f'privacy.sum = "joint" takes one step a round, and local.steps = '
+                f"{self.local.steps}: a second step would follow from a gradient that no noise of "
+                "others protects; set local.steps = 1, and more federation.rounds"
+            )
+        return self
 
 
 @functools.cache

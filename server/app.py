@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
 
 from ..config.study import Study, load_study
 from ..errors import (
@@ -43,11 +45,14 @@ from .exchange import wait_for_sites
 from .fitting import require_fitting
 from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
+from .joint.roster import needed_sites
+from .joint.study import JointStudy
 from .previews import Previews
 from .public_loss import PublicLoss
 from .readiness import require_ready
 from .rounds import Rounds
-from .terms import site_terms
+from .statistics import collect_statistics
+from .terms import is_joint, site_terms
 from .warm_up import regions_seen, warm_start
 
 _log = logging.getLogger(__name__)
@@ -108,45 +113,61 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
+    joint = (
+        JointStudy(study=study, base=base, run=job.run, grid=grid, observe=observe)
+        if is_joint(study)
+        else None
+    )
+    terms = joint.open() if joint else site_terms(study)
+    before = RoundRequest(
+        round=0, rounds=study.federation.rounds, base=base, terms=terms, tensors={}
+    )
     if not checkpoints.has_rounds():
-        _require_ready(study, base, job, grid, observe)
-    start = _warm_start(study, base, generator, job, grid, observe)
+        _require_ready(study, before, job, grid, observe)
+    words = study_words(study.vocabulary, generator.words)
+    if joint:
+        joint.count(terms, finer_words(words))
+    start = _warm_start(study, before, generator, job, grid, observe, joint)
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.seed)
         parameters = select_trainable(generator, study.trainable)
     state = _start(checkpoints, history, parameters, job.resume, observe)
-    rounds = Rounds(
-        collector=Collector(grid=grid, settings=study.federation, observe=observe),
-        base=base,
-        terms=site_terms(study),
-        # What trains is in every request anyway, with its current values.
-        start={name: value for name, value in start.items() if name not in parameters},
-        checkpoints=checkpoints,
-        history=history,
-        show=Previews(
-            job.run / PREVIEWS,
-            prompts=study.evaluation.preview_prompts,
-            generator=generator,
-            load=lambda checkpoint: _load(parameters, checkpoint.final()),
-            seed=study.seed,
-            measure=_measuring(PublicLoss(generator), observe),
-        ),
+    # What trains is in every request anyway, with its current values.
+    start_tensors = {name: value for name, value in start.items() if name not in parameters}
+    show = Previews(
+        job.run / PREVIEWS,
+        prompts=study.evaluation.preview_prompts,
+        generator=generator,
+        load=lambda checkpoint: _load(parameters, checkpoint.final()),
+        seed=study.seed,
+        measure=_measuring(PublicLoss(generator), observe),
     )
-    state = rounds.run(state)
+    if joint:
+        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
+    else:
+        state = Rounds(
+            collector=Collector(grid=grid, settings=study.federation, observe=observe),
+            base=base,
+            terms=terms,
+            start=start_tensors,
+            checkpoints=checkpoints,
+            history=history,
+            show=show,
+        ).run(state)
     _load(parameters, state.final())
     merge_lora(generator)
     learnt = (generator.learnt or Learnt(complete=False)).with_study(
         regions=regions_seen(job.run / WARM_UP)
     )
-    generator.words = study_words(study.vocabulary, generator.words)
+    generator.words = words
     save_generator(generator, job.generator, _card(study) | {LEARNT: learnt.to_card()})
-    if study.privacy.enabled and study.privacy.composition_share:
+    if study.privacy.enabled and study.privacy.composition_share and not joint:
         collect_compositions(
             job.run / COMPOSITIONS,
             grid,
-            _before_rounds(study, base),
-            finer=finer_words(generator.words),
+            before,
+            finer=finer_words(words),
             delta=study.privacy.delta,
             limit_s=study.federation.round_timeout_s,
             observe=observe,
@@ -155,11 +176,14 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     return state
 
 
-def _require_ready(study: Study, base: str, job: ServerJob, grid: Grid, observe: Observer) -> None:
+def _require_ready(
+    study: Study, before: RoundRequest, job: ServerJob, grid: Grid, observe: Observer
+) -> None:
     """Ask the sites, before anything is paid, whether what comes next could begin with them."""
     statistics_next = _has_warm_up(study) and not (job.run / WARM_UP).exists()
-    request = replace(_before_rounds(study, base), round=0 if statistics_next else 1)
-    require_ready(grid, lambda: _connect(study, grid), request, study.federation, observe)
+    request = replace(before, round=0 if statistics_next else 1)
+    settings = needed_sites(study) if is_joint(study) else study.federation
+    require_ready(grid, lambda: _connect(study, grid), request, settings, observe)
 
 
 def _has_warm_up(study: Study) -> bool:
@@ -177,28 +201,33 @@ def _connect(study: Study, grid: Grid) -> list[int]:
 
 
 def _warm_start(
-    study: Study, base: str, generator: Generator, job: ServerJob, grid: Grid, observe: Observer
+    study: Study,
+    before: RoundRequest,
+    generator: Generator,
+    job: ServerJob,
+    grid: Grid,
+    observe: Observer,
+    joint: JointStudy | None,
 ) -> Tensors:
     """Return what the warm-up changes in the base; nothing where the study has none."""
     if not _has_warm_up(study):
         return {}
+
+    def collect() -> tuple[NDArray[np.float32], float]:
+        if joint:
+            return joint.group_sums()
+        return collect_statistics(
+            grid, lambda: _connect(study, grid), before, study.federation, observe
+        )
+
     return warm_start(
         job.run / WARM_UP,
         generator,
-        _before_rounds(study, base),
-        grid,
-        lambda: _connect(study, grid),
-        study.federation,
+        collect,
         study.warm_up,
         seed=study.seed,
         observe=observe,
     )
-
-
-def _before_rounds(study: Study, base: str) -> RoundRequest:
-    """Round 0: what asks for other things than training."""
-    rounds = study.federation.rounds
-    return RoundRequest(round=0, rounds=rounds, base=base, terms=site_terms(study), tensors={})
 
 
 def _start(
@@ -245,11 +274,13 @@ def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
 
 def _card(study: Study) -> dict[str, Any]:
     """What the model card says of the training; all of it public."""
+    joint = {"epsilon_if_all_other_sites_collude": study.privacy.collusion_epsilon}
     return {
         "study": study.name,
         "rounds": study.federation.rounds,
         "private": study.privacy.enabled,
         "epsilon": study.privacy.epsilon if study.privacy.enabled else None,
+        **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,27 @@ class FederationState:
     def final(self) -> dict[str, NDArray[Any]]:
         """Return the tensors of the finished generator: the average where there is one."""
         return self.average or self.model
+
+    def next_average(
+        self, model: Mapping[str, NDArray[Any]], decay: float
+    ) -> dict[str, NDArray[Any]]:
+        """Return the moving average over rounds with the next model in it; empty if none is kept.
+
+        Early on the decay is smaller, as in diffusers' EMAModel, so that the average does not
+        remember the untrained start.
+
+        Args:
+            model: The next round's model.
+            decay: Decay for each round; 0 keeps no average.
+        """
+        if decay == 0.0:
+            return {}
+        before = self.average or self.model
+        keep = min(decay, (1 + self.round) / (10 + self.round))
+        return {
+            name: (keep * before[name] + (1 - keep) * array).astype(array.dtype)
+            for name, array in model.items()
+        }
 
 
 class Checkpoints:

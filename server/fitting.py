@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..config.study import Study
 from ..errors import ConfigurationError
+from .joint.fitting import require_joint
+from .terms import is_joint
 
 
 def require_fitting(study: Study, image_size: int) -> None:
@@ -14,8 +16,11 @@ def require_fitting(study: Study, image_size: int) -> None:
         image_size: Side of the generator's images in pixels.
 
     Raises:
-        ConfigurationError: If the two are of different image sizes.
+        ConfigurationError: If the two are of different image sizes, or a joint study has settings
+            that mean nothing in it.
     """
+    if is_joint(study):
+        require_joint(study)
     if study.data.image_size != image_size:
         raise ConfigurationError(
             f"data.image_size is {study.data.image_size}, but the base generates "

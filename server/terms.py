@@ -13,26 +13,47 @@ from ..config.study import Study
 from ..errors import ConfigurationError
 from ..federation.about import AboutSettings
 from ..federation.fields import MAX_TERM
+from ..federation.joint.roster import ROSTER
 from ..federation.protocol import RoundRequest
+from ..federation.wire import SUM32
 from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
 _TERMS = ("trainable", "privacy", "data", "local")
 #: Settings that came after studies had begun, with what they were before: such a study keeps its
 #: name at the sites, whose ledgers know it by the digest of its terms.
-_LATER = {"captions": "words", "synthetic": "refuse"}
+_LATER = {
+    "captions": "words",
+    "synthetic": "refuse",
+    "sum": "local",
+    "min_sites": 3,
+    "colluding_sites": -1,
+    "collusion_epsilon": 20.0,
+    "spare_attempts": 4,
+}
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
 
-def site_terms(study: Study) -> dict[str, str]:
+def is_joint(study: Study) -> bool:
+    """Return whether a study sees only sums over several sites."""
+    return study.privacy.enabled and study.privacy.sum == "joint"
+
+
+def site_terms(study: Study, roster: str = "") -> dict[str, str]:
     """Return the sections that are sent, by name, as JSON.
+
+    Args:
+        study: The study.
+        roster: A joint study's roster, once it has one.
 
     Raises:
         ConfigurationError: If the study's vocabulary is too large to be sent.
     """
     terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
-    terms["wire"] = json.dumps(study.federation.wire)
+    terms["wire"] = json.dumps(SUM32 if is_joint(study) else study.federation.wire)
+    if roster:
+        terms[ROSTER] = roster
     if study.vocabulary != VocabularySettings():
         # Else a site has it from the base; and an older study's terms stay what they were.
         terms["vocabulary"] = _as_json(study.vocabulary)
@@ -46,15 +67,18 @@ def site_terms(study: Study) -> dict[str, str]:
     return terms
 
 
-def study_at_site(study: Study, base: str) -> str:
+def study_at_site(study: Study, base: str, roster: str = "") -> str:
     """Return the digest under which the sites' ledgers know a study.
 
     Args:
         study: The study.
         base: Digest of the generator it starts from.
+        roster: A joint study's roster.
     """
-    rounds = study.federation.rounds
-    request = RoundRequest(round=1, rounds=rounds, base=base, terms=site_terms(study), tensors={})
+    terms = site_terms(study, roster)
+    request = RoundRequest(
+        round=1, rounds=study.federation.rounds, base=base, terms=terms, tensors={}
+    )
     return request.study()
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from ...common.files import link_or_copy, write_once
 from ...errors import DataError
 from .dataset import SiteDataset
-from .example_cache import CachedPatient, patient_path
+from .example_cache import CachedPatient
+from .example_origin import patient_path
 from .patient_file import PatientFile
 
 _log = logging.getLogger(__name__)

@@ -32,8 +32,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         PrivacyError: If the policy does not allow the data set.
         ProtocolError: If the request's terms are malformed.
     """
-    if home.pause_file.exists():
-        raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
+    require_open(home)
     opted_out = require_list(home).state
     approvals = Approvals(home)
     try:
@@ -80,6 +79,16 @@ def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
             hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
         )
     return site
+
+
+def require_open(home: SiteHome) -> None:
+    """Refuse everything while a site is paused.
+
+    Raises:
+        PausedError: If it is.
+    """
+    if home.pause_file.exists():
+        raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
 
 
 def _invitation(request: RoundRequest) -> Invitation:

@@ -122,6 +122,11 @@ class SiteHome:
         return self.folder / "keys" / "node.key"
 
     @property
+    def evidence_key(self) -> Path:
+        """Private key that the site signs evidence with."""
+        return self.folder / "keys" / "evidence.key"
+
+    @property
     def request(self) -> Path:
         """What goes to the coordinator: certificate request and public key."""
         return self.folder / "request.json"
@@ -170,6 +175,11 @@ class SiteHome:
     def pending(self) -> Path:
         """One file for each study that asked without being approved."""
         return self.folder / "pending"
+
+    @property
+    def declines(self) -> Path:
+        """One file for each study that was declined."""
+        return self.folder / "declined"
 
     @property
     def audit(self) -> Path:

@@ -24,6 +24,7 @@ EXCEPTIONS = {
     "coordinator dashboard": "serves a page until it is stopped",
     "coordinator start": "runs until it is stopped",
     "reader-study serve": "serves a page until it is stopped",
+    "site page": "serves a page until it is stopped",
     "site receive": "runs until it is stopped",
     "site start": "runs until it is stopped",
     "try": "runs until it is stopped",
@@ -94,7 +95,7 @@ def test_keys_of_data_commands_are_as_documented(tmp_path: Path):
     agrees("ledger", found[str(folder)])
 
 
-def test_keys_of_a_site_are_as_documented(tmp_path: Path):
+def test_keys_of_a_site_are_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     home = ("--home", tmp_path / "site")
     (tmp_path / "chest").mkdir()
     agrees("site init", document("site", "init", "north", *home))
@@ -106,11 +107,19 @@ def test_keys_of_a_site_are_as_documented(tmp_path: Path):
     agrees("site status", status)
     assert status["paused"]
     agrees("site resume", document("site", "resume", *home))
-    assert document("site", "approve", *home) == {"approved": [], "waiting": []}
+    assert document("site", "approve", *home) == {
+        "approved": [],
+        "waiting": [],
+        "declined": [],
+    }
     assert document("site", "ledger", *home) == {"chest": None}
+    monkeypatch.setenv("PATH", "/nowhere")  # a browser would print it, which takes seconds
+    written = document("site", "evidence", "--out", tmp_path / "evidence", *home)
+    agrees("site evidence", written)
+    agrees("site verify-evidence", document("site", "verify-evidence", tmp_path / "evidence"))
     audit = document("site", "audit", *home)
     agrees("site audit", audit)
-    assert [entry["event"] for entry in audit["entries"]][-1] == "resumed"
+    assert [entry["event"] for entry in audit["entries"]][-2:] == ["resumed", "evidence-written"]
     assert len(audit["entries"]) == audit["length"]
     newest = document("site", "log", "--last", "2", *home)
     agrees("site log", newest)

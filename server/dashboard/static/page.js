@@ -32,12 +32,20 @@ function meaning(code) {
   return code === "ok" ? "answered" : `${code}: ${state.meanings[code] ?? "unknown code"}`;
 }
 
+/** What a study promises whose sites add their noise together. */
+function together(joint) {
+  if (!joint) return "";
+  const others = joint.colluding === 1 ? "1 other site" : `${joint.colluding} other sites`;
+  return ` against the coordinator with ${others}, and ${number(joint.epsilon)} if all other sites worked together ` +
+    `(sums of ${joint.sites} sites at least)`;
+}
+
 function showHead() {
   const { study, status } = state;
   document.title = `${status.done}/${study.rounds} ${study.name} – fedscan`;
   $("name").textContent = study.name;
   const privacy = study.private
-    ? `at most epsilon ${number(study.epsilon)} at delta ${small(study.delta)} for each data set`
+    ? `at most epsilon ${number(study.epsilon)} at delta ${small(study.delta)} for each data set${together(study.joint)}`
     : "NOT private: for comparison only";
   $("terms").textContent =
     `Trains ${study.subset}, ${privacy}, ${study.strategy}, updates as ${study.form}, ` +
@@ -99,7 +107,8 @@ function showSites() {
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
     [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine), "", site.noise === null ? "" : ` noise ${cosine(site.noise)}`],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
-    [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
+    [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`, "",
+      site.epsilon === null || !study.joint ? "" : ` ${site.collusion_epsilon.toFixed(2)} of ${number(study.joint.epsilon)} if all others collude`],
   ], "left")));
   $("agreement-note").textContent =
     "Agreement is the cosine between a site's update and the step that the model took. Updates of n sites that were nothing " +
