@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import (
+    calibrate,
     config,
     coordinator,
     doctor,
@@ -19,7 +20,9 @@ from . import (
     index,
     ledger,
     mesh,
+    monai_bundle,
     phantoms,
+    plan,
     pretrain,
     reader_study,
     simulate,
@@ -59,12 +62,15 @@ app = typer.Typer(
 for _module in (
     phantoms,
     index,
+    plan,
+    calibrate,
     simulate,
     generate,
     volume,
     enhance,
     translate,
     mesh,
+    monai_bundle,
     verify,
     evaluate,
     examine,

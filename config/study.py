@@ -32,7 +32,12 @@ Section = TypeVar("Section")
 #: A section and settings that there were not at first, and what these then were: with that a study
 #: has the file and the digest that it had before.
 _LATER_SECTION = "vocabulary"
-_LATER = {"data.captions": "words", "data.synthetic": "refuse"}
+_LATER = {
+    "data.captions": "words",
+    "data.synthetic": "refuse",
+    "trainable.frozen_weights": "float32",
+    "trainable.lora_start": "by_rank",
+}
 
 
 def _defaults(section: Callable[..., Section]) -> Section:

@@ -19,10 +19,14 @@ from ..errors import (
     ModelError,
 )
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
+from ..model.computing.devices import resolve_device
+from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
+from ..model.integrity.movement import probe, require_same, share_moved
+from ..model.outline import read_image_sizes
 from ..model.statistics.composition import finer_words
 from ..model.storage import load_generator, save_generator
-from ..model.trainable import merge_lora, replace_tensors, select_trainable
+from ..model.trainable import lora_updates, merge_lora, replace_tensors, select_trainable
 from ..model.words.learnt import KEY as LEARNT
 from ..model.words.learnt import Learnt
 from ..model.words.tables import study_words
@@ -35,8 +39,10 @@ from .events import (
     CheckpointSkipped,
     GeneratorSaved,
     LossMeasured,
+    NothingMoved,
     Observer,
     StudyStopped,
+    WorkSkipped,
     log_event,
 )
 from .exchange import wait_for_sites
@@ -48,7 +54,7 @@ from .public_loss import PublicLoss
 from .readiness import require_ready
 from .rounds import Rounds
 from .terms import site_terms
-from .warm_up import regions_seen, warm_start
+from .warm_up import regions_seen, require_feasible_warm_up, warm_start
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +90,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     Raises:
         CheckpointError: If the run's folder holds a run already and ``job.resume`` is off, or
             its checkpoints are of another study or all damaged.
-        ConfigurationError: If the study does not fit the base.
+        ConfigurationError: If the study does not fit the base, or its warm-up this machine.
         RoundFailedError: If a round got too few usable results.
     """
     observe = both(observe, EventLog(job.run / EVENTS))
@@ -100,8 +106,11 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     study = load_study(job.study)
     names = begun(job.run, study, job.base)
     base = names.base
-    generator = load_generator(job.base)
-    require_fitting(study, generator.image_size)
+    require_fitting(study, read_image_sizes(job.base))
+    device = resolve_device(job.device)
+    generator = load_generator(job.base, study.data.image_size).to(device)
+    if _has_warm_up(study) and not (job.run / WARM_UP).exists():
+        require_feasible_warm_up(generator)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=names.training,
@@ -114,7 +123,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.seed)
-        parameters = select_trainable(generator, study.trainable)
+        # What does not train is kept whole here: the result is merged into it.
+        parameters = select_trainable(generator, replace(study.trainable, frozen_weights="float32"))
     state = _start(checkpoints, history, parameters, job.resume, observe)
     rounds = Rounds(
         collector=Collector(grid=grid, settings=study.federation, observe=observe),
@@ -131,16 +141,33 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             load=lambda checkpoint: _load(parameters, checkpoint.final()),
             seed=study.seed,
             measure=_measuring(PublicLoss(generator), observe),
-        ),
+        )
+        if not is_too_slow(generator)
+        else _no_previews(observe),
     )
     state = rounds.run(state)
     _load(parameters, state.final())
+    # With a warm-up the base's own layers have changed, and the updates are none of the base.
+    lora = {} if start else lora_updates(generator)
     merge_lora(generator)
     learnt = (generator.learnt or Learnt(complete=False)).with_study(
         regions=regions_seen(job.run / WARM_UP)
     )
     generator.words = study_words(study.vocabulary, generator.words)
-    save_generator(generator, job.generator, _card(study) | {LEARNT: learnt.to_card()})
+    prediction, half = probe(generator), generator.stable_diffusion is not None
+    save_generator(
+        generator,
+        job.generator,
+        _card(study) | {LEARNT: learnt.to_card()},
+        half_precision=half,
+        lora=lora,
+    )
+    kind = torch.float16 if half else torch.float32
+    require_same(prediction, load_generator(job.generator).to(device), kind)
+    movement = share_moved(job.base, job.generator)
+    if not movement and study.trainable.subset != "adapters":
+        observe(NothingMoved())
+    _log.info("the training moved the U-Net's weights by %.2g of their length", movement)
     if study.privacy.enabled and study.privacy.composition_share:
         collect_compositions(
             job.run / COMPOSITIONS,
@@ -153,6 +180,13 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         )
     observe(GeneratorSaved(folder=str(job.generator)))
     return state
+
+
+def _no_previews(observe: Observer) -> Callable[[FederationState, bool], None]:
+    """Draw nothing, and say so once: a base of many weights would keep a CPU for hours."""
+    what = "sample images and the loss on public images"
+    observe(WorkSkipped(what=what, reason="the base is too large for the coordinator's CPU"))
+    return lambda state, last: None
 
 
 def _require_ready(study: Study, base: str, job: ServerJob, grid: Grid, observe: Observer) -> None:

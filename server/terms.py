@@ -19,7 +19,12 @@ from ..model.settings import VocabularySettings
 _TERMS = ("trainable", "privacy", "data", "local")
 #: Settings that came after studies had begun, with what they were before: such a study keeps its
 #: name at the sites, whose ledgers know it by the digest of its terms.
-_LATER = {"captions": "words", "synthetic": "refuse"}
+_LATER = {
+    "captions": "words",
+    "synthetic": "refuse",
+    "frozen_weights": "float32",
+    "lora_start": "by_rank",
+}
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from ...privacy.validation import validate_for_dp
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.participation import Participation
+from ..workspace.passes import in_passes
 from ..workspace.training_settings import descent_settings, loss_settings
 from .allowance import check_allowance
 from .asked import Asked
@@ -48,7 +50,7 @@ def run_round(question: Asked) -> RoundReply:
         StartNeededError: If the request leaves out a start that the site does not have.
     """
     request, terms, site = question.request, question.terms, question.site
-    base_model = open_generator(site.base, terms.trainable, site.device, question.start)
+    base_model = open_study_generator(question)
     _require_fitting(request, terms, base_model)
     keep_start(question.start, site.starts)
     part = Participation.open(request, terms, site)
@@ -65,10 +67,25 @@ def run_round(question: Asked) -> RoundReply:
 
 def round_release(question: Asked) -> Release:
     """Return what the answer to a round may hold, from the site's own base and the terms."""
-    terms, site = question.terms, question.site
-    parameters = open_generator(site.base, terms.trainable, site.device, question.start).parameters
+    terms = question.terms
+    parameters = open_study_generator(question).parameters
     model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
     return Release(outline=outline(terms.wire, model), update=True)
+
+
+def open_study_generator(question: Asked, *, warmed_up: bool = True) -> OpenGenerator:
+    """Open the site's base as a study uses it.
+
+    Args:
+        question: What was asked.
+        warmed_up: Whether with what the study's warm-up changed.
+
+    Raises:
+        ModelError: If it cannot be opened.
+    """
+    terms, site = question.terms, question.site
+    start = question.start if warmed_up else None
+    return open_generator(site.base, terms.trainable, site.device, start, terms.data.image_size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,18 +134,21 @@ class _Round:
             )
 
         def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
-            self._take_up_tensors()
-            result = run_private_steps(
-                self.base_model.parameters,
-                self._loss(),
-                population=len(part.patients),
-                expected_patients=patient_count,
-                mechanism=mechanism,
-                clip_norm=privacy.clip_norm,
-                descent=descent_settings(local),
-                stream=SecretStream(reservation.secret, "training"),
-            )
-            return self._outgoing(result)
+            def train(rows: int) -> TrainingResult:
+                self._take_up_tensors()
+                return run_private_steps(
+                    self.base_model.parameters,
+                    self._loss(),
+                    population=len(part.patients),
+                    expected_patients=patient_count,
+                    mechanism=mechanism,
+                    clip_norm=privacy.clip_norm,
+                    descent=descent_settings(local),
+                    stream=SecretStream(reservation.secret, "training"),
+                    rows_at_once=rows,
+                )
+
+            return self._outgoing(self._in_passes(train))
 
         tensors = answer_once(
             self.question, part, price=price, compute=compute, when_on_record=_erase_old_secrets
@@ -142,19 +162,27 @@ class _Round:
             What leaves, and the number of patients.
         """
         self._check(None)
-        self._take_up_tensors()
         name, patients = self.part.site.name, len(self.part.patients)
         key = hashlib.sha256(f"{name}:{self.request.digest()}".encode()).digest()
-        result = run_unprotected_steps(
-            self.base_model.parameters,
-            self._loss(),
-            population=patients,
-            sample_rate=self.part.terms.privacy.sample_rate,
-            steps=self.part.terms.local.steps,
-            descent=descent_settings(self.part.terms.local),
-            stream=SecretStream(key, "open training"),
-        )
-        return self._outgoing(result), float(patients)
+
+        def train(rows: int) -> TrainingResult:
+            self._take_up_tensors()
+            return run_unprotected_steps(
+                self.base_model.parameters,
+                self._loss(),
+                population=patients,
+                sample_rate=self.part.terms.privacy.sample_rate,
+                steps=self.part.terms.local.steps,
+                descent=descent_settings(self.part.terms.local),
+                stream=SecretStream(key, "open training"),
+                rows_at_once=rows,
+            )
+
+        return self._outgoing(self._in_passes(train)), float(patients)
+
+    def _in_passes(self, train: Callable[[int], TrainingResult]) -> TrainingResult:
+        part = self.part
+        return in_passes(part.site, part.study, part.terms, self.base_model, train)
 
     def _outgoing(self, result: TrainingResult) -> Tensors:
         """Put the result into the study's form, and keep what that loses for the next round."""

@@ -22,6 +22,7 @@ from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
+from .machine import memory_sentence
 
 _SUBSETS = {
     "attention": "the attention layers of the image generator",
@@ -107,7 +108,7 @@ def propose(
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
     _check(policy, terms)
-    base_model = open_generator(site.base, terms.trainable, "cpu")
+    base_model = open_generator(site.base, terms.trainable, "cpu", image_size=terms.data.image_size)
     if not base_model.is_base(invitation.base):
         raise ModelError(
             f"The study starts from base {invitation.base[:12]}, "
@@ -133,6 +134,7 @@ def propose(
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
         ("Privacy", _privacy(terms)),
         ("Cost", _cost(cost, data_set)),
+        ("Machine", memory_sentence(home, policy, terms, base_model)),
     )
     report("steps", 3, 3)
     return Proposal(study=invitation.digest, facts=facts, cost=cost)

@@ -35,7 +35,7 @@ from ..events import (
     log_event,
 )
 from .counter_sign import counter_sign
-from .home import HOME_VARIABLE, Home
+from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home
 from .reconcile import RUNNING
 from .record import sign_record, study_record
 from .resuming import keep_approved_base
@@ -92,7 +92,8 @@ def main(grid: Grid, context: Context) -> None:
 
 
 def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
-    audit, job = AuditLog(home.audit), folder.job
+    audit = AuditLog(home.audit)
+    job = replace(folder.job, device=os.environ.get(DEVICE_VARIABLE, "auto"))
     keep_approved_base(folder)
 
     def observe(event: Event) -> None:

@@ -11,7 +11,7 @@ from ...common.names import require_name
 from ...config.study import Study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...federation.invitation import Invitation
-from ...model.outline import read_image_size
+from ...model.outline import read_image_sizes
 from ...model.storage import generator_digest
 from ..fitting import require_fitting
 from ..terms import site_terms
@@ -41,7 +41,7 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
             hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
         )
     base = base_of(study).resolve()
-    require_fitting(study, read_image_size(base))
+    require_fitting(study, read_image_sizes(base))
     invitation = invitation_of(study, generator_digest(base))
     if not repeat:
         _require_other_terms(home, invitation)
