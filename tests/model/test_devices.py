@@ -83,7 +83,7 @@ def test_frozen_weights_in_half_precision_change_little_and_nothing_that_trains(
         assert {value.dtype for value in parameters.values()} == {torch.float32}
         loss = diffusion_loss(tiny, rows, times, noise).mean()
         found = torch.autograd.grad(loss, list(parameters.values()))
-        return float(loss), torch.cat([one.flatten() for one in found])
+        return float(loss.detach()), torch.cat([one.flatten() for one in found])
 
     whole_loss, whole = gradients("float32")
     before = sum(value.nbytes for value in tiny.unet.parameters())
