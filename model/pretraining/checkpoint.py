@@ -6,6 +6,7 @@ import pickle
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -14,6 +15,18 @@ from ...common.files import replacing
 from ...errors import DataError
 from .averages import Averages
 from .pace import Pace
+
+
+class Stateful(Protocol):
+    """Something whose state can be taken and given back, as optimizers' can."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What :meth:`load_state_dict` takes."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Go on from what :meth:`state_dict` gave."""
+        ...
 
 
 class Checkpoint:
@@ -33,7 +46,7 @@ class Checkpoint:
         self,
         path: Path,
         parameters: Sequence[nn.Parameter],
-        optimizer: torch.optim.Optimizer,
+        optimizer: Stateful,
         averages: Averages,
     ) -> None:
         self.path = path

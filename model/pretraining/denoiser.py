@@ -13,6 +13,7 @@ from .averages import Averages
 from .batches import BATCH, Batches
 from .checkpoint import Checkpoint
 from .examples import ExampleBank
+from .optimizer import MuonAndAdam
 from .pace import Duration, Pace
 from .team import Team
 from .watch import Watch
@@ -25,7 +26,7 @@ def train_denoiser(
     *,
     seed: int,
     state: Path,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 3e-3,
     team: Team | None = None,
     watch: Watch | None = None,
     on_pause: Callable[[int], None] | None = None,
@@ -61,7 +62,8 @@ def train_denoiser(
     for parameter in parameters:
         parameter.requires_grad_(True)
     generator.unet.train()
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=1e-4)
+    ends = [*generator.unet.conv_in.parameters(), *generator.unet.conv_out.parameters()]
+    optimizer = MuonAndAdam(parameters, ends, learning_rate)
     averages = Averages(parameters)
     batches = Batches(generator, bank, seed, team.rank)
     pace = Pace(
@@ -70,13 +72,12 @@ def train_denoiser(
     checkpoint = Checkpoint(state, parameters, optimizer, averages)
     checkpoint.restore(pace)
     for step, rate in pace:
-        optimizer.param_groups[0]["lr"] = rate
         losses, timesteps = batches.losses(step)
         optimizer.zero_grad()
         losses.mean().backward()
         team.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        optimizer.step(rate)
         averages.step(step + 1)
         if watch:
             watch.denoised(pace, losses.detach(), timesteps)

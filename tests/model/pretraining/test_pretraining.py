@@ -94,7 +94,7 @@ def test_places_with_a_lesion_count_more(tiny, monkeypatch, tmp_path):
     masks[:, :, : side // 2] = LABEL["lesion"]
     weight = weights_of_first_batch(tiny, masks, monkeypatch, tmp_path)
     cells = tiny.latent_shape[-1]
-    assert weight.shape == (64, 1, cells, cells)
+    assert weight.shape == (BATCH, 1, cells, cells)
     assert (weight[..., : cells // 2] > weight[..., cells // 2 :]).all()
 
 
@@ -103,7 +103,7 @@ def test_images_with_a_small_lesion_are_drawn_more_often_than_others(tiny, monke
     masks[0, :3, :3] = LABEL["lesion"]
     weight = weights_of_first_batch(tiny, masks, monkeypatch, tmp_path)
     shown = (weight > 1).any(-1).any(-1).sum()
-    assert shown > 2 * 64 / 16
+    assert shown > 2 * BATCH / 16
 
 
 def test_images_of_twice_the_size_are_learnt_at_both_sizes(tiny, tmp_path):
@@ -121,7 +121,7 @@ def test_images_of_twice_the_size_are_learnt_at_both_sizes(tiny, tmp_path):
     )
     counts = {len(Batches(tiny, bank, seed=1, rank=0).losses(step)[0]) for step in range(12)}
     assert counts == {BATCH, BATCH // 4}
-    train_denoiser(tiny, bank, Duration(images=64 * 3), seed=1, state=tmp_path / "state.pt")
+    train_denoiser(tiny, bank, Duration(images=BATCH * 3), seed=1, state=tmp_path / "state.pt")
     large = LatentRows(
         latents=tiny.encode(torch.from_numpy(bank.images[:2].astype(np.float32))[:, None]),
         text=tiny.embed(["PA chest X-ray"] * 2),

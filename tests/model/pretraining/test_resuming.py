@@ -11,6 +11,7 @@ import torch
 from fedscan.errors import DataError
 from fedscan.model.generator import build_generator
 from fedscan.model.pretraining.autoencoder import train_autoencoder
+from fedscan.model.pretraining.batches import BATCH
 from fedscan.model.pretraining.denoiser import train_denoiser
 from fedscan.model.pretraining.examples import ExampleBank, bank_of, join_banks
 from fedscan.model.pretraining.pace import Duration, Pace
@@ -39,7 +40,7 @@ def bank():
 
 def kill_at(step):
     def tell(report):
-        if report.images > step * (64 if report.stage == "denoiser" else 32):
+        if report.images > step * 32:
             raise Killed
 
     return Watch(tell, 1000)
@@ -56,7 +57,7 @@ def test_killed_in_the_middle_it_ends_with_the_same_weights(stage, bank, tmp_pat
         torch.manual_seed(start)  # whatever another process has drawn before does not count
         options = {"seed": 3, "state": state, "watch": watch, "pause_every": 2}
         if stage == "denoiser":
-            train_denoiser(tiny, bank, Duration(images=6 * 64), **options)
+            train_denoiser(tiny, bank, Duration(images=6 * BATCH), **options)
             return weights(tiny.unet) | weights(tiny.adapter)
         train_autoencoder(tiny, bank, Duration(images=6 * 32), **options)
         return weights(tiny.autoencoder)
@@ -87,7 +88,7 @@ bank = ExampleBank(
     chances=np.full(40, 1 / 40),
 )
 tiny = build_generator(GeneratorSettings(size="tiny"))
-train_denoiser(tiny, bank, Duration(images=20 * 64), seed=3, state=sys.argv[1], pause_every=2)
+train_denoiser(tiny, bank, Duration(images=640), seed=3, state=sys.argv[1], pause_every=2)
 digest = hashlib.sha256()
 for value in tiny.unet.state_dict().values():
     digest.update(value.numpy().tobytes())
@@ -125,7 +126,7 @@ def test_a_state_of_another_training_is_refused(bank, tmp_path):
     state.write_bytes(b"not a state")
     tiny = build_generator(GeneratorSettings(size="tiny"))
     with pytest.raises(DataError, match="does not hold the state"):
-        train_denoiser(tiny, bank, Duration(images=64), seed=0, state=state)
+        train_denoiser(tiny, bank, Duration(images=BATCH), seed=0, state=state)
 
 
 def test_losses_are_told_by_noise_level_and_fall_as_noise_rises(bank, tmp_path):
@@ -134,12 +135,12 @@ def test_losses_are_told_by_noise_level_and_fall_as_noise_rises(bank, tmp_path):
     train_denoiser(
         tiny,
         bank,
-        Duration(images=3 * 64),
+        Duration(images=3 * BATCH),
         seed=0,
         state=tmp_path / "state.pt",
         watch=Watch(reports.append, 1000),
     )
-    assert [report.images for report in reports] == [64, 128, 192]
+    assert [report.images for report in reports] == [BATCH, 2 * BATCH, 3 * BATCH]
     assert reports[-1].share == pytest.approx(2 / 3)
     assert len(reports[-1].by_level) == 4
     assert all(level > 0 for level in reports[-1].by_level)
