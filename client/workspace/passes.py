@@ -67,12 +67,12 @@ def in_passes(
             if not is_out_of_memory(error):
                 raise
             smaller = _smaller(passes, draws)
-        if smaller is None:
-            raise ModelError(
-                f"The memory of {device} does not hold the {draws} rows of one patient.",
-                hint="Use another device, or take part in studies with fewer draws per patient or "
-                "smaller images.",
-            )
+            if smaller is None:
+                raise ModelError(
+                    f"The memory of {device} does not hold the {draws} rows of one patient.",
+                    hint="Use another device, or take part in studies with fewer draws per patient "
+                    "or smaller images.",
+                ) from error
         _log.warning("memory ran out: the answer is begun anew with %d rows", smaller.rows)
         forget_unused(device)
         passes = smaller

@@ -166,19 +166,28 @@ def test_a_reply_holds_tensors_and_nothing_private(
     assert set(RoundReply.from_records(records).tensors) == set(request.tensors)
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyError, OSError, MemoryError])
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (ValueError, "internal"),
+        (KeyError, "internal"),
+        (OSError, "internal"),
+        (MemoryError, "model"),  # it was begun anew with less, and is too large for the machine
+    ],
+)
 def test_no_word_of_an_error_crosses_the_border(
     hospital: Hospital,
     make_request: Callable[..., RoundRequest],
     monkeypatch: pytest.MonkeyPatch,
     kind: type[Exception],
+    code: str,
 ) -> None:
     def fail(parameters: object, loss: DiffusionLoss, **options: object) -> None:
         raise kind(f"Doe^Jane, pixel 4095, {loss.patients[0]}")
 
     monkeypatch.setattr(site_round, "run_private_steps", fail)
     records = hospital.tell(make_request().to_records())
-    assert records["fedscan"]["code"] == "internal"
+    assert records["fedscan"]["code"] == code
     assert not records["trainable"]
     assert "Doe" not in repr(records)
     assert "4095" not in repr(records)
