@@ -85,6 +85,13 @@ class ProtocolError(FedscanError):
     exit_status = 7
 
 
+class RosterError(FedscanError):
+    """A joint sum is asked for with other sites, keys or a second time than was approved."""
+
+    code = "roster"
+    exit_status = 7
+
+
 class StartNeededError(FedscanError):
     """The site does not have the tensors that the warm-up changed, and asks for them."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import click
 import typer
 
-from ..errors import ConfigurationError, SignatureError
+from ..errors import ConfigurationError
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Go on without being asked.")]
 FingerprintOption = Annotated[
@@ -39,32 +38,3 @@ def confirmed(question: str, *, yes: bool, option: str = "--yes") -> bool:
             f"Nobody answered: {question}",
             hint=f"Nothing was changed. Where nobody can be asked, give {option}.",
         ) from None
-
-
-def is_same_fingerprint(fingerprint: str, reference: str, *, whose: str) -> bool:
-    """Compare a fingerprint with what a person was told, whatever it is grouped by.
-
-    Args:
-        fingerprint: What the file has.
-        reference: What a person was told; empty if nothing.
-        whose: What it is the fingerprint of.
-
-    Returns:
-        Whether there was anything to compare it with.
-
-    Raises:
-        SignatureError: If they differ.
-    """
-    if not reference:
-        return False
-    if _digits(fingerprint) != _digits(reference):
-        raise SignatureError(
-            f"The fingerprint of {whose} is {fingerprint}, not {reference.strip()}.",
-            hint="Nothing was changed. Somebody may have changed the file on its way: ask for it "
-            "once more, and compare by telephone.",
-        )
-    return True
-
-
-def _digits(text: str) -> str:
-    return re.sub(r"[\s:-]", "", text).lower()

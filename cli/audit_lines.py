@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from ..errors import ConfigurationError
 from ..federation.pki.keys import fingerprint
 from .console import output
 from .json_output import print_json
@@ -30,32 +31,33 @@ def show_log(audit: Path, *, last: int, follow: bool, as_json: bool) -> None:
         audit: The log's file.
         last: How many of its lines.
         follow: Whether to go on with those to come.
-        as_json: Print one JSON document instead.
+        as_json: Print one JSON document instead; of a log that is followed, which has no end, one
+            for each line.
 
     Raises:
         AuditError: If a line was changed, or the log cannot be read.
-        ConfigurationError: If JSON is asked for of a log without an end.
     """
     from ..common.audit import AuditLog
     from ..common.audit.following import follow_entries, newest_entries
 
-    if as_json and follow:
-        raise ConfigurationError(
-            "A log that is followed has no end, and a JSON document has one.",
-            hint="Leave --follow or --json out.",
-        )
     log = AuditLog(audit)
     entries = newest_entries(log, max(1, last))
     end = entries[-1].sequence if entries else 0
     entries = entries[len(entries) - min(last, len(entries)) :]
-    if as_json:
+    if as_json and not follow:
         print_json({"entries": [asdict(entry) for entry in entries]})
         return
+    show = _show_json if as_json else _show
     for entry in entries:
-        _show(entry)
+        show(entry)
     if follow:
         for entry in follow_entries(log, end):
-            _show(entry)
+            show(entry)
+
+
+def _show_json(entry: AuditEntry) -> None:
+    typer.echo(json.dumps(asdict(entry), ensure_ascii=False))
+    sys.stdout.flush()  # whoever reads the pipe waits for each line
 
 
 def _show(entry: AuditEntry) -> None:

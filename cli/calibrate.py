@@ -43,7 +43,7 @@ def calibrate(
     """
     from ..common.files import write_atomically
     from ..config.study import study_to_toml
-    from ..simulation.calibration import calibrate as find
+    from ..simulation.machine.calibration import calibrate as find
 
     with progress() as report:
         result = find(study_from(config, sets), patients=patients, device=device, progress=report)

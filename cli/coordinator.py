@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from . import coordinator_members
+from . import coordinator_members, coordinator_scores
 from .audit_lines import FollowOption, LastOption, show_log
 from .console import output, say, status
 from .coordinator_home import HOME, HomeOption, open_home, tell
@@ -19,6 +19,9 @@ from .dashboard import dashboard
 from .json_output import print_json
 from .options import ConfigOption, DeviceOption, JsonOption, SetOption, study_from
 from .verify_record import verify_record
+
+if TYPE_CHECKING:
+    from ..config.study import Study
 
 _EPILOG = """\
 Examples:
@@ -84,6 +87,7 @@ def init(
 
 
 coordinator_members.register(group)
+coordinator_scores.register(group)
 
 
 @group.command()
@@ -110,12 +114,13 @@ def start(home: HomeOption = HOME, device: DeviceOption = "auto") -> None:
 
 
 @group.command()
-def stop(home: HomeOption = HOME) -> None:
+def stop(home: HomeOption = HOME, as_json: JsonOption = False) -> None:
     """Stop the running coordinator and wait until it has stopped."""
     from ..federation.supervision.service import stop_service
     from ..server.coordinator.service import WHAT
 
     stop_service(open_home(home).run, WHAT)
+    tell(as_json, {"stopped": True} if as_json else {})
 
 
 @group.command()
@@ -142,6 +147,7 @@ def submit(
     study = study_from(config or coordinator.study, sets)
     folder = submit_study(coordinator, study, repeat=repeat)
     tell(as_json, {"study": folder.name, "invitation": folder.invitation})
+    _note_unsaid(study)
     if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
 
@@ -171,6 +177,15 @@ def invite(
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
     tell(as_json, {"invitation": target, "approval": invitation.digest})
+    _note_unsaid(study)
+
+
+def _note_unsaid(study: Study) -> None:
+    """Say what stewards will miss in an invitation."""
+    if missing := study.about.missing():
+        status().print(
+            Text(f"The invitation does not say: {missing}. Say it in [about] of the study file.")
+        )
 
 
 @group.command()

@@ -13,7 +13,7 @@ from .json_output import print_json
 
 HomeOption = Annotated[
     Path,
-    typer.Option("--home", help="The coordinator's folder.", envvar="FEDSCAN_COORDINATORHOME"),
+    typer.Option("--home", help="The coordinator's folder.", envvar="FEDSCAN_COORDINATOR_HOME"),
 ]
 HOME = Path("coordinator")
 

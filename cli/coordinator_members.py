@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
+from .asking import FingerprintOption, YesOption, confirmed
 from .console import output, say
 from .coordinator_home import HOME, HomeOption, open_home, tell
 from .json_output import print_json
@@ -40,6 +40,7 @@ def enrol(
     """
     from ..common.files import write_atomically
     from ..federation.pki.enrolment import Welcome
+    from ..federation.pki.keys import is_same_fingerprint
     from ..server.coordinator.members import enrol as enrol_site
     from ..server.coordinator.members import read_request
 

@@ -64,21 +64,31 @@ def ledger(
 
 def ledger_document(view: LedgerView, delta: float) -> dict[str, Any]:
     """Return all that a ledger holds, and what it comes to at a delta, as JSON values."""
-    from ..privacy.accounting import epsilon
+    from ..privacy.joint.plan import both_epsilons
 
-    total = epsilon(view.book.mechanisms(), delta)
-    return {**json.loads(view.to_json()), "epsilon": total, "delta": delta}
+    total, alone = both_epsilons(view.book.shares(), delta)
+    both = {"epsilon": total, "collusion_epsilon": alone, "delta": delta}
+    return {**json.loads(view.to_json()), **both}
 
 
 def print_ledger(folder: Path, view: LedgerView, delta: float) -> None:
     """Print a ledger's table, and what it comes to at a delta."""
-    from ..privacy.accounting import epsilon
+    from ..privacy.joint.plan import both_epsilons
 
-    total = epsilon(view.book.mechanisms(), delta)
+    total, alone = both_epsilons(view.book.shares(), delta)
     console = output()
     console.print(Text(str(folder), style="bold"))
     console.print(view.table())
-    console.print(Text(f"Spent: epsilon {total:.4g} at delta {delta:g}."))
+    if not view.book.has_joint:
+        console.print(Text(f"Spent: epsilon {total:.4g} at delta {delta:g}."))
+        return
+    console.print(
+        Text(
+            f"Spent: epsilon {total:.4g} at delta {delta:g} against the coordinator and the few "
+            f"sites that may work with it; {alone:.4g} if all other sites worked together, or the "
+            "cryptography fell."
+        )
+    )
 
 
 def _ledgers(path: Path) -> list[Path]:

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from ..common.counted import counted
 from ..server.events import (
+    AttemptLost,
     CheckpointSkipped,
     Event,
     GeneratorSaved,
     NothingMoved,
     ReadinessReceived,
+    RosterMade,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -23,7 +25,13 @@ from ..server.events import (
     SitesConnected,
     WorkSkipped,
 )
-from ..simulation.events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
+from ..simulation.events import (
+    BudgetWasted,
+    EvaluationSkipped,
+    SiteIndexed,
+    StageProgress,
+    StageStarted,
+)
 
 #: Rows that a terminal shows at once.
 _MOST_ROWS = 16
@@ -93,6 +101,10 @@ class LiveTable:
                 return self._finished(event)
             case ReadinessReceived():
                 return "" if event.code == "ok" else f"{event.site} cannot begin: {event.code}"
+            case RosterMade():
+                return f"roster of {counted(len(event.sites), 'site')}: {event.words}"
+            case AttemptLost():
+                return f"round {event.round}, attempt {event.attempt} is lost: {event.reason}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"
@@ -105,6 +117,8 @@ class LiveTable:
                 return f"left out: {event.what}, for {event.reason}"
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
+            case BudgetWasted():
+                return f"{event.verdict} `fedscan plan` tells what else could train."
             case EvaluationSkipped(reason=reason):
                 return f"not evaluated: {reason}"
             case GeneratorSaved():

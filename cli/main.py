@@ -19,6 +19,7 @@ from . import (
     generate,
     index,
     ledger,
+    memory,
     mesh,
     monai_bundle,
     phantoms,
@@ -28,6 +29,7 @@ from . import (
     simulate,
     site,
     translate,
+    tryout,
     verify,
     volume,
 )
@@ -41,6 +43,8 @@ First steps:
 - `fedscan index hospitals/hospital-a` shows what a site would train on, and what not.
 
 - `fedscan simulate --data hospitals --out run` runs the whole federation on this machine.
+
+- `fedscan try` runs a federation of real processes on this machine.
 
 - `fedscan generate run --prompt "axial CT slice of the head, lesion"` makes images.
 
@@ -63,8 +67,10 @@ for _module in (
     phantoms,
     index,
     plan,
+    memory,
     calibrate,
     simulate,
+    tryout,
     generate,
     volume,
     enhance,

@@ -10,9 +10,19 @@ import typer
 from rich.text import Text
 
 from ..common.counted import counted
-from . import site_approval, site_data, site_data_life, site_labels, site_opt_out, site_records
-from .asking import FingerprintOption, YesOption, confirmed, is_same_fingerprint
-from .console import output, status
+from . import (
+    site_approval,
+    site_data,
+    site_data_life,
+    site_evaluate,
+    site_evidence,
+    site_labels,
+    site_opt_out,
+    site_page,
+    site_records,
+)
+from .asking import FingerprintOption, YesOption, confirmed
+from .console import output, say, status
 from .group import FedscanGroup
 from .json_output import print_json
 from .options import SITE_HOME, JsonOption, SiteHomeOption
@@ -52,8 +62,11 @@ def register(parent: typer.Typer) -> None:
     site_data_life.register(app)
     site_labels.register(app)
     site_approval.register(app)
+    site_evaluate.register(app)
     site_records.register(app)
     site_opt_out.register(app)
+    site_page.register(app)
+    site_evidence.register(app)
     parent.add_typer(app)
 
 
@@ -138,6 +151,7 @@ def join(
     from ..client.steward.enrolment import join as take_in
     from ..client.steward.home import SiteHome
     from ..federation.pki.enrolment import Welcome
+    from ..federation.pki.keys import is_same_fingerprint
 
     content, site = Welcome.from_json(welcome.read_bytes()), SiteHome.open(home)
     authority = content.authority_fingerprint
@@ -145,12 +159,18 @@ def join(
     if as_json:
         if is_confirmed:
             take_in(site, content)
-        facts = {"coordinator": content.coordinator, "authority": authority, "joined": is_confirmed}
-        print_json(facts)
+        facts = {"coordinator": content.coordinator, "authority": authority}
+        print_json({**facts, "plan": asdict(content.plan), "joined": is_confirmed})
         return
     console = output()
     console.print(Text(f"Coordinator: {content.coordinator}"))
     console.print(Text(f"Its authority's fingerprint: {authority}"))
+    plan = content.plan.facts()
+    if any(plan.values()):
+        console.print(Text("What it plans, which you decide on later:"))
+    for heading, text in plan.items():
+        if text:
+            say(f"  {heading}", text)
     question = "Did the coordinator read out the same fingerprint?"
     if not confirmed(question, yes=is_confirmed, option="--fingerprint or --yes"):
         console.print(Text("Not joined. Nothing was changed."))
@@ -209,7 +229,7 @@ def show_status(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -
     console.print(Text(f"Coordinator: {view.coordinator or 'none yet'}"))
     for data in view.data_sets:
         console.print(Text(f"Data set {data.name}: {data.folder} ({_spent(data)})"))
-    print_studies(view.approved, view.waiting)
+    print_studies(view)
 
 
 @app.command()
@@ -219,10 +239,9 @@ def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None
     A round that is being trained is finished. `fedscan site resume` goes on.
     """
     from ..client.steward.home import SiteHome
+    from ..client.steward.pausing import pause as take_no_part
 
-    site = SiteHome.open(home)
-    site.log.append("paused")
-    site.pause_file.touch()
+    take_no_part(SiteHome.open(home))
     if as_json:
         print_json({"paused": True})
         return
@@ -233,10 +252,9 @@ def pause(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None
 def resume(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Take part again."""
     from ..client.steward.home import SiteHome
+    from ..client.steward.pausing import resume as take_part
 
-    site = SiteHome.open(home)
-    site.log.append("resumed")
-    site.pause_file.unlink(missing_ok=True)
+    take_part(SiteHome.open(home))
     if as_json:
         print_json({"paused": False})
         return
@@ -250,4 +268,7 @@ def _spent(data: DataSetView) -> str:
         return f"pays for nothing: {data.problem}"
     if data.epsilon is None:
         return "nothing spent"
-    return f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    text = f"epsilon {data.epsilon:.3g} spent at delta {data.delta:g}"
+    if data.collusion_epsilon is not None:
+        text += f", {data.collusion_epsilon:.3g} if all other sites worked together"
+    return text

@@ -1,10 +1,11 @@
-"""``fedscan site approve``: what a study would do here, and the steward's word on it."""
+"""``fedscan site approve``, ``show`` and ``decline``: a study, and the steward's word."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,16 +21,21 @@ from .options import SITE_HOME, JsonOption, SiteHomeOption
 from .progress import progress
 
 if TYPE_CHECKING:
-    from ..client.daemon.overview import Waiting
-    from ..client.steward.approvals import Approval, Approvals
-    from ..client.steward.data_sets import Registry
+    from ..client.daemon.overview import SiteOverview
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import DataSet, Registry
+    from ..client.steward.home import SiteHome
     from ..client.steward.proposal import Proposal
     from ..federation.invitation import Invitation
 
+_DECLINE_EPILOG = 'Example: `fedscan site decline lungs --reason "the protocol has no ethics vote"`'
+
 
 def register(app: typer.Typer) -> None:
-    """Add the command to those of a site."""
+    """Add the commands to those of a site."""
     app.command()(approve)
+    app.command()(show)
+    app.command(epilog=_DECLINE_EPILOG)(decline)
 
 
 def approve(
@@ -64,9 +70,11 @@ def approve(
     if not study:
         view = overview(site)
         if as_json:
-            print_json({"approved": view.approved, "waiting": view.waiting})
+            print_json(
+                {"approved": view.approved, "waiting": view.waiting, "declined": view.declined}
+            )
         else:
-            print_studies(view.approved, view.waiting)
+            print_studies(view)
         return
     if withdraw:
         digest = _one_of(study, {one.study: one.name for one in approvals.all()})
@@ -79,11 +87,7 @@ def approve(
     invitation = _invitation(approvals, study)
     entry = Registry(site).usable(data or _only_data_set(Registry(site)))
     folder = str(base.resolve()) if base else ""
-    with progress() as report:
-        report("steps", 0, 3)  # to import what opens a base takes seconds already
-        from ..client.steward.proposal import propose
-
-        proposal = propose(site, invitation, entry, folder, report=report)
+    proposal = _proposed(site, invitation, entry, folder)
     if as_json:
         if yes:
             proposal.require_payable()
@@ -100,6 +104,48 @@ def approve(
     output().print(Text(f"Approved: {invitation.name} may train on {entry.name}."))
 
 
+def show(
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="An invitation's file, or the name or the digest's beginning of a study here."
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="Data set that it would train on.")] = "",
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a study is for, what it does here, and whether it is approved; change nothing."""
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.data_sets import Registry
+    from ..client.steward.home import SiteHome
+
+    site = SiteHome.open(home)
+    approvals = Approvals(site)
+    by_digest = {one.study: one for one in approvals.all()}
+    invitation = _invitation(approvals, study, {one.study: one.name for one in by_digest.values()})
+    approval = by_digest.get(invitation.digest)
+    registry = Registry(site)
+    name = data or (approval.data if approval else _only_data_set(registry))
+    proposal = _proposed(site, invitation, registry.get(name), approval.base if approval else "")
+    if as_json:
+        names = {"study": proposal.study, "name": invitation.name, "data": name}
+        print_json({**names, "facts": dict(proposal.facts), "approval": approval})
+        return
+    _show(proposal)
+    output().print(
+        Text(f"Approved for {approval.data} at {approval.time}." if approval else "Not approved.")
+    )
+
+
+def _proposed(site: SiteHome, invitation: Invitation, entry: DataSet, base: str) -> Proposal:
+    with progress() as report:
+        report("steps", 0, 3)  # to import what opens a base takes seconds already
+        from ..client.steward.proposal import propose
+
+        return propose(site, invitation, entry, base, report=report)
+
+
 def _show(proposal: Proposal) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 1, 0))
     table.add_column(style="bold")
@@ -109,18 +155,51 @@ def _show(proposal: Proposal) -> None:
     output().print(table)
 
 
-def print_studies(approvals: Sequence[Approval], waiting: Sequence[Waiting]) -> None:
-    """Print the studies that are approved, and those that wait."""
+def decline(
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="An invitation's file, or the name or the digest's beginning of a study here."
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why. It is put on record, and stays at the site.")],
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Decline a study, so that it does not wait any more, also if it asks again.
+
+    The coordinator is told what it is told of every study that is not approved. To approve it
+    after all, name it to `fedscan site approve`.
+    """
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.declines import Declines
+    from ..client.steward.home import SiteHome
+
+    site = SiteHome.open(home)
+    result = Declines(site).decline(_invitation(Approvals(site), study), reason)
+    if as_json:
+        print_json({"declined": result.study, "reason": result.reason})
+        return
+    output().print(Text(f"Declined: {result.name} ({result.study[:12]})."))
+
+
+def print_studies(view: SiteOverview) -> None:
+    """Print the studies that are approved, those that wait, and those that were declined."""
     console = output()
-    for approval in approvals:
+    for approval in view.approved:
         console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
-    for one in waiting:
+    for one in view.waiting:
         console.print(Text(f"Waits:    {one.name} ({one.study[:12]})"))
-    if not approvals and not waiting:
+    for no in view.declined:
+        console.print(Text(f"Declined: {no.name} ({no.study[:12]}): {no.reason}"))
+    if not view.approved and not view.waiting:
         console.print(Text("No study is approved, and none waits."))
 
 
-def _invitation(approvals: Approvals, study: str) -> Invitation:
+def _invitation(
+    approvals: Approvals, study: str, approval_names: Mapping[str, str] = MappingProxyType({})
+) -> Invitation:
+    """Return a study's invitation from a file, or of a study that waits or was approved here."""
     from ..federation.invitation import Invitation
 
     path = Path(study)
@@ -131,8 +210,21 @@ def _invitation(approvals: Approvals, study: str) -> Invitation:
             f"There is no invitation {study}.",
             hint="It is the file STUDY.invitation.json from the coordinator.",
         )
-    waiting = {one.digest: one for one in approvals.pending()}
-    return waiting[_one_of(study, {digest: one.name for digest, one in waiting.items()})]
+    known_studies = approvals.known()
+    digest = _one_of(
+        study,
+        {**approval_names, **{one: invitation.name for one, invitation in known_studies.items()}},
+    )
+    return (
+        known_studies[digest] if digest in known_studies else approvals.approved_invitation(digest)
+    )
+
+
+def one_study(name_or_digest: str, names: Mapping[str, str]) -> str:
+    """Return the digest of a study; of the only one where none is named."""
+    if not name_or_digest and len(names) == 1:
+        return next(iter(names))
+    return _one_of(name_or_digest, names)
 
 
 def _one_of(name_or_digest: str, names: Mapping[str, str]) -> str:

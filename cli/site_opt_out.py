@@ -24,12 +24,6 @@ Examples:
 
 - `fedscan site opt-out check` looks for everybody on the list.
 """
-_CANNOT = (
-    "What has left already stays outside: noised updates and generators made of them, which the "
-    "privacy promise covers, and which no list can call back. Spent budget stays spent. A round "
-    "that is being trained now may end with an error, and is asked for anew. Scans in the "
-    "hospital's own folders are not touched, only not read for training."
-)
 
 _Identifiers = typer.Argument(help="Patient identifiers as headers have them, one a line.")
 
@@ -61,12 +55,12 @@ def add(
     approved. The list holds keyed digests, no identifiers. Nobody is taken off it.
     """
     from ..client.steward.home import SiteHome
-    from ..client.steward.opt_outs import add_opt_outs, read_identifiers
+    from ..client.steward.opt_outs import CANNOT_UNDO, add_opt_outs, read_identifiers
 
     result = add_opt_outs(SiteHome.open(home), read_identifiers(file))
     if as_json:
         facts = {"added": result.new_patients, "already": result.already, "total": result.total}
-        print_json({**facts, "removed": result.removed_files, "cannot": _CANNOT})
+        print_json({**facts, "removed": result.removed_files, "cannot": CANNOT_UNDO})
         return
     console = output()
     console.print(
@@ -78,14 +72,14 @@ def add(
     console.print(
         Text(f"Removed of what was kept of them: {counted(result.removed_files, 'file')}.")
     )
-    console.print(Text(_CANNOT))
+    console.print(Text(CANNOT_UNDO))
     console.print(Text(f"`fedscan site opt-out check {file}` proves that nothing is left."))
 
 
 def show(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
     """Show how many patients opted out, and when."""
     from ..client.steward.home import SiteHome
-    from ..client.steward.opt_outs import require_list
+    from ..client.steward.opt_outs import CANNOT_UNDO, require_list
 
     opt_outs = require_list(SiteHome.open(home))
     times: dict[str, int] = {}
@@ -99,7 +93,7 @@ def show(home: SiteHomeOption = SITE_HOME, as_json: JsonOption = False) -> None:
         console.print(Text(f"{time}: {counted(count, 'patient')}"))
     console.print(Text(f"{counted(len(opt_outs.patients), 'patient')} opted out in all."))
     if opt_outs.patients:
-        console.print(Text(_CANNOT))
+        console.print(Text(CANNOT_UNDO))
 
 
 def check(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..federation.protocol import COMPOSITION, READINESS, STATISTICS
+from ..federation.protocol import COMPOSITION, READINESS, REVEAL, STATISTICS, STUDY_KEY
 from .answers.composition import composition_release, run_composition
 from .answers.readiness import readiness_release, run_readiness
 from .answers.round import round_release, run_round
 from .answers.statistics import run_statistics, statistics_release
-from .border.reply import Service, answer
+from .border.reply import Service, answer, answer_reveal, answer_study_key
 
 _TRAIN = Service(kind="round", handle=run_round, release=round_release)
 _STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)
@@ -42,3 +42,15 @@ def statistics(message: Message, context: Context) -> Message:
 def composition(message: Message, context: Context) -> Message:
     """Answer with noised numbers of patients for a data card, or with an error's code."""
     return answer(message, context, _COMPOSITION)
+
+
+@app.query(STUDY_KEY)
+def study_key(message: Message, context: Context) -> Message:
+    """Answer with the site's public keys for a joint study, or with an error's code."""
+    return answer_study_key(message, context)
+
+
+@app.query(REVEAL)
+def reveal(message: Message, context: Context) -> Message:
+    """Answer with the site's masked part of a joint sum, or with an error's code."""
+    return answer_reveal(message, context)

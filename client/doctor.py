@@ -30,7 +30,7 @@ from ..federation.diagnosis.route import describe_route
 from ..imaging.dicom.folder import list_files
 from ..imaging.dicom.index import index_files
 from ..imaging.settings import DataSettings
-from ..privacy.accounting import epsilon
+from ..privacy.joint.plan import both_epsilons
 from .border.connection import Address, check_connection, client_context
 from .border.counter_signature import check_counter_signature
 from .counter_signed import noted_before, require_lines
@@ -273,9 +273,14 @@ def _ledger(home: SiteHome, name: str) -> str:
     view = known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
     if view is None:
         raise NotApplicableError("Nothing was spent yet.")
-    total = epsilon(view.book.mechanisms(), policy.delta)
+    total, alone = both_epsilons(view.book.shares(), policy.delta)
     balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
-    if total >= 0.9 * policy.epsilon_ceiling:
+    if view.book.has_joint:
+        balance += (
+            f", {alone:.3g} of {policy.collusion_ceiling_in_force:g} if all other sites worked "
+            "together"
+        )
+    if total >= 0.9 * policy.epsilon_ceiling or alone >= 0.9 * policy.collusion_ceiling_in_force:
         raise DoubtError(
             f"The ledger is intact; {balance}.",
             hint="Studies will soon be refused; a higher ceiling costs every patient in the data.",

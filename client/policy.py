@@ -6,7 +6,6 @@ it does not allow is not run: a study can ask for less than the policy allows, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass as plain_dataclass
 from datetime import datetime, time
 from pathlib import Path
 from typing import Literal
@@ -17,7 +16,8 @@ from pydantic.dataclasses import dataclass
 from ..common.files import write_atomically
 from ..common.toml_settings import read_settings, settings, write_toml
 from ..errors import PausedError, PrivacyError
-from ..privacy.mechanism import SubsampledGaussian
+from ..privacy.settings import PrivacySettings
+from .proposed_step import ProposedStep
 
 #: From the most permissive to the strictest, as in the study's data settings.
 BURNED_IN = ("refuse_marked", "refuse_likely", "refuse_unstated")
@@ -28,27 +28,6 @@ _HEADING = """\
 # that it does not allow is not run. It is read anew before every step.
 """
 _HINT = "`python -m fedscan.client.policy` prints one with all settings explained."
-
-
-@plain_dataclass(frozen=True, kw_only=True)
-class ProposedStep:
-    """What a study asks this site to run, as far as the policy has a say in it.
-
-    Attributes:
-        mechanism: Noise, sampling and number of steps; ``None`` without privacy.
-        clip_norm: Largest norm of one patient's contribution.
-        patients: Patients that the step would draw from. Private: it stays in this process.
-        burned_in: How images with text in their pixels are set aside.
-        captions: What images are told by: ``words``, or ``text`` for reports besides.
-        subset: Which parameters are trained; ``None`` where nothing is, as for statistics.
-    """
-
-    mechanism: SubsampledGaussian | None
-    clip_norm: float
-    patients: int
-    burned_in: str
-    captions: str = "words"
-    subset: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -69,12 +48,33 @@ class SitePolicy:
         description="Chance with which the promise may fail. Keep it well below one over the "
         "number of patients. A change holds for the past too: all that was spent is counted anew.",
     )
+    collusion_ceiling: float = Field(
+        default=20.0,
+        gt=0,
+        le=200,
+        description="The same for studies whose noise all sites add together: what the data set "
+        "may spend in its life if all other sites worked with the coordinator, or the cryptography "
+        "fell. Where it is below epsilon_ceiling, that holds.",
+    )
+    max_colluding_sites: int = Field(
+        default=1,
+        ge=0,
+        le=998,
+        description="Other sites that may work with the coordinator without epsilon_ceiling being "
+        "passed: a joint study that is planned for fewer is refused.",
+    )
+    min_sites: int = Field(
+        default=3,
+        ge=3,
+        le=1000,
+        description="Fewest sites, this one included, in a sum that this site adds its part to.",
+    )
     min_noise_multiplier: float = Field(
         default=0.3,
         ge=0,
         le=100,
-        description="Least noise of a single step, in units of the clip norm. The ceiling alone "
-        "would let one step with hardly any noise spend it all.",
+        description="Least noise of a single step that this site adds, in units of the clip norm. "
+        "The ceiling alone would let one step with hardly any noise spend it all.",
     )
     max_clip_norm: float = Field(
         default=10.0,
@@ -134,6 +134,12 @@ class SitePolicy:
         description="Whether the noised numbers of patients for a data card, where a study sets "
         "a share of its budget aside for them, may leave; else they stay in a file here.",
     )
+    release_scores: bool = Field(
+        default=False,
+        description="Whether noised numbers of held-out patients may leave: how many a generator "
+        "fits better than the base, and of how many it tells the finding. Each release is paid for "
+        "by the data set's ledger, and made by `fedscan site evaluate --release`.",
+    )
     allow_free_text: bool = Field(
         default=False,
         description="Whether studies may train on reports: on the free text that the table of a "
@@ -167,6 +173,11 @@ class SitePolicy:
     allow_gpu: bool = Field(
         default=True, description="Whether training may use the machine's graphics processors."
     )
+
+    @property
+    def collusion_ceiling_in_force(self) -> float:
+        """What may be spent by the site's own noise: never less than with everybody's."""
+        return max(self.collusion_ceiling, self.epsilon_ceiling)
 
     def check_time(self, now: datetime) -> None:
         """Refuse to begin at this time of the day.
@@ -235,6 +246,19 @@ class SitePolicy:
         # Written so that a clip norm that is no number fails it too.
         if not 0 < step.clip_norm <= self.max_clip_norm:
             problems.append(f"clip norm {step.clip_norm:g} is above {self.max_clip_norm:g}")
+        return [*problems, *self._joint_problems(step.joint)]
+
+    def _joint_problems(self, terms: PrivacySettings | None) -> list[str]:
+        if terms is None:
+            return []
+        problems = []
+        if terms.min_sites < self.min_sites:
+            problems.append(f"a sum of {terms.min_sites} sites is of fewer than {self.min_sites}")
+        if terms.most_colluding < self.max_colluding_sites:
+            problems.append(
+                f"it withstands {terms.most_colluding} other sites that work with the coordinator, "
+                f"not {self.max_colluding_sites}"
+            )
         return problems
 
     def _other_problems(self, step: ProposedStep) -> list[str]:

@@ -13,6 +13,11 @@ from ..model.computing.devices import resolve_device
 from ..model.storage import shipped_base
 
 
+def study_keys(folder: Path) -> Path:
+    """Return where the private keys for studies lie, in a home or a simulated site's state."""
+    return folder / "keys" / "studies"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Site:
     """A site as its node configuration describes it.
@@ -133,6 +138,15 @@ class Site:
     def answers(self, study: str) -> Path:
         """Folder of what has left for a study, to be sent again at no cost."""
         return self.state / "answers" / study
+
+    def sums(self, study: str) -> Path:
+        """Folder of what is summed with other sites for a study, before any mask is on it."""
+        return self.state / "sums" / study
+
+    @property
+    def study_keys(self) -> Path:
+        """Folder of the private keys for studies' joint sums."""
+        return study_keys(self.state if self.home is None else self.home)
 
     @property
     def log(self) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
 
 from ..client.settings import LocalSettings
@@ -21,6 +21,7 @@ from ..evaluation.settings import (
     FairnessSettings,
     MemorySettings,
 )
+from ..federation.about import AboutSettings
 from ..imaging.settings import DataSettings
 from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
@@ -29,14 +30,20 @@ from .overrides import apply_overrides
 
 Section = TypeVar("Section")
 
-#: A section and settings that there were not at first, and what these then were: with that a study
+#: Sections and settings that there were not at first, and what these then were: with that a study
 #: has the file and the digest that it had before.
-_LATER_SECTION = "vocabulary"
+_LATER_SECTIONS = {"vocabulary": VocabularySettings(), "about": AboutSettings()}
 _LATER = {
     "data.captions": "words",
     "data.synthetic": "refuse",
     "trainable.frozen_weights": "float32",
     "trainable.lora_start": "by_rank",
+    "privacy.sum": "local",
+    "privacy.min_sites": 3,
+    "privacy.colluding_sites": -1,
+    "privacy.collusion_epsilon": 20.0,
+    "privacy.spare_attempts": 4,
+    "evaluation.local_noise": False,
 }
 
 
@@ -59,6 +66,7 @@ class Study:
         description="Seed of everything that is not private: initial weights, phantoms, gallery. "
         "The private noise comes from secrets of the sites instead.",
     )
+    about: AboutSettings = _defaults(AboutSettings)
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
     vocabulary: VocabularySettings = _defaults(VocabularySettings)
@@ -72,6 +80,20 @@ class Study:
     memory: MemorySettings = _defaults(MemorySettings)
     canaries: CanarySettings = _defaults(CanarySettings)
     fairness: FairnessSettings = _defaults(FairnessSettings)
+
+    @model_validator(mode="after")
+    def _joint_sums(self) -> Study:
+        if self.privacy.sum == "local":
+            return self
+        if not self.privacy.enabled:
+            raise ValueError('privacy.sum = "joint" is for private studies: privacy.enabled = true')
+        if self.local.steps != 1:
+            raise ValueError(
+                f'privacy.sum = "joint" takes one step a round, and local.steps = '
+                f"{self.local.steps}: a second step would follow from a gradient that no noise of "
+                "others protects; set local.steps = 1, and more federation.rounds"
+            )
+        return self
 
 
 @functools.cache
@@ -117,8 +139,8 @@ def study_to_toml(study: Study) -> str:
         return table[setting.key]
 
     def is_comment(setting: Setting) -> bool:
-        if setting.section == _LATER_SECTION:
-            return study.vocabulary == VocabularySettings()
+        if setting.section in _LATER_SECTIONS:
+            return bool(getattr(study, setting.section) == _LATER_SECTIONS[setting.section])
         return setting.path in _LATER and value_of(setting) == _LATER[setting.path]
 
     return write_toml(study_settings(), value_of, is_comment)
@@ -131,8 +153,9 @@ def study_digest(study: Study) -> str:
         section, _, key = path.partition(".")
         if values[section][key] == default:
             del values[section][key]
-    if study.vocabulary == VocabularySettings():
-        del values[_LATER_SECTION]
+    for section, default_section in _LATER_SECTIONS.items():
+        if getattr(study, section) == default_section:
+            del values[section]
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -14,8 +14,10 @@ from ..common.names import is_name
 from ..errors import ProtocolError
 from .counter_signed import LedgerMark
 
-#: Characters of one section of the terms.
+#: Characters of one section of the terms that people write.
 MAX_TERM = 65_536
+#: Characters of any section: the roster of a joint study has some 2,100 for each site.
+MAX_SECTION = 524_288
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -59,9 +61,9 @@ def text_list(config: ConfigRecord, key: str) -> list[str]:
     """Return a list of texts, none of them too long."""
     value = config[key]
     if not isinstance(value, list) or not all(
-        isinstance(text, str) and len(text) <= MAX_TERM for text in value
+        isinstance(text, str) and len(text) <= MAX_SECTION for text in value
     ):
-        raise wrong(key, f"must be a list of texts of at most {MAX_TERM} characters")
+        raise wrong(key, f"must be a list of texts of at most {MAX_SECTION} characters")
     return [str(text) for text in value]
 
 

@@ -19,6 +19,8 @@ from .protocol import PROTOCOL_VERSION, RoundRequest
 _HEX = re.compile(r"[0-9a-f]{64}")
 _KEYS = {"protocol", "name", "rounds", "base", "terms"}
 _MAX_BYTES = 1_000_000
+#: Those of earlier releases say the same.
+_PROTOCOLS = (2, PROTOCOL_VERSION)
 _MAX_ROUNDS = 1_000_000
 
 
@@ -39,11 +41,16 @@ class Invitation:
     terms: Mapping[str, str]
 
     @property
-    def digest(self) -> str:
-        """What is approved: the same as ``RoundRequest.study()`` of every request."""
+    def request(self) -> RoundRequest:
+        """A request of the study, without tensors."""
         return RoundRequest(
             round=1, rounds=self.rounds, base=self.base, terms=self.terms, tensors={}
-        ).study()
+        )
+
+    @property
+    def digest(self) -> str:
+        """What is approved: the same as ``RoundRequest.study()`` of every request."""
+        return self.request.study()
 
     def to_json(self) -> bytes:
         """Return the file's content."""
@@ -69,7 +76,7 @@ class Invitation:
             values = None
         if not isinstance(values, dict) or set(values) != _KEYS:
             raise _wrong(f"must have exactly {', '.join(sorted(_KEYS))}")
-        if values["protocol"] != PROTOCOL_VERSION:
+        if values["protocol"] not in _PROTOCOLS:
             raise ProtocolError(
                 f"The invitation is not of version {PROTOCOL_VERSION} of the protocol.",
                 hint="Coordinator and sites must run the same release of fedscan.",

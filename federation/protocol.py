@@ -25,7 +25,11 @@ from .fields import hex_digest, integer, ledger_mark, site_name, text_list, wron
 from .wire import Tensors, pack, unpack
 
 #: Raised whenever a message changes its meaning; both sides must agree exactly.
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
+
+#: What goes into a study's digest in the version's place: studies that earlier releases began keep
+#: the name that approvals and ledgers know them by.
+_STUDY_VERSION = 2
 
 #: Names of the records of every message. A request has a third one with what the warm-up changed.
 CONFIG = "fedscan"
@@ -47,6 +51,16 @@ PATIENTS = "patients"
 READINESS = "readiness"
 READY = "ready"
 
+#: Name of the query for a site's keys for a study's joint sums, and of the tensor that holds them.
+STUDY_KEY = "study_key"
+KEY = "key"
+
+#: Name of the query for a site's masked part of a joint sum, and of its answer's one tensor.
+REVEAL = "reveal"
+SUM = "sum"
+#: In the answer that a part is ready, what is encapsulated to other sites, uint8 ``[sites, B]``.
+ENCAPSULATED = "encapsulated"
+
 #: Codes of a reply. Everything else that went wrong is the code of a fedscan error.
 OK = "ok"
 INTERNAL = "internal"
@@ -55,6 +69,9 @@ CODES = frozenset(
     | {kind.code for kind in vars(errors).values() if isinstance(kind, type)
        and issubclass(kind, errors.FedscanError)}
 )  # fmt: skip
+
+#: Attempts at most beyond a study's rounds.
+MOST_SPARE = 1000
 
 #: Name and kind of the one entry of a record of tensors, unless it is empty.
 SAFETENSORS = "safetensors"
@@ -74,6 +91,7 @@ class RoundRequest:
         start: Tensors of the base that the warm-up changed, the same in every round; empty also
             where the site has them from an earlier round, see :meth:`without_start`.
         start_digest: Digest of ``start``, empty if nothing was changed.
+        attempt: Counts from 1 the times that a joint sum was begun; 0 where nothing is summed.
     """
 
     round: int
@@ -83,6 +101,7 @@ class RoundRequest:
     tensors: Tensors
     start: Tensors = field(default_factory=dict)
     start_digest: str = ""
+    attempt: int = 0
 
     def __post_init__(self) -> None:
         if self.start and not self.start_digest:
@@ -94,7 +113,7 @@ class RoundRequest:
 
     def study(self) -> str:
         """Return what names the study across its rounds: the digest of all but the tensors."""
-        content = [PROTOCOL_VERSION, self.rounds, self.base, dict(sorted(self.terms.items()))]
+        content = [_STUDY_VERSION, self.rounds, self.base, dict(sorted(self.terms.items()))]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
     def digest(self) -> str:
@@ -106,6 +125,8 @@ class RoundRequest:
         content = hashlib.sha256(f"{self.study()}:{self.round}:".encode())
         content.update(tensors_digest(self.tensors).encode())
         content.update(self.start_digest.encode())
+        if self.attempt:
+            content.update(f":attempt {self.attempt}".encode())
         return content.hexdigest()
 
     def to_records(self) -> RecordDict:
@@ -115,6 +136,7 @@ class RoundRequest:
                 "version": PROTOCOL_VERSION,
                 "round": self.round,
                 "rounds": self.rounds,
+                "attempt": self.attempt,
                 "base": self.base,
                 "term-names": sorted(self.terms),
                 "terms": [self.terms[name] for name in sorted(self.terms)],
@@ -134,7 +156,7 @@ class RoundRequest:
         """
         config, tensors, start = _open(
             records,
-            {"version", "round", "rounds", "base", "term-names", "terms", "start"},
+            {"version", "round", "rounds", "attempt", "base", "term-names", "terms", "start"},
             (ARRAYS, START),
         )
         start_digest = hex_digest(config, "start") if config["start"] != "" else ""
@@ -152,6 +174,7 @@ class RoundRequest:
             tensors=tensors,
             start=start,
             start_digest=start_digest,
+            attempt=integer(config, "attempt", 0, rounds + MOST_SPARE),
         )
 
 

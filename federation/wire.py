@@ -36,6 +36,9 @@ from ..errors import ProtocolError
 Tensors = Mapping[str, NDArray[Any]]
 Form = Literal["float32", "bfloat16", "int8"]
 
+#: Form of a joint study's sums, which is no choice: masked numbers modulo 2**32.
+SUM32: Final = "sum32"
+
 #: Numbers of an 8-bit change that share one scale.
 BLOCK: Final = 256
 
@@ -46,7 +49,15 @@ SCALES: Final = "scales"
 #: What safetensors calls the element types that may travel, by their names in NumPy. A change
 #: in bfloat16 travels as its bits, in uint16: NumPy has no such type.
 DTYPES: Final = MappingProxyType(
-    {"F16": "float16", "F32": "float32", "F64": "float64", "U16": "uint16", "I8": "int8"}
+    {
+        "F16": "float16",
+        "F32": "float32",
+        "F64": "float64",
+        "U8": "uint8",
+        "U16": "uint16",
+        "U32": "uint32",
+        "I8": "int8",
+    }
 )
 
 _MAX_BYTES = 4 * 2**30

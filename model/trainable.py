@@ -65,6 +65,27 @@ def lora_updates(generator: Generator) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone().contiguous() for name, value in updates.items()}
 
 
+def count_trainable(generator: Generator, settings: TrainableSettings) -> int:
+    """Return how many numbers :func:`select_trainable` would choose, changing nothing.
+
+    Args:
+        generator: A base; low-rank layers that were added to it do not count.
+        settings: The subset, and the rank for ``lora``.
+    """
+    if settings.subset == "lora":
+        # Two factors a projection: one takes its inputs to the rank, the other that to its outputs.
+        return settings.lora_rank * sum(
+            sum(parameter.shape)
+            for name, parameter in generator.unet.named_parameters()
+            if _is_projection(name)
+        )
+    return sum(
+        parameter.numel()
+        for name, parameter in generator.named_parameters()
+        if _belongs(name, settings.subset) and "lora_" not in name
+    )
+
+
 def merge_lora(generator: Generator) -> None:
     """Fold low-rank updates into the layers that they update, so that a plain U-Net remains."""
     if getattr(generator.unet, "peft_config", None):
@@ -80,6 +101,12 @@ def _belongs(name: str, subset: str) -> bool:
     if subset == "attention":
         return name.startswith("unet.") and (".attn1." in name or ".attn2." in name)
     return name.startswith(("unet.", "adapter."))
+
+
+def _is_projection(name: str) -> bool:
+    """Whether it is the weight that a low-rank update is for, under either of its two names."""
+    plain = name.replace(".base_layer", "")
+    return any(plain.endswith(f".{each}.weight") for each in _ATTENTION_PROJECTIONS)
 
 
 def _add_lora(generator: Generator, rank: int, *, by_width: bool) -> None:

@@ -114,7 +114,7 @@ def noise_multiplier_for(
     if not 0 < epsilon < math.inf:
         raise PrivacyError(f"epsilon is {epsilon!r}.", hint="It must be positive and finite.")
     SubsampledGaussian(sample_rate, 1.0, steps)  # checks the ranges
-    return _noise_multiplier(epsilon, delta, sample_rate, steps, tuple(already))
+    return _noise_multiplier(epsilon, delta, sample_rate, steps, _groups(already))
 
 
 def epsilon_rdp(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float:
@@ -144,10 +144,12 @@ def epsilon_prv(mechanisms: Sequence[SubsampledGaussian], delta: float) -> float
 
 @lru_cache(maxsize=64)
 def _noise_multiplier(
-    budget: float, delta: float, rate: float, steps: int, already: tuple[SubsampledGaussian, ...]
+    budget: float, delta: float, rate: float, steps: int, already: _Groups
 ) -> float:
+    earlier = [SubsampledGaussian(*group) for group in already]
+
     def spent(noise: float, *, search: bool = False) -> float:
-        groups = _groups([*already, SubsampledGaussian(rate, noise, steps)])
+        groups = _groups([*earlier, SubsampledGaussian(rate, noise, steps)])
         return _epsilon(groups, delta, _grids(groups)[search])
 
     def excess(log_noise: float) -> float:
@@ -159,7 +161,7 @@ def _noise_multiplier(
     gaussian = 1 / get_sigma_gaussian(budget, delta)
     guess = math.log1p((gaussian / (rate * math.sqrt(steps))) ** 2) ** -0.5
     low = high = math.log(min(max(guess, _LEAST_NOISE), _MOST_NOISE))
-    before = epsilon(already, delta)
+    before = epsilon(earlier, delta)
     hopeless = before >= budget
     while hopeless or excess(high) > 0:
         if hopeless or high >= math.log(_MOST_NOISE):

@@ -2,8 +2,8 @@
 
 Floating-point sums break the textbook sensitivity: adding one term changes how all others are
 rounded (Casacuberta et al. 2022, arXiv:2207.10635). So each clipped gradient is rounded towards
-zero to a grid of 2**-31 of the clip norm or finer, which never makes it longer, and the grid
-points are added in double precision, where sums of integers below 2**53 are exact. The sum is
+zero to a grid, 2**-30 of the clip norm or finer by default, which never makes it longer, and the
+grid points are added in double precision, where sums of integers below 2**53 are exact. The sum is
 therefore the same for any order of patients, and adding or removing one patient changes it by
 exactly that patient's vector, whose norm is at most the clip norm.
 """
@@ -34,18 +34,27 @@ class ClippedSum:
         size: Length D of the vectors.
         clip_norm: Largest norm, positive and finite.
         device: Where the vectors are.
+        grid: Step of the grid, at least 2**-30 of the clip norm; a power of two near that if not
+            given.
 
     Raises:
         PrivacyError: If the clip norm is out of range.
     """
 
-    def __init__(self, size: int, clip_norm: float, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        size: int,
+        clip_norm: float,
+        device: torch.device | str = "cpu",
+        *,
+        grid: float | None = None,
+    ) -> None:
         if not 0 < clip_norm < math.inf:
             raise PrivacyError(
                 f"clip_norm is {clip_norm!r}.", hint="It must be positive and finite."
             )
         self._limit = clip_norm * _MARGIN
-        self._grid = math.ldexp(1.0, math.frexp(clip_norm)[1] - 1 - _GRID_BITS)
+        self._grid = grid or math.ldexp(1.0, math.frexp(clip_norm)[1] - 1 - _GRID_BITS)
         # Apple's GPUs know no double precision: there the sum is kept by the CPU.
         place = "cpu" if torch.device(device).type == "mps" else device
         self._total = torch.zeros(size, dtype=torch.float64, device=place)

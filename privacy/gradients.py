@@ -61,6 +61,8 @@ class PatientGradients(Protocol):
         loss: PatientLoss,
         clip_norm: float,
         stream: SecretStream,
+        *,
+        grid: float | None = None,
     ) -> Tensor:
         """Return the sum over patients of the gradient of their loss, clipped as one vector.
 
@@ -73,6 +75,8 @@ class PatientGradients(Protocol):
             clip_norm: Largest Euclidean norm of one patient's whole gradient.
             stream: Each patient's draws come from its own child stream, so they depend neither
                 on who else was sampled nor on the engine.
+            grid: Step to whose multiples each clipped vector is rounded towards zero; very fine
+                if not given (:class:`~fedscan.privacy.clipping.ClippedSum`).
 
         Returns:
             float64 ``[D]``: the parameters' gradients one after the other.
@@ -158,11 +162,13 @@ class LoopGradients:
         loss: PatientLoss,
         clip_norm: float,
         stream: SecretStream,
+        *,
+        grid: float | None = None,
     ) -> Tensor:
         """See :class:`PatientGradients`."""
         tensors = list(parameters.values())
         vector = torch.empty(sum(t.numel() for t in tensors), device=tensors[0].device)
-        total = ClippedSum(len(vector), clip_norm, vector.device)
+        total = ClippedSum(len(vector), clip_norm, vector.device, grid=grid)
         for patient in patients:
             gradients = patient_gradient(parameters, loss, patient, stream)
             total.add(flatten(gradients, vector, tensors))

@@ -60,6 +60,8 @@ class LayerwiseGradients:
         loss: PatientLoss,
         clip_norm: float,
         stream: SecretStream,
+        *,
+        grid: float | None = None,
     ) -> Tensor:
         """See :class:`~fedscan.privacy.gradients.PatientGradients`."""
         if not isinstance(loss, BatchedPatientLoss) or not self.supports(parameters, loss):
@@ -68,7 +70,7 @@ class LayerwiseGradients:
                 hint=_HINT,
             )
         size = sum(parameter.numel() for parameter in parameters.values())
-        total = ClippedSum(size, clip_norm, next(iter(parameters.values())).device)
+        total = ClippedSum(size, clip_norm, next(iter(parameters.values())).device, grid=grid)
         for chunk in patient_chunks(patients, loss, stream, self.rows_at_once):
             vectors = _patient_vectors(parameters, loss, chunk)
             if not self._checked:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field
+from typing import Literal
+
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 
@@ -20,11 +22,12 @@ class PrivacySettings:
         "protection: the result is marked as not private.",
     )
     epsilon: float = Field(
-        8.0,
+        4.0,
         gt=0,
         le=100,
-        description="Privacy loss each data set may spend in its life; smaller protects more. "
-        "Above 10 the promise is weak.",
+        description="Privacy loss that the study may spend at each data set; smaller protects "
+        "more. The default is half of what a site's default policy allows a data set in its life, "
+        "so that something is left for later studies. Above 10 the promise is weak.",
     )
     delta: float = Field(
         1e-5,
@@ -68,3 +71,69 @@ class PrivacySettings:
         description="Share of the budget for the data card: noised numbers of the training "
         "patients by modality, body part, finding, sex and age band. 0 discloses nothing.",
     )
+    sum: Literal["local", "joint"] = Field(
+        "local",
+        description="Who adds the noise: each site all of its own (`local`), or all sites together "
+        "to one sum that is only ever seen as a whole (`joint`), with far less noise in it. "
+        "Joint sums need three sites at least, and take one step a round.",
+    )
+    min_sites: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="Fewest sites of a joint sum: with fewer it is not opened. The noise is "
+        "planned for so many.",
+    )
+    colluding_sites: int = Field(
+        -1,
+        ge=-1,
+        le=998,
+        description="Other sites that may work with the coordinator while a joint study keeps "
+        "`epsilon`; -1 for a third of `min_sites`, and one at least. 0 promises nothing against "
+        "two that work together.",
+    )
+    collusion_epsilon: float = Field(
+        20.0,
+        gt=0,
+        le=100,
+        description="Privacy loss of a joint study if all other sites work with the coordinator, "
+        "or the cryptography falls: what a site's own part of the noise promises by itself.",
+    )
+    spare_attempts: int = Field(
+        4,
+        ge=0,
+        le=10_000,
+        description="Rounds of a joint study that may be begun anew, because a site was lost in "
+        "the middle of one. Each is paid for, so more of them mean more noise.",
+    )
+
+    @model_validator(mode="after")
+    def _enough_sites(self) -> PrivacySettings:
+        if self.sum == "local":
+            return self
+        if self.min_sites < 3:
+            raise ValueError(
+                'sum = "joint" needs min_sites = 3 at least: of two sites each would see the '
+                "other's part"
+            )
+        if self.honest_sites < 2:
+            raise ValueError(
+                f"colluding_sites = {self.colluding_sites} of min_sites = {self.min_sites} leaves "
+                "no two sites to add noise together"
+            )
+        if self.collusion_epsilon < self.epsilon:
+            raise ValueError(
+                f"collusion_epsilon = {self.collusion_epsilon:g} must not be below epsilon = "
+                f"{self.epsilon:g}: who has fewer secrets learns no more"
+            )
+        return self
+
+    @property
+    def most_colluding(self) -> int:
+        """Other sites that may work with the coordinator."""
+        return max(1, self.min_sites // 3) if self.colluding_sites < 0 else self.colluding_sites
+
+    @property
+    def honest_sites(self) -> int:
+        """Sites of the smallest roster whose noise a joint study counts on."""
+        return self.min_sites - self.most_colluding

@@ -29,19 +29,19 @@ def once_mechanisms(
     """
     statistics_part = (statistics_mechanism(privacy),) if statistics else ()
     composition_part = (composition_mechanism(privacy),) if privacy.composition_share else ()
-    return (*statistics_part, count_mechanism(privacy), *composition_part)
+    return (*statistics_part, count_mechanism(privacy.epsilon), *composition_part)
 
 
-def count_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:
+def count_mechanism(epsilon: float) -> SubsampledGaussian:
     """Return what the number of patients costs: noise of 5 at epsilon 8, and in proportion.
 
     A Gaussian mechanism's budget goes with the square of 1 over its noise, and the square of
     what epsilon 8 at delta 1e-5 allows in all is about 2.5: 1 / 5**2 is 1.6 % of it.
 
     Args:
-        privacy: The study's terms.
+        epsilon: Of the study.
     """
-    return SubsampledGaussian(1.0, max(1.0, 40.0 / privacy.epsilon), 1)
+    return SubsampledGaussian(1.0, max(1.0, 40.0 / epsilon), 1)
 
 
 def statistics_mechanism(privacy: PrivacySettings) -> SubsampledGaussian:

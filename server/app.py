@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
+from numpy.typing import NDArray
 
 from ..config.study import Study, load_study
 from ..errors import (
     CheckpointError,
-    DataError,
     FedscanError,
-    ModelError,
 )
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.computing.devices import resolve_device
 from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
-from ..model.integrity.movement import probe, require_same, share_moved
+from ..model.integrity.movement import precision_of, probe, require_same, share_moved
 from ..model.outline import read_image_sizes
 from ..model.statistics.composition import finer_words
 from ..model.storage import load_generator, save_generator
@@ -38,25 +37,24 @@ from .event_log import EventLog, both
 from .events import (
     CheckpointSkipped,
     GeneratorSaved,
-    LossMeasured,
     NothingMoved,
     Observer,
     StudyStopped,
-    WorkSkipped,
     log_event,
 )
 from .exchange import wait_for_sites
 from .fitting import require_fitting
 from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
-from .previews import Previews
-from .public_loss import PublicLoss
+from .joint.roster import needed_sites
+from .joint.study import JointStudy
+from .previews import Previews, no_previews
+from .public_loss import PublicLoss, measuring
 from .readiness import require_ready
 from .rounds import Rounds
-from .terms import site_terms
+from .statistics import collect_statistics
+from .terms import is_joint, site_terms
 from .warm_up import regions_seen, require_feasible_warm_up, warm_start
-
-_log = logging.getLogger(__name__)
 
 
 def server_app(observe: Observer = log_event) -> ServerApp:
@@ -117,35 +115,53 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         limit=study.federation.checkpoints_kept,
     )
     history = History(job.run / HISTORY)
+    joint = (
+        JointStudy(study=study, base=base, run=job.run, grid=grid, observe=observe)
+        if is_joint(study)
+        else None
+    )
+    terms = joint.open() if joint else site_terms(study)
+    before = RoundRequest(
+        round=0, rounds=study.federation.rounds, base=base, terms=terms, tensors={}
+    )
     if not checkpoints.has_rounds():
-        _require_ready(study, base, job, grid, observe)
-    start = _warm_start(study, base, generator, job, grid, observe)
+        _require_ready(study, before, job, grid, observe)
+    words = study_words(study.vocabulary, generator.words)
+    if joint:
+        joint.count(terms, finer_words(words))
+    start = _warm_start(study, before, generator, job, grid, observe, joint)
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.seed)
         # What does not train is kept whole here: the result is merged into it.
         parameters = select_trainable(generator, replace(study.trainable, frozen_weights="float32"))
     state = _start(checkpoints, history, parameters, job.resume, observe)
-    rounds = Rounds(
-        collector=Collector(grid=grid, settings=study.federation, observe=observe),
-        base=base,
-        terms=site_terms(study),
-        # What trains is in every request anyway, with its current values.
-        start={name: value for name, value in start.items() if name not in parameters},
-        checkpoints=checkpoints,
-        history=history,
-        show=Previews(
+    # What trains is in every request anyway, with its current values.
+    start_tensors = {name: value for name, value in start.items() if name not in parameters}
+    show: Callable[[FederationState, bool], None]
+    if is_too_slow(generator):
+        show = no_previews(observe)
+    else:
+        show = Previews(
             job.run / PREVIEWS,
             prompts=study.evaluation.preview_prompts,
             generator=generator,
             load=lambda checkpoint: _load(parameters, checkpoint.final()),
             seed=study.seed,
-            measure=_measuring(PublicLoss(generator), observe),
+            measure=measuring(PublicLoss(generator), observe),
         )
-        if not is_too_slow(generator)
-        else _no_previews(observe),
-    )
-    state = rounds.run(state)
+    if joint:
+        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
+    else:
+        state = Rounds(
+            collector=Collector(grid=grid, settings=study.federation, observe=observe),
+            base=base,
+            terms=terms,
+            start=start_tensors,
+            checkpoints=checkpoints,
+            history=history,
+            show=show,
+        ).run(state)
     _load(parameters, state.final())
     # With a warm-up the base's own layers have changed, and the updates are none of the base.
     lora = {} if start else lora_updates(generator)
@@ -153,27 +169,24 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     learnt = (generator.learnt or Learnt(complete=False)).with_study(
         regions=regions_seen(job.run / WARM_UP)
     )
-    generator.words = study_words(study.vocabulary, generator.words)
-    prediction, half = probe(generator), generator.stable_diffusion is not None
+    generator.words = words
+    prediction, kind = probe(generator), precision_of(generator)
     save_generator(
         generator,
         job.generator,
         _card(study) | {LEARNT: learnt.to_card()},
-        half_precision=half,
+        half_precision=kind == torch.float16,
         lora=lora,
     )
-    kind = torch.float16 if half else torch.float32
     require_same(prediction, load_generator(job.generator).to(device), kind)
-    movement = share_moved(job.base, job.generator)
-    if not movement and study.trainable.subset != "adapters":
+    if study.trainable.subset != "adapters" and not share_moved(job.base, job.generator):
         observe(NothingMoved())
-    _log.info("the training moved the U-Net's weights by %.2g of their length", movement)
-    if study.privacy.enabled and study.privacy.composition_share:
+    if study.privacy.enabled and study.privacy.composition_share and not joint:
         collect_compositions(
             job.run / COMPOSITIONS,
             grid,
-            _before_rounds(study, base),
-            finer=finer_words(generator.words),
+            before,
+            finer=finer_words(words),
             delta=study.privacy.delta,
             limit_s=study.federation.round_timeout_s,
             observe=observe,
@@ -182,18 +195,14 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     return state
 
 
-def _no_previews(observe: Observer) -> Callable[[FederationState, bool], None]:
-    """Draw nothing, and say so once: a base of many weights would keep a CPU for hours."""
-    what = "sample images and the loss on public images"
-    observe(WorkSkipped(what=what, reason="the base is too large for the coordinator's CPU"))
-    return lambda state, last: None
-
-
-def _require_ready(study: Study, base: str, job: ServerJob, grid: Grid, observe: Observer) -> None:
+def _require_ready(
+    study: Study, before: RoundRequest, job: ServerJob, grid: Grid, observe: Observer
+) -> None:
     """Ask the sites, before anything is paid, whether what comes next could begin with them."""
     statistics_next = _has_warm_up(study) and not (job.run / WARM_UP).exists()
-    request = replace(_before_rounds(study, base), round=0 if statistics_next else 1)
-    require_ready(grid, lambda: _connect(study, grid), request, study.federation, observe)
+    request = replace(before, round=0 if statistics_next else 1)
+    settings = needed_sites(study) if is_joint(study) else study.federation
+    require_ready(grid, lambda: _connect(study, grid), request, settings, observe)
 
 
 def _has_warm_up(study: Study) -> bool:
@@ -211,28 +220,33 @@ def _connect(study: Study, grid: Grid) -> list[int]:
 
 
 def _warm_start(
-    study: Study, base: str, generator: Generator, job: ServerJob, grid: Grid, observe: Observer
+    study: Study,
+    before: RoundRequest,
+    generator: Generator,
+    job: ServerJob,
+    grid: Grid,
+    observe: Observer,
+    joint: JointStudy | None,
 ) -> Tensors:
     """Return what the warm-up changes in the base; nothing where the study has none."""
     if not _has_warm_up(study):
         return {}
+
+    def collect() -> tuple[NDArray[np.float32], float]:
+        if joint:
+            return joint.group_sums()
+        return collect_statistics(
+            grid, lambda: _connect(study, grid), before, study.federation, observe
+        )
+
     return warm_start(
         job.run / WARM_UP,
         generator,
-        _before_rounds(study, base),
-        grid,
-        lambda: _connect(study, grid),
-        study.federation,
+        collect,
         study.warm_up,
         seed=study.seed,
         observe=observe,
     )
-
-
-def _before_rounds(study: Study, base: str) -> RoundRequest:
-    """Round 0: what asks for other things than training."""
-    rounds = study.federation.rounds
-    return RoundRequest(round=0, rounds=rounds, base=base, terms=site_terms(study), tensors={})
 
 
 def _start(
@@ -266,24 +280,15 @@ def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
             parameter.copy_(torch.from_numpy(tensors[name].copy()))
 
 
-def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
-    def measure(number: int) -> None:
-        try:
-            observe(LossMeasured(round=number, loss=loss.measure()))
-        except (DataError, ModelError) as failure:
-            # Nothing that only people look at may end a training that is paid for.
-            _log.warning("The loss of round %d is not known: %s", number, failure)
-
-    return measure
-
-
 def _card(study: Study) -> dict[str, Any]:
     """What the model card says of the training; all of it public."""
+    joint = {"epsilon_if_all_other_sites_collude": study.privacy.collusion_epsilon}
     return {
         "study": study.name,
         "rounds": study.federation.rounds,
         "private": study.privacy.enabled,
         "epsilon": study.privacy.epsilon if study.privacy.enabled else None,
+        **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
     }

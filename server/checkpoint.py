@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,27 @@ class FederationState:
     def final(self) -> dict[str, NDArray[Any]]:
         """Return the tensors of the finished generator: the average where there is one."""
         return self.average or self.model
+
+    def next_average(
+        self, model: Mapping[str, NDArray[Any]], decay: float
+    ) -> dict[str, NDArray[Any]]:
+        """Return the moving average over rounds with the next model in it; empty if none is kept.
+
+        Early on the decay is smaller, as in diffusers' EMAModel, so that the average does not
+        remember the untrained start.
+
+        Args:
+            model: The next round's model.
+            decay: Decay for each round; 0 keeps no average.
+        """
+        if decay == 0.0:
+            return {}
+        before = self.average or self.model
+        keep = min(decay, (1 + self.round) / (10 + self.round))
+        return {
+            name: (keep * before[name] + (1 - keep) * array).astype(array.dtype)
+            for name, array in model.items()
+        }
 
 
 class Checkpoints:
@@ -111,6 +132,26 @@ class Checkpoints:
                 hint="Restore the folder from a backup, or start the study anew without --resume.",
             )
         return None
+
+    def of_round(self, number: int) -> FederationState:
+        """Return the state after a round.
+
+        Raises:
+            CheckpointError: If it is not kept, or damaged.
+        """
+        names = self._names()
+        if _name(number) not in names:
+            raise CheckpointError(
+                f"There is no checkpoint of round {number} in {self._folder}.",
+                hint=f"There are: {', '.join(names) or 'none'}. "
+                "federation.checkpoints_kept says how many of the latest are kept.",
+            )
+        try:
+            return self._load(self._folder / _name(number))
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as failure:
+            raise CheckpointError(
+                f"The checkpoint of round {number} is damaged.", hint="Take another round's."
+            ) from failure
 
     def has_rounds(self) -> bool:
         """Return whether a round has been finished, so that sites have paid for one."""

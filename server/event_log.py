@@ -13,7 +13,11 @@ from typing import Any
 from ..federation.protocol import OK
 from .events import (
     Event,
+    KeyReceived,
+    KeysAsked,
     Observer,
+    PartReady,
+    PartReceived,
     ReadinessAsked,
     ReadinessReceived,
     RoundStarted,
@@ -30,8 +34,18 @@ _log = logging.getLogger(__name__)
 ASKED = "asked again"
 
 #: Events that a question went out, and that a site answered it.
-_QUESTIONS = {kind.__name__ for kind in (ReadinessAsked, StatisticsAsked, RoundStarted)}
-_ANSWERS = {kind.__name__ for kind in (ReadinessReceived, StatisticsReceived, SiteFinished)}
+_QUESTIONS = {kind.__name__ for kind in (KeysAsked, ReadinessAsked, StatisticsAsked, RoundStarted)}
+_ANSWERS = {
+    kind.__name__
+    for kind in (
+        KeyReceived,
+        ReadinessReceived,
+        StatisticsReceived,
+        PartReady,
+        PartReceived,
+        SiteFinished,
+    )
+}
 
 
 class EventLog:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from ..config.study import Study
 from ..errors import ConfigurationError
+from .joint.fitting import require_joint
+from .terms import is_joint
 
 
 def require_fitting(study: Study, image_sizes: Sequence[int]) -> None:
@@ -16,8 +18,11 @@ def require_fitting(study: Study, image_sizes: Sequence[int]) -> None:
         image_sizes: Sides in pixels that the generator can be trained at, its own first.
 
     Raises:
-        ConfigurationError: If the study's is none of them.
+        ConfigurationError: If the study's is none of them, or a joint study has settings that
+            mean nothing in it.
     """
+    if is_joint(study):
+        require_joint(study)
     own, *others = image_sizes
     if study.data.image_size in image_sizes:
         return

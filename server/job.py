@@ -16,6 +16,11 @@ WARM_UP = "warm-up.safetensors"
 COMPOSITIONS = "compositions.json"
 PREVIEWS = "previews"
 
+#: What a joint study keeps besides: its roster, its sums under way, and its statistics.
+ROSTER = "roster.json"
+ATTEMPTS = "attempts.json"
+STATISTICS = "statistics.safetensors"
+
 _PATHS = ("study", "base", "run", "generator")
 
 

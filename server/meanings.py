@@ -24,6 +24,7 @@ MEANINGS: Mapping[str, str] = {
     "paused": "it is paused, or outside its hours",
     "audit": "its audit log is damaged or takes no entry",
     "egress": "it held back an answer that may not leave",
+    "roster": "it does not open its part: other sites, keys or request than it goes by",
     "start-needed": "it lacks what the warm-up changed",
     "internal": "an error that only its own log explains",
     ASKED: "asked again, no answer yet",

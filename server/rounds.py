@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from numpy.typing import NDArray
 
 from ..common.counted import counted
 from ..errors import RoundFailedError
@@ -92,7 +89,7 @@ class Rounds:
         following = FederationState(
             round=request.round,
             model=model,
-            average=_average(state, model, settings.ema_decay),
+            average=state.next_average(model, settings.ema_decay),
             optimizer=optimizer.state(list(model)),
         )
         # History first: on resuming, entries beyond the last checkpoint are dropped.
@@ -118,22 +115,6 @@ class Rounds:
             minimum=settings.min_results,
             limit_s=settings.wait_timeout_s,
         )
-
-
-def _average(state: FederationState, model: Tensors, decay: float) -> dict[str, NDArray[Any]]:
-    """Return the next moving average of the model over rounds; empty if none is kept.
-
-    Early on the decay is smaller, as in diffusers' EMAModel, so that the average does not
-    remember the untrained start.
-    """
-    if decay == 0.0:
-        return {}
-    before = state.average or state.model
-    keep = min(decay, (1 + state.round) / (10 + state.round))
-    return {
-        name: (keep * before[name] + (1 - keep) * array).astype(array.dtype)
-        for name, array in model.items()
-    }
 
 
 def _with_cosines(

@@ -11,8 +11,11 @@ from pydantic import TypeAdapter
 from ..config.federation import PATIENCE
 from ..config.study import Study
 from ..errors import ConfigurationError
+from ..federation.about import AboutSettings
 from ..federation.fields import MAX_TERM
+from ..federation.joint.roster import ROSTER
 from ..federation.protocol import RoundRequest
+from ..federation.wire import SUM32
 from ..model.settings import VocabularySettings
 
 #: Sections of a study that bind a site. It is sent these and the form of its updates, no others.
@@ -24,19 +27,35 @@ _LATER = {
     "synthetic": "refuse",
     "frozen_weights": "float32",
     "lora_start": "by_rank",
+    "sum": "local",
+    "min_sites": 3,
+    "colluding_sites": -1,
+    "collusion_epsilon": 20.0,
+    "spare_attempts": 4,
 }
 #: Sections that the trained tensors depend on.
 _TRAINING = (*_TERMS, "vocabulary", "federation", "warm_up")
 
 
-def site_terms(study: Study) -> dict[str, str]:
+def is_joint(study: Study) -> bool:
+    """Return whether a study sees only sums over several sites."""
+    return study.privacy.enabled and study.privacy.sum == "joint"
+
+
+def site_terms(study: Study, roster: str = "") -> dict[str, str]:
     """Return the sections that are sent, by name, as JSON.
+
+    Args:
+        study: The study.
+        roster: A joint study's roster, once it has one.
 
     Raises:
         ConfigurationError: If the study's vocabulary is too large to be sent.
     """
     terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
-    terms["wire"] = json.dumps(study.federation.wire)
+    terms["wire"] = json.dumps(SUM32 if is_joint(study) else study.federation.wire)
+    if roster:
+        terms[ROSTER] = roster
     if study.vocabulary != VocabularySettings():
         # Else a site has it from the base; and an older study's terms stay what they were.
         terms["vocabulary"] = _as_json(study.vocabulary)
@@ -45,18 +64,23 @@ def site_terms(study: Study) -> dict[str, str]:
                 f"The vocabulary of the study takes {length} characters of {MAX_TERM}.",
                 hint="Leave words out, or bring them with the base.",
             )
+    if study.about != AboutSettings():
+        terms["about"] = _as_json(study.about)
     return terms
 
 
-def study_at_site(study: Study, base: str) -> str:
+def study_at_site(study: Study, base: str, roster: str = "") -> str:
     """Return the digest under which the sites' ledgers know a study.
 
     Args:
         study: The study.
         base: Digest of the generator it starts from.
+        roster: A joint study's roster.
     """
-    rounds = study.federation.rounds
-    request = RoundRequest(round=1, rounds=rounds, base=base, terms=site_terms(study), tensors={})
+    terms = site_terms(study, roster)
+    request = RoundRequest(
+        round=1, rounds=study.federation.rounds, base=base, terms=terms, tensors={}
+    )
     return request.study()
 
 
@@ -82,8 +106,13 @@ def earlier_training_digest(study: Study, base: str) -> str:
 
 
 def training_settings(study: Study) -> dict[str, Any]:
-    """Return the settings that the trained tensors depend on, by path."""
+    """Return the settings that the trained tensors depend on, by path.
+
+    What sites were told that the study is for belongs to what they approved.
+    """
     sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
+    if study.about != AboutSettings():
+        sections["about"] = _plain(study.about)
     settings = {
         f"{section}.{key}": value
         for section, values in sections.items()
@@ -100,11 +129,11 @@ def patience_settings() -> list[str]:
 
 def other_settings(study: Study, earlier: Study) -> str:
     """Return in words what of a study's training is not as it was begun; empty if nothing."""
-    before = training_settings(earlier)
+    before, now = training_settings(earlier), training_settings(study)
     return ", ".join(
-        f"{path} is {value}, not {before[path]}"
-        for path, value in training_settings(study).items()
-        if value != before[path]
+        f"{path} is {now.get(path)}, not {before.get(path)}"
+        for path in dict.fromkeys([*now, *before])
+        if now.get(path) != before.get(path)
     )
 
 

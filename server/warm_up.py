@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from flwr.serverapp import Grid
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save
 from torch import nn
 
 from ..common.files import write_atomically
-from ..config.federation import FederationSettings, WarmUpSettings
+from ..config.federation import WarmUpSettings
 from ..errors import CheckpointError, ConfigurationError
-from ..federation.protocol import RoundRequest, Tensors
+from ..federation.protocol import Tensors
 from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
 from ..model.integrity.finite import require_finite
@@ -26,7 +27,6 @@ from ..model.statistics.warm_up import moved_samples, train_on_moved_samples
 from ..model.trainable import select_trainable
 from ..model.words.learnt import Combination
 from .events import Observer, WarmedUp
-from .statistics import collect_statistics
 
 _DIVERGED_HINT = (
     "Begin the study again with a smaller warm_up.learning_rate: the sites repeat their statistics "
@@ -92,24 +92,19 @@ def warm_up(
 def warm_start(
     path: Path,
     generator: Generator,
-    request: RoundRequest,
-    grid: Grid,
-    connect: Callable[[], list[int]],
-    federation: FederationSettings,
+    collect: Callable[[], tuple[NDArray[np.float32], float]],
     settings: WarmUpSettings,
     *,
     seed: int,
     observe: Observer,
 ) -> Tensors:
-    """Ask the sites for statistics and warm the base up, or read what an earlier run made.
+    """Warm the base up with the sites' statistics, or read what an earlier run made.
 
     Args:
         path: File that keeps the result, so that a resumed run starts from the same tensors.
         generator: The public base.
-        request: Round 0 of the study.
-        grid: Flower's grid.
-        connect: Waits for the sites and returns their nodes.
-        federation: How many answers are needed, and how long to wait.
+        collect: Asks the sites for their statistics; returns the sum of the sums, and the deviation
+            of the noise in each.
         settings: The warm-up's settings.
         seed: The study's seed.
         observe: Told what happens.
@@ -130,7 +125,7 @@ def warm_start(
                 f"The warm-up in {path} is damaged.",
                 hint="Delete the file: the sites repeat their statistics at no cost.",
             ) from error
-    total, deviation = collect_statistics(grid, connect, request, federation, observe)
+    total, deviation = collect()
     means = estimate_means(total, all_groups(), deviation)
     tensors = dict(warm_up(generator, means, settings, seed=seed)) if means else {}
     for name, value in tensors.items():

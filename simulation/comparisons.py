@@ -11,6 +11,7 @@ from ..common.files import write_atomically
 from ..config.study import Study, study_to_toml
 from ..server.events import Observer
 from ..server.job import ServerJob
+from ..server.terms import is_joint
 from .engine import Engine, run_federation
 from .events import StageStarted
 from .indexing import SiteSummary
@@ -18,6 +19,8 @@ from .sites import write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
 SINGLE_SITE = "single-site"
+#: Name of the training of a joint study's sites with noise of their own.
+LOCAL_NOISE = "local-noise"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +92,19 @@ def train_comparisons(
         generators["non-private"] = runner.run(
             _without_privacy(study), sites, comparisons / "non-private"
         )
+    if study.evaluation.local_noise and is_joint(study):
+        progress(StageStarted(stage="Training with local noise", comparison=True))
+        local = replace(study, privacy=replace(study.privacy, sum="local"))
+        folder = comparisons / LOCAL_NOISE
+        apart = [_site_apart(local, site, folder / "sites" / site.name) for site in sites]
+        generators[LOCAL_NOISE] = runner.run(local, apart, folder)
     if study.evaluation.single_site:
         progress(StageStarted(stage="Training at a single site", comparison=True))
         largest = max(summaries, key=lambda summary: summary.train_patients).site
-        alone = _site_alone(
-            study, next(site for site in sites if site.name == largest), comparisons / SINGLE_SITE
+        alone = _site_apart(
+            study,
+            next(site for site in sites if site.name == largest),
+            comparisons / SINGLE_SITE / "site",
         )
         generators[SINGLE_SITE] = runner.run(
             _of_one_site(study), [alone], comparisons / SINGLE_SITE
@@ -108,22 +119,26 @@ def train_comparisons(
 
 
 def _without_privacy(study: Study) -> Study:
-    return replace(study, privacy=replace(study.privacy, enabled=False))
+    return replace(study, privacy=replace(study.privacy, enabled=False, sum="local"))
 
 
 def _of_one_site(study: Study) -> Study:
-    return replace(study, federation=replace(study.federation, min_results=1, expected_sites=0))
+    return replace(
+        study,
+        privacy=replace(study.privacy, sum="local"),
+        federation=replace(study.federation, min_results=1, expected_sites=0),
+    )
 
 
-def _site_alone(study: Study, site: Site, folder: Path) -> Site:
+def _site_apart(study: Study, site: Site, state: Path) -> Site:
     """Make a site of the same scans that has not taken part: its ledger starts anew.
 
     Patients are held out by their identifier alone, so they are those of the run. What the two
     trainings spend is not added up: they stand for two courses of events, of which one happens.
     """
-    alone = replace(site, state=(folder / "site").resolve())
-    write_policies([alone], study)
-    return alone
+    apart = replace(site, state=state.resolve())
+    write_policies([apart], study)
+    return apart
 
 
 def _pooled(study: Study, sites: Sequence[Site], data: Path, folder: Path) -> Site:

@@ -13,8 +13,8 @@ from ..server.app import server_app
 from ..server.events import Observer
 from ..server.job import ServerJob
 from .apps import load_client_app
-from .devices import gpus_per_site
 from .grid import InProcessGrid
+from .machine.devices import gpus_per_site
 from .ray_engine import run_on_ray
 from .sites import node_config
 

@@ -48,6 +48,17 @@ class SiteIndexed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BudgetWasted(Event):
+    """What the study trains will be more noise than signal; it is told before anything is paid.
+
+    Attributes:
+        verdict: In words, with numbers.
+    """
+
+    verdict: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationSkipped(Event):
     """The generator could not be measured."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..client.workspace.opened import open_generator
 from ..config.study import Study, study_digest
 from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
+from ..privacy.signal import signal_in_cosines
 from ..server.history import HistoryEntry
 from ..server.terms import study_at_site
 from .indexing import SiteSummary
@@ -27,8 +29,10 @@ def run_results(
     evaluation: EvaluationResult | None,
     *,
     base: str,
+    expected_signal: float | None = None,
     warm_up_groups: int | None = None,
     movement: float | None = None,
+    roster: str = "",
 ) -> RunResults:
     """Put together what ``results.json`` holds.
 
@@ -39,12 +43,14 @@ def run_results(
         history: Each site's part in each round.
         evaluation: What was measured, if anything was.
         base: Digest of the generator that it started from.
+        expected_signal: Signal over noise that was planned with, of a private study.
         warm_up_groups: Groups that the warm-up used, if there was one.
         movement: How far the training moved the U-Net's weights, as a share of their length.
+        roster: A joint study's roster.
     """
     by_name = {summary.site: summary for summary in summaries}
     private = study.privacy.enabled
-    known_as = study_at_site(study, base)
+    known_as = study_at_site(study, base, roster)
     epsilons = {site.name: epsilon_by_round(site, known_as) if private else {} for site in sites}
     return RunResults(
         fedscan=__version__,
@@ -71,7 +77,25 @@ def run_results(
         settings=_settings(study),
         warm_up_groups=warm_up_groups,
         evaluation=evaluation,
+        expected_signal=expected_signal,
+        measured_signal=_measured_signal(history) if private else None,
     )
+
+
+def _measured_signal(history: Sequence[HistoryEntry]) -> float | None:
+    """Signal over noise of all rounds, by how sites agree; ``None`` where that cannot be told.
+
+    Rounds have signals that point the same way and noises that do not: the mean of their ratios
+    times the root of their number.
+    """
+    cosines: dict[int, list[float]] = {}
+    for entry in history:
+        if entry.code == "ok" and entry.cosine:
+            cosines.setdefault(entry.round, []).append(entry.cosine)
+    ratios = [signal_in_cosines(each) for each in cosines.values() if len(each) > 1]
+    if not ratios or not all(map(math.isfinite, ratios)):
+        return None
+    return sum(ratios) / len(ratios) * math.sqrt(len(ratios))
 
 
 def _training_seconds(history: Sequence[HistoryEntry]) -> float:
@@ -105,11 +129,7 @@ def _site_report(site: Site, summary: SiteSummary, study: Study) -> SiteReport:
         holdout_patients=summary.patients - summary.train_patients,
         images=summary.examples,
         set_aside=dict(summary.set_aside),
-        privacy=(
-            site_privacy(site, ceiling=privacy.epsilon, delta=privacy.delta)
-            if privacy.enabled
-            else None
-        ),
+        privacy=site_privacy(site, privacy) if privacy.enabled else None,
     )
 
 

@@ -30,17 +30,20 @@ from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP
+from ..server.joint.roster import roster_text
+from ..server.terms import is_joint
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
-from .devices import default_workers, on_devices, require_device
 from .engine import Engine
-from .events import EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
+from .events import BudgetWasted, EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
+from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
+from .study_plan import NOISE_BELOW, StudyPlan, plan_study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +161,9 @@ def _simulate(
         observe=progress,
         device=device,
     )
+    study_plan = _study_plan(study, summaries)
+    if study_plan and study_plan.as_it_is.signal.ratio < NOISE_BELOW:
+        progress(BudgetWasted(verdict=study_plan.verdict))
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
     state_learnt(generator, _seen(summaries))
@@ -178,9 +184,11 @@ def _simulate(
         summaries,
         history,
         evaluation,
+        expected_signal=study_plan.as_it_is.signal.ratio if study_plan else None,
         base=begun(out / "run", study, base).base,
         warm_up_groups=groups_used(out / "run" / WARM_UP),
         movement=share_moved(base, generator),
+        roster=roster_text(out / "run"),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(
@@ -190,6 +198,14 @@ def _simulate(
         examination=_examined(out, generator),
     )
     return SimulationResult(generator=generator, report=report, results=results)
+
+
+def _study_plan(study: Study, summaries: Sequence[SiteSummary]) -> StudyPlan | None:
+    """What a private study will learn, by a typical agreement of gradients."""
+    sites = [one.train_patients for one in summaries]
+    if not study.privacy.enabled or min(sites) < 1:
+        return None
+    return plan_study(study, sites, measure=False)
 
 
 def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
@@ -229,8 +245,13 @@ def _evaluate(
 
 
 def _require_enough(study: Study, sites: Sequence[Site]) -> None:
+    count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
+    if is_joint(study) and len(sites) < study.privacy.min_sites:
+        raise ConfigurationError(
+            f"There {count}, and a joint sum is of privacy.min_sites = {study.privacy.min_sites}.",
+            hint='Add sites, or set privacy.sum="local".',
+        )
     if len(sites) < study.federation.min_results:
-        count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
         raise ConfigurationError(
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",

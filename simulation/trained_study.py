@@ -22,6 +22,7 @@ from ..model.trainable import replace_tensors
 from ..server.begun import begun
 from ..server.composition import read_compositions
 from ..server.job import COMPOSITIONS, WARM_UP
+from ..server.joint.roster import roster_text
 from ..server.terms import study_at_site
 
 #: Name of the generator that a study starts from, among those to compare with.
@@ -61,7 +62,8 @@ def examiners_of(
             return {}
         if compositions_read := read_compositions(run / "run" / COMPOSITIONS):
             return dict(compositions_read)
-        known_as = study_at_site(study, begun(run / "run", study, base).base)
+        roster = roster_text(run / "run")
+        known_as = study_at_site(study, begun(run / "run", study, base).base, roster)
         by_site = {site.name: read_composition(site, known_as) for site in sites}
         return {name: one for name, one in by_site.items() if one is not None}
 

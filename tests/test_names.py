@@ -29,6 +29,7 @@ NOUNS = {"bed", "feed", "need", "red", "seed", "speed"}
 #: Fields of files and of printed JSON keep their spelling; callbacks of progress are public.
 EXCEPTIONS = {
     "approved": "client/daemon/overview.py",
+    "declined": "client/daemon/overview.py",
     "done": "common/progress.py cli/progress.py cli/pretrain.py cli/pretrain_progress.py "
     "simulation/phantoms.py simulation/run.py",
     "failed": "client/sources/mirror.py",

@@ -58,6 +58,8 @@ def run_composition(question: Asked) -> RoundReply:
         ProtocolError: If the request is malformed.
     """
     request, terms, site = question.request, question.terms, question.site
+    if terms.is_joint:
+        raise PrivacyError("A joint study counts its patients in one sum over all sites.")
     composition_mechanism(terms.privacy)  # refuses where the study sets nothing aside for it
     if not load_policy(site.policy).release_composition:  # before hours of opening data
         raise PrivacyError(

@@ -33,7 +33,7 @@ def expected_patients(ledger: Ledger, part: Participation) -> float:
     """
     path = part.site.studies / f"{part.study}.json"
     if not path.exists():
-        mechanism = count_mechanism(part.terms.privacy)
+        mechanism = count_mechanism(part.terms.privacy.epsilon)
         keep_paid_once(
             path,
             "patient count",

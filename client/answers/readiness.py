@@ -1,8 +1,9 @@
 """Whether a study could begin at this site, said before any site has paid for it.
 
-Nothing is decoded, trained, paid for or begun. The site looks at its approval, its base, its
-policy, its ledger and how many patients it has by their headers: what the study's first question
-would be refused for. A no is the code that this refusal would have, and a yes is no more than that.
+Nothing is trained, paid for or begun, and nothing is written. The site looks at its approval, its
+base, its policy, its ledger and how many patients it has, of whom so many are decoded as it takes
+to see that enough are not blank: what the study's first question would be refused for. A no is the
+code that this refusal would have, and a yes is no more than that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from ...errors import BudgetExceededError, LedgerError
 from ...federation.protocol import READY, RoundReply, RoundRequest
 from ...model.words.tables import study_words
+from ...privacy.joint.plan import plan_joint
 from ...privacy.ledger.journal import LINES
 from ...privacy.ledger.view import LedgerView
 from ...privacy.mechanism import SubsampledGaussian
@@ -26,8 +28,9 @@ from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.patient_numbers import training_patients
 from .asked import Asked
+from .joint.ready import require_joint
+from .opened_round import open_study_generator, require_base
 from .release import Release
-from .round import open_study_generator, require_base
 
 
 def run_readiness(question: Asked) -> RoundReply:
@@ -45,8 +48,12 @@ def run_readiness(question: Asked) -> RoundReply:
     base_model = open_study_generator(question, warmed_up=False)
     require_base(request, terms, base_model)
     policy = load_policy(site.policy)
+    if terms.is_joint:
+        require_joint(request, terms, site, policy)
     words = study_words(terms.vocabulary, base_model.generator.words)
-    patients = training_patients(site, request.study(), terms.data, words)
+    patients = training_patients(
+        site, request.study(), terms.data, words, least=policy.min_patients
+    )
     for step in _steps(request, terms, policy, patients):
         policy.check(step)
     if terms.privacy.enabled:
@@ -61,7 +68,7 @@ def run_readiness(question: Asked) -> RoundReply:
 
 def readiness_release(question: Asked) -> Release:
     """Return what a yes may hold."""
-    return Release(outline={READY: ("float32", (1,))}, update=False, yes=True)
+    return Release.of_public({READY: np.ones(1, np.float32)}, paid=False)
 
 
 def _steps(
@@ -80,8 +87,16 @@ def _steps(
             burned_in=data.burned_in,
             captions=data.captions,
             subset=subset,
+            joint=privacy if terms.is_joint else None,
         )
 
+    if terms.is_joint:
+        plan = plan_joint(privacy, request.rounds)
+        own = plan.training.with_steps(1).own
+        yield step(own, privacy.clip_norm, terms.trainable.subset)
+        for share in plan.once:
+            yield step(share.own, 1.0, None)
+        return
     training = SubsampledGaussian(
         privacy.sample_rate, policy.min_noise_multiplier, terms.local.steps
     )

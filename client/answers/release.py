@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from ...federation.protocol import Tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,9 +16,17 @@ class Release:
         outline: Shape and type of each tensor, by name.
         update: Whether the tensors are new values of the request's, in the form of the study,
             whose change is limited.
-        yes: Whether it says no more than yes: nothing but the number 1, which nobody pays for.
+        public: The very tensors, where the answer is nothing but these: no patient is in them.
+        paid: Whether something was paid for, so that the coordinator is shown the ledger's mark.
     """
 
     outline: Mapping[str, tuple[str, tuple[int, ...]]]
     update: bool
-    yes: bool = False
+    public: Tensors = field(default_factory=dict)
+    paid: bool = True
+
+    @classmethod
+    def of_public(cls, tensors: Tensors, *, paid: bool) -> Release:
+        """Return what an answer may hold that says only what everybody may know."""
+        outline = {name: (array.dtype.name, array.shape) for name, array in tensors.items()}
+        return cls(outline=outline, update=False, public=tensors, paid=paid)

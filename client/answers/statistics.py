@@ -18,6 +18,8 @@ from ..data.dataset import SiteDataset
 from ..workspace.participation import Participation
 from .allowance import check_allowance, check_not_planned
 from .asked import Asked
+from .joint.ready import ready_release
+from .joint.statistics import run_joint_statistics
 from .payment import Price, answer_once
 from .release import Release
 
@@ -33,6 +35,8 @@ def run_statistics(question: Asked) -> RoundReply:
         ProtocolError: If the request is malformed.
     """
     request, site = question.request, question.site
+    if question.terms.is_joint:
+        return run_joint_statistics(question)
     part = Participation.open(request, question.terms, site)
     mechanism = statistics_mechanism(part.terms.privacy)
     part.check(mechanism, clip_norm=1.0)
@@ -68,6 +72,8 @@ def run_statistics(question: Asked) -> RoundReply:
 
 def statistics_release(question: Asked) -> Release:
     """Return what the answer with statistics may hold."""
+    if question.terms.is_joint:
+        return ready_release(question)
     sums = ("float32", (vector_size(all_groups()),))
     return Release(outline={SUMS: sums, DEVIATION: ("float32", (1,))}, update=False)
 

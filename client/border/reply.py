@@ -8,16 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from flwr.app import Context, Message, RecordDict
 
 from ...errors import AuditError, FedscanError
+from ...federation.joint.messages import RevealRequest
 from ...federation.protocol import INTERNAL, RoundReply, RoundRequest
 from ..answers.asked import Asked
+from ..answers.joint.reveal import open_sum
 from ..answers.release import Release
 from .counter_signature import with_mark
-from .egress import check_refusal, check_release
+from .egress import check_refusal, check_release, check_sum, mask_sum
 from .reception import Reception
+from .study_key import key_reply
 
 _LOG_BYTES = 1_000_000
 _log = logging.getLogger(__name__)
@@ -51,13 +55,17 @@ def answer(message: Message, context: Context, service: Service) -> Message:
         context: Flower's context, with the node configuration.
         service: Answers it.
     """
-    reception = None
-    try:
-        reception = Reception.from_config(context.node_config)
-        records = _serve(message, reception, service)
-    except Exception as failure:
-        records = _refuse(reception, failure)
-    return Message(records, reply_to=message)
+    return _answered(message, context, lambda reception: _serve(message, reception, service))
+
+
+def answer_reveal(message: Message, context: Context) -> Message:
+    """Answer with this site's part of a joint sum under masks, or with a code; never raise."""
+    return _answered(message, context, lambda reception: _reveal(message, reception))
+
+
+def answer_study_key(message: Message, context: Context) -> Message:
+    """Answer with this site's public keys for a study, or with a code; never raise."""
+    return _answered(message, context, lambda reception: _study_key(message, reception))
 
 
 def refuse(message: Message, context: Context, failure: FedscanError) -> Message:
@@ -69,33 +77,76 @@ def refuse(message: Message, context: Context, failure: FedscanError) -> Message
     return Message(_refuse(reception, failure), reply_to=message)
 
 
+def _answered(
+    message: Message, context: Context, serve: Callable[[Reception], RecordDict]
+) -> Message:
+    reception = None
+    try:
+        reception = Reception.from_config(context.node_config)
+        records = serve(reception)
+    except Exception as failure:
+        records = _refuse(reception, failure)
+    return Message(records, reply_to=message)
+
+
 def _serve(message: Message, reception: Reception, service: Service) -> RecordDict:
+    question = _ask(reception, message, RoundRequest.from_records(message.content), service.kind)
+    reply, release = service.handle(question), service.release(question)
+    records = (with_mark(reply, question) if release.paid else reply).to_records()
+    facts = check_release(records, question, release)
+    _note_answer(reception, question, question.request.digest(), facts)
+    return records
+
+
+def _reveal(message: Message, reception: Reception) -> RecordDict:
+    reveal = RevealRequest.from_records(message.content)
+    question = _ask(reception, message, reveal.request, "reveal")
+    part = open_sum(question, reveal)
+    records = with_mark(mask_sum(part, question), question).to_records()
+    facts = check_sum(records, part, question)
+    _note_answer(reception, question, reveal.message, facts)
+    return records
+
+
+def _study_key(message: Message, reception: Reception) -> RecordDict:
     request = RoundRequest.from_records(message.content)
+    _note_question(reception, message, request, "study-key")
+    records = key_reply(request, reception).to_records()
+    if reception.audit:
+        reception.audit.append("study-key-given", study=request.study())
+    return records
+
+
+def _ask(reception: Reception, message: Message, request: RoundRequest, kind: str) -> Asked:
+    """Put a question on record, let it in and read its terms."""
+    _note_question(reception, message, request, kind)
+    site = reception.admit(request)
+    if reception.audit:
+        return Asked.read(request, site, reception.audit.append)
+    return Asked.read(request, site)
+
+
+def _note_question(
+    reception: Reception, message: Message, request: RoundRequest, kind: str
+) -> None:
     reception.note()
     if reception.audit:
         reception.audit.append(
             "asked",
-            what=service.kind,
+            what=kind,
             run=message.metadata.run_id,
             study=request.study(),
             round=request.round,
             rounds=request.rounds,
             request=request.digest(),
         )
-    site = reception.admit(request)
-    question = (
-        Asked.read(request, site, reception.audit.append)
-        if reception.audit
-        else Asked.read(request, site)
-    )
-    reply, release = service.handle(question), service.release(question)
-    records = (reply if release.yes else with_mark(reply, question)).to_records()
-    facts = check_release(records, question, release)
+
+
+def _note_answer(
+    reception: Reception, question: Asked, request: str, facts: dict[str, Any]
+) -> None:
     if reception.audit:
-        reception.audit.append(
-            "answered", request=request.digest(), data=question.site.state.name, **facts
-        )
-    return records
+        reception.audit.append("answered", request=request, data=question.site.state.name, **facts)
 
 
 def _refuse(reception: Reception | None, failure: Exception) -> RecordDict:

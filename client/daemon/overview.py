@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ...errors import AuditError, LedgerError
-from ...privacy.accounting import epsilon
+from ...privacy.joint.plan import both_epsilons
 from ..policy import load_policy
 from ..spending import known_spending
 from ..steward.approvals import Approval, Approvals
 from ..steward.data_sets import Registry
+from ..steward.declines import Declines
 from ..steward.home import SiteHome
 from ..steward.status import Status, StatusFile
 
@@ -22,6 +23,8 @@ class DataSetView:
         name: What the steward calls it.
         folder: Folder of its files.
         epsilon: What all steps spent together; ``None`` if there is no ledger yet.
+        collusion_epsilon: The same if all other sites of joint sums worked together; ``None``
+            where it is no other number.
         delta: The delta of its policy, which epsilon is stated at; ``None`` likewise.
         problem: Why the data set pays for nothing just now; empty if it does.
         retired: Whether no study may use it any more.
@@ -33,6 +36,7 @@ class DataSetView:
     delta: float | None
     problem: str = ""
     retired: bool = False
+    collusion_epsilon: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,16 @@ class Waiting:
 
     name: str
     study: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declined:
+    """A study that the steward declined: its name, its digest, why and when (UTC)."""
+
+    name: str
+    study: str
+    reason: str
+    time: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +69,7 @@ class SiteOverview:
         data_sets: Its data sets, by name.
         approved: Studies that may train.
         waiting: Studies that asked and were not approved.
+        declined: Studies that were declined.
     """
 
     site: str
@@ -64,6 +79,7 @@ class SiteOverview:
     data_sets: tuple[DataSetView, ...]
     approved: tuple[Approval, ...]
     waiting: tuple[Waiting, ...]
+    declined: tuple[Declined, ...]
 
 
 def overview(home: SiteHome) -> SiteOverview:
@@ -80,6 +96,10 @@ def overview(home: SiteHome) -> SiteOverview:
         ),
         approved=tuple(approvals.all()),
         waiting=tuple(Waiting(name=one.name, study=one.digest) for one in approvals.pending()),
+        declined=tuple(
+            Declined(name=one.name, study=one.study, reason=one.reason, time=one.time)
+            for one in Declines(home).all()
+        ),
     )
 
 
@@ -95,5 +115,11 @@ def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
         )
     if view is None:
         return DataSetView(name=name, folder=folder, epsilon=None, delta=None)
-    total = epsilon(view.book.mechanisms(), policy.delta)
-    return DataSetView(name=name, folder=folder, epsilon=total, delta=policy.delta)
+    total, alone = both_epsilons(view.book.shares(), policy.delta)
+    return DataSetView(
+        name=name,
+        folder=folder,
+        epsilon=total,
+        delta=policy.delta,
+        collusion_epsilon=alone if view.book.has_joint else None,
+    )

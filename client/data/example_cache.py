@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -12,7 +11,6 @@ from pathlib import Path
 from ...common.files import write_atomically
 from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
-from ...errors import DataError
 from ...imaging.dicom.files.remembered import RememberedHeaders
 from ...imaging.dicom.folder import FileEntry, digest_of, list_files, touches_of
 from ...imaging.dicom.index import PatientScans, SiteIndex, index_files
@@ -20,20 +18,22 @@ from ...imaging.dicom.quiet import quiet_pydicom
 from ...imaging.dicom.segmentation import read_segmentation
 from ...imaging.dicom.set_aside import Reason
 from ...imaging.examples.series import series_examples
-from ...imaging.labels.apply import labels_digest
 from ...imaging.labels.source import LabelReport, LabelSource, Split
 from ...imaging.settings import DataSettings
-from ...model.words.tables import vocabulary_to_toml
 from ...model.words.vocabulary import Vocabulary
+from .example_origin import (
+    PAID_FORMAT,
+    made_from,
+    origin_of,
+    patient_path,
+    place_of_examples,
+    settings_digest,
+)
 from .holdout import holdout_draw
 from .identity import DatasetIdentity
 from .opt_out import OptOutList
 from .patient_file import PatientFile, write_patient
 
-#: Raised whenever the same scans would give other examples.
-_FORMAT = "2"
-#: The format whose digests name the scans in the payments of earlier releases.
-_PAID_FORMAT = "1"
 _MANIFEST = "manifest.json"
 _NOBODY = OptOutList()
 
@@ -104,8 +104,7 @@ def open_cache(
     Only patients whose files or labels changed are decoded again. Whenever the process is killed,
     the patients finished so far stay.
     """
-    decides = hashlib.sha256(_settings_digest(settings, words).encode() + identity.salt).hexdigest()
-    root = cache_dir / "examples" / decides[:16]
+    decides, root = place_of_examples(settings, words, cache_dir, identity)
     files = list_files(folder)
     beside = (labels.digest if labels else "", opt_outs.state)
     state = digest_of(files, decides, touches_of(files), *filter(None, beside))
@@ -170,26 +169,6 @@ def site_index(
     )
 
 
-def _settings_digest(settings: DataSettings, words: Vocabulary, form: str = _FORMAT) -> str:
-    """Digest of what decides about examples; the hold-out does not.
-
-    Settings that came later count where they have another value than before, so that what an
-    earlier release stored and paid for keeps its name.
-    """
-    fields = {k: v for k, v in asdict(settings).items() if k != "holdout_fraction"}
-    for name, before in (("captions", "words"), ("synthetic", "refuse")):
-        if fields[name] == before:
-            del fields[name]
-    if not words.is_few:
-        fields["vocabulary"] = vocabulary_to_toml(words)
-    return hashlib.sha256(json.dumps([form, fields], sort_keys=True).encode()).hexdigest()
-
-
-def patient_path(root: Path, key: str) -> Path:
-    """Return where a folder of examples has those of a patient."""
-    return root / f"{key}.safetensors"
-
-
 def _load(root: Path, state: str) -> ExampleCache | None:
     """Load the manifest if it describes these files and everything it lists is there."""
     try:
@@ -217,7 +196,7 @@ def _build(
     report: Progress,
 ) -> ExampleCache:
     set_aside = Counter(index.set_aside)
-    patients, paid_by = [], _settings_digest(settings, words, _PAID_FORMAT)
+    patients, paid_by = [], settings_digest(settings, words, PAID_FORMAT)
     with quiet_pydicom():
         for number, scans in enumerate(index.patients, start=1):
             key = identity.patient_key(scans.patient_id)
@@ -256,17 +235,9 @@ def _store(
     folder: Path, scans: PatientScans, settings: DataSettings, words: Vocabulary, path: Path
 ) -> PatientFile:
     """Return a patient's file, made anew unless it was made from the very same scans."""
-    label_digest = labels_digest(scans.labels, reports=settings.captions == "text")
-    source = digest_of(
-        scans.files, _settings_digest(settings, words), *filter(None, [label_digest])
-    )
-    made_from = {"source": source, "touches": touches_of(scans.files)}
-    try:
-        patient_file = PatientFile.read(path)
-        if (patient_file.source, patient_file.touches) == tuple(made_from.values()):
-            return patient_file
-    except DataError:
-        pass  # none yet, or one that a crash cut short
+    origin = origin_of(scans, settings, words)
+    if (patient_file := made_from(path, origin)) is not None:
+        return patient_file
     examples, set_aside = [], Counter[Reason]()
     # One file may segment several series of a patient; few are kept, for they are whole volumes.
     segmentation = lru_cache(maxsize=4)(read_segmentation)
@@ -276,7 +247,7 @@ def _store(
             examples += result.examples
             set_aside.update(result.set_aside)
     side = settings.image_size
-    write_patient(path, examples, **made_from, set_aside=set_aside, side=side)
+    write_patient(path, examples, **origin, set_aside=set_aside, side=side)
     return PatientFile.read(path)
 
 

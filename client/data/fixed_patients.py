@@ -14,7 +14,8 @@ from pathlib import Path
 from ...common.files import link_or_copy, write_once
 from ...errors import DataError
 from .dataset import SiteDataset
-from .example_cache import CachedPatient, patient_path
+from .example_cache import CachedPatient
+from .example_origin import patient_path
 from .patient_file import PatientFile
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,15 @@ def patients_at_beginning(roster: Path) -> int | None:
         DataError: If the list is damaged.
     """
     return len(_read(roster)) if roster.exists() else None
+
+
+def patients_trained_on(roster: Path) -> frozenset[str]:
+    """Return the keys of the patients that a study began with; nobody if it has not begun.
+
+    Raises:
+        DataError: If the list is damaged.
+    """
+    return frozenset(one.key for one in _read(roster)) if roster.exists() else frozenset()
 
 
 def _read(roster: Path) -> list[FixedPatient]:

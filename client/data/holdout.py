@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ...common.counted import counted
-from ...imaging.dicom.index import SiteIndex
+from ...imaging.dicom.index import PatientScans, SiteIndex
 from ...imaging.labels.source import Split
 
 
@@ -41,13 +41,26 @@ def count_patients(index: SiteIndex, fraction: float) -> PatientNumbers:
         index: The site's index.
         fraction: Share of patients that the study keeps from training.
     """
-    training = sum(
-        patient.split == Split.TRAIN
-        if patient.split
-        else holdout_draw(patient.patient_id) >= fraction
-        for patient in index.patients
-    )
+    training = len(training_scans(index, fraction))
     return PatientNumbers(usable=len(index.patients), training=training)
+
+
+def training_scans(index: SiteIndex, fraction: float) -> list[PatientScans]:
+    """Return the patients that a study would train on, by their headers.
+
+    Args:
+        index: The site's index.
+        fraction: Share of patients that the study keeps from training.
+    """
+    return [
+        patient
+        for patient in index.patients
+        if (
+            patient.split == Split.TRAIN
+            if patient.split
+            else holdout_draw(patient.patient_id) >= fraction
+        )
+    ]
 
 
 def holdout_draw(patient_id: str) -> float:

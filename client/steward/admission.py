@@ -14,7 +14,7 @@ from ...model.storage import shipped_base
 from ..policy import SitePolicy, load_policy
 from ..site import Site
 from ..terms import StudyTerms
-from .approvals import Approvals
+from .approvals import Approval, Approvals
 from .data_sets import Registry
 from .home import SiteHome
 from .opt_outs import require_list
@@ -34,17 +34,35 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         PrivacyError: If the policy does not allow the data set.
         ProtocolError: If the request's terms are malformed.
     """
-    if home.pause_file.exists():
-        raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
+    require_open(home)
     opted_out = require_list(home).state
-    settings, approvals = home.settings(), Approvals(home)
+    approvals = Approvals(home)
     try:
         approval = approvals.require(request.study())
     except NotApprovedError:
         StudyTerms.from_request(request)  # nonsense is not kept
         approvals.remember(_invitation(request))
         raise
-    entry = Registry(home).usable(approval.data)
+    site = site_of(home, approval, opted_out)
+    policy = load_policy(site.policy)
+    policy.check_data_set(approval.data)
+    policy.check_time(datetime.now())
+    return site
+
+
+def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
+    """Return the site with the data set that a study was approved for.
+
+    Args:
+        home: The site's home.
+        approval: The approval.
+        opted_out: State of the opt-out list.
+
+    Raises:
+        ConfigurationError: If it computes on what its policy does not allow.
+        DataError: If the data set is gone.
+    """
+    settings, entry = home.settings(), Registry(home).usable(approval.data)
     base = approval.base or settings.base
     site = Site(
         name=settings.name,
@@ -57,10 +75,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
         labels_by=entry.labels_by,
         opted_out=opted_out,
     )
-    policy = load_policy(site.policy)
-    policy.check_data_set(entry.name)
-    policy.check_time(datetime.now())
-    return replace(site, device=site_device(settings.device, policy))
+    return replace(site, device=site_device(settings.device, load_policy(site.policy)))
 
 
 def site_device(setting: str, policy: SitePolicy) -> str:
@@ -82,6 +97,16 @@ def site_device(setting: str, policy: SitePolicy) -> str:
             hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
         )
     return device
+
+
+def require_open(home: SiteHome) -> None:
+    """Refuse everything while a site is paused.
+
+    Raises:
+        PausedError: If it is.
+    """
+    if home.pause_file.exists():
+        raise PausedError("The site is paused.", hint="`fedscan site resume` goes on.")
 
 
 def _invitation(request: RoundRequest) -> Invitation:

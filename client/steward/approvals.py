@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from ...common.files import write_atomically
 from ...errors import ConfigurationError, NotApprovedError
 from ...federation.invitation import Invitation
+from .declines import Declines
 from .home import SiteHome
 from .policy_log import note_policies
 
@@ -63,8 +64,10 @@ class Approvals:
         note_policies(self.home)
         self.home.log.append("study-approved", study=approval.study, data=data)
         content = json.dumps(asdict(approval), indent=2).encode() + b"\n"
+        write_atomically(self.home.invitations / f"{approval.study}.json", invitation.to_json())
         write_atomically(self.home.approvals / f"{approval.study}.json", content)
         (self.home.pending / f"{approval.study}.json").unlink(missing_ok=True)
+        Declines(self.home).forget(approval.study)
         return approval
 
     def withdraw(self, study: str) -> None:
@@ -105,11 +108,52 @@ class Approvals:
         return sorted(approvals, key=lambda approval: (approval.time, approval.study))
 
     def remember(self, invitation: Invitation) -> None:
-        """Keep a study that asked, so that the steward can look at it."""
+        """Keep a study that asked, so that the steward can look at it, unless it was declined."""
+        if Declines(self.home).has(invitation.digest):
+            return
         path = self.home.pending / f"{invitation.digest}.json"
         waiting = sum(1 for _ in self.home.pending.glob("*.json"))
         if not path.exists() and waiting < _MOST_PENDING:
             write_atomically(path, invitation.to_json())
+
+    def approved_invitation(self, study: str) -> Invitation:
+        """Return what was approved.
+
+        Raises:
+            NotApprovedError: If an earlier release approved it, which did not keep it.
+            ProtocolError: If the file is damaged or of another release.
+        """
+        try:
+            content = (self.home.invitations / f"{study}.json").read_bytes()
+        except FileNotFoundError:
+            raise NotApprovedError(
+                f"What the study {study[:12]} is about was not kept here.",
+                hint="Approve the coordinator's file STUDY.invitation.json again: that keeps it.",
+            ) from None
+        return Invitation.from_json(content)
+
+    def take_in(self, content: bytes) -> Invitation:
+        """Let a study wait whose invitation came as a file, also one that was declined.
+
+        Args:
+            content: The invitation's file.
+
+        Raises:
+            ProtocolError: If it is no invitation.
+        """
+        invitation = Invitation.from_json(content)
+        write_atomically(self.home.pending / f"{invitation.digest}.json", invitation.to_json())
+        return invitation
+
+    def known(self) -> dict[str, Invitation]:
+        """Return the studies that can be approved, by digest: those that wait or were declined.
+
+        Raises:
+            ConfigurationError: If the file of a declined study is damaged.
+            ProtocolError: If a file is damaged or of another release.
+        """
+        declines = (one.invitation for one in Declines(self.home).all())
+        return {one.digest: one for one in (*declines, *self.pending())}
 
     def pending(self) -> list[Invitation]:
         """Return the studies that wait.

@@ -134,6 +134,11 @@ class SiteHome:
         return self.folder / "keys" / "node.key"
 
     @property
+    def evidence_key(self) -> Path:
+        """Private key that the site signs evidence with."""
+        return self.folder / "keys" / "evidence.key"
+
+    @property
     def request(self) -> Path:
         """What goes to the coordinator: certificate request and public key."""
         return self.folder / "request.json"
@@ -174,9 +179,19 @@ class SiteHome:
         return self.folder / "approvals"
 
     @property
+    def invitations(self) -> Path:
+        """What was approved: one file for each study that was."""
+        return self.folder / "invitations"
+
+    @property
     def pending(self) -> Path:
         """One file for each study that asked without being approved."""
         return self.folder / "pending"
+
+    @property
+    def declines(self) -> Path:
+        """One file for each study that was declined."""
+        return self.folder / "declined"
 
     @property
     def audit(self) -> Path:

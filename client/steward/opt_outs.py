@@ -20,6 +20,14 @@ from .home import SiteHome
 
 #: The event of the audit log that the list is compared with.
 _EVENT = "opted-out"
+_ONE_A_LINE = "Write one patient identifier on each line, as the scans' headers have it, in UTF-8."
+#: What people are told beside the list.
+CANNOT_UNDO = (
+    "What has left already stays outside: noised updates and generators made of them, which the "
+    "privacy promise covers, and which no list can call back. Spent budget stays spent. A round "
+    "that is being trained now may end with an error, and is asked for anew. Scans in the "
+    "hospital's own folders are not touched, only not read for training."
+)
 #: Shorter identifiers are in many files by chance.
 _TELLING = 6
 
@@ -58,19 +66,32 @@ class Remains:
 
 
 def read_identifiers(path: Path) -> list[str]:
-    """Read patient identifiers, one a line; blank lines and those after ``#`` say nothing.
+    """Read a file of patient identifiers; see :func:`identifiers_in`.
 
     Raises:
         DataError: If the file cannot be read or names nobody.
     """
-    hint = "Write one patient identifier on each line, as the scans' headers have it, in UTF-8."
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The list {path} cannot be read.", hint=hint) from error
-    identifiers = [text for line in lines if (text := line.strip()) and not text.startswith("#")]
+        raise DataError(f"The list {path} cannot be read.", hint=_ONE_A_LINE) from error
+    return identifiers_in(text, f"The list {path}")
+
+
+def identifiers_in(text: str, what: str) -> list[str]:
+    """Return patient identifiers, one a line; blank lines and those after ``#`` say nothing.
+
+    Args:
+        text: The lines.
+        what: What they are, for the error.
+
+    Raises:
+        DataError: If they name nobody.
+    """
+    lines = (line.strip() for line in text.splitlines())
+    identifiers = [line for line in lines if line and not line.startswith("#")]
     if not identifiers:
-        raise DataError(f"The list {path} names nobody.", hint=hint)
+        raise DataError(f"{what} names nobody.", hint=_ONE_A_LINE)
     return list(dict.fromkeys(map(normal_identifier, identifiers)))
 
 

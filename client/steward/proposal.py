@@ -13,6 +13,7 @@ from ...model.description import FINDINGS
 from ...model.storage import shipped_base
 from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
+from ..answers.joint.ready import require_joint
 from ..cost import Cost, study_cost
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
@@ -23,6 +24,7 @@ from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
 from .machine import memory_sentence
+from .promises import cost_told, leaving_together, privacy_promised, together_with
 
 _SUBSETS = {
     "attention": "the attention layers of the image generator",
@@ -93,8 +95,10 @@ def propose(
         ModelError: If the base is not the study's.
         PrivacyError: If the policy does not allow the study whatever is approved.
         ProtocolError: If its terms are malformed.
+        RosterError: If the roster of a joint study is not this study's, or has other keys for
+            this site than its own.
     """
-    terms = StudyTerms.from_texts(invitation.terms)
+    terms = StudyTerms.from_request(invitation.request)
     folder = base or home.settings().base
     site = Site(
         name=home.settings().name,
@@ -115,6 +119,8 @@ def propose(
             f"this one is {base_model.digest[:12]}.",
             hint="Copy the study's base to this machine and name its folder with --base.",
         )
+    if terms.is_joint:
+        require_joint(invitation.request, terms, site, policy)
     report("steps", 1, 3)
     cost = None
     if terms.privacy.enabled:
@@ -127,13 +133,15 @@ def propose(
             f"{invitation.name}, {counted(invitation.rounds, 'round')}. Digest "
             f"{invitation.digest}.",
         ),
+        *_about(terms),
         ("Trained", _trained(terms)),
         ("Patients", _patients(site, policy, terms, base_model, report)),
         ("Words", _words(terms, base_model)),
         ("Leaves", _leaving(terms, base_model, policy)),
         ("Stays", "Every scan, every header value, every count that has no noise, every key."),
-        ("Privacy", _privacy(terms)),
-        ("Cost", _cost(cost, data_set)),
+        *together_with(terms, site.name),
+        ("Privacy", privacy_promised(terms)),
+        ("Cost", cost_told(cost, data_set.name)),
         ("Machine", memory_sentence(home, policy, terms, base_model)),
     )
     report("steps", 3, 3)
@@ -152,6 +160,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             burned_in=terms.data.burned_in,
             captions=terms.data.captions,
             subset=terms.trainable.subset,
+            joint=privacy if terms.is_joint else None,
         )
     )
 
@@ -177,6 +186,14 @@ def _patients(
             "smaller share to be kept, or decline."
         )
     return text
+
+
+def _about(terms: StudyTerms) -> list[tuple[str, str]]:
+    """Say what the coordinator says that the study is for, and what it does not say."""
+    facts = [(heading, text) for heading, text in terms.about.facts().items() if text]
+    if missing := terms.about.missing():
+        facts.append(("Not said", f"{missing}. Ask the coordinator before you approve."))
+    return facts
 
 
 def _trained(terms: StudyTerms) -> str:
@@ -237,6 +254,8 @@ _PLURALS = {
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
     count = sum(value.numel() for value in base_model.parameters.values())
     names = sorted(base_model.parameters)
+    if terms.is_joint:
+        return leaving_together(terms, count)
     text = (
         f"In every round {len(names)} weight tensors with {count:,} numbers ({names[0]} … "
         f"{names[-1]}), {_FORMS[terms.wire]}, none of which may move further than "
@@ -255,25 +274,3 @@ def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -
             else "are kept here, and leave only if you hand them over."
         )
     return text
-
-
-def _privacy(terms: StudyTerms) -> str:
-    privacy = terms.privacy
-    if not privacy.enabled:
-        return "None. The updates can reveal single patients."
-    return (
-        f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise: "
-        f"epsilon {privacy.epsilon:g} at delta {privacy.delta:g} for the whole study."
-    )
-
-
-def _cost(cost: Cost | None, data_set: DataSet) -> str:
-    if cost is None:
-        return "Nothing is entered in a ledger, because nothing is protected."
-    if cost.after is None:
-        return f"The data set {data_set.name} cannot pay for it. {cost.problem}"
-    return (
-        f"The data set {data_set.name} has spent epsilon {cost.before:.3g}. With this study it "
-        f"will have spent at most {cost.after:.3g} of the {cost.ceiling:g} it may spend in its "
-        f"life (delta {cost.delta:g})."
-    )

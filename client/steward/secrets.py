@@ -18,7 +18,7 @@ def secrets_of(home: SiteHome) -> dict[str, Path]:
     Raises:
         ConfigurationError: If the list of data sets is damaged.
     """
-    paths = {"opt-out list": home.opt_outs}
+    paths = {"opt-out list": home.opt_outs, "evidence key": home.evidence_key}
     for name, entry in Registry(home).data_sets().items():
         paths[f"identity of {name}"] = home.state(name) / FILE_NAME
         paths[f"secrets of {name}"] = home.state(name) / "ledger" / "secrets"

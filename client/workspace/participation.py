@@ -8,6 +8,7 @@ from ...federation.protocol import RoundRequest
 from ...imaging.labels.fit import require_fitting
 from ...privacy.ledger import Ledger, release_digest, request_digest
 from ...privacy.mechanism import SubsampledGaussian
+from ..data.identity import DatasetIdentity
 from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
@@ -73,6 +74,7 @@ class Participation:
                 burned_in=self.terms.data.burned_in,
                 captions=self.terms.data.captions,
                 subset=subset,
+                joint=self.terms.privacy if self.terms.is_joint else None,
             )
         )
 
@@ -83,18 +85,7 @@ class Participation:
             AuditError: If a line of the audit log was changed.
             LedgerError: If the ledger cannot be used, or the home proves that it is not whole.
         """
-        if self.site.home is not None:
-            known_spending(
-                self.site.home,
-                self.site.state,
-                allow_non_private=self.policy.allow_non_private,
-            )
-        return Ledger.open(
-            self.site.ledger,
-            self.data.dataset.identity,
-            epsilon_ceiling=self.policy.epsilon_ceiling,
-            delta=self.policy.delta,
-        )
+        return _ledger(self.site, self.policy, self.data.dataset.identity)
 
     def asked(self, ledger: Ledger, message: str, attempt: int = 1) -> str:
         """Name an answer for the ledger, which pays once for each name.
@@ -112,3 +103,25 @@ class Participation:
             if ledger.find(earlier) is not None:
                 return earlier
         return release_digest(message=message, attempt=attempt)
+
+
+def data_set_ledger(site: Site, policy: SitePolicy) -> Ledger:
+    """Open the ledger of a data set whose images are not needed; to be closed after use.
+
+    Raises:
+        AuditError: If a line of the audit log was changed.
+        LedgerError: If the ledger cannot be used, or the home proves that it is not whole.
+    """
+    return _ledger(site, policy, DatasetIdentity.load_or_create(site.state).name)
+
+
+def _ledger(site: Site, policy: SitePolicy, identity: str) -> Ledger:
+    if site.home is not None:
+        known_spending(site.home, site.state, allow_non_private=policy.allow_non_private)
+    return Ledger.open(
+        site.ledger,
+        identity,
+        epsilon_ceiling=policy.epsilon_ceiling,
+        collusion_ceiling=policy.collusion_ceiling_in_force,
+        delta=policy.delta,
+    )

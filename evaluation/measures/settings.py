@@ -91,6 +91,11 @@ class EvaluationSettings:
         description="Also train privately on the largest site's data alone, as if it had not "
         "taken part, and compare.",
     )
+    local_noise: bool = Field(
+        False,
+        description="Also train a joint study with each site adding all noise of its own, and "
+        "compare.",
+    )
     pooled: bool = Field(
         False,
         description="Also train without privacy on the pooled data of all sites, and compare.",

@@ -16,7 +16,7 @@ from .headline import summary, tiles
 from .line_chart import legend
 from .many_sites import are_many, parted, round_lines
 from .measures import distance_charts, task_views
-from .page import data_uri, inline_png, style_sheet, templates
+from .page import data_uri, inline_png, style_sheet, templates, with_readable_tables
 from .results import RunResults
 
 
@@ -69,7 +69,7 @@ def write_report(
             data=data_uri("application/json", json.dumps(run.to_dict(), indent=1).encode()),
         )
     )
-    write_atomically(out, page.encode())
+    write_atomically(out, with_readable_tables(page).encode())
     return out
 
 

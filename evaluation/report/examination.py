@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...common.files import write_atomically
 from ..results import Examination
-from .page import data_uri, inline_png, style_sheet, templates
+from .page import data_uri, inline_png, style_sheet, templates, with_readable_tables
 
 
 def write_examination_page(examination: Examination, folder: Path) -> Path:
@@ -34,7 +34,7 @@ def write_examination_page(examination: Examination, folder: Path) -> Path:
         )
     )
     file = folder / "examination.html"
-    write_atomically(file, page.encode())
+    write_atomically(file, with_readable_tables(page).encode())
     return file
 
 

@@ -13,6 +13,9 @@ MAIN = "fedscan"
 BASE = "base"
 
 
+_NOISE_ALONE = "below 1 it is mostly noise"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tile:
     """One number of the headline with its name and a remark."""
@@ -40,6 +43,13 @@ def summary(run: RunResults) -> str:
             f" Whatever left a site is differentially private for each patient as a whole: "
             f"no site spent more than ε = {number(worst.epsilon)} at δ = {number(worst.delta)}."
         )
+        alone = [cost.collusion_epsilon for cost in costs if cost.collusion_epsilon is not None]
+        if alone:
+            text += (
+                " The sites added their noise together: that holds against the coordinator and "
+                f"the few sites that may work with it, and ε = {number(max(alone))} if all others "
+                "did, or the cryptography fell."
+            )
     return text
 
 
@@ -65,9 +75,20 @@ def tiles(run: RunResults) -> list[Tile]:
                 remark=f"at {len(run.sites)} site{'' if len(run.sites) == 1 else 's'}",
             )
         )
+    if run.measured_signal is not None or run.expected_signal is not None:
+        entries.append(_signal(run))
     if run.evaluation:
         entries += _measured(run.evaluation)
     return entries
+
+
+def _signal(run: RunResults) -> Tile:
+    name = "Signal over noise in what was trained"
+    if run.measured_signal is None:
+        value = number(run.expected_signal)
+        return Tile(name=f"{name}, expected", value=value, remark=_NOISE_ALONE)
+    plan = "" if run.expected_signal is None else f"expected {number(run.expected_signal)}; "
+    return Tile(name=name, value=number(run.measured_signal), remark=plan + _NOISE_ALONE)
 
 
 def _measured(evaluation: EvaluationResult) -> list[Tile]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
 from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...errors import DataError
 from .measures import style_of
 from .numbers import duration, exact, number, percent, score, size
+
+_TABLE = re.compile(
+    r'<div class="scroll"><table>(?P<head>.*?</thead>)(?P<body>.*?</table>)', re.DOTALL
+)
+_HEADING = re.compile(r"<th\b[^>]*>(.*?)</th>", re.DOTALL)
+_ROW = re.compile(r"<tr>.*?</tr>", re.DOTALL)
+_CELL = re.compile(r"<(?P<kind>t[dh])\b(?P<marks>[^>]*)>(?P<content>.*?)</t[dh]>", re.DOTALL)
 
 
 def templates() -> Environment:
@@ -33,6 +41,39 @@ def templates() -> Environment:
         "style_of": style_of,
     }
     return environment
+
+
+def with_readable_tables(page: str) -> str:
+    """Return a page whose tables can be read in a narrow window and by keyboard.
+
+    Each cell names its column, so that the style sheet can show a row as a list where there is no
+    room for a table; and what may scroll can be reached without a mouse.
+
+    Args:
+        page: The page, of this package's templates.
+    """
+    return _TABLE.sub(_readable, page)
+
+
+def _readable(table: re.Match[str]) -> str:
+    head, body = table["head"], table["body"]
+    names = [escape(Markup(name).striptags()) for name in _HEADING.findall(head)]
+
+    def row(cells: re.Match[str]) -> str:
+        columns = iter(names)
+
+        def labelled(cell: re.Match[str]) -> str:
+            name, content = next(columns, ""), cell["content"]
+            if cell["kind"] == "th" or not content:
+                return cell[0]
+            # In a list its name and all of its content are two parts.
+            return f'<td{cell["marks"]} data-label="{name}"><span>{content}</span></td>'
+
+        return _CELL.sub(labelled, cells[0])
+
+    label = f"Table of {names[0]}" if names else "Table"
+    opening = f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">'
+    return f"{opening}<table>{head}{_ROW.sub(row, body)}"
 
 
 def style_sheet() -> Markup:

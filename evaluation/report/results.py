@@ -29,6 +29,8 @@ class Mechanism:
         noise_multiplier: Noise standard deviation over clip norm.
         steps: Steps each time.
         times: How often it was run alike, for example in every round.
+        joint_noise_multiplier: The noise with that of all sites that are counted on, where only a
+            sum over many sites left; ``None`` where the site's own noise was all.
     """
 
     purpose: str
@@ -36,6 +38,7 @@ class Mechanism:
     noise_multiplier: Finite
     steps: int
     times: int = 1
+    joint_noise_multiplier: Finite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -48,6 +51,9 @@ class SitePrivacy:
         epsilon_ceiling: What the site allows.
         delta: Chance that the promise fails.
         mechanisms: What was composed.
+        collusion_epsilon: Spent if all other sites of joint sums worked together; ``None`` where
+            nothing was summed jointly.
+        collusion_ceiling: What the site allows of that.
     """
 
     epsilon: Finite
@@ -55,6 +61,8 @@ class SitePrivacy:
     epsilon_ceiling: Finite
     delta: Finite
     mechanisms: tuple[Mechanism, ...] = ()
+    collusion_epsilon: Finite | None = None
+    collusion_ceiling: Finite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -146,6 +154,8 @@ class RunResults:
         settings: All settings, by section.
         warm_up_groups: Groups whose noised mean images the warm-up used; ``None`` without one.
         evaluation: What was measured, if anything was.
+        expected_signal: Length of what patients teach over that of the noise, as planned.
+        measured_signal: The same by how the sites' updates agree with each other.
     """
 
     schema: Literal[1] = 1
@@ -160,6 +170,8 @@ class RunResults:
     settings: dict[str, dict[str, Setting]]
     warm_up_groups: int | None = None
     evaluation: EvaluationResult | None = None
+    expected_signal: Finite | None = None
+    measured_signal: Finite | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from cryptography import x509
@@ -18,15 +18,18 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import TypeAdapter, ValidationError
 
 from ...common.names import require_name
 from ...errors import FederationError
+from ..about import AboutSettings
 from .certificates import common_name, read_certificate, subject
 from .keys import PrivateKey, PublicKey, fingerprint, public_text, read_public_text
 
 _VERSION = 1
 #: More than any real file of the two has.
 _MAX_BYTES = 65_536
+_ABOUT = TypeAdapter(AboutSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,7 @@ class Welcome:
         authority: Certificate of the federation's authority, as PEM.
         certificate: The site's certificate, as PEM.
         record_key: Public key (Ed25519, PEM) that the coordinator signs study records with.
+        about: What the coordinator says of the study that it plans, as JSON; may be empty.
     """
 
     site: str
@@ -129,6 +133,12 @@ class Welcome:
     authority: str
     certificate: str
     record_key: str
+    about: str = ""
+
+    @property
+    def plan(self) -> AboutSettings:
+        """What the coordinator says of the study that it plans; nobody is bound by it yet."""
+        return _ABOUT.validate_json(self.about) if self.about else AboutSettings()
 
     @property
     def authority_fingerprint(self) -> str:
@@ -150,6 +160,10 @@ class Welcome:
         require_name(welcome.site, "a site", FederationError)
         for part in (welcome.authority, welcome.certificate):
             read_certificate(part.encode(), "A part of the welcome")
+        try:
+            _ = welcome.plan
+        except ValidationError:
+            raise FederationError("What the welcome says of a study cannot be read.") from None
         return welcome
 
 
@@ -166,12 +180,15 @@ def _to_json(value: EnrolmentRequest | Welcome) -> bytes:
 
 def _from_json(content: bytes, kind: type, what: str) -> dict[str, Any]:
     names = {field.name for field in fields(kind)}
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}
     try:
         values = json.loads(content) if len(content) <= _MAX_BYTES else None
     except ValueError:
         values = None
     if not isinstance(values, dict) or values.pop("version", None) != _VERSION:
         raise FederationError(f"{what} is not a file of this version of fedscan.")
-    if set(values) != names or not all(isinstance(value, str) for value in values.values()):
+    if not names - optional <= set(values) <= names or not all(
+        isinstance(value, str) for value in values.values()
+    ):
         raise FederationError(f"{what} must have exactly {', '.join(sorted(names))}.")
     return values

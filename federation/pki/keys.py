@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ...common.files import sync_folder
-from ...errors import FederationError
+from ...errors import FederationError, SignatureError
 
 PrivateKey = ec.EllipticCurvePrivateKey
 PublicKey = ec.EllipticCurvePublicKey
@@ -110,3 +111,32 @@ def fingerprint(content: bytes) -> str:
     """Return what two people compare on the telephone: 64 hex digits in groups of four."""
     digits = hashlib.sha256(content).hexdigest()
     return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def is_same_fingerprint(fingerprint: str, reference: str, *, whose: str) -> bool:
+    """Compare a fingerprint with what a person was told, whatever it is grouped by.
+
+    Args:
+        fingerprint: What the file has.
+        reference: What a person was told; empty if nothing.
+        whose: What it is the fingerprint of.
+
+    Returns:
+        Whether there was anything to compare it with.
+
+    Raises:
+        SignatureError: If they differ.
+    """
+    if not reference:
+        return False
+    if _digits(fingerprint) != _digits(reference):
+        raise SignatureError(
+            f"The fingerprint of {whose} is {fingerprint}, not {reference.strip()}.",
+            hint="Nothing was changed. Somebody may have changed the file on its way: ask for it "
+            "once more, and compare by telephone.",
+        )
+    return True
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"[\s:-]", "", text).lower()

@@ -75,6 +75,11 @@ def require_same(before: Tensor, again: Generator, kind: torch.dtype) -> None:
         )
 
 
+def precision_of(generator: Generator) -> torch.dtype:
+    """Return what a result is saved in: of Stable Diffusion, as its users expect it."""
+    return torch.float32 if generator.stable_diffusion is None else torch.float16
+
+
 def _tensors(part: Path) -> Iterator[tuple[str, Tensor]]:
     for file in sorted(part.glob("*.safetensors")):
         with safe_open(file, framework="pt") as content:

@@ -15,16 +15,24 @@ from .results import Spent
 
 
 class Account:
-    """An open ledger under a ceiling, to be asked only."""
+    """An open ledger under its two ceilings, to be asked only."""
 
-    def __init__(self, files: LedgerFiles, *, epsilon_ceiling: float, delta: float) -> None:
+    def __init__(
+        self, files: LedgerFiles, *, epsilon_ceiling: float, collusion_ceiling: float, delta: float
+    ) -> None:
         self._files = files
-        self._ceiling, self._delta = epsilon_ceiling, delta
+        self._ceiling, self._collusion_ceiling = epsilon_ceiling, collusion_ceiling
+        self._delta = delta
         self._mutex = threading.RLock()
 
     def epsilon_with(self, mechanisms: Sequence[SubsampledGaussian]) -> float:
         """Return what would be spent in all if these mechanisms were run too."""
         everything = merge([*self._files.book.mechanisms(), *mechanisms])
+        return composed_epsilon(everything, self._delta)
+
+    def collusion_epsilon_with(self, own: Sequence[SubsampledGaussian]) -> float:
+        """Return the same by the site's own noise alone."""
+        everything = merge([*self._files.book.own_mechanisms(), *own])
         return composed_epsilon(everything, self._delta)
 
     def spent(self, study: str | None = None) -> Spent:
@@ -35,8 +43,15 @@ class Account:
         """
         with self._mutex:
             mechanisms = self._files.book.mechanisms(study)
-            epsilon = composed_epsilon(mechanisms, self._delta)
-            return Spent(epsilon, self._delta, self._ceiling, mechanisms)
+            own = self._files.book.own_mechanisms(study)
+            return Spent(
+                epsilon=composed_epsilon(mechanisms, self._delta),
+                delta=self._delta,
+                ceiling=self._ceiling,
+                mechanisms=mechanisms,
+                collusion_epsilon=composed_epsilon(own, self._delta),
+                collusion_ceiling=self._collusion_ceiling,
+            )
 
     def entries(self) -> tuple[Entry, ...]:
         """Return all entries in their order."""

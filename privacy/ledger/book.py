@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...errors import LedgerError
+from ...errors import LedgerError, PrivacyError
+from ..joint.shares import JointShare
 from ..mechanism import SubsampledGaussian
 from .entries import Complete, Entry, Erase, Genesis, Plan, Refuse, Reserve
 
@@ -19,12 +20,16 @@ class Reserved:
         sequence: Its entry's sequence number.
         record: What was reserved.
         result: Digest of its one result, or empty while there is none.
+        roster: Digest of the roster that the result of a joint sum was masked for, or empty.
+        masked_sum: Digest of the masked result, or empty.
         erased: Whether its secret was erased, so that it cannot be repeated any more.
     """
 
     sequence: int
     record: Reserve
     result: str = ""
+    roster: str = ""
+    masked_sum: str = ""
     erased: bool = False
 
 
@@ -44,7 +49,7 @@ class Book:
         self.plans: dict[str, Plan] = {}
         self.refusals: set[str] = set()
         self._by_request: dict[str, Reserved] = {}
-        self._by_study: defaultdict[str, list[SubsampledGaussian]] = defaultdict(list)
+        self._by_study: defaultdict[str, list[JointShare]] = defaultdict(list)
         for entry in entries:
             self.add(entry)
 
@@ -57,18 +62,35 @@ class Book:
     ) -> tuple[SubsampledGaussian, ...]:
         """Return what was spent, equal mechanisms merged into one with all their steps.
 
+        Joint sums count with the noise of all sites that their study counts on.
+
         Args:
             study: Only this study's, if given.
             other_than: All but this study's, if given.
         """
-        return merge(
-            [
-                mechanism
-                for owner, mechanisms in self._by_study.items()
-                if study in (None, owner) and owner != other_than
-                for mechanism in mechanisms
-            ]
-        )
+        return merge([share.joint for share in self.shares(study, other_than=other_than)])
+
+    def own_mechanisms(
+        self, study: str | None = None, *, other_than: str | None = None
+    ) -> tuple[SubsampledGaussian, ...]:
+        """Return the same with the site's own noise alone: what holds if all others collude."""
+        return merge([share.own for share in self.shares(study, other_than=other_than)])
+
+    def shares(
+        self, study: str | None = None, *, other_than: str | None = None
+    ) -> list[JointShare]:
+        """Return the same one by one, each as it counts in both ways."""
+        return [
+            share
+            for owner, shares in self._by_study.items()
+            if study in (None, owner) and owner != other_than
+            for share in shares
+        ]
+
+    @property
+    def has_joint(self) -> bool:
+        """Whether joint sums were paid for, so that what was spent counts in two ways."""
+        return any(one.record.joint is not None for one in self.reservations.values())
 
     def completed_before(self, before: int) -> list[Reserved]:
         """Return completed reservations before a sequence number that still have a secret."""
@@ -100,7 +122,12 @@ class Book:
                 reservation = self.reservations.get(record.reservation)
                 if reservation is None or reservation.result:
                     raise _contradiction(entry, "it completes no open reservation")
+                is_joint = reservation.record.joint is not None
+                if {record.roster is not None, record.masked_sum is not None} != {is_joint}:
+                    raise _contradiction(entry, "a joint sum leaves for one roster, and no other")
                 reservation.result = record.result
+                reservation.roster = record.roster or ""
+                reservation.masked_sum = record.masked_sum or ""
             case Refuse():
                 self.refusals.add(record.request)
             case Erase():
@@ -112,9 +139,30 @@ class Book:
             raise _contradiction(entry, "its request was paid for already")
         if not record.epsilon <= record.ceiling:
             raise _contradiction(entry, "it passes its ceiling")
+        alone, ceiling = record.collusion_epsilon, record.collusion_ceiling
+        if (alone is None) != (ceiling is None) or (alone or 0) > (ceiling or 0):
+            raise _contradiction(entry, "it passes its ceiling of collusion")
+        try:
+            shares = shares_of(record.mechanisms, record.joint)
+        except PrivacyError as error:
+            raise _contradiction(entry, error.message) from None
         reservation = Reserved(entry.sequence, record)
         self.reservations[entry.sequence] = self._by_request[record.request] = reservation
-        self._by_study[record.study] += record.mechanisms
+        self._by_study[record.study] += shares
+
+
+def shares_of(
+    own: Sequence[SubsampledGaussian], joint: Sequence[SubsampledGaussian] | None
+) -> list[JointShare]:
+    """Return mechanisms as they are counted; those of no joint sum with the same noise twice.
+
+    Raises:
+        PrivacyError: If they do not belong together.
+    """
+    joint = own if joint is None else joint
+    if len(own) != len(joint):
+        raise PrivacyError(f"{len(own)} mechanisms are counted as {len(joint)} joint ones.")
+    return [JointShare(*both) for both in zip(own, joint, strict=True)]
 
 
 def merge(mechanisms: Sequence[SubsampledGaussian]) -> tuple[SubsampledGaussian, ...]:

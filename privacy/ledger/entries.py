@@ -82,7 +82,9 @@ class Plan:
     Attributes:
         study: Digest of the study.
         epsilon: What the study as a whole may spend, at ``delta``.
-        mechanism: All training steps of the study with their noise.
+        mechanism: All training steps of the study with the noise that the site adds to them.
+        joint: The same with the noise of all sites that are counted on, where only a sum over
+            many sites leaves.
     """
 
     kind: Literal["plan"] = "plan"
@@ -90,6 +92,7 @@ class Plan:
     epsilon: float
     delta: float
     mechanism: Mechanism
+    joint: Mechanism | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -100,11 +103,16 @@ class Reserve:
         request: Digest of everything that the step's result depends on, data included.
         study: Digest of the study it belongs to, or empty.
         purpose: What for, in a few words.
-        mechanisms: What the step runs on the patients.
+        mechanisms: What the step runs on the patients, with the noise that the site adds.
         delta: Delta that the ceiling and ``epsilon`` were taken at.
         ceiling: The data set's ceiling at that time.
         epsilon: Epsilon of everything up to and with this step.
         commitment: Commitment to the step's secret; reveals nothing of it.
+        joint: The mechanisms with the noise of all sites that are counted on, where only a sum
+            over many sites leaves. Then ``epsilon`` counts these.
+        collusion_epsilon: Epsilon of everything by the site's own noise alone, where it is not
+            ``epsilon``.
+        collusion_ceiling: The ceiling of that.
     """
 
     kind: Literal["reserve"] = "reserve"
@@ -116,6 +124,9 @@ class Reserve:
     ceiling: float
     epsilon: float
     commitment: Digest
+    joint: Mechanisms | None = None
+    collusion_epsilon: float | None = None
+    collusion_ceiling: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -124,20 +135,28 @@ class Complete:
 
     Attributes:
         reservation: Sequence number of the :class:`Reserve`.
-        result: Digest of the result.
+        result: Digest of the result. That of a joint sum leaves only under masks:
+        roster: Digest of the one roster of sites whose sum it may be opened in.
+        masked_sum: Digest of the one masked form that may leave.
     """
 
     kind: Literal["complete"] = "complete"
     reservation: Count
     result: Digest
+    roster: Digest | None = None
+    masked_sum: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class Refuse:
-    """A step that was not run because it would have passed the ceiling; it spent nothing.
+    """A step that was not run because it would have passed a ceiling; it spent nothing.
 
     Attributes:
         epsilon: What the total would have become; ``None`` if unbounded.
+        joint: See :class:`Reserve`.
+        collusion_epsilon: What the total by the site's own noise would have become, where it
+            is not ``epsilon``; also left out if unbounded.
+        collusion_ceiling: The ceiling of that.
     """
 
     kind: Literal["refuse"] = "refuse"
@@ -148,6 +167,9 @@ class Refuse:
     delta: float
     ceiling: float
     epsilon: float | None
+    joint: Mechanisms | None = None
+    collusion_epsilon: float | None = None
+    collusion_ceiling: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -228,8 +250,16 @@ def decode(line: bytes) -> Entry:
 
 
 def record_to_dict(record: Record) -> dict[str, Any]:
-    """Return a record as plain JSON values, in the order of its fields."""
-    return {field.name: _plain(getattr(record, field.name)) for field in fields(record)}
+    """Return a record as plain JSON values, in the order of its fields.
+
+    What came with joint sums is left out of records that are of none: they are written as before.
+    """
+    values = {field: getattr(record, field.name) for field in fields(record)}
+    return {
+        field.name: _plain(value)
+        for field, value in values.items()
+        if value is not None or field.default is not None
+    }
 
 
 def line_digest(line: bytes) -> str:

@@ -10,17 +10,16 @@ from typing import Self
 
 from ...errors import BudgetExceededError, ChangedResultError, LedgerError, PrivacyError
 from ..mechanism import SubsampledGaussian
-from ..planning import plan_mechanism
-from .account import Account
-from .book import Reserved
-from .entries import Complete, Erase, Plan, Refuse, Reserve, make
+from .book import Reserved, shares_of
+from .entries import Complete, Erase, Refuse, Reserve, make
 from .files import LedgerFiles
-from .plans import require_same_plan
+from .plans import PlanningAccount
 from .results import Reservation
 from .secret_store import commitment, fresh_secret
+from .totals import Totals
 
 
-class Ledger(Account):
+class Ledger(PlanningAccount):
     """The durable record of what one data set has spent, over all studies, runs and restarts.
 
     Use :meth:`open` as a context manager. For each step::
@@ -42,6 +41,7 @@ class Ledger(Account):
         *,
         epsilon_ceiling: float,
         delta: float,
+        collusion_ceiling: float | None = None,
         lock_timeout: float = 10.0,
     ) -> Ledger:
         """Open the ledger of a data set, or begin it, and keep everybody else out.
@@ -54,21 +54,35 @@ class Ledger(Account):
                 word of today: raising it allows more, lowering it stops a data set at once.
             delta: Delta of the ceiling. The ledger keeps mechanisms, not epsilons, so another
                 delta than before is sound: all that was spent is composed anew at it.
+            collusion_ceiling: The site's ceiling for what joint sums would spend by its own noise
+                alone, if all others worked together; ``epsilon_ceiling`` if not given.
             lock_timeout: Seconds to wait for another process that has the ledger open.
 
         Raises:
             LedgerError: If the ledger is damaged, locked, of another data set, older than its
                 secrets, readable by others where it must not be, or the disk is full.
-            PrivacyError: If the ceiling or delta make no promise.
+            PrivacyError: If a ceiling or delta makes no promise.
         """
+        if collusion_ceiling is None:
+            collusion_ceiling = epsilon_ceiling
         if not 0 < epsilon_ceiling < math.inf:
             raise PrivacyError(
                 f"epsilon_ceiling is {epsilon_ceiling!r}.", hint="It must be positive and finite."
             )
+        if not epsilon_ceiling <= collusion_ceiling < math.inf:
+            raise PrivacyError(
+                f"collusion_ceiling is {collusion_ceiling!r}.",
+                hint=f"It must be finite and not below epsilon_ceiling, {epsilon_ceiling:g}.",
+            )
         if not 0 < delta < 1:
             raise PrivacyError(f"delta is {delta!r}.", hint="It must lie between 0 and 1.")
         files = LedgerFiles.open(path, data_set, lock_timeout)
-        return cls(files, epsilon_ceiling=float(epsilon_ceiling), delta=float(delta))
+        return cls(
+            files,
+            epsilon_ceiling=float(epsilon_ceiling),
+            collusion_ceiling=float(collusion_ceiling),
+            delta=float(delta),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -93,47 +107,58 @@ class Ledger(Account):
         *,
         purpose: str,
         study: str = "",
+        joint: Sequence[SubsampledGaussian] | None = None,
     ) -> Reservation:
         """Take the budget of a step, durably, before it runs.
 
         Args:
             request_digest: SHA-256 (hex) of everything the step's result depends on; see
                 :func:`~fedscan.privacy.ledger.request.request_digest`.
-            mechanisms: All that the step will run on the patients.
+            mechanisms: All that the step will run on the patients, with the site's own noise.
             purpose: A few words for the record, such as ``"round 3"``.
             study: Digest of the study that the step belongs to, if any.
+            joint: The mechanisms, in the same order, with the noise of all sites that are counted
+                on: for a step of which only a sum over many sites will ever be seen. What is spent
+                then counts twice, against two ceilings.
 
         Returns:
             The step's secret. A request that was paid for before gets the same secret again,
             and nothing is spent.
 
         Raises:
-            BudgetExceededError: If everything together would pass the ceiling. Nothing is
+            BudgetExceededError: If everything together would pass a ceiling. Nothing is
                 spent; the refusal is put on record once.
             LedgerError: If the disk did not take it or the secret of an old request is gone.
             PrivacyError: If an argument has the wrong form, or an old request comes with other
                 mechanisms.
         """
         mechanisms = tuple(mechanisms)
+        joint = None if joint is None else tuple(joint)
         with self._mutex:
             self._files.require_open()
+            shares = shares_of(mechanisms, joint)
             earlier = self._files.book.find(request_digest)
             if earlier:
-                return self._replay(earlier, mechanisms)
-            total = self.epsilon_with(mechanisms)
+                return self._replay(earlier, mechanisms, joint)
+            totals = Totals(
+                epsilon=self.epsilon_with([share.joint for share in shares]),
+                ceiling=self._ceiling,
+                collusion_epsilon=self.collusion_epsilon_with(mechanisms),
+                collusion_ceiling=self._collusion_ceiling,
+                delta=self._delta,
+            )
             terms = {
                 "request": request_digest,
                 "study": study,
                 "purpose": purpose,
                 "mechanisms": mechanisms,
-                "delta": self._delta,
-                "ceiling": self._ceiling,
+                "joint": joint,
+                **totals.terms(apart=bool(joint) or self._files.book.has_joint),
             }
-            if not total <= self._ceiling:
-                finite_total = total if math.isfinite(total) else None
-                self._refuse(make(Refuse, **terms, epsilon=finite_total), total)
+            if not totals.fit:
+                self._refuse(make(Refuse, **terms), totals)
             secret = fresh_secret()
-            record = make(Reserve, **terms, epsilon=total, commitment=commitment(secret))
+            record = make(Reserve, **terms, commitment=commitment(secret))
             sequence = len(self._files.journal.entries)
             # The secret first: a paid step whose secret is lost could never be repeated.
             try:
@@ -148,16 +173,31 @@ class Ledger(Account):
             self._files.append(record)
             return Reservation(secret, sequence, replay=False)
 
-    def complete(self, reservation: Reservation, result_digest: str) -> None:
+    def complete(
+        self,
+        reservation: Reservation,
+        result_digest: str,
+        *,
+        roster: str | None = None,
+        masked_sum: str | None = None,
+    ) -> None:
         """Put the result of a step on record. Only after this may it leave the site.
 
         At most one result can ever be completed for a reservation. So even if a repeated step
         came out differently (other data, another machine) the second result, with the same
-        noise as the first, stays here. To complete the same result again does nothing.
+        noise as the first, stays here. To complete the same result again does nothing. The result
+        of a joint sum leaves for one roster only, under the masks of that: of two rosters the
+        difference could be taken.
+
+        Args:
+            reservation: What paid for it.
+            result_digest: SHA-256 (hex) of the result.
+            roster: SHA-256 of the roster that it is masked for; of a joint sum, and only then.
+            masked_sum: SHA-256 of the masked result; likewise.
 
         Raises:
-            ChangedResultError: If another result is on record.
-            PrivacyError: If the digest is not SHA-256 in hex.
+            ChangedResultError: If another result, roster or masked form is on record.
+            PrivacyError: If a digest is not SHA-256 in hex, or a joint sum comes without a roster.
             LedgerError: If the reservation is not this ledger's, or the disk did not take it.
         """
         with self._mutex:
@@ -168,7 +208,19 @@ class Ledger(Account):
                     f"Reservation {reservation.sequence} is not one of this ledger.",
                     hint="Complete a step in the ledger that it was reserved in.",
                 )
-            record = make(Complete, reservation=reservation.sequence, result=result_digest)
+            record = make(
+                Complete,
+                reservation=reservation.sequence,
+                result=result_digest,
+                roster=roster,
+                masked_sum=masked_sum,
+            )
+            if (entry.record.joint is None, masked_sum is None) != (roster is None, roster is None):
+                raise PrivacyError(
+                    f"The result of entry {reservation.sequence} comes "
+                    f"{'without' if roster is None else 'with'} a roster.",
+                    hint="A joint sum leaves masked, for one roster, and nothing else does.",
+                )
             if not entry.result:
                 self._files.append(record)
             elif entry.result != result_digest:
@@ -176,6 +228,12 @@ class Ledger(Account):
                     f"The step of entry {reservation.sequence} was repeated with another result.",
                     hint="Data, software or hardware changed since it first ran. The difference "
                     "of the two would have no noise, so this one does not leave the site.",
+                )
+            elif (entry.roster, entry.masked_sum) != (roster or "", masked_sum or ""):
+                raise ChangedResultError(
+                    f"The step of entry {reservation.sequence} was answered for another roster.",
+                    hint="From the sums of two rosters that share a site's part the others could "
+                    "be subtracted. A new attempt has noise of its own, and is paid for.",
                 )
 
     def erase_secrets(self, before: int) -> int:
@@ -212,67 +270,13 @@ class Ledger(Account):
                     ) from error
             return len(old)
 
-    def plan(
+    def _replay(
         self,
-        study: str,
-        *,
-        epsilon: float,
-        sample_rate: float,
-        steps: int,
-        delta: float | None = None,
-        min_noise_multiplier: float = 0.0,
-    ) -> SubsampledGaussian:
-        """Return the noise for all training steps of a study, calibrated once and kept.
-
-        The first call calibrates it for the study's epsilon and for what is left under the
-        ceiling (:func:`~fedscan.privacy.planning.plan_mechanism`) and records it, so that every
-        later round, restart and release of the software trains with the same noise. A plan
-        reserves nothing.
-
-        Args:
-            study: Digest of the study.
-            epsilon: What the study may spend here, its earlier reservations included.
-            sample_rate: Each patient's chance to be in a step.
-            steps: All training steps of the study.
-            delta: The study's delta; the ledger's if not given.
-            min_noise_multiplier: Least noise that the site accepts.
-
-        Raises:
-            BudgetExceededError: If no noise keeps both promises.
-            LedgerError: If the disk did not take it.
-            PrivacyError: If the study has a plan for another budget, rate or number of steps.
-        """
-        delta = self._delta if delta is None else float(delta)
-        with self._mutex:
-            self._files.require_open()
-            plan = self._files.book.plans.get(study)
-            if plan is None:
-                mechanism = plan_mechanism(
-                    epsilon=epsilon,
-                    delta=delta,
-                    sample_rate=sample_rate,
-                    steps=steps,
-                    in_study=self._files.book.mechanisms(study),
-                    earlier=self._files.book.mechanisms(other_than=study),
-                    epsilon_ceiling=self._ceiling,
-                    ceiling_delta=self._delta,
-                    min_noise_multiplier=min_noise_multiplier,
-                )
-                plan = make(
-                    Plan, study=study, epsilon=float(epsilon), delta=delta, mechanism=mechanism
-                )
-                self._files.append(plan)
-            return require_same_plan(
-                plan,
-                epsilon=epsilon,
-                delta=delta,
-                sample_rate=sample_rate,
-                steps=steps,
-                min_noise_multiplier=min_noise_multiplier,
-            )
-
-    def _replay(self, earlier: Reserved, mechanisms: tuple[SubsampledGaussian, ...]) -> Reservation:
-        if earlier.record.mechanisms != mechanisms:
+        earlier: Reserved,
+        mechanisms: tuple[SubsampledGaussian, ...],
+        joint: tuple[SubsampledGaussian, ...] | None,
+    ) -> Reservation:
+        if (earlier.record.mechanisms, earlier.record.joint) != (mechanisms, joint):
             raise PrivacyError(
                 f"The request of entry {earlier.sequence} was paid for with other mechanisms.",
                 hint="The request's digest must cover the noise, sampling and steps.",
@@ -286,12 +290,10 @@ class Ledger(Account):
         secret = self._files.store.read(earlier.sequence, earlier.record.commitment)
         return Reservation(secret, earlier.sequence, replay=True)
 
-    def _refuse(self, record: Refuse, total: float) -> None:
+    def _refuse(self, record: Refuse, totals: Totals) -> None:
         if record.request not in self._files.book.refusals:
             self._files.append(record)
-        balance = self.spent().epsilon
         raise BudgetExceededError(
-            f"This step would bring the data set to epsilon {total:.4g}, past its ceiling of "
-            f"{self._ceiling:g} at delta {self._delta:g}; {balance:.4g} is spent.",
+            totals.problem(self.spent()),
             hint="Nothing was run or spent. Only the site can raise its ceiling.",
         )

@@ -33,9 +33,14 @@ class Spent:
         delta: The delta it was computed for.
         ceiling: The ceiling it may not pass.
         mechanisms: All mechanisms, equal ones merged.
+        collusion_epsilon: The same by the site's own noise alone: what holds if all others of
+            its joint sums work together.
+        collusion_ceiling: The ceiling of that.
     """
 
     epsilon: float
     delta: float
     ceiling: float
     mechanisms: tuple[SubsampledGaussian, ...]
+    collusion_epsilon: float
+    collusion_ceiling: float

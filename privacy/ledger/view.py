@@ -26,6 +26,8 @@ class LedgerRow:
         purpose: What for.
         mechanism: What was to run on the patients.
         epsilon: What all steps up to this one spend together, as recorded at the time.
+        collusion_epsilon: The same if all other sites of joint sums worked together; ``None``
+            where it is the same number.
         state: What became of it.
     """
 
@@ -35,6 +37,7 @@ class LedgerRow:
     purpose: str = ""
     mechanism: str = ""
     epsilon: float | None = None
+    collusion_epsilon: float | None = None
     state: str = ""
 
 
@@ -114,6 +117,7 @@ class LedgerView:
             "head": asdict(self.head),
             "torn_tail": self.torn,
             "mechanisms": [mechanism.to_dict() for mechanism in self.book.mechanisms()],
+            "own_mechanisms": [mechanism.to_dict() for mechanism in self.book.own_mechanisms()],
             "entries": [
                 {
                     "sequence": entry.sequence,
@@ -137,14 +141,20 @@ class LedgerView:
         table.add_column("what")
         table.add_column("mechanism")
         table.add_column("epsilon so far", justify="right")
+        if self.book.has_joint:
+            table.add_column("if all others collude", justify="right")
         table.add_column("state")
         for row in self.rows():
+            epsilons = [row.epsilon]
+            if self.book.has_joint:
+                alone = row.collusion_epsilon
+                epsilons.append(row.epsilon if alone is None else alone)
             table.add_row(
                 str(row.sequence),
                 row.time.removesuffix("Z").replace("T", " "),
                 f"{row.kind}: {row.purpose}" if row.purpose else row.kind,
                 row.mechanism,
-                "" if row.epsilon is None else f"{row.epsilon:.3f}",
+                *("" if one is None else f"{one:.3f}" for one in epsilons),
                 row.state,
             )
         return table
@@ -160,33 +170,49 @@ class LedgerView:
                 return replace(
                     row,
                     purpose=f"study {record.study[:8]}, {terms}",
-                    mechanism=_shown(record.mechanism),
+                    mechanism=_shown(record.mechanism, record.joint),
                     state="planned, nothing spent",
                 )
             case Reserve():
                 reservation = self.book.reservations[entry.sequence]
                 state = "completed" if reservation.result else "reserved"
+                if reservation.roster:
+                    state += f", masked for roster {reservation.roster[:8]}"
                 return replace(
                     row,
                     purpose=record.purpose,
-                    mechanism=", ".join(map(_shown, record.mechanisms)),
+                    mechanism=_all_shown(record),
                     epsilon=record.epsilon,
+                    collusion_epsilon=record.collusion_epsilon,
                     state=f"{state}, secret erased" if reservation.erased else state,
                 )
             case Refuse():
-                epsilon = "without bound" if record.epsilon is None else f"{record.epsilon:.3f}"
+                state = f"refused: {_against(record.epsilon, record.ceiling)}"
+                if record.collusion_ceiling is not None:
+                    both = record.collusion_epsilon, record.collusion_ceiling
+                    state += f", and {_against(*both)} if all others collude"
                 return replace(
                     row,
                     purpose=record.purpose,
-                    mechanism=", ".join(map(_shown, record.mechanisms)),
-                    state=f"refused: {epsilon} against {record.ceiling:g}, nothing spent",
+                    mechanism=_all_shown(record),
+                    state=f"{state}, nothing spent",
                 )
             case Erase():
                 return replace(row, state=f"completed secrets before {record.before} erased")
         return row
 
 
-def _shown(mechanism: SubsampledGaussian) -> str:
-    return (
-        f"{mechanism.steps} x (q {mechanism.sample_rate:g}, sigma {mechanism.noise_multiplier:g})"
-    )
+def _all_shown(record: Reserve | Refuse) -> str:
+    joint = record.joint or (None,) * len(record.mechanisms)
+    return ", ".join(map(_shown, record.mechanisms, joint))
+
+
+def _shown(mechanism: SubsampledGaussian, joint: SubsampledGaussian | None = None) -> str:
+    noise = f"{mechanism.noise_multiplier:g}"
+    if joint is not None:
+        noise += f" of {joint.noise_multiplier:.4g} together"
+    return f"{mechanism.steps} x (q {mechanism.sample_rate:g}, sigma {noise})"
+
+
+def _against(epsilon: float | None, ceiling: float) -> str:
+    return f"{'without bound' if epsilon is None else f'{epsilon:.3f}'} against {ceiling:g}"

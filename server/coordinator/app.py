@@ -24,8 +24,11 @@ from ..events import (
     CompositionAsked,
     CompositionReceived,
     Event,
+    PartReady,
+    PartReceived,
     ReadinessAsked,
     ReadinessReceived,
+    RosterMade,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -34,8 +37,10 @@ from ..events import (
     StatisticsReceived,
     log_event,
 )
+from ..joint.roster import roster_text
 from .counter_sign import counter_sign
 from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home
+from .joint_audit import keep_roster, note_joint
 from .reconcile import RUNNING
 from .record import sign_record, study_record
 from .resuming import keep_approved_base
@@ -99,10 +104,18 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
     def observe(event: Event) -> None:
         log_event(event)
         _note(audit, folder.name, event)
+        note_joint(audit, folder.name, event)
         _counter_sign(home, event)
+        if isinstance(event, RosterMade):
+            keep_roster(folder)
 
     run_study(grid, job, observe)
-    record = study_record(folder.study, job, begun(job.run, folder.study, job.base).base)
+    record = study_record(
+        folder.study,
+        job,
+        begun(job.run, folder.study, job.base).base,
+        roster_text(job.run),
+    )
     content = sign_record(record, home.record_key)
     write_atomically(folder.record, content)
     audit.append("study-recorded", study=folder.name, generator=record["generator"])
@@ -145,7 +158,13 @@ def _note(audit: AuditLog, study: str, event: Event) -> None:
 def _counter_sign(home: Home, event: Event) -> None:
     """Sign what an answer says of the ledger that paid for it."""
     match event:
-        case SiteFinished() | StatisticsReceived() | CompositionReceived() if event.ledger:
+        case (
+            SiteFinished()
+            | StatisticsReceived()
+            | CompositionReceived()
+            | PartReady()
+            | PartReceived()
+        ) if event.ledger:
             counter_sign(home, event.site, LedgerMark.parse(event.ledger))
 
 

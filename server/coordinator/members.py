@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
-from ...errors import FederationError
+from ...config.study import load_study
+from ...errors import ConfigurationError, FederationError
+from ...federation.about import AboutSettings
 from ...federation.pki.authority import Issued
 from ...federation.pki.enrolment import EnrolmentRequest, Welcome
 from ...federation.pki.keys import public_pem, read_public_text
@@ -79,11 +82,21 @@ def enrol(home: Home, site: str, content: bytes) -> tuple[Path, EnrolmentRequest
         authority=authority.certificate_file.read_text(encoding="utf-8"),
         certificate=certificate.decode(),
         record_key=read_record_public_key(home.record_key),
+        about=_planned(home),
     )
     path = folder / f"welcome-{site}.json"
     write_atomically(path, welcome.to_json())
     AuditLog(home.audit).append("site-enrolled", site=site, fingerprint=request.fingerprint)
     return path, request
+
+
+def _planned(home: Home) -> str:
+    """Return what the folder's study file says that it is for; empty if it cannot be read."""
+    try:
+        about = load_study(home.study).about
+    except ConfigurationError:
+        return ""
+    return "" if about == AboutSettings() else json.dumps(asdict(about))
 
 
 def revoke(home: Home, site: str) -> None:

@@ -11,6 +11,7 @@ from ...common.names import require_name
 from ...config.study import Study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...federation.invitation import Invitation
+from ...federation.joint.roster import without_roster
 from ...model.outline import read_image_sizes
 from ...model.storage import generator_digest
 from ..fitting import require_fitting
@@ -66,7 +67,7 @@ def _require_other_terms(home: Home, invitation: Invitation) -> None:
     for other in studies(home):
         if (
             other.invitation.exists()
-            and Invitation.from_json(other.invitation.read_bytes()).digest == invitation.digest
+            and _without_roster(other.invitation.read_bytes()) == invitation.digest
         ):
             raise ConfigurationError(
                 f"The study {other.name!r} has the same terms as {invitation.name!r}: sites know a "
@@ -75,6 +76,11 @@ def _require_other_terms(home: Home, invitation: Invitation) -> None:
                 "change a term, such as federation.rounds. To see whether the same comes out "
                 "again, at no cost while the sites keep their answers, add --repeat.",
             )
+
+
+def _without_roster(invitation: bytes) -> str:
+    """Return the digest of a study's terms as they were submitted."""
+    return without_roster(Invitation.from_json(invitation).request).study()
 
 
 def abort(home: Home, name: str) -> None:

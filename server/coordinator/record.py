@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ def read_record_public_key(path: Path) -> str:
     return path.with_suffix(".pub").read_text(encoding="utf-8")
 
 
-def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
+def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> dict[str, Any]:
     """Return what a finished study's record says; all of it is public.
 
     Args:
         study: The study.
         job: Where its results lie.
         base: Digest of the generator that it started from.
+        roster: A joint study's roster.
     """
     parts: dict[str, Counter[str]] = {}
     for entry in History(job.run / "history.jsonl").entries():
@@ -57,8 +59,11 @@ def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
         "version": _VERSION,
         "study": study.name,
         "settings": study_digest(study),
-        "approved": study_at_site(study, base),
-        "terms": site_terms(study),
+        "approved": study_at_site(study, base, roster),
+        "terms": site_terms(study, roster),
+        "privacy": _promised(study),
+        # In the words of the study, which are part of the terms where there are any.
+        "about": asdict(study.about),
         "rounds": study.federation.rounds,
         "seed": study.seed,
         "base": base,
@@ -70,6 +75,22 @@ def study_record(study: Study, job: ServerJob, base: str) -> dict[str, Any]:
         "contributors": sorted(site for site, codes in parts.items() if codes[OK]),
         "fedscan": __version__,
         "bundle": bundle_hash(),
+    }
+
+
+def _promised(study: Study) -> dict[str, Any] | None:
+    """Return what the study promises each patient; both promises of a joint one."""
+    privacy = study.privacy
+    if not privacy.enabled:
+        return None
+    promise = {"epsilon": privacy.epsilon, "delta": privacy.delta}
+    if privacy.sum == "local":
+        return promise
+    return {
+        **promise,
+        "collusion_epsilon": privacy.collusion_epsilon,
+        "min_sites": privacy.min_sites,
+        "colluding_sites": privacy.most_colluding,
     }
 
 

@@ -26,13 +26,14 @@ _log = logging.getLogger(__name__)
 
 
 def dashboard_app(
-    folder: WatchedStudy, epsilons_of_rounds: Callable[[], Sequence[float]] | None = None
+    folder: WatchedStudy,
+    epsilons_of_rounds: Callable[[], Sequence[tuple[float, float]]] | None = None,
 ) -> FastAPI:
     """Make the application.
 
     Args:
         folder: The study to show.
-        epsilons_of_rounds: Computes the epsilon that the terms imply after each number of
+        epsilons_of_rounds: Computes both epsilons that the terms imply after each number of
             rounds. It is called once, beside the page, because it may take seconds.
     """
     app = local_page(__package__, _FILES, cache="no-cache")
@@ -62,12 +63,12 @@ def dashboard_app(
 class _Later:
     """A value that is computed once, in the background, when it is first asked for."""
 
-    def __init__(self, compute: Callable[[], Sequence[float]] | None) -> None:
+    def __init__(self, compute: Callable[[], Sequence[tuple[float, float]]] | None) -> None:
         self._compute = compute
-        self._value: Sequence[float] | None = None
+        self._value: Sequence[tuple[float, float]] | None = None
         self._lock = threading.Lock()
 
-    def value(self) -> Sequence[float] | None:
+    def value(self) -> Sequence[tuple[float, float]] | None:
         """Return the value, or ``None`` as long as there is none."""
         with self._lock:
             if self._compute is not None:
@@ -75,7 +76,7 @@ class _Later:
                 threading.Thread(target=self._run, args=(compute,), daemon=True).start()
         return self._value
 
-    def _run(self, compute: Callable[[], Sequence[float]]) -> None:
+    def _run(self, compute: Callable[[], Sequence[tuple[float, float]]]) -> None:
         try:
             self._value = compute()
         except FedscanError as failure:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
+from ...privacy.settings import PrivacySettings
+from ..coordinator.scores import scored_rounds
 from ..event_log import EventLog, awaited
 from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
@@ -74,13 +76,15 @@ class WatchedStudy:
         return self.run / PREVIEWS
 
 
-def snapshot(folder: WatchedStudy, epsilons: Sequence[float] | None) -> dict[str, Any]:
+def snapshot(
+    folder: WatchedStudy, epsilons: Sequence[tuple[float, float]] | None
+) -> dict[str, Any]:
     """Return everything that the page shows.
 
     Args:
         folder: The study.
-        epsilons: Epsilon that the terms imply after each number of rounds that a site was paid
-            for, from 0; ``None`` while unknown or without privacy.
+        epsilons: Both epsilons that the terms imply after each number of rounds that a site was
+            paid for, from 0; ``None`` while unknown or without privacy.
     """
     study = folder.study()
     entries = History(folder.run / HISTORY).entries()
@@ -96,6 +100,7 @@ def snapshot(folder: WatchedStudy, epsilons: Sequence[float] | None) -> dict[str
             | {"loss": losses.get(number)}
             for number in sorted({entry.round for entry in entries})
         ],
+        "scores": [asdict(one) for one in scored_rounds(folder.run)],
         "previews": preview_rounds(folder.previews),
         "prompts": list(study.evaluation.preview_prompts),
         "events": events[-_SHOWN_EVENTS:],
@@ -114,6 +119,17 @@ def _study(study: Study) -> dict[str, Any]:
         "private": study.privacy.enabled,
         "epsilon": study.privacy.epsilon,
         "delta": study.privacy.delta,
+        "joint": _joint(study.privacy),
+    }
+
+
+def _joint(privacy: PrivacySettings) -> dict[str, Any] | None:
+    if not privacy.enabled or privacy.sum == "local":
+        return None
+    return {
+        "sites": privacy.min_sites,
+        "colluding": privacy.most_colluding,
+        "epsilon": privacy.collusion_epsilon,
     }
 
 
@@ -142,7 +158,7 @@ def _status(events: Sequence[Mapping[str, Any]], rounds: int) -> dict[str, Any]:
 def _sites(
     entries: Sequence[HistoryEntry],
     events: Sequence[Mapping[str, Any]],
-    epsilons: Sequence[float] | None,
+    epsilons: Sequence[tuple[float, float]] | None,
 ) -> list[dict[str, Any]]:
     """Return one row per site: its newest answer, also within a round that is still going on."""
     newest = {one["site"]: one for one in events if one["event"] == "SiteFinished"}
@@ -170,10 +186,17 @@ def _sites(
                 "noise": _noise_line(entries, answers[-1].round) if answers else None,
                 "sent": sum(entry.bytes_sent for entry in own),
                 "received": sum(entry.bytes_received for entry in own),
-                "epsilon": epsilons[min(payments, len(epsilons) - 1)] if epsilons else None,
+                **_implied(epsilons, payments),
             }
         )
     return rows
+
+
+def _implied(
+    epsilons: Sequence[tuple[float, float]] | None, payments: int
+) -> dict[str, float | None]:
+    both = epsilons[min(payments, len(epsilons) - 1)] if epsilons else (None, None)
+    return dict(zip(("epsilon", "collusion_epsilon"), both, strict=True))
 
 
 def _noise_line(entries: Sequence[HistoryEntry], number: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,10 +23,11 @@ EXCEPTIONS = {
     "config": "what it prints is TOML, which programs read",
     "coordinator dashboard": "serves a page until it is stopped",
     "coordinator start": "runs until it is stopped",
-    "coordinator stop": "prints nothing",
     "reader-study serve": "serves a page until it is stopped",
+    "site page": "serves a page until it is stopped",
     "site receive": "runs until it is stopped",
     "site start": "runs until it is stopped",
+    "try": "runs until it is stopped",
 }
 
 
@@ -92,7 +95,7 @@ def test_keys_of_data_commands_are_as_documented(tmp_path: Path):
     agrees("ledger", found[str(folder)])
 
 
-def test_keys_of_a_site_are_as_documented(tmp_path: Path):
+def test_keys_of_a_site_are_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     home = ("--home", tmp_path / "site")
     (tmp_path / "chest").mkdir()
     agrees("site init", document("site", "init", "north", *home))
@@ -104,11 +107,19 @@ def test_keys_of_a_site_are_as_documented(tmp_path: Path):
     agrees("site status", status)
     assert status["paused"]
     agrees("site resume", document("site", "resume", *home))
-    assert document("site", "approve", *home) == {"approved": [], "waiting": []}
+    assert document("site", "approve", *home) == {
+        "approved": [],
+        "waiting": [],
+        "declined": [],
+    }
     assert document("site", "ledger", *home) == {"chest": None}
+    monkeypatch.setenv("PATH", "/nowhere")  # a browser would print it, which takes seconds
+    written = document("site", "evidence", "--out", tmp_path / "evidence", *home)
+    agrees("site evidence", written)
+    agrees("site verify-evidence", document("site", "verify-evidence", tmp_path / "evidence"))
     audit = document("site", "audit", *home)
     agrees("site audit", audit)
-    assert [entry["event"] for entry in audit["entries"]][-1] == "resumed"
+    assert [entry["event"] for entry in audit["entries"]][-2:] == ["resumed", "evidence-written"]
     assert len(audit["entries"]) == audit["length"]
     newest = document("site", "log", "--last", "2", *home)
     agrees("site log", newest)
@@ -150,3 +161,22 @@ def test_an_error_is_one_document_and_the_text_as_ever(words, status, code):
     assert (error["status"], error["code"]) == (status, code)
     assert f"Error: {error['message']}" in result.stderr
     assert CliRunner().invoke(app, list(words)).stdout == ""
+
+
+def test_a_log_that_is_followed_is_a_document_a_line(tmp_path: Path) -> None:
+    home = tmp_path / "site"
+    document("site", "init", "north", "--home", home)
+    program = "from fedscan.cli.main import run; run()"
+    words = ["site", "log", "--follow", "--json", "--home", str(home)]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True
+    ) as log:
+        assert log.stdout is not None
+        try:
+            first = json.loads(log.stdout.readline())
+            document("site", "pause", "--home", home)
+            second = json.loads(log.stdout.readline())
+        finally:
+            log.terminate()
+    assert [first["event"], second["event"]] == ["site-created", "paused"]
+    assert set(first) == {"sequence", "time", "event", "facts", "previous"}

@@ -199,3 +199,33 @@ def test_the_audit_shows_a_key_by_its_fingerprint(steward: Steward) -> None:
     shown = steward.does("audit")
     assert "BEGIN" not in shown
     assert fingerprint(pem.encode())[:20] in shown
+
+
+def test_a_study_is_declined_with_a_reason_and_can_still_be_approved(steward: Steward) -> None:
+    invitation = steward.invitation()
+    assert steward.tries("decline", invitation, "--reason", " ")[0] == 2
+    steward.does("decline", invitation, "--reason", "no ethics vote")
+    shown = steward.does("status")
+    assert "Declined: lungs" in shown
+    assert "no ethics vote" in shown
+    assert "Waits" not in shown
+    steward.does("approve", "lungs", "--data", "chest", "--yes")
+    assert "Declined" not in steward.does("status")
+    status, text = steward.tries("decline", "lungs", "--reason", "after all not")
+    assert (status, "--withdraw" in text or "names 0 studies" in text) == (7, True)
+
+
+def test_evidence_is_written_and_a_change_of_it_is_found(
+    steward: Steward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")  # a browser would print it, which takes seconds
+    folder = steward.folder / "evidence"
+    text = steward.does("evidence", "--out", folder)
+    assert "No PDF" in text
+    signer = next(word for word in text.split() if len(word) == 64)
+    run = CliRunner()
+    words = ["site", "verify-evidence", str(folder), "--signer", signer]
+    assert run.invoke(app, words).exit_code == 0
+    (folder / "evidence.html").write_bytes(b"<p>Nothing left.</p>")
+    result = run.invoke(app, words)
+    assert (result.exit_code, "evidence.html" in result.output) == (7, True)

@@ -18,6 +18,7 @@ from fedscan.client.policy import (
 )
 from fedscan.errors import ConfigurationError, PausedError, PrivacyError
 from fedscan.privacy.mechanism import SubsampledGaussian
+from fedscan.privacy.settings import PrivacySettings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,24 @@ ALLOWED = ProposedStep(
     burned_in="refuse_likely",
     subset="attention",
 )
+
+
+JOINT = PrivacySettings(sum="joint", min_sites=4, colluding_sites=1)
+
+
+def test_a_joint_study_is_refused_that_withstands_fewer_than_the_site_reckons_with():
+    policy, step = SitePolicy(), replace(ALLOWED, joint=JOINT)
+    policy.check(step)
+    with pytest.raises(PrivacyError, match="a sum of 4 sites is of fewer than 5"):
+        replace(policy, min_sites=5).check(step)
+    with pytest.raises(PrivacyError, match=r"withstands 1 other sites .* not 2"):
+        replace(policy, max_colluding_sites=2).check(step)
+    replace(policy, min_sites=5, max_colluding_sites=2).check(ALLOWED)
+
+
+def test_the_ceiling_of_collusion_is_never_below_the_other_one():
+    assert SitePolicy().collusion_ceiling_in_force == 20.0
+    assert SitePolicy(epsilon_ceiling=30.0).collusion_ceiling_in_force == 30.0
 
 
 def test_defaults_allow_an_ordinary_step_and_a_single_change_can_refuse_it():

@@ -42,6 +42,7 @@ from fedscan.federation.pki import authority
 from fedscan.federation.pki.certificates import load_certificate, require_issued_by
 from fedscan.federation.pki.enrolment import EnrolmentRequest, Welcome
 from fedscan.federation.pki.keys import public_text, read_private_key
+from fedscan.federation.protocol import PROTOCOL_VERSION
 from fedscan.imaging.writing.manifest import check_folder
 from fedscan.model.sampling import sample
 from fedscan.model.storage import load_generator, weights_digest
@@ -207,15 +208,15 @@ def test_generated_images_are_as_their_signed_manifest_says() -> None:
 
 
 def test_the_bundle_is_the_same() -> None:
-    """But for the version, where there is a new one."""
+    """But for the versions of fedscan and of the protocol, where there are new ones."""
     stored = BEFORE / "bundle.fab"
     assert hashlib.sha256(stored.read_bytes()).hexdigest() == EXPECTED["bundle"]
-    if __version__ == EXPECTED["fedscan"]:
+    with zipfile.ZipFile(stored) as bundle:
+        tools = tomllib.loads(bundle.read("pyproject.toml").decode())["tool"]
+    if (__version__, PROTOCOL_VERSION) == (EXPECTED["fedscan"], tools["fedscan"]["protocol"]):
         assert build_bundle() == stored.read_bytes()
         assert bundle_hash() == EXPECTED["bundle"]
-    with zipfile.ZipFile(stored) as bundle:
-        components = tomllib.loads(bundle.read("pyproject.toml").decode())["tool"]["flwr"]["app"]
-    assert components["components"] == {
+    assert tools["flwr"]["app"]["components"] == {
         "serverapp": "fedscan.server.coordinator.app:app",
         "clientapp": "fedscan.client.app:app",
     }

@@ -164,7 +164,7 @@ def test_the_study_is_the_same_in_all_rounds() -> None:
         ("base", "PatientDoe" + "0" * 54),
         ("term-names", ["local", "local"]),
         ("terms", [1]),
-        ("terms", ["x" * 100_000]),
+        ("terms", ["x" * 600_000]),
     ],
 )
 def test_a_wrong_value_is_refused_by_key_and_not_repeated(key: str, value: object) -> None:

@@ -6,11 +6,15 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 _FLAGS = (
@@ -24,6 +28,14 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+#: Wider than its place, or cut off by it.
+CUT_OFF = """
+[document.documentElement,
+ ...document.querySelectorAll("td, th, p, h1, h2, h3, h4, dd, button, label, figure")]
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
+    .map(one => `${one.tagName} ${one.textContent.slice(0, 60)}`)
+"""
 
 #: Codes of keys that are no characters.
 KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
@@ -46,6 +58,24 @@ def loaded_page(profile: Path, address: str, *switches: str) -> str:
         check=True,
     )
     return done.stdout
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """Serve an application on a free port of loopback; yield its address."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, ws="none", log_level="error")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 60
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 class Browser:
@@ -97,6 +127,13 @@ class Browser:
         wanted = {"expression": expression, "returnByValue": True}
         return self.call("Runtime.evaluate", wanted)["result"].get("value")
 
+    def window(self, width: int, scheme: str = "light") -> None:
+        """Make the page's window so wide, and prefer light or dark."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", size)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.call("Emulation.setEmulatedMedia", {"features": [feature]})
+
     def until(self, expression: str) -> None:
         deadline = time.monotonic() + 120
         while not self.value(expression):
@@ -106,6 +143,8 @@ class Browser:
     def press(self, key: str) -> None:
         values: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, ord(key[0]))}
         text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        if key == "Space":
+            values, text = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}, {"text": " "}
         self.call("Input.dispatchKeyEvent", {"type": "keyDown", **values, **text})
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", **values})
 

@@ -76,6 +76,7 @@ class Federation:
 
     Args:
         root: The folder.
+        sites: The sites, with how many patients each has.
         prefix: Command that a process is started with, by its name; it must run the program
             under its own process number.
         pacs: A running PACS, which then feeds the site ``south`` over DICOMweb.
@@ -86,14 +87,15 @@ class Federation:
         root: Path,
         prefix: Callable[[str], list[str]] = _nothing,
         pacs: Orthanc | None = None,
+        sites: Mapping[str, int] = SITES,
     ) -> None:
-        self.root = root
+        self.root, self.sites = root, tuple(sites)
         self._prefix = prefix
         self.home = Home(root / "coordinator")
         self.base = root / "base"
         save_generator(build_generator(GeneratorSettings(size="tiny")), self.base)
-        write_hospitals(root / "scans", SITES)
-        self._sources = {site: ("--folder", str(root / "scans" / site)) for site in SITES}
+        write_hospitals(root / "scans", dict(sites))
+        self._sources = {site: ("--folder", str(root / "scans" / site)) for site in sites}
         if pacs is not None:
             pacs.add(*sorted((root / "scans" / "south").glob("*.dcm")))
             self._sources["south"] = ("--dicomweb", pacs.url)
@@ -103,7 +105,7 @@ class Federation:
             *("--listen", "127.0.0.1", "--port", self.port, "--superlink-port", free_port()),
         )
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        for site in SITES:
+        for site in sites:
             self._set_up(site)
 
     def site(self, name: str) -> Path:
@@ -135,7 +137,7 @@ class Federation:
         fedscan("site", "join", welcome, "--yes", "--home", home)
 
     def submit(
-        self, name: str, *changes: str, approved_by: Iterable[str] = tuple(SITES)
+        self, name: str, *changes: str, approved_by: Iterable[str] | None = None
     ) -> StudyFolder:
         """Submit a study that takes seconds, and approve it at sites; at all by default.
 
@@ -145,7 +147,7 @@ class Federation:
         options = [option for one in sets for option in ("--set", one)]
         fedscan("coordinator", "submit", "--repeat", "--home", self.home.root, *options)
         folder = find_study(self.home, name)
-        for site in approved_by:
+        for site in self.sites if approved_by is None else approved_by:
             self.approve(folder, site)
         return folder
 
@@ -158,7 +160,7 @@ class Federation:
 
     def start(self, *names: str) -> None:
         """Start the coordinator and sites, by name; without names, all of them."""
-        for name in names or ("coordinator", *SITES):
+        for name in names or ("coordinator", *self.sites):
             group = "coordinator" if name == "coordinator" else "site"
             home = self.home.root if group == "coordinator" else self.site(name)
             with (self.root / f"{name}.log").open("ab") as log:

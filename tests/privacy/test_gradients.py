@@ -148,6 +148,22 @@ def test_a_network_that_is_computed_twice_to_save_memory_gives_the_same_bytes(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_each_clipped_gradient_is_truncated_to_a_given_grid(engine: PatientGradients) -> None:
+    loss, parameters = low_rank()
+    grid = CLIP_NORM / 2**12
+    fine = engine.clipped_sum(parameters, PATIENTS, loss, CLIP_NORM, STREAM)
+    coarse = engine.clipped_sum(parameters, PATIENTS, loss, CLIP_NORM, STREAM, grid=grid)
+    steps = coarse / grid
+    assert (steps - steps.round()).abs().max() < 1e-6
+    # Each patient's number loses less than a step, and towards zero.
+    assert (coarse - fine).abs().max() < len(PATIENTS) * grid
+    one = engine.clipped_sum(parameters, [4], loss, CLIP_NORM, STREAM, grid=grid)
+    exact = engine.clipped_sum(parameters, [4], loss, CLIP_NORM, STREAM)
+    assert (one.abs() <= exact.abs() + 1e-4 * grid).all()
+    assert one.abs().sum() < exact.abs().sum()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_who_else_is_drawn_does_not_change_a_patients_part(engine: PatientGradients) -> None:
     loss, parameters = attention()
     both = engine.clipped_sum(parameters, [3, 6], loss, CLIP_NORM, STREAM)

@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.config.study import load_study, study_to_toml
+from fedscan.federation.scores import ScoreReport
 from fedscan.model.marking import png_text, stack, strip
+from fedscan.model.statistics.scores import BETTER, CELLS
+from fedscan.server.coordinator.scores import add_report, note_export
 from fedscan.server.event_log import EventLog
 from fedscan.server.events import (
     GeneratorSaved,
@@ -69,6 +72,24 @@ class Watched:
             RoundFinished(
                 round=number, rounds=self.rounds, results=results, update_norm=0.4, seconds=14.0
             )
+        )
+
+    def scores(self, site: str, number: int, better: float) -> None:
+        """Let a site release that a round's generator fits so many of 100 patients better."""
+        numbers = [0.0] * CELLS
+        numbers[0], numbers[BETTER] = better, 100 - better
+        generator = f"{number:064x}"
+        note_export(self.path / "run", generator, number)
+        add_report(
+            self.path / "run",
+            ScoreReport(
+                site=site,
+                study="ab" * 32,
+                generator=generator,
+                finding="lesion",
+                numbers=tuple(numbers),
+                deviation=1.0,
+            ),
         )
 
     def picture(self, number: int) -> None:

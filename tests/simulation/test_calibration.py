@@ -14,7 +14,7 @@ from fedscan.errors import ConfigurationError, ModelError
 from fedscan.model.integrity.movement import probe, require_same, share_moved
 from fedscan.model.storage import load_generator, save_generator
 from fedscan.server.terms import site_terms
-from fedscan.simulation.calibration import LARGEST_STEP, calibrate
+from fedscan.simulation.machine.calibration import LARGEST_STEP, calibrate
 from tiny_stable_diffusion import write_stable_diffusion
 from typer.testing import CliRunner
 

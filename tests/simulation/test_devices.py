@@ -8,7 +8,7 @@ import pytest
 import torch
 from fedscan.client.site import Site
 from fedscan.errors import ConfigurationError
-from fedscan.simulation.devices import (
+from fedscan.simulation.machine.devices import (
     default_workers,
     gpus_per_site,
     on_devices,

@@ -11,7 +11,7 @@ from fedscan.cli.main import app
 from fedscan.config.study import Study, load_study
 from fedscan.errors import ConfigurationError
 from fedscan.model.computing.memory import in_words
-from fedscan.simulation.planning import plan_study
+from fedscan.simulation.machine.memory_plan import plan_memory
 from tiny_stable_diffusion import write_stable_diffusion
 from typer.testing import CliRunner
 
@@ -21,7 +21,7 @@ def test_a_plan_needs_no_weights(tmp_path: Path) -> None:
     write_stable_diffusion(folder)
     sizes = {file: file.stat().st_size for file in folder.rglob("*.safetensors")}
     small, large, half = (
-        plan_study(
+        plan_memory(
             load_study(None, [f"generator.base={folder}", f"data.image_size={size}", *more]), "cpu"
         )
         for size, more in ((64, []), (128, []), (64, ["trainable.frozen_weights=bfloat16"]))
@@ -36,13 +36,13 @@ def test_a_plan_needs_no_weights(tmp_path: Path) -> None:
 
 
 def test_the_command_says_it(make_study: Callable[..., Study], base: Path) -> None:
-    words = ["plan", "--set", f"generator.base={base}", "--set", "data.image_size=32"]
+    words = ["memory", "--set", f"generator.base={base}", "--set", "data.image_size=32"]
     result = CliRunner().invoke(app, [*words, "--json"])
     document = json.loads(result.stdout)
     assert document["rows"] >= 4
     assert document["update"] == 4 * document["numbers"]
     with pytest.raises(ConfigurationError, match="the base generates 32 pixels"):
-        plan_study(make_study("data.image_size=64"), "cpu")
+        plan_memory(make_study("data.image_size=64"), "cpu")
 
 
 def test_sizes_are_written_for_people() -> None:

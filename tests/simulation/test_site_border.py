@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fedscan.client.answers import opened_round
 from fedscan.client.answers import round as site_round
 from fedscan.client.answers.composition import read_composition
 from fedscan.client.policy import SitePolicy, write_policy
@@ -230,7 +231,7 @@ def test_a_generator_that_mixes_patients_is_not_trained_privately(
         generator._modules = {**generator._modules, "mixing": mixing}
         return replace(found, generator=generator)
 
-    monkeypatch.setattr(site_round, "open_generator", with_batch_norm)
+    monkeypatch.setattr(opened_round, "open_generator", with_batch_norm)
     assert hospital.ask(make_request()).code == "privacy"
     assert not (hospital.state / "ledger").exists()
     assert "mixing (BatchNorm2d)" in (hospital.state / "site.log").read_text()

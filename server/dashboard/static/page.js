@@ -34,12 +34,20 @@ function meaning(code) {
   return code === "ok" ? "answered" : `${code}: ${state.meanings[code] ?? "unknown code"}`;
 }
 
+/** What a study promises whose sites add their noise together. */
+function together(joint) {
+  if (!joint) return "";
+  const others = joint.colluding === 1 ? "1 other site" : `${joint.colluding} other sites`;
+  return ` against the coordinator with ${others}, and ${number(joint.epsilon)} if all other sites worked together ` +
+    `(sums of ${joint.sites} sites at least)`;
+}
+
 function showHead() {
   const { study, status } = state;
   document.title = `${status.done}/${study.rounds} ${study.name} – fedscan`;
   $("name").textContent = study.name;
   const privacy = study.private
-    ? `at most epsilon ${number(study.epsilon)} at delta ${small(study.delta)} for each data set`
+    ? `at most epsilon ${number(study.epsilon)} at delta ${small(study.delta)} for each data set${together(study.joint)}`
     : "NOT private: for comparison only";
   $("terms").textContent =
     `Trains ${study.subset}, ${privacy}, ${study.strategy}, updates as ${study.form}, ` +
@@ -124,7 +132,8 @@ function showSites() {
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
     [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine), "", site.noise === null ? "" : ` noise ${cosine(site.noise)}`],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
-    [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`],
+    [!study.private ? "no privacy" : site.epsilon === null ? "…" : `ε ${site.epsilon.toFixed(2)} of ${number(study.epsilon)}`, "",
+      site.epsilon === null || !study.joint ? "" : ` ${site.collusion_epsilon.toFixed(2)} of ${number(study.joint.epsilon)} if all others collude`],
   ], "left")));
   $("agreement-note").textContent =
     "Agreement is the cosine between a site's update and the step that the model took. Updates of n sites that were nothing " +
@@ -162,6 +171,21 @@ function showRounds() {
       [number(one.step)], [number(one.loss)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
   }));
+}
+
+const percent = (share) => (share ? `${Math.round(100 * share.value)} % [${Math.round(100 * share.low)}, ${Math.round(100 * share.high)}]` : "cannot be told");
+
+function showScores() {
+  const { scores } = state, last = scores.find((one) => one.is_last), best = scores.find((one) => one.is_best);
+  $("scores-part").hidden = scores.length === 0;
+  $("scores").tBodies[0].replaceChildren(...[...scores].reverse().map((one) => row($("scores"), one.round, [
+    [[one.is_best && "best", one.is_last && "last"].filter(Boolean).join(" and ") || "–", "left"],
+    [percent(one.better)], [`${one.finding}: ${percent(one.right)}`], [one.sites.join(", "), "left wrap"],
+  ])));
+  $("scores-note").textContent = !best ? "The noise covers these numbers: nothing can be told from them yet."
+    : best === last ? "The last one is the best so far."
+    : best.apart ? `Round ${best.round} is better than the last one, round ${last.round}, by more than chance and noise.`
+    : `Round ${best.round} looks better than the last one, round ${last.round}, but they cannot be told apart.`;
 }
 
 function showNorms() {
@@ -229,7 +253,7 @@ function showEvents() {
 }
 
 function show() {
-  for (const part of [showHead, showTiles, showSites, showImages, showNorms, showRounds, showEvents]) part();
+  for (const part of [showHead, showTiles, showSites, showImages, showNorms, showRounds, showScores, showEvents]) part();
 }
 
 async function refresh() {

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from fedscan.client.answers import readiness
 from fedscan.client.policy import write_policy
@@ -119,3 +120,34 @@ def test_the_gate_holds_back_a_yes_that_says_more(
     Approvals(home).approve(invitation_of(request), "chest")
     monkeypatch.setattr(readiness.np, "ones", lambda *shape: np.full(1, 4.0, np.float32))
     assert ask(without_tensors(request), KIND).code == "egress"
+
+
+def darken(home: SiteHome, patients: int) -> None:
+    """Make every image of so many of the made-up patients show nothing."""
+    by_patient: dict[str, list[Path]] = {}
+    for path in sorted((home.folder.parent / "scans" / "chest").rglob("*.dcm")):
+        by_patient.setdefault(
+            str(pydicom.dcmread(path, stop_before_pixels=True).PatientID), []
+        ).append(path)
+    for paths in list(by_patient.values())[:patients]:
+        for path in paths:
+            dataset = pydicom.dcmread(path)
+            dataset.PixelData = bytes(len(dataset.PixelData))
+            dataset.save_as(path)
+
+
+@pytest.mark.parametrize(
+    ("blank", "least", "code"), [(4, 1, "privacy"), (2, 3, "privacy"), (2, 2, "ok")]
+)
+def test_patients_with_blank_images_alone_do_not_count(
+    home: SiteHome, ask: Ask, make_request: Make, blank: int, least: int, code: str
+) -> None:
+    darken(home, blank)
+    write_policy(home.policy, replace(OPEN, min_patients=least))
+    request = make_request()
+    Approvals(home).approve(invitation_of(request), "chest")
+    assert ask(without_tensors(request), KIND).code == code
+    assert not (home.state("chest") / "cache").exists()
+    assert ask(request).code == code
+    # What was decoded for a study is known for the next one.
+    assert ask(without_tensors(make_request("local.steps=2")), KIND).code == "not-approved"

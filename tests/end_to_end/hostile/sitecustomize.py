@@ -10,6 +10,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 _REPLACED = {
     "app": {"fedscan.server.coordinator.app": "attack.py"},
+    "joint": {"fedscan.server.coordinator.app": "joint_attack.py"},
     "bundle": {"fedscan.federation.bundle": "hostile_bundle.py"},
 }
 

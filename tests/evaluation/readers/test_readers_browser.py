@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
-from browser import Browser, needs_chromium
+from axe import violations
+from browser import CUT_OFF, Browser, needs_chromium, serving
 from fedscan.evaluation.readers.answers import AnswerBook
 from fedscan.evaluation.readers.app import readers_app
 from fedscan.evaluation.readers.study import ReaderStudy
@@ -27,26 +25,9 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def serving(study: ReaderStudy) -> Iterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(readers_app(study), host="127.0.0.1", port=0, ws="none", log_level="error")
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture
 def address(study: ReaderStudy) -> Iterator[str]:
-    with serving(study) as address:
+    with serving(readers_app(study)) as address:
         yield address
 
 
@@ -145,7 +126,7 @@ def test_a_reader_chooses_the_window_of_ct_and_no_other_image(
     study = ReaderStudy.create(
         tmp_path / "ct", "Heads", grey[:1], grey[1:], ["a", "b"], ct=[True, False]
     )
-    with serving(study) as address:
+    with serving(readers_app(study)) as address:
         begin(browser, address, "ann")
         browser.until("document.getElementById('image').naturalWidth === 32")
         ct_first = study.order("ann")[0] in study.ct
@@ -167,3 +148,24 @@ def test_a_reader_chooses_the_window_of_ct_and_no_other_image(
             browser.until("document.getElementById('window').hidden")
             assert grey_shown(browser) == pytest.approx(expected[0], abs=3)
     assert ReaderStudy.open(study.folder).ct == study.ct
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 400])
+def test_axe_finds_nothing_and_nothing_is_cut_off(
+    study: ReaderStudy, address: str, browser: Browser, width: int, scheme: str
+) -> None:
+    browser.window(width, scheme)
+    browser.open(address)
+    browser.until("document.activeElement && document.activeElement.id === 'reader'")
+    assert violations(browser) == []
+    begin(browser, address, "ann")
+    browser.until("document.getElementById('image').naturalWidth > 0")
+    assert violations(browser) == []
+    assert browser.value(CUT_OFF) == []
+    for number in range(2, 9):
+        browser.press("1")
+        browser.until(f"document.getElementById('status').textContent === 'Image {number} of 8'")
+    browser.press("1")
+    browser.until("document.activeElement.id === 'end'")
+    assert violations(browser) == []

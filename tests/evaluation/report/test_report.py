@@ -121,6 +121,34 @@ def test_all_values_can_be_taken_out_again(run, tmp_path, gallery):
     assert RunResults.from_dict(plain) == run
 
 
+def test_joint_noise_shows_both_promises_and_both_noises(run, tmp_path):
+    _, seen = page(run, tmp_path)
+    assert "collude" not in seen.text
+    sites = tuple(
+        replace(
+            site,
+            privacy=replace(
+                site.privacy,
+                collusion_epsilon=15.5 + index,
+                collusion_ceiling=19.75,
+                mechanisms=tuple(
+                    replace(one, joint_noise_multiplier=4.4321) for one in site.privacy.mechanisms
+                ),
+            ),
+        )
+        for index, site in enumerate(run.sites)
+    )
+    _, seen = page(replace(run, sites=sites), tmp_path)
+    for words in (
+        "ε if all others collude",
+        f"{number(15.5)} of {number(19.75)}",
+        f"{number(16.5)} of {number(19.75)}",
+        number(4.4321, 4),
+        f"ε = {number(16.5)} if all others did",
+    ):
+        assert words in seen.text.replace("\u202f", " "), words
+
+
 def test_a_warm_up_that_moved_nothing_says_so(run, tmp_path):
     _, seen = page(replace(run, warm_up_groups=3), tmp_path)
     assert "towards noised mean images of 3 groups" in seen.text

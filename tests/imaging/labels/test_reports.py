@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fedscan.client.data import example_cache
+from fedscan.client.data import example_origin
 from fedscan.client.data.dataset import SiteDataset
 from fedscan.client.policy import ProposedStep, SitePolicy
 from fedscan.errors import PrivacyError
@@ -108,6 +108,6 @@ def test_old_settings_keep_their_caches_and_what_they_paid_for(opened):
         for k, v in vars(settings).items()
         if k not in ("holdout_fraction", "captions", "synthetic")
     }
-    text = json.dumps([example_cache._FORMAT, old], sort_keys=True)
+    text = json.dumps([example_origin._FORMAT, old], sort_keys=True)
     expected = hashlib.sha256(text.encode()).hexdigest()
-    assert example_cache._settings_digest(settings, few_words()) == expected
+    assert example_origin.settings_digest(settings, few_words()) == expected

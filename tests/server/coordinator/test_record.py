@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fedscan.config.study import load_study
 from fedscan.errors import SignatureError
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
@@ -15,9 +16,11 @@ from fedscan.model.storage import generator_digest, save_generator
 from fedscan.server.coordinator.record import (
     read_record_public_key,
     sign_record,
+    study_record,
     verify_record,
     write_record_key,
 )
+from fedscan.server.job import ServerJob
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,22 @@ def test_every_file_of_a_released_folder_counts(released: tuple[Path, bytes, str
     (folder / "unet" / "extra.py").write_text("")
     with pytest.raises(SignatureError, match=r"unet/extra\.py was added"):
         verify_record(content, key, folder)
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_record_says_what_was_promised(generator: Path, tmp_path: Path, joint: bool) -> None:
+    study = load_study(
+        None,
+        ["privacy.epsilon=4"]
+        + ['privacy.sum="joint"', "privacy.min_sites=6", "local.steps=1"] * joint,
+    )
+    job = ServerJob(
+        study=tmp_path / "study.toml", base=generator, run=tmp_path / "run", generator=generator
+    )
+    promise = study_record(study, job, "0" * 64)["privacy"]
+    expected = {"epsilon": 4.0, "delta": 1e-5}
+    if joint:
+        expected |= {"collusion_epsilon": 20.0, "min_sites": 6, "colluding_sites": 2}
+    assert promise == expected
+    private = study_record(load_study(None, ["privacy.enabled=false"]), job, "0" * 64)
+    assert private["privacy"] is None

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import time
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from fedscan.cli.main import app
+from fedscan.client.settings import LocalSettings
+from fedscan.config.study import load_study, study_to_toml
 from fedscan.errors import BudgetExceededError, ConfigurationError
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
@@ -22,7 +25,7 @@ from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, Stud
 from fedscan.server.meanings import MEANINGS
 from typer.testing import CliRunner
 
-EPSILONS = [0.5, 2.0, 3.0, 3.7, 4.2]
+EPSILONS = [(0.5, 0.9), (2.0, 4.0), (3.0, 6.0), (3.7, 8.0), (4.2, 9.5)]
 
 
 def client(watched: Any, implied: Any = None, base: str = "http://127.0.0.1:8765") -> TestClient:
@@ -73,8 +76,22 @@ def test_privacy_is_what_the_terms_imply_for_the_rounds_a_site_may_have_paid(wat
     spent = {site["name"]: site["epsilon"] for site in seen(watched)["sites"]}
     # A site that did not answer in time may still have trained, and paid.
     assert spent == {"a": 3.7, "b": 3.0, "c": 2.0, "d": 0.5}
+    alone = {site["name"]: site["collusion_epsilon"] for site in seen(watched)["sites"]}
+    assert alone == {"a": 8.0, "b": 6.0, "c": 4.0, "d": 0.9}
     unknown = snapshot(WatchedStudy(watched.path), None)
     assert {site["epsilon"] for site in unknown["sites"]} == {None}
+
+
+def test_a_joint_study_is_shown_with_both_of_its_promises(watched: Any) -> None:
+    assert seen(watched)["study"]["joint"] is None
+    text = (watched.path / "study.toml").read_text()
+    joint = replace(load_study(watched.path / "study.toml"), local=LocalSettings(steps=1))
+    joint = replace(joint, privacy=replace(joint.privacy, sum="joint", min_sites=6))
+    (watched.path / "study.toml").write_text(study_to_toml(joint))
+    shown = seen(watched)["study"]
+    assert shown["joint"] == {"sites": 6, "colluding": 2, "epsilon": 20.0}
+    assert shown["epsilon"] == load_study(watched.path / "study.toml").privacy.epsilon
+    assert 'sum = "joint"' not in text
 
 
 def test_the_end_is_shown(watched: Any) -> None:
@@ -262,3 +279,17 @@ def test_agreement_stands_beside_what_pure_noise_would_have(watched: Any) -> Non
     mean = updates.mean(axis=0)
     cosines = updates @ mean / np.linalg.norm(updates, axis=1) / np.linalg.norm(mean)
     assert cosines == pytest.approx(np.full(4, 0.5), abs=0.02)
+
+
+def test_whether_the_model_becomes_better_is_shown_with_its_interval(watched: Any) -> None:
+    assert seen(watched)["scores"] == []
+    for number, better in ((1, 60.0), (2, 90.0), (3, 40.0)):
+        watched.scores("north", number, better)
+    scores = {one["round"]: one for one in seen(watched)["scores"]}
+    assert [number for number, one in scores.items() if one["is_best"]] == [2]
+    assert [number for number, one in scores.items() if one["is_last"]] == [3]
+    assert scores[2]["apart"]
+    share = scores[2]["better"]
+    assert share["value"] == pytest.approx(0.9)
+    assert share["low"] < 0.9 < share["high"]
+    assert scores[2]["right"] is None, "nobody is known to have the finding, or not"

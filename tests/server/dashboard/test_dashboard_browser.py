@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from axe import violations
 from browser import Browser, loaded_page, needs_chromium
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy
@@ -93,7 +94,7 @@ def test_the_page_shows_the_study(watched: Any, served: Served, tmp_path: Path) 
     assert "timeout: no answer in time" in page.text
     assert "<b>west</b>" in page.text
     assert not page.all("b")
-    assert "ε 3.00 of 8" in page.text
+    assert "ε 3.00 of 4" in page.text
     (image,) = page.all("img")
     assert image["src"] == "/previews/2.png"
     assert "Synthetic images after round 2" in str(image["alt"])
@@ -160,22 +161,22 @@ _COLOURS = "(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1300, 400])
-def test_nothing_is_cut_off_at_any_width(
+def test_axe_finds_nothing_and_nothing_is_cut_off_at_any_width(
     watched: Any, served: Served, tmp_path: Path, width: int, scheme: str
 ) -> None:
     codes = {"north": "ok", "the-university-hospital-of-the-far-south": "ok", "west": "timeout"}
     for number in (1, 2):
         watched.round(number, codes)
+        watched.scores("the-university-hospital-of-the-far-south", number, 60.0 - number)
     browser = Browser(tmp_path / "profile")
     try:
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        browser.call("Emulation.setDeviceMetricsOverride", size)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        browser.call("Emulation.setEmulatedMedia", {"features": [feature]})
+        browser.window(width, scheme)
         browser.open(f"http://127.0.0.1:{served.port}/")
         browser.until("document.querySelectorAll('#sites tbody tr').length === 3")
         browser.until("document.querySelector('#norms svg') !== null")
+        browser.until("document.querySelectorAll('#scores tbody tr').length === 2")
         assert browser.value(_CUT_OFF) == 0
+        assert violations(browser) == []
         # Words in the chart are as large as they are meant to be.
         assert browser.value(_CHART_SCALE) == 1
         # Letters stand out from what is behind them.

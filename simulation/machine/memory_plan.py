@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 import torch
 
-from ..config.study import Study
-from ..model.computing.devices import resolve_device
-from ..model.computing.memory import free_memory, measure_need, open_outline, plan_passes
-from ..model.outline import read_image_sizes
-from ..privacy.engines import most_rows
-from ..server.fitting import require_fitting
-from .trained_study import base_of
+from ...config.study import Study
+from ...model.computing.devices import resolve_device
+from ...model.computing.memory import free_memory, measure_need, open_outline, plan_passes
+from ...model.outline import read_image_sizes
+from ...privacy.engines import most_rows
+from ...server.fitting import require_fitting
+from ..trained_study import base_of
 
 #: Bytes of a number of an update, by the form in which it travels.
 _WIRE_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyPlan:
+class MemoryPlan:
     """What a study takes at one site; sizes in bytes.
 
     Attributes:
@@ -49,7 +49,7 @@ class StudyPlan:
     fits: bool
 
 
-def plan_study(study: Study, device: str = "auto") -> StudyPlan:
+def plan_memory(study: Study, device: str = "auto") -> MemoryPlan:
     """Measure what a study takes, from the configurations of its base alone.
 
     Args:
@@ -69,7 +69,7 @@ def plan_study(study: Study, device: str = "auto") -> StudyPlan:
     passes = plan_passes(need, room, draws=draws, most=most_rows(place.type))
     row = need.row_computed_twice if passes.twice else need.row
     numbers = need.vector // 4
-    return StudyPlan(
+    return MemoryPlan(
         device=str(place),
         image_size=study.data.image_size,
         numbers=numbers,

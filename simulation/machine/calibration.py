@@ -16,24 +16,24 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..client.workspace.training_settings import descent_settings, loss_settings
-from ..common.progress import Progress, no_progress
-from ..config.study import Study
-from ..errors import ConfigurationError
-from ..evaluation.canaries.image_rows import image_loss
-from ..evaluation.measures.image_sets import ImageSet
-from ..model.computing.devices import resolve_device
-from ..model.generator import Generator
-from ..model.outline import read_image_sizes
-from ..model.settings import TrainableSettings
-from ..model.storage import load_generator
-from ..model.trainable import select_trainable
-from ..phantoms.parametric import sample_examples
-from ..privacy.descent import Descent, DescentSettings
-from ..privacy.gradients import patient_gradient
-from ..privacy.stream import SecretStream
-from ..server.fitting import require_fitting
-from .trained_study import base_of
+from ...client.workspace.training_settings import descent_settings, loss_settings
+from ...common.progress import Progress, no_progress
+from ...config.study import Study
+from ...errors import ConfigurationError
+from ...evaluation.canaries.image_rows import image_loss
+from ...evaluation.measures.image_sets import ImageSet
+from ...model.computing.devices import resolve_device
+from ...model.generator import Generator
+from ...model.outline import read_image_sizes
+from ...model.settings import TrainableSettings
+from ...model.storage import load_generator
+from ...model.trainable import select_trainable
+from ...phantoms.parametric import sample_examples
+from ...privacy.descent import Descent, DescentSettings
+from ...privacy.gradients import patient_gradient
+from ...privacy.stream import SecretStream
+from ...server.fitting import require_fitting
+from ..trained_study import base_of
 
 #: How far one step of noise may move the weights, as a share of their length.
 LARGEST_STEP = 0.01

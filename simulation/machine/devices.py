@@ -7,9 +7,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..client.site import Site
-from ..errors import ConfigurationError
-from ..model.computing.devices import resolve_device, spread_devices
+from ...client.site import Site
+from ...errors import ConfigurationError
+from ...model.computing.devices import resolve_device, spread_devices
 
 
 def require_device(engine: str, setting: str) -> str:

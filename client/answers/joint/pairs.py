@@ -1,0 +1,53 @@
+"""The keys that a site shares with the other sites of a study's roster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ....errors import ProtocolError
+from ....federation.joint.keys import StudyKey
+from ....federation.joint.pairs import PairSecrets
+from ....federation.joint.roster import Roster
+from ....federation.pki.keys import PrivateKey
+from ...site import Site
+
+#: Keys that may wait for an approval at once: whoever may ask could otherwise fill the disk.
+_MOST_KEYS = 200
+
+
+def study_key(folder: Path, study: str, site: str, identity: PrivateKey | None) -> StudyKey:
+    """Return a site's keys for a study, made when they are first asked for.
+
+    Args:
+        folder: Where private keys for studies lie.
+        study: Digest of the study without its roster.
+        site: The site's name.
+        identity: What signs the keys; ``None`` in a simulation.
+
+    Raises:
+        ProtocolError: If too many studies have asked.
+        RosterError: If the file is damaged.
+    """
+    path = _file(folder, study)
+    if path.exists():
+        return StudyKey.read(path)
+    if sum(1 for _ in folder.glob("*.key")) >= _MOST_KEYS:
+        raise ProtocolError(
+            f"There are keys for {_MOST_KEYS} studies already.",
+            hint=f"Remove those of studies that are over from {folder}.",
+        )
+    return StudyKey.generate(study, site, identity).keep(path)
+
+
+def own_pairs(site: Site, roster: Roster) -> PairSecrets:
+    """Return a site's side of all pairs that it is in.
+
+    Raises:
+        RosterError: If the site has no keys for the study, or the roster has others for it.
+    """
+    key = StudyKey.read(_file(site.study_keys, roster.study))
+    return PairSecrets(key, roster, site.study_keys / "pairs")
+
+
+def _file(folder: Path, study: str) -> Path:
+    return folder / f"{study}.key"

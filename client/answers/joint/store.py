@@ -1,0 +1,73 @@
+"""A site's parts of joint sums, before any mask is on them: they never leave as they are.
+
+A part has this site's share of the noise alone, so it is kept like a secret: only its owner can
+read it, and it is overwritten before it is removed.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ....common.files import write_once
+from ....errors import ProtocolError
+from ....federation.protocol import SUM
+from ....federation.wire import pack, unpack
+from ....privacy.ledger.durable import erase_file
+
+#: As many sums as a coordinator may have to go back to.
+_KEPT = 4
+#: Studies that a data set may well take part in by turns.
+_STUDIES_KEPT = 4
+
+_log = logging.getLogger(__name__)
+
+
+class SumStore:
+    """The parts of one study.
+
+    Args:
+        folder: Where they lie; made with the first one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, message: str) -> NDArray[np.uint32] | None:
+        """Return the part of a sum; ``None`` if there is none, or a damaged one.
+
+        Args:
+            message: Digest of the request that began the sum.
+        """
+        path = self._path(message)
+        try:
+            values = unpack(path.read_bytes())[SUM]
+        except FileNotFoundError:
+            return None
+        except (ProtocolError, KeyError):
+            _log.warning("%s is damaged; the part is made again.", path)
+            path.unlink()
+            return None
+        return values
+
+    def keep(self, message: str, values: NDArray[np.uint32]) -> None:
+        """Keep a part durably; the oldest are erased."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_once(self._path(message), pack({SUM: values}))
+        for old in _by_age(self._folder, "*.sum")[:-_KEPT]:
+            erase_file(old)
+        for study in _by_age(self._folder.parent, "*")[:-_STUDIES_KEPT]:
+            for old in study.glob("*.sum"):
+                erase_file(old)
+            shutil.rmtree(study, ignore_errors=True)
+
+    def _path(self, message: str) -> Path:
+        return self._folder / f"{message}.sum"
+
+
+def _by_age(folder: Path, names: str) -> list[Path]:
+    return sorted(folder.glob(names), key=lambda path: path.stat().st_mtime_ns)

@@ -1,0 +1,58 @@
+"""The document as one HTML page without scripts, which prints well."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .controls import DSPT, SATRE
+from .facts import Evidence
+
+
+def render(evidence: Evidence, signer: str) -> bytes:
+    """Return the page.
+
+    Args:
+        evidence: What it says.
+        signer: Fingerprint of the key that will sign it.
+    """
+    environment = Environment(
+        loader=PackageLoader("fedscan.client.evidence", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"moment": _moment, "number": _number, "setting": _setting}
+    css = resources.files(__package__).joinpath("evidence.css").read_text("utf-8")
+    text = environment.get_template("evidence.html.j2").render(
+        **{one.name: getattr(evidence, one.name) for one in fields(evidence)},
+        signer=signer,
+        satre=SATRE,
+        dspt=DSPT,
+        css=Markup(css),
+    )
+    return text.encode()
+
+
+def _moment(time: str) -> str:
+    return time[:16].replace("T", " ")
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _setting(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return ", ".join(map(str, value)) or "none named"
+        case "":
+            return "empty"
+    return f"{value:g}" if isinstance(value, float) else str(value)

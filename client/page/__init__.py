@@ -1,0 +1,1 @@
+"""The steward's page: what the commands of ``fedscan site`` do, in a browser on this machine."""
