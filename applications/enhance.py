@@ -14,6 +14,7 @@ from ..imaging.writing.provenance import Provenance
 from ..imaging.writing.space import SliceGrid
 from ..model.intensity import hounsfield_to_model, linear_to_hounsfield
 from .generator import LoadedGenerator
+from .inputs import require_heard, unheard
 from .limits import require_within
 from .prompts import read
 from .restoration.denoise import denoise
@@ -94,6 +95,7 @@ def enhance(
     Raises:
         DataError: If the scan cannot be read or is too small.
         ConfigurationError: If there is nothing to do, or the modality is not known but has to be.
+        ModelError: If a position is given that the generator does not hear.
 
     >>> import fedscan
     >>> asked = fedscan.EnhanceRequest(scan=picture, prompt="chest X-ray", noise=20)
@@ -101,6 +103,7 @@ def enhance(
     >>> better.values.shape, better.steps
     ((1, 32, 32), ('denoised from a standard deviation of 20',))
     """
+    require_heard(unheard(generator, position=request.position))
     scan = read_scan(request.scan)
     if min(scan.values.shape[1:]) < _SMALLEST:
         raise DataError(f"Slices of {scan.values.shape[1:]} pixels are too small to enhance.")

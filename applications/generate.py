@@ -20,6 +20,7 @@ from ..imaging.writing.space import SliceGrid
 from ..model.prompt import PromptReading
 from ..model.sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .generator import LoadedGenerator
+from .inputs import require_heard, unheard
 from .limits import require_within
 from .prompts import caption_of, notes, read, require_drawable
 from .results import Form, WrittenFolder, in_hounsfield, index_affine, usual_grid
@@ -93,10 +94,19 @@ class GenerateRequest:
         """Return what a generator is given for each prompt."""
         return [caption_of(generator, prompt) for prompt in self.prompts]
 
+    def unheard(self, generator: LoadedGenerator) -> list[str]:
+        """Return the conditions given that a generator has no input for, a sentence each."""
+        files = {"mask": self.mask, "edges": self.edges, "partial": self.partial}
+        spatial = [name for name, file in files.items() if file is not None]
+        if self.spatial is not None:
+            spatial.append("spatial")
+        return unheard(generator, position=self.position, spatial=spatial)
+
     def notes(self, generator: LoadedGenerator) -> list[str]:
         """Return how a generator reads the prompts, and what of them it cannot honour."""
         plan = plan_size(generator, self.size)
-        lines = notes(generator, self.prompts, anyway=self.anyway, side=plan.side)
+        lines = [f"Not honoured: {line}" for line in self.unheard(generator)]
+        lines += notes(generator, self.prompts, anyway=self.anyway, side=plan.side)
         return lines + size_notes(generator, plan)
 
 
@@ -171,8 +181,8 @@ def generate(
         DataError: If a file of a condition cannot be used.
         ConfigurationError: If a prompt is empty, or names no plane where volumes are given as
             conditions; or if the generator cannot make images of the size.
-        ModelError: If a prompt asks for what was never learnt, or cannot be read; or if images
-            stay implausible in every try.
+        ModelError: If a prompt asks for what was never learnt, or cannot be read; if the generator
+            has no input for a condition; or if images stay implausible in every try.
 
     >>> import fedscan
     >>> asked = fedscan.GenerateRequest(prompts=["axial CT of the head"], count=2, steps=1)
@@ -182,6 +192,7 @@ def generate(
     """
     if not request.anyway:
         require_drawable(generator, request.prompts)
+        require_heard(request.unheard(generator))
     readings = [read(generator, prompt) for prompt in request.prompts]
     captions = request.captions(generator)
     plan = plan_size(generator, request.size)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..model import storage
+from ..model.computing.devices import resolve_device
 from ..model.generator import Generator
 from ..model.words.learnt import Learnt
 from ..model.words.vocabulary import Vocabulary
@@ -39,21 +40,24 @@ class LoadedGenerator:
         return self.network.learnt
 
 
-def load_generator(path: Path | str | None = None) -> LoadedGenerator:
+def load_generator(path: Path | str | None = None, device: str = "auto") -> LoadedGenerator:
     """Open a generator.
 
     Args:
         path: Its folder, or the folder of a run that holds one; the base that ships with fedscan
             where none is given.
+        device: Where it computes: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
+        ConfigurationError: If there is no such device.
         ModelError: If there is none, or it is damaged.
 
     >>> import fedscan
     >>> fedscan.load_generator(run).image_size
     32
     """
+    place = resolve_device(device)
     folder = storage.shipped_base() if path is None else storage.find_generator(Path(path))
     return LoadedGenerator(
-        network=storage.load_generator(folder), digest=storage.generator_digest(folder)
+        network=storage.load_generator(folder).to(place), digest=storage.generator_digest(folder)
     )

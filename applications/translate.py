@@ -9,6 +9,7 @@ from ..errors import ConfigurationError
 from ..imaging.reading.scan_files import read_scan
 from ..imaging.writing.provenance import Provenance
 from ..imaging.writing.space import SliceGrid
+from ..model.computing.devices import resolve_device
 from ..model.description import BODY_PARTS, Description
 from ..model.storage import find_generator, generator_digest
 from .results import ComputedVolume, Form, usual_grid
@@ -55,23 +56,26 @@ class TranslateRequest:
             )
 
 
-def load_translator(path: Path | str) -> LoadedTranslator:
+def load_translator(path: Path | str, device: str = "auto") -> LoadedTranslator:
     """Open a translator.
 
     Args:
         path: Its folder: of ``fedscan train-translator --out F --to CT`` it is ``F/CT``.
+        device: Where its generator computes: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
+        ConfigurationError: If there is no such device.
         ModelError: If it is missing or damaged.
 
     >>> import fedscan
     >>> fedscan.load_translator(translator).network.target
     'CT'
     """
+    place = resolve_device(device)
     folder = find_generator(Path(path))
-    return LoadedTranslator(
-        network=translators.load_translator(folder), digest=generator_digest(folder)
-    )
+    network = translators.load_translator(folder)
+    network.generator.to(place)
+    return LoadedTranslator(network=network, digest=generator_digest(folder))
 
 
 def translate(translator: LoadedTranslator, request: TranslateRequest) -> ComputedVolume:

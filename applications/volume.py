@@ -18,6 +18,7 @@ from ..model.volumes.draw import VolumeSettings, sample_volume
 from ..model.words.tables import shipped_words
 from ..model.words.vocabulary import Vocabulary
 from .generator import LoadedGenerator
+from .inputs import require_heard, unheard
 from .limits import require_within
 from .prompts import notes, require_drawable
 from .results import ComputedVolume, Form, usual_grid
@@ -93,9 +94,14 @@ class VolumeRequest:
             )
         return [0.5 + (index - (count - 1) / 2) * spacing / region for index in range(count)]
 
+    def unheard(self, generator: LoadedGenerator) -> list[str]:
+        """Return what a generator has no input for, a sentence each."""
+        return unheard(generator, position=None)
+
     def notes(self, generator: LoadedGenerator) -> list[str]:
         """Return how a generator reads the prompt, and what of it cannot be honoured."""
-        return notes(generator, [self.prompt], anyway=self.anyway)
+        lines = [f"Not honoured: {line}" for line in self.unheard(generator)]
+        return lines + notes(generator, [self.prompt], anyway=self.anyway)
 
 
 def volume(
@@ -110,7 +116,7 @@ def volume(
 
     Raises:
         ConfigurationError: If the prompt is empty.
-        ModelError: If the generator never learnt what is asked for.
+        ModelError: If the generator never learnt what is asked for, or hears no slice position.
 
     >>> import fedscan
     >>> asked = fedscan.VolumeRequest(prompt="axial CT of the head", slices=3, steps=1)
@@ -120,6 +126,7 @@ def volume(
     """
     if not request.anyway:
         require_drawable(generator, [request.prompt])
+        require_heard(request.unheard(generator))
     description = request.description(generator.words)
     values = sample_volume(
         generator.network,

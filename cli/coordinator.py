@@ -17,7 +17,7 @@ from .coordinator_home import HOME, HomeOption, open_home, tell
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, study_from
+from .options import ConfigOption, DeviceOption, JsonOption, SetOption, study_from
 from .verify_record import verify_record
 
 if TYPE_CHECKING:
@@ -91,11 +91,12 @@ coordinator_scores.register(group)
 
 
 @group.command()
-def start(home: HomeOption = HOME) -> None:
+def start(home: HomeOption = HOME, device: DeviceOption = "auto") -> None:
     """Run the coordinator until it gets SIGTERM or Ctrl-C.
 
     Starts Flower's SuperLink and SuperExec and the proxy nginx, starts again what dies, and
-    follows the orders that the other commands leave in the folder. A study that ran when the
+    follows the orders that the other commands leave in the folder. Warm-up and sample images are
+    computed on the device. A study that ran when the
     coordinator ended goes on from its last checkpoint.
     """
     import logging
@@ -106,7 +107,9 @@ def start(home: HomeOption = HOME) -> None:
     coordinator = open_home(home)
     address = coordinator.addresses.public
     status().print(Text("Starting."))
-    serve(coordinator, lambda: status().print(Text(f"Ready for sites at {address}.")))
+    serve(
+        coordinator, lambda: status().print(Text(f"Ready for sites at {address}.")), device=device
+    )
     status().print(Text("Stopped."))
 
 

@@ -19,7 +19,7 @@ from .images import (
     volume_document,
 )
 from .json_output import print_json
-from .options import GeneratorArgument, JsonOption, SigningKeyOption
+from .options import DeviceOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -68,6 +68,7 @@ def enhance(
         Path | None,
         typer.Option(help="Folder that `fedscan train-denoiser` wrote; the one that ships if not."),
     ] = None,
+    device: DeviceOption = "auto",
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,7 +92,7 @@ def enhance(
         form=None if form is None else form.value,
         denoiser=denoiser,
     )
-    generator = open_for(out, model)
+    generator = open_for(out, model, device)
     remarks = notes(generator, [prompt]) if prompt else []
     show_notes(remarks)
     with progress() as report:

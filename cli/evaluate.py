@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .console import output
 from .json_output import print_json
-from .options import ConfigOption, JsonOption, SetOption, run_study_from
+from .options import ConfigOption, DeviceOption, JsonOption, SetOption, run_study_from
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def evaluate(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for evaluation.json and gallery.")
     ] = Path("evaluation"),
+    device: DeviceOption = "auto",
     config: ConfigOption = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -64,6 +65,7 @@ def evaluate(
         out=out,
         run=models[0],
         study=run_study_from(models[0], config, sets),
+        device=device,
     )
     with progress() as report:
         result = measure(request, progress=report)

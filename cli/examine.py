@@ -11,7 +11,14 @@ from rich.text import Text
 
 from .console import output, show_error, status
 from .json_output import print_json
-from .options import ConfigOption, GeneratorArgument, JsonOption, SetOption, run_study_from
+from .options import (
+    ConfigOption,
+    DeviceOption,
+    GeneratorArgument,
+    JsonOption,
+    SetOption,
+    run_study_from,
+)
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -76,6 +83,7 @@ def examine(
         Path | None,
         typer.Option(help="Folder of a reader study of this generator, to score and show too."),
     ] = None,
+    device: DeviceOption = "auto",
     config: ConfigOption = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -110,6 +118,7 @@ def examine(
         only=tuple(only or ()),
         gate=default_gate() if gate == Path("default") else gate,
         readers=readers,
+        device=device,
     )
     with progress() as report:
         result = examine_run(

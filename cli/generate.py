@@ -12,7 +12,7 @@ from ..common.counted import counted
 from .console import output, status
 from .images import ImageForm, open_for, show_notes
 from .json_output import print_json
-from .options import AnywayOption, GeneratorArgument, JsonOption, SigningKeyOption
+from .options import AnywayOption, DeviceOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -110,6 +110,7 @@ def generate(
         ),
     ] = None,
     anyway: AnywayOption = False,
+    device: DeviceOption = "auto",
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,7 +142,7 @@ def generate(
         anyway=anyway,
         reject_implausible=reject_implausible,
     )
-    generator = open_for(out, model)
+    generator = open_for(out, model, device)
     notes = request.notes(generator)
     show_notes(notes)
     with progress() as report:

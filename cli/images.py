@@ -45,17 +45,18 @@ def require_new(out: Path) -> None:
     require_unused(out)
 
 
-def open_for(out: Path, model: Path) -> LoadedGenerator:
+def open_for(out: Path, model: Path, device: str) -> LoadedGenerator:
     """Open a generator whose images shall lie in a folder that holds none yet.
 
     Raises:
+        ConfigurationError: If there is no such device.
         DataError: If the folder holds some already, or is no folder.
         ModelError: If there is no generator, or it is damaged.
     """
     from ..applications.generator import load_generator
 
     require_new(out)
-    return load_generator(model)
+    return load_generator(model, device)
 
 
 def show_notes(notes: Iterable[str]) -> None:

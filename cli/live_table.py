@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from ..server.events import (
     CheckpointSkipped,
     Event,
     GeneratorSaved,
+    NothingMoved,
     ReadinessReceived,
     RosterMade,
     RoundFinished,
@@ -21,6 +23,7 @@ from ..server.events import (
     SiteFinished,
     SitesAwaited,
     SitesConnected,
+    WorkSkipped,
 )
 from ..simulation.events import (
     BudgetWasted,
@@ -29,6 +32,9 @@ from ..simulation.events import (
     StageProgress,
     StageStarted,
 )
+
+#: Rows that a terminal shows at once.
+_MOST_ROWS = 16
 
 
 @dataclass
@@ -105,6 +111,10 @@ class LiveTable:
             case RoundFinished():
                 self.share = event.round / event.rounds
                 return self._round_line(event)
+            case NothingMoved():
+                return "the U-Net's weights are those that the study started from"
+            case WorkSkipped():
+                return f"left out: {event.what}, for {event.reason}"
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
             case BudgetWasted():
@@ -118,7 +128,7 @@ class LiveTable:
     def table(self) -> Table:
         """Return the sites as a table."""
         table = Table("Site", "Training patients", "Round", "State", "Seconds", "Epsilon spent")
-        for name, site in self.sites.items():
+        for name, site in self._first_rows():
             table.add_row(
                 Text(name),
                 "" if site.patients is None else str(site.patients),
@@ -127,7 +137,19 @@ class LiveTable:
                 "" if site.seconds is None else f"{site.seconds:.1f}",
                 "" if site.epsilon is None else f"{site.epsilon:.2f} of {self._ceiling:g}",
             )
+        if rest := len(self.sites) - len(table.rows):
+            states = Counter(site.code for site in self.sites.values())
+            text = ", ".join(f"{count} {code}" for code, count in states.most_common())
+            table.add_row(f"and {rest} more", "", "", Text(f"of all: {text}"), "", "")
         return table
+
+    def _first_rows(self) -> list[tuple[str, SiteState]]:
+        """Return all sites, or of many those that need a look: what failed, then the slowest."""
+        rows = list(self.sites.items())
+        if len(rows) <= _MOST_ROWS:
+            return rows
+        rows.sort(key=lambda row: (row[1].code in ("ok", "waiting"), -(row[1].seconds or 0.0)))
+        return rows[: _MOST_ROWS - 1]
 
     def _site(self, name: str) -> SiteState:
         return self.sites.setdefault(name, SiteState())
@@ -140,9 +162,10 @@ class LiveTable:
         return "" if event.code == "ok" else f"round {event.round}, {event.site}: {event.code}"
 
     def _round_line(self, event: RoundFinished) -> str:
-        epsilons = ", ".join(
-            f"{name} {site.epsilon:.2f}" for name, site in self.sites.items() if site.epsilon
-        )
+        by_site = {name: site.epsilon for name, site in self.sites.items() if site.epsilon}
+        epsilons = ", ".join(f"{name} {epsilon:.2f}" for name, epsilon in by_site.items())
+        if len(by_site) > _MOST_ROWS:
+            epsilons = f"{min(by_site.values()):.2f} to {max(by_site.values()):.2f}"
         line = f"round {event.round}/{event.rounds}: {event.results} results, "
         line += f"update norm {event.update_norm:.3g}, {event.seconds:.1f} s"
         return f"{line}; epsilon {epsilons}" if epsilons and not self._comparison else line

@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import (
+    calibrate,
     config,
     coordinator,
     doctor,
@@ -18,7 +19,9 @@ from . import (
     generate,
     index,
     ledger,
+    memory,
     mesh,
+    monai_bundle,
     phantoms,
     plan,
     pretrain,
@@ -64,6 +67,8 @@ for _module in (
     phantoms,
     index,
     plan,
+    memory,
+    calibrate,
     simulate,
     tryout,
     generate,
@@ -71,6 +76,7 @@ for _module in (
     enhance,
     translate,
     mesh,
+    monai_bundle,
     verify,
     evaluate,
     examine,

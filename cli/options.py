@@ -77,6 +77,13 @@ SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]
 SITE_HOME = Path("site")
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        envvar="FEDSCAN_DEVICE",
+        help="Where to compute: auto (a GPU where there is one), cpu, cuda, cuda:N or mps.",
+    ),
+]
 AnywayOption = Annotated[
     bool,
     typer.Option(

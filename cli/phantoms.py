@@ -21,6 +21,8 @@ Examples:
 
 - `fedscan phantoms hospitals --patients 1000,1000,1000 --workers 4 --seed 1`
 
+- `fedscan phantoms hospitals --patients 20x100 --contrasts CT` writes a hundred hospitals.
+
 - `fedscan phantoms ct-only --patients 50 --contrasts CT --matrix 128`
 """
 
@@ -33,7 +35,11 @@ def register(app: typer.Typer) -> None:
 def phantoms(
     out: Annotated[Path, typer.Argument(help="Folder to write into, one folder per hospital.")],
     patients: Annotated[
-        str, typer.Option(help="Patients of each hospital; as many hospitals as numbers.")
+        str,
+        typer.Option(
+            help="Patients of each hospital; as many hospitals as numbers, or 20x100 for a hundred "
+            "of 20 each."
+        ),
     ] = "80,60,40",
     contrasts: Annotated[
         str, typer.Option(help="Contrasts that the hospitals acquire.")
@@ -65,7 +71,7 @@ def phantoms(
     settings = validated(
         PhantomSettings,
         {
-            "patients": [_whole(text) for text in patients.split(",")],
+            "patients": [one for text in patients.split(",") for one in _hospitals(text)],
             "contrasts": [text.strip() for text in contrasts.split(",")],
             "paired_share": paired_share,
             "mask_share": mask_share,
@@ -96,6 +102,15 @@ def phantoms(
     console = output()
     console.print(table)
     console.print(Text(f"They are in {out}"))
+
+
+def _hospitals(text: str) -> list[int | str]:
+    """Read the patients of one hospital, or of several of the same size: 20x100."""
+    each, times, count = text.partition("x")
+    number = _whole(count)
+    if not times or not isinstance(number, int):
+        return [_whole(text)]
+    return [_whole(each)] * number
 
 
 def _whole(text: str) -> int | str:

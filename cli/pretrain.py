@@ -15,7 +15,7 @@ from ..errors import ConfigurationError
 from ..model.pretraining.pace import Duration
 from .console import output, status
 from .json_output import print_json
-from .options import AllShowOption, JsonOption, LabelsByOption
+from .options import AllShowOption, DeviceOption, JsonOption, LabelsByOption
 from .pretrain_progress import PretrainProgress
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def pretrain(
         bool,
         typer.Option(help="Learn images of twice the size, too, so that generate can draw them."),
     ] = False,
-    device: Annotated[str, typer.Option(help="Where to train: cpu or cuda.")] = "cpu",
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Train a base generator on public images and made-up bodies: no privacy is spent.

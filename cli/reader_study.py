@@ -13,7 +13,14 @@ from rich.text import Text
 from .console import output, status
 from .group import FedscanGroup
 from .json_output import print_json
-from .options import ConfigOption, GeneratorArgument, JsonOption, SetOption, run_study_from
+from .options import (
+    ConfigOption,
+    DeviceOption,
+    GeneratorArgument,
+    JsonOption,
+    SetOption,
+    run_study_from,
+)
 from .progress import progress
 
 _EPILOG = """\
@@ -49,6 +56,7 @@ def init(
         int, typer.Option("-n", min=2, help="Images of each kind, real and synthetic.")
     ] = 50,
     name: Annotated[str, typer.Option(help="What readers see as its title.")] = "Reader study",
+    device: DeviceOption = "auto",
     config: ConfigOption = None,
     sets: SetOption = None,
     as_json: JsonOption = False,
@@ -70,6 +78,7 @@ def init(
         out=out,
         name=name,
         count=count,
+        device=device,
     )
     with progress() as report:
         each = len(make_reader_study(request, progress=report).items) // 2

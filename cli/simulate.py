@@ -13,6 +13,7 @@ from .console import output
 from .json_output import print_json
 from .options import (
     ConfigOption,
+    DeviceOption,
     JsonOption,
     LabelsByOption,
     LabelsOption,
@@ -73,6 +74,7 @@ def simulate(
             min=0, help="Sites that compute at once, 0 for what fits; it changes no result."
         ),
     ] = 0,
+    device: DeviceOption = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in OUT from its last round.")
     ] = False,
@@ -102,6 +104,7 @@ def simulate(
             evaluate=evaluate,
             labels=labels,
             labels_by=labels_by or "",
+            device=device,
             progress=observer,
         )
     if as_json:

@@ -77,7 +77,13 @@ def init(
     base: Annotated[
         Path | None, typer.Option(help="Folder of the base generator. [default: the shipped one]")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where to compute: auto (a GPU where there is one and the policy allows it), cpu, "
+            "cuda, cuda:N or mps."
+        ),
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Set up a site: make its keys, its policy and the request for the coordinator.
@@ -88,8 +94,11 @@ def init(
     from ..client.steward.enrolment import init_site
     from ..client.steward.home import SiteHome, SiteSettings
     from ..common.names import require_name
+    from ..model.computing.devices import resolve_device
 
     require_name(name, "a site")
+    if device != "auto":
+        resolve_device(device)
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)
     request = init_site(home, settings)
     site = SiteHome(home.resolve())

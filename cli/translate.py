@@ -13,7 +13,7 @@ from ..common.counted import counted
 from .console import output
 from .images import ResultOption, ScanArgument, ScanFormOption, require_new, volume_document
 from .json_output import print_json
-from .options import GeneratorArgument, JsonOption, SigningKeyOption
+from .options import DeviceOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _TRAIN_EPILOG = """\
@@ -71,6 +71,7 @@ def train(
         int, typer.Option(min=1, help="Steps of the regression network.")
     ] = 1500,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the training.")] = 0,
+    device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Teach a generator to answer in one contrast what it is shown in another.
@@ -93,6 +94,7 @@ def train(
         generator_steps=generator_steps,
         network_steps=network_steps,
         seed=seed,
+        device=device,
     )
     with progress() as report:
         result = teach_translator(request, progress=report)
@@ -118,6 +120,7 @@ def translate(
     ] = "head",
     out: ResultOption = Path("translated"),
     form: ScanFormOption = None,
+    device: DeviceOption = "auto",
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -134,7 +137,7 @@ def translate(
     request = TranslateRequest(
         scan=scan, body_part=body_part, form=None if form is None else form.value
     )
-    translator = load_translator(translators / to.value)
+    translator = load_translator(translators / to.value, device)
     result = translate_scan(translator, request)
     folder = result.write(out, signing_key=signing_key)
     if as_json:

@@ -13,7 +13,7 @@ from ..common.counted import counted
 from .console import output
 from .images import open_for, show_notes, volume_document
 from .json_output import print_json
-from .options import AnywayOption, GeneratorArgument, JsonOption, SigningKeyOption
+from .options import AnywayOption, DeviceOption, GeneratorArgument, JsonOption, SigningKeyOption
 from .progress import progress
 
 _EPILOG = """\
@@ -73,6 +73,7 @@ def volume(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same volume.")] = 0,
     form: Annotated[Form, typer.Option("--format", help="NIfTI or a DICOM series.")] = Form.nifti,
     anyway: AnywayOption = False,
+    device: DeviceOption = "auto",
     signing_key: SigningKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,7 +100,7 @@ def volume(
         form=form.value,
         anyway=anyway,
     )
-    generator = open_for(out, model)
+    generator = open_for(out, model, device)
     request = replace(request, given_slices=read_given(given_slices or [], generator.image_size))
     notes = request.notes(generator)
     show_notes(notes)

@@ -71,6 +71,7 @@ def examine_site(folder: Path) -> Iterator[Finding]:
         yield finding
     yield examine("room", lambda: check_room(home.folder))
     yield examine("base", lambda: _base(home))
+    yield examine("memory", lambda: _memory(home))
     yield examine("policy", lambda: _policy(home))
     yield examine("audit log", lambda: check_audit_log(home.audit))
     yield examine("opt-outs", lambda: _opt_outs(home))
@@ -157,6 +158,12 @@ def _base(home: SiteHome) -> str:
             hint="Copy the study's base there, or leave the setting empty.",
         )
     return f"The base is {folder if setting else 'the one that ships with fedscan'}."
+
+
+def _memory(home: SiteHome) -> str:
+    from .steward.machine import base_memory  # as slow
+
+    return base_memory(home, load_policy(home.policy))
 
 
 def _policy(home: SiteHome) -> str:

@@ -9,6 +9,7 @@ from flwr.app import UserConfig
 
 from ..common.names import NAME_RULE, is_name
 from ..errors import ConfigurationError
+from ..model.computing.devices import resolve_device
 from ..model.storage import shipped_base
 
 
@@ -26,7 +27,9 @@ class Site:
         data: Folder of its DICOM files; only read.
         state: Folder for policy, ledger, cache and log; nothing in it leaves the site.
         base: Folder of the public generator that studies start from.
-        device: Where PyTorch computes.
+        device: Where PyTorch computes, as it names it.
+        rows_at_once: Rows that go through the network at once; as many as fit if 0.
+        memory_share: Part of the device's free memory that it may count on.
         home: Folder with the policy and log of a site with several data sets, if it is one.
         labels: Table that tells the images' findings, splits and reports, if there is one.
         labels_by: What its rows are matched by; see
@@ -40,6 +43,8 @@ class Site:
     state: Path
     base: Path
     device: str = "cpu"
+    rows_at_once: int = 0
+    memory_share: float = 1.0
     home: Path | None = None
     labels: Path | None = None
     labels_by: str = ""
@@ -50,7 +55,8 @@ class Site:
         """Read Flower's node configuration.
 
         Raises:
-            ConfigurationError: If a value is missing or of a wrong form.
+            ConfigurationError: If a value is missing or of a wrong form, or the device is not
+                there.
         """
         name = config.get("site")
         if not is_name(name):
@@ -73,7 +79,9 @@ class Site:
             data=folders["data"],
             state=folders["state"],
             base=Path(str(base)) if base else shipped_base(),
-            device=str(config.get("device", "cpu")),
+            device=resolve_device(str(config.get("device", "cpu"))),
+            rows_at_once=_number(config, "rows-at-once", 0),
+            memory_share=1.0 / _number(config, "sharers", 1),
             labels=Path(str(labels)) if labels else None,
             labels_by=str(config.get("labels-by", "")),
         )
@@ -109,6 +117,10 @@ class Site:
         """Folder of decoded images and latents; may be deleted at any time."""
         return self.state / "cache"
 
+    def passes(self, study: str) -> Path:
+        """File with how many rows at once a study is computed with; must last as its ledger."""
+        return self.state / "passes" / f"{study}.json"
+
     @property
     def studies(self) -> Path:
         """Folder of the noised counts of patients that each study has paid for."""
@@ -140,3 +152,14 @@ class Site:
     def log(self) -> Path:
         """File with the full text of errors."""
         return self.state / "site.log" if self.home is None else self.home / "logs" / "site.log"
+
+
+def _number(config: UserConfig, key: str, least: int) -> int:
+    """Read a whole number of the node configuration; the least one that may be if it has none."""
+    value = config.get(key, least)
+    if not isinstance(value, int) or value < least:
+        raise ConfigurationError(
+            f"The node configuration's {key} is {value!r}.",
+            hint=f"Give a whole number of at least {least}.",
+        )
+    return value

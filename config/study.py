@@ -36,6 +36,8 @@ _LATER_SECTIONS = {"vocabulary": VocabularySettings(), "about": AboutSettings()}
 _LATER = {
     "data.captions": "words",
     "data.synthetic": "refuse",
+    "trainable.frozen_weights": "float32",
+    "trainable.lora_start": "by_rank",
     "privacy.sum": "local",
     "privacy.min_sites": 3,
     "privacy.colluding_sites": -1,

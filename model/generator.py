@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .networks.architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
 from .networks.block_autoencoder import BlockAutoencoder
+from .networks.pixels import Autoencoder, pack_pixels, unpack_pixels
 from .position import position_features
 from .settings import GeneratorSettings
 from .text_encoder import CaptionEncoder
@@ -21,10 +23,8 @@ from .words.learnt import Learnt
 from .words.tables import few_words, shipped_words
 from .words.vocabulary import Vocabulary
 
-#: fedscan's own autoencoder, or one of diffusers, such as Stable Diffusion's.
-Autoencoder: TypeAlias = BlockAutoencoder | AutoencoderKL
-#: Channels of an autoencoder for colour images, such as Stable Diffusion's.
-_RGB = 3
+#: Images that an autoencoder takes at once, of up to so many pixels along a side.
+_AT_ONCE, _SMALL = 64, 128
 #: Tokens of a caption that a newly built generator hears: a part, a sequence, five findings, sex
 #: and age. Those built before there were so many words hear 24.
 CAPTION_TOKENS = 40
@@ -35,7 +35,8 @@ class Generator(nn.Module):
 
     Args:
         unet: Denoiser of latents ``[B, C, h, w]``.
-        adapter: Spatial conditions to one feature map per U-Net resolution.
+        adapter: Spatial conditions to one feature map per U-Net resolution; ``None`` where there is
+            none, and conditions are not heard.
         autoencoder: Images ``[B, 1, H, W]`` to latents and back.
         caption_encoder: Frozen text encoder.
         scheduler: Noise schedule and kind of prediction.
@@ -44,7 +45,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         unet: UNet2DConditionModel,
-        adapter: T2IAdapter,
+        adapter: T2IAdapter | None,
         autoencoder: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: DDPMScheduler,
@@ -57,6 +58,9 @@ class Generator(nn.Module):
         # Not a submodule: its public weights are neither trained, nor hashed, nor saved.
         self.__dict__["caption_encoder"] = caption_encoder
         self.scheduler = scheduler
+        #: Folder that it was opened from, where that is of Stable Diffusion: so it is saved, too.
+        self.stable_diffusion: Path | None = None
+        self._half_kind: torch.dtype | None = None
         #: What its captions are made of; prompts are read against it.
         self.words: Vocabulary = few_words()
         #: What its card says that it has learnt; ``None`` if nothing is on record.
@@ -77,6 +81,69 @@ class Generator(nn.Module):
     def device(self) -> torch.device:
         """Where the U-Net's weights are."""
         return next(self.unet.parameters()).device
+
+    @property
+    def takes_position(self) -> bool:
+        """Whether it hears a slice position."""
+        return self.unet.class_embedding is not None
+
+    @property
+    def takes_spatial(self) -> bool:
+        """Whether it hears masks, edges and partial images."""
+        return self.adapter is not None
+
+    def resize(self, side: int) -> None:
+        """Make images of another size its own; only the size that its configurations state changes.
+
+        Args:
+            side: Height and width in pixels, a whole number of latent cells.
+        """
+        cells = int(self.unet.config.sample_size) * side // self.image_size
+        self.unet.register_to_config(sample_size=cells)
+        self.autoencoder.register_to_config(sample_size=side)
+
+    def lower_frozen(self, kind: torch.dtype) -> None:
+        """Keep what does not train of U-Net and adapter in half precision, and multiply in it.
+
+        The rest keeps its own precision, and its gradients (Micikevicius et al., arXiv 1710.03740).
+
+        Args:
+            kind: Such as bfloat16.
+        """
+        for network in filter(None, (self.unet, self.adapter)):
+            for parameter in network.parameters():
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(kind)
+        self._half_kind = kind
+
+    def precision(self) -> AbstractContextManager[object]:
+        """Return the context that its networks multiply in."""
+        if self._half_kind is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, self._half_kind)
+
+    def compute_twice(self, twice: bool) -> None:
+        """Keep less of a pass for its way back, and compute most of it again there instead.
+
+        Gradient checkpointing (Chen et al., arXiv 1604.06174); it changes no result.
+
+        Args:
+            twice: Whether to; else all is kept.
+        """
+        if twice:
+            self.unet.enable_gradient_checkpointing()
+        else:
+            self.unet.disable_gradient_checkpointing()
+
+    @property
+    def images_at_once(self) -> int:
+        """How many images go through its autoencoder at once: a large one takes gigabytes.
+
+        It follows from the size of the images alone, so that the same ones give the same bytes.
+        """
+        if isinstance(self.autoencoder, BlockAutoencoder):
+            return _AT_ONCE  # it computes on blocks, not on pixels
+        return max(1, min(_AT_ONCE, _AT_ONCE * _SMALL**2 // self.image_size**2))
 
     def embed(self, captions: Sequence[str]) -> Tensor:
         """Encode captions to ``[B, L, D]``; ``""`` is the unconditional caption."""
@@ -122,15 +189,16 @@ class Generator(nn.Module):
             ``[B, C, h, w]``.
         """
         kind, positions = self.unet.dtype, None
-        if self.unet.class_embedding is not None:
+        if self.takes_position:
             positions = position_features(position).to(kind)
-        prediction = self.unet(
-            noisy.to(kind),
-            timesteps,
-            text.to(kind),
-            class_labels=positions,
-            down_intrablock_additional_residuals=self._spatial_features(spatial),
-        ).sample
+        with self.precision():
+            prediction = self.unet(
+                noisy.to(kind),
+                timesteps,
+                text.to(kind),
+                class_labels=positions,
+                down_intrablock_additional_residuals=self._spatial_features(spatial),
+            ).sample
         return prediction.to(noisy.dtype)
 
     def latents_digest(self) -> str:
@@ -144,7 +212,7 @@ class Generator(nn.Module):
 
     def _spatial_features(self, spatial: Tensor | None) -> list[Tensor] | None:
         """Adapter features per scale; rows without any condition get zeros, at no cost."""
-        if spatial is None:
+        if spatial is None or self.adapter is None:
             return None
         has_condition = spatial.flatten(1).abs().sum(1) > 0
         if not bool(has_condition.any()):
@@ -189,26 +257,6 @@ class Generator(nn.Module):
             shift = torch.tensor([config.shift_factor or 0.0], device=self.device)
             scale = torch.tensor([1.0 / config.scaling_factor], device=self.device)
         return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
-
-
-def pack_pixels(autoencoder: Autoencoder, images: Tensor) -> Tensor:
-    """Give images ``[B, 1, H, W]`` the channels that an autoencoder takes.
-
-    One for RGB sees the grey image three times. One with P² channels sees each block of P×P
-    pixels as one pixel (space to depth).
-    """
-    channels = int(autoencoder.config.in_channels)
-    if channels == _RGB:
-        return images.expand(-1, channels, -1, -1)
-    return functional.pixel_unshuffle(images, math.isqrt(channels))
-
-
-def unpack_pixels(autoencoder: Autoencoder, pixels: Tensor) -> Tensor:
-    """Undo :func:`pack_pixels`: what an autoencoder decoded, as images ``[B, 1, H, W]``."""
-    channels = int(autoencoder.config.out_channels)
-    if channels == _RGB:
-        return pixels.mean(1, keepdim=True)
-    return functional.pixel_shuffle(pixels, math.isqrt(channels))
 
 
 def noise_schedule(prediction: str) -> DDPMScheduler:

@@ -13,6 +13,18 @@ NOT_FOR_DIAGNOSIS = (
 )
 
 
+_OPENED = (
+    "from diffusers import DiffusionPipeline",
+    "",
+    'pipeline = DiffusionPipeline.from_pretrained("this-folder", trust_remote_code=True)',
+)
+_OPENED_STANDARD = (
+    "from diffusers import StableDiffusionPipeline",
+    "",
+    'pipeline = StableDiffusionPipeline.from_pretrained("this-folder")',
+)
+
+
 def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
     """Write the card as Markdown with the metadata block that model hubs read.
 
@@ -22,8 +34,9 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
     """
     channels, height, width = generator.latent_shape
     millions = sum(p.numel() for p in generator.parameters()) / 1e6
-    has_position = generator.unet.class_embedding is not None
-    position = "a slice position in [0, 1] and " if has_position else "no slice position, and "
+    position = "a slice position in [0, 1]" if generator.takes_position else "no slice position"
+    spatial = "spatial conditions (mask, edges, partial image)"
+    spatial = spatial if generator.takes_spatial else f"no {spatial}"
     lines = [
         "---",
         "library_name: diffusers",
@@ -40,12 +53,10 @@ def render_model_card(generator: Generator, facts: Mapping[str, Any]) -> str:
         f"A conditional latent diffusion model: {generator.image_size}×{generator.image_size} "
         f"grey-level images, latents {channels}×{height}×{width}, {millions:.1f} million "
         f"parameters without the frozen text encoder ({_text_encoder(generator)}).",
-        f"It takes a caption, {position}spatial conditions (mask, edges, partial image).",
+        f"It takes a caption, {position} and {spatial}.",
         "",
         "```python",
-        "from diffusers import DiffusionPipeline",
-        "",
-        'pipeline = DiffusionPipeline.from_pretrained("this-folder", trust_remote_code=True)',
+        *(_OPENED if generator.stable_diffusion is None else _OPENED_STANDARD),
         'image = pipeline("axial CT slice of the head, no finding").images[0]',
         "```",
         "",

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .generator import Autoencoder, Generator
+from .generator import Generator
 from .marking import SyntheticPicture
+from .networks.pixels import Autoencoder
 from .prompt import read_prompt
 from .sampling import DEFAULT_GUIDANCE, DEFAULT_STEPS, sample
 from .text_encoder import CaptionEncoder
@@ -61,7 +62,7 @@ class FedscanPipeline(DiffusionPipeline):
     def __init__(
         self,
         unet: UNet2DConditionModel,
-        adapter: T2IAdapter,
+        adapter: T2IAdapter | None,
         vae: Autoencoder,
         caption_encoder: CaptionEncoder,
         scheduler: SchedulerMixin,

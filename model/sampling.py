@@ -54,7 +54,7 @@ def sample(
         seed: Seed of the initial noise.
         noise: The initial noise itself, ``[N, C, h, w]``, standard normal; the seed is not used
             then.
-        batch_size: Images per pass.
+        batch_size: Images per pass at most; fewer where they are large.
         solver: Another of diffusers' solvers, of the generator's noise schedule.
         on_progress: Told after each batch how many images are done.
 
@@ -70,7 +70,7 @@ def sample(
     where = positions if positions is not None else [0.5] * len(captions)
     shape, side = latent_shape(generator, size), size or generator.image_size
     images = np.empty((len(captions), side, side), np.float32)
-    was_training = generator.training
+    was_training, batch_size = generator.training, min(batch_size, generator.images_at_once)
     generator.eval()
     for start in range(0, len(captions), batch_size):
         stop = min(start + batch_size, len(captions))

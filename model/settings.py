@@ -40,11 +40,24 @@ class TrainableSettings:
     """Which parameters fine-tuning trains; everything else stays frozen and never travels."""
 
     subset: Subset = Field(
-        "lora",
+        default="lora",
         description="`attention`: the U-Net's attention layers; `adapters`: the spatial adapter; "
         "`lora`: low-rank updates of the attention layers; `all`: U-Net and adapter.",
     )
-    lora_rank: int = Field(2, ge=1, le=256, description="Rank of the `lora` updates.")
+    lora_rank: int = Field(default=2, ge=1, le=256, description="Rank of the `lora` updates.")
+    lora_start: Literal["by_rank", "by_width"] = Field(
+        default="by_rank",
+        description="How large the `lora` updates' first factors are drawn: `by_rank` (deviation "
+        "1 / rank) suits the bases that fedscan makes; `by_width` (1 over the root of a layer's "
+        "width) suits those of a billion weights, whose wide layers would else move far in one "
+        "step. `fedscan calibrate` chooses it.",
+    )
+    frozen_weights: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Form in which a site keeps the U-Net's weights that do not train: `bfloat16` "
+        "halves their memory and that of a pass, on a base of a billion weights for instance. What "
+        "trains, and each patient's clipped gradient, stay in float32.",
+    )
 
 
 #: A word of a caption: no comma, which stands between words there.

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from ..common.files import filling
 from ..errors import ModelError
 from .integrity.digest import generator_digest, weights_digest
-from .outline import is_own, require_generator
+from .outline import is_own, read_image_sizes, require_generator, require_kind
 from .words.learnt import KEY as LEARNT
 from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
@@ -28,7 +28,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .generator import Autoencoder, Generator
+    from torch import Tensor
+
+    from .generator import Generator
+    from .networks.pixels import Autoencoder
 
 # diffusers takes many seconds to import, and most who need a folder's digest never open it.
 
@@ -52,8 +55,12 @@ def save_generator(
     card: Mapping[str, Any] | None = None,
     *,
     half_precision: bool = False,
+    lora: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Save a generator as a folder that ``DiffusionPipeline.from_pretrained`` opens.
+
+    One that came from Stable Diffusion becomes such a folder again, for
+    ``StableDiffusionPipeline.from_pretrained``.
 
     The folder's files are written beside it and then put in their places: of a disk that is full
     or a process that is killed in the middle of it nothing is left that looks like a generator.
@@ -63,6 +70,7 @@ def save_generator(
         path: Folder to write; existing files of the same names are replaced.
         card: What the model card states (data, privacy, measures); also kept as JSON.
         half_precision: Store the weights as float16, at half the size.
+        lora: Updates that were merged, to lie beside a folder of Stable Diffusion on their own.
 
     Raises:
         ModelError: If a weight is not finite, or the disk does not take the files; what was there
@@ -73,6 +81,7 @@ def save_generator(
     from .integrity.finite import require_finite_weights
     from .model_card import render_model_card
     from .pipeline import FedscanPipeline
+    from .stable_diffusion.saving import save_stable_diffusion
 
     facts = dict(card or {})
     before = next(generator.unet.parameters()).dtype
@@ -85,15 +94,18 @@ def save_generator(
             hint="Its training diverged: begin again with a smaller learning rate.",
         )
         with filling(path, last="model_index.json") as folder:
-            FedscanPipeline.of(generator).save_pretrained(folder, safe_serialization=True)
-            _name_our_code(folder)
+            if generator.stable_diffusion is not None:
+                save_stable_diffusion(generator, folder, lora)
+            else:
+                FedscanPipeline.of(generator).save_pretrained(folder, safe_serialization=True)
+                _name_our_code(folder)
+                (folder / _PIPELINE_MODULE).write_text(_PIPELINE_SOURCE, encoding="utf-8")
             _forget_origin(folder)
             if generator.words != few_words():
                 # One without the file has these: so had all before there were vocabularies.
                 words = vocabulary_to_toml(generator.words)
                 (folder / VOCABULARY).write_text(words, encoding="utf-8", newline="\n")
             for name, text in (
-                (_PIPELINE_MODULE, _PIPELINE_SOURCE),
                 (_CARD_DATA, json.dumps(facts, indent=2, sort_keys=True) + "\n"),
                 (_CARD, render_model_card(generator, facts)),
             ):
@@ -126,29 +138,33 @@ def state_learnt(path: Path, combinations: Iterable[Combination]) -> None:
     (path / _CARD).write_text(render_model_card(generator, facts), encoding="utf-8")
 
 
-def load_generator(path: Path | str) -> Generator:
+def load_generator(path: Path | str, image_size: int | None = None) -> Generator:
     """Open a generator saved by :func:`save_generator`, or a Stable Diffusion pipeline folder.
 
-    See :func:`~fedscan.model.stable_diffusion.load_stable_diffusion` for what the latter brings.
+    See :func:`~fedscan.model.stable_diffusion.opening.load_stable_diffusion` for the latter.
 
     Args:
         path: The folder.
+        image_size: Side of its images in pixels, one of
+            :func:`~fedscan.model.outline.read_image_sizes`; its own by default.
 
     Returns:
         The generator in float32, ready for training or sampling.
 
     Raises:
         ModelError: If the folder is missing, damaged or of another kind, may not be read, keeps
-            its weights as pickles, or has one that is missing or not finite.
+            its weights as pickles, has one that is missing or not finite, or does not take images
+            of this size.
     """
     from .integrity.finite import require_finite_weights
     from .integrity.weights import require_readable
-    from .stable_diffusion import load_stable_diffusion
+    from .stable_diffusion.opening import load_stable_diffusion
 
     folder = Path(path)
     index = require_generator(folder)
     try:
         require_readable(folder)
+        require_kind(folder)
         own = is_own(index)
         generator = _load_fedscan(folder) if own else load_stable_diffusion(folder)
         generator.words = read_vocabulary(folder)
@@ -163,6 +179,8 @@ def load_generator(path: Path | str) -> Generator:
         f"The generator in {folder}",
         hint="Restore the folder from where it was made.",
     )
+    if image_size is not None and image_size != generator.image_size:
+        _resize(generator, folder, image_size)
     return generator
 
 
@@ -194,6 +212,15 @@ def shipped_base() -> Path:
             hint="Install fedscan again, or make one with `fedscan pretrain`.",
         )
     return folder
+
+
+def _resize(generator: Generator, folder: Path, image_size: int) -> None:
+    if image_size not in (sizes := read_image_sizes(folder)):
+        raise ModelError(
+            f"The generator in {folder} does not make images of {image_size} pixels.",
+            hint=f"It makes {', '.join(map(str, sorted(sizes)))}.",
+        )
+    generator.resize(image_size)
 
 
 def _name_our_code(path: Path) -> None:

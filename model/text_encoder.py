@@ -24,6 +24,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 from ..errors import ModelError
+from .integrity.weights import weights_variant
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 class CaptionEncoder(ModelMixin, ConfigMixin):
     """Encodes captions with a frozen Hugging Face encoder.
 
-    An encoder with a public name is saved with a generator by that name alone: its weights are
-    larger than the generator. One that was opened from a folder is saved whole, since nobody
-    else has that folder.
+    The default encoder is saved with a generator by its name alone: it comes with a package, whose
+    weights are checked. Any other is saved whole: so a generator's digest covers it, and nobody
+    who opens the generator needs a hub.
 
     Args:
-        name: ``"minilm"`` or the name or path of a Hugging Face text encoder.
+        name: ``"minilm"``, the path of a Hugging Face text encoder, or the name of one that is in
+            the local hub cache: nothing is fetched.
         length: Tokens per caption; shorter captions are padded, longer ones cut.
         keep_padding: Whether positions beyond a caption's end keep what the encoder makes of the
             padding, as Stable Diffusion's U-Nets were trained to see, or are zero.
@@ -137,7 +139,7 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
         folder = Path(save_directory)
         self.save_config(folder)
         if self.is_own:
-            tokenizer, encoder = self._open()
+            tokenizer, encoder = self.open_parts()
             tokenizer.save_pretrained(folder / "tokenizer")
             encoder.save_pretrained(folder / "text_encoder")
             file = folder / self.config_name
@@ -157,34 +159,46 @@ class CaptionEncoder(ModelMixin, ConfigMixin):
 
     @property
     def is_own(self) -> bool:
-        """Whether the encoder was opened from a folder, and has no public name."""
-        return self.name != DEFAULT_ENCODER and Path(self.name).is_dir()
+        """Whether the encoder is kept with a generator: all but the one that comes packaged."""
+        return self.name != DEFAULT_ENCODER
 
     def _parts(self) -> tuple[Any, Any]:
         if self._tokenizer_and_encoder is None:
-            tokenizer, encoder = self._open()
+            tokenizer, encoder = self.open_parts()
             # CLIP-like models hold text and image towers; only the text tower is wanted.
             encoder = getattr(encoder, "text_model", encoder)
-            self._tokenizer_and_encoder = (tokenizer, encoder.eval().requires_grad_(False))
+            self._tokenizer_and_encoder = (tokenizer, encoder.eval().float().requires_grad_(False))
         return self._tokenizer_and_encoder
 
-    def _open(self) -> tuple[Any, Any]:
+    def open_parts(self) -> tuple[Any, Any]:
+        """Open the tokenizer and the encoder anew, the latter as it is filed.
+
+        Raises:
+            ModelError: If they are not on this machine.
+        """
         source = _packaged_encoder() if self.name == DEFAULT_ENCODER else self.name
         # A pipeline folder keeps its tokenizer and its encoder apart.
         apart = (Path(source) / "text_encoder").is_dir()
+        encoder = "text_encoder" if apart else ""
         disable_progress_bar()
         try:
             return (
-                AutoTokenizer.from_pretrained(source, subfolder="tokenizer" if apart else ""),
+                AutoTokenizer.from_pretrained(
+                    source, subfolder="tokenizer" if apart else "", local_files_only=True
+                ),
                 AutoModel.from_pretrained(
-                    source, subfolder="text_encoder" if apart else "", use_safetensors=True
+                    source,
+                    subfolder=encoder,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    variant=weights_variant(Path(source) / encoder),
                 ),
             )
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"The text encoder {self.name!r} could not be loaded.",
-                hint="Name 'minilm', a folder with a Hugging Face encoder, or an encoder that "
-                "is in the local hub cache.",
+                hint="Name 'minilm' or a folder with a Hugging Face encoder. fedscan fetches "
+                "nothing from a hub: `hf download NAME` puts one into the local hub cache.",
             ) from error
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from peft import LoraConfig
-from torch import nn
+from peft import LoraConfig, get_peft_model_state_dict
+from torch import Tensor, nn
 
 from ..errors import ModelError
 from .generator import Generator
 from .settings import TrainableSettings
+from .stable_diffusion.opening import add_adapter
 
 _LORA_NAME = "fedscan"
 #: The projections of diffusers' attention layers.
@@ -27,15 +28,18 @@ def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[
 
     Args:
         generator: Changed in place; for ``lora``, low-rank layers that start as zero updates
-            are added, with the same initial values on every machine.
+            are added, for ``adapters`` and ``all`` a spatial adapter where there is none; with the
+            same initial values on every machine.
         settings: The subset, and the rank for ``lora``.
 
     Returns:
         The parameters that now require gradients, by name, sorted by name.
     """
+    if settings.subset in ("adapters", "all"):
+        add_adapter(generator)
     generator.requires_grad_(False)
     if settings.subset == "lora":
-        _add_lora(generator, settings.lora_rank)
+        _add_lora(generator, settings.lora_rank, by_width=settings.lora_start == "by_width")
     parameters = {
         name: parameter
         for name, parameter in sorted(generator.named_parameters())
@@ -48,7 +52,17 @@ def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[
         )
     for parameter in parameters.values():
         parameter.requires_grad_(True)
+    if settings.frozen_weights == "bfloat16":
+        generator.lower_frozen(torch.bfloat16)
     return parameters
+
+
+def lora_updates(generator: Generator) -> dict[str, Tensor]:
+    """Return the low-rank updates by peft's names, as copies; empty where there are none."""
+    if not getattr(generator.unet, "peft_config", None):
+        return {}
+    updates = get_peft_model_state_dict(generator.unet, adapter_name=_LORA_NAME)
+    return {name: value.detach().cpu().clone().contiguous() for name, value in updates.items()}
 
 
 def count_trainable(generator: Generator, settings: TrainableSettings) -> int:
@@ -95,10 +109,14 @@ def _is_projection(name: str) -> bool:
     return any(plain.endswith(f".{each}.weight") for each in _ATTENTION_PROJECTIONS)
 
 
-def _add_lora(generator: Generator, rank: int) -> None:
+def _add_lora(generator: Generator, rank: int, *, by_width: bool) -> None:
     if getattr(generator.unet, "peft_config", None):
         return
-    # Every machine must start from the same factors: they are averaged from then on.
+    # Every machine must start from the same factors, whatever it computes on: they are averaged
+    # from then on. So they are drawn on the CPU.
+    device = generator.device
+    if device.type not in ("cpu", "meta"):
+        generator.unet.to("cpu")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         generator.unet.add_adapter(
@@ -110,6 +128,20 @@ def _add_lora(generator: Generator, rank: int) -> None:
             ),
             adapter_name=_LORA_NAME,
         )
+    if by_width:
+        _start_by_width(generator.unet, rank)
+    generator.unet.to(device)
+
+
+def _start_by_width(unet: nn.Module, rank: int) -> None:
+    """Give first factors of deviation 1 / rank the deviation 1 / root of their layer's width.
+
+    A step of the second factor then moves a wide layer no further than a narrow one.
+    """
+    with torch.no_grad():
+        for name, parameter in unet.named_parameters():
+            if ".lora_A." in name:
+                parameter.mul_(rank / parameter.shape[1] ** 0.5)
 
 
 def replace_tensors(generator: Generator, tensors: Mapping[str, NDArray[Any]]) -> None:

@@ -15,19 +15,18 @@ from .generator import Generator
 
 #: Share of training rows that hear an image's free text, where it has one, in place of its words.
 _REPORT_SHARE = 0.5
-#: Images encoded at once. Fixed, so that the same images always give the same bytes.
-ENCODED_AT_ONCE = 64
 
 
 def encode_images(generator: Generator, examples: Sequence[Example]) -> Tensor:
-    """Encode at most :data:`ENCODED_AT_ONCE` images to latents ``[B, C, h, w]``, on the CPU.
+    """Encode images to latents ``[B, C, h, w]``, on the CPU; few at once where they are large.
 
     Args:
         generator: Its autoencoder encodes.
         examples: The images.
     """
     images = torch.from_numpy(np.stack([example.image for example in examples])[:, None])
-    return generator.encode(images).float().cpu()
+    parts = images.split(generator.images_at_once)
+    return torch.cat([generator.encode(part).float().cpu() for part in parts])
 
 
 def conditioned_rows(

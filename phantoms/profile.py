@@ -133,7 +133,7 @@ def hospital_profile(index: int, seed: int) -> HospitalProfile:
         return _DESIGNED[index]
     rng = np.random.default_rng([seed, 7, index])
     base = _DESIGNED[int(rng.integers(len(_DESIGNED)))]
-    letter = chr(ord("a") + index)
+    letter = _letters(index)
     return replace(
         base,
         name=f"hospital-{letter}",
@@ -149,3 +149,12 @@ def hospital_profile(index: int, seed: int) -> HospitalProfile:
         age=(float(rng.uniform(40.0, 66.0)), 15.0),
         male_share=float(rng.uniform(0.42, 0.58)),
     )
+
+
+def _letters(index: int) -> str:
+    """Name a hospital as columns of a table are named: a to z, then aa, ab and so on."""
+    text = ""
+    while index >= 0:
+        text = chr(ord("a") + index % 26) + text
+        index = index // 26 - 1
+    return text

@@ -19,7 +19,7 @@ class PhantomSettings:
         tuple[Annotated[int, Field(ge=1, le=100_000)], ...], Field(min_length=1)
     ] = Field(
         (80, 60, 40),
-        max_length=26,
+        max_length=500,
         description="Patients of each hospital; as many hospitals as numbers.",
     )
     contrasts: Annotated[tuple[Contrast, ...], Field(min_length=1)] = Field(

@@ -55,9 +55,11 @@ class ClippedSum:
             )
         self._limit = clip_norm * _MARGIN
         self._grid = grid or math.ldexp(1.0, math.frexp(clip_norm)[1] - 1 - _GRID_BITS)
-        self._total = torch.zeros(size, dtype=torch.float64, device=device)
+        # Apple's GPUs know no double precision: there the sum is kept by the CPU.
+        place = "cpu" if torch.device(device).type == "mps" else device
+        self._total = torch.zeros(size, dtype=torch.float64, device=place)
         self._block = min(_BLOCK, size) if self._total.device.type == "cpu" else size
-        self._scratch = torch.empty(self._block, dtype=torch.float64, device=device)
+        self._scratch = torch.empty(self._block, dtype=torch.float64, device=place)
         self._patients = 0
 
     def add(self, vector: Tensor) -> None:

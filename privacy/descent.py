@@ -70,7 +70,7 @@ class Descent:
         for (name, parameter), part in zip(
             self._parameters.items(), gradient.split(sizes), strict=True
         ):
-            parameter.grad = part.reshape(parameter.shape).to(parameter)
+            parameter.grad = part.reshape(parameter.shape).to(parameter.dtype).to(parameter.device)
             if self._start:
                 # The gradient of mu / 2 * |w - start|^2, exact and free of data.
                 away = parameter.detach() - self._start[name]

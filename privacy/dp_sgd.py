@@ -19,6 +19,7 @@ from ..errors import PrivacyError
 from .descent import Descent, DescentSettings
 from .engines import Engine, choose_engine
 from .gradients import (
+    ROWS_AT_ONCE,
     BatchedPatientLoss,
     PatientLoss,
     joined,
@@ -59,6 +60,7 @@ def run_private_steps(
     descent: DescentSettings,
     stream: SecretStream,
     engine: Engine = "auto",
+    rows_at_once: int | None = None,
 ) -> TrainingResult:
     """Train with patient-level DP-SGD (Abadi et al. 2016, arXiv:1607.00133).
 
@@ -78,6 +80,8 @@ def run_private_steps(
         descent: Optimizer and learning rate.
         stream: Secret randomness of this run alone; never used again for another.
         engine: How per-patient gradients are computed.
+        rows_at_once: Rows of one pass at most. The last bits of a gradient may depend on it, so a
+            run that is repeated must have the same.
 
     Returns:
         The new weights, with ``private=True``.
@@ -97,7 +101,7 @@ def run_private_steps(
             f"expected_patients is {expected_patients!r}.",
             hint="It must be positive and finite.",
         )
-    gradients = choose_engine(engine, parameters, loss)
+    gradients = choose_engine(engine, parameters, loss, rows_at_once)
     follow = Descent(parameters, descent)
     for number in range(mechanism.steps):
         step = stream.child(f"step {number}")
@@ -118,6 +122,7 @@ def run_unprotected_steps(
     steps: int,
     descent: DescentSettings,
     stream: SecretStream,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> TrainingResult:
     """Train without clipping and noise, to compare with; it protects nobody.
 
@@ -132,6 +137,7 @@ def run_unprotected_steps(
         steps: How many steps.
         descent: Optimizer and learning rate.
         stream: Randomness.
+        rows_at_once: Rows of one pass at most.
 
     Returns:
         The new weights, with ``private=False``.
@@ -145,7 +151,7 @@ def run_unprotected_steps(
         sample = poisson_sample(step.child("sample"), population, sample_rate)
         draws = step.child("loss")
         if sample:
-            follow.step(_mean_gradient(parameters, loss, sample, draws))
+            follow.step(_mean_gradient(parameters, loss, sample, draws, rows_at_once))
     return TrainingResult(tensors=follow.result(), private=False, mechanism=None)
 
 
@@ -154,21 +160,24 @@ def _mean_gradient(
     loss: PatientLoss,
     patients: list[int],
     stream: SecretStream,
+    rows_at_once: int,
 ) -> Tensor:
     tensors = list(parameters.values())
     sums = [torch.zeros_like(tensor) for tensor in tensors]
-    for value in _losses(loss, patients, stream):
+    for value in _losses(loss, patients, stream, rows_at_once):
         for total, gradient in zip(sums, loss_gradient(value, tensors), strict=True):
             if gradient is not None:
                 total.add_(gradient)
     return torch.cat([total.reshape(-1) for total in sums]) / len(patients)
 
 
-def _losses(loss: PatientLoss, patients: list[int], stream: SecretStream) -> Iterator[Tensor]:
+def _losses(
+    loss: PatientLoss, patients: list[int], stream: SecretStream, rows_at_once: int
+) -> Iterator[Tensor]:
     """Yield sums of patients' losses; without clipping, patients can share a backward pass."""
     if not isinstance(loss, BatchedPatientLoss):
         for patient in patients:
             yield loss(patient, patient_stream(stream, patient))
         return
-    for chunk in patient_chunks(patients, loss, stream):
+    for chunk in patient_chunks(patients, loss, stream, rows_at_once):
         yield loss.row_losses(joined(chunk)).mean() * len(chunk)

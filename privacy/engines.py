@@ -20,9 +20,18 @@ _ROWS_ON_GPU = 512
 
 
 def choose_engine(
-    engine: Engine, parameters: Mapping[str, nn.Parameter], loss: PatientLoss
+    engine: Engine,
+    parameters: Mapping[str, nn.Parameter],
+    loss: PatientLoss,
+    rows_at_once: int | None = None,
 ) -> PatientGradients:
     """Return the engine of a name, or the fastest that can handle the loss.
+
+    Args:
+        engine: Its name.
+        parameters: What trains.
+        loss: Loss of one patient.
+        rows_at_once: Rows of one pass at most; of whole patients, and of one at least.
 
     Raises:
         PrivacyError: If there is no engine of that name.
@@ -34,5 +43,14 @@ def choose_engine(
     suits = LayerwiseGradients.supports(parameters, loss)
     if engine == "loop" or (engine == "auto" and not suits):
         return LoopGradients()
-    on_cpu = next(iter(parameters.values())).device.type == "cpu"
-    return LayerwiseGradients(_ROWS_ON_CPU if on_cpu else _ROWS_ON_GPU)
+    device = next(iter(parameters.values())).device.type
+    return LayerwiseGradients(rows_at_once or most_rows(device))
+
+
+def most_rows(device: str) -> int:
+    """Return how many rows keep a kind of device busy.
+
+    Args:
+        device: As PyTorch names it.
+    """
+    return _ROWS_ON_CPU if device.startswith("cpu") else _ROWS_ON_GPU

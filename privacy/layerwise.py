@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,16 +29,6 @@ from .gradients import (
 from .stream import SecretStream
 
 _HINT = "Use the engine 'loop', which handles any layer."
-
-
-@dataclass
-class _Call:
-    """One use of a layer in a forward pass."""
-
-    layer: nn.Linear
-    inputs: Tensor
-    outputs: Tensor
-    version: int
 
 
 class LayerwiseGradients:
@@ -98,70 +88,117 @@ def _patient_vectors(
 ) -> Tensor:
     """Return each patient's gradient, float32 ``[P, D]``."""
     patients, draws = len(chunk), len(chunk[0][0])
-    with _recorded(loss.module, parameters) as calls:
-        losses = loss.row_losses(joined(chunk))
-    if losses.shape != (patients * draws,):
-        raise PrivacyError(
-            f"The loss has the shape {tuple(losses.shape)}.",
-            hint=f"It must give one value for each of the {patients * draws} rows.",
-        )
-    sizes = {id(parameter): parameter.numel() for parameter in parameters.values()}
-    size = sum(sizes.values())
-    offsets = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
-    if not losses.requires_grad or not calls:
-        return torch.zeros(patients, size, device=losses.device)
-    # Asking for the outputs' gradients only leaves the ordinary weight gradients uncomputed.
-    backward: tuple[Tensor | None, ...] = torch.autograd.grad(
-        losses.sum() / draws, [call.outputs for call in calls], allow_unused=True
-    )
-    vectors = torch.empty(patients, size, device=losses.device)
-    missing = set(offsets)
-
-    def put(parameter: Tensor, part: Tensor) -> None:
-        start = offsets[id(parameter)]
-        place = vectors[:, start : start + parameter.numel()]
-        if id(parameter) in missing:  # a layer's first use, and for most the only one
-            missing.remove(id(parameter))
-            place.copy_(part.reshape(patients, -1))
-        else:
-            place.add_(part.reshape(patients, -1))
-
-    for call, gradient in zip(calls, backward, strict=True):
-        if call.inputs.shape[0] != len(losses) or call.outputs._version != call.version:
+    vectors = _Vectors(parameters, patients)
+    with _tapped(loss.module, parameters, vectors, patients * draws):
+        losses = _row_losses(loss, joined(chunk))
+        if losses.shape != (patients * draws,):
             raise PrivacyError(
-                f"A {type(call.layer).__name__} mixes rows, or its result is changed in place.",
-                hint=_HINT,
+                f"The loss has the shape {tuple(losses.shape)}.",
+                hint=f"It must give one value for each of the {patients * draws} rows.",
             )
-        if gradient is None:
-            continue
-        inputs = call.inputs.reshape(patients, -1, call.inputs.shape[-1])
-        gradient = gradient.reshape(patients, -1, gradient.shape[-1])
-        if id(call.layer.weight) in offsets:
-            put(call.layer.weight, torch.bmm(gradient.mT, inputs))
-        if id(call.layer.bias) in offsets:
-            put(call.layer.bias, gradient.sum(1))
-    for name in missing:
-        vectors[:, offsets[name] : offsets[name] + sizes[name]] = 0
-    return vectors
+        if losses.requires_grad:
+            # Asking for the root's gradient only leaves the weights' own uncomputed. Within, parts
+            # of the network may be computed again (gradient checkpointing), taps and all.
+            torch.autograd.grad(losses.sum() / draws, vectors.root, allow_unused=True)
+    return vectors.finished()
+
+
+def _row_losses(loss: BatchedPatientLoss, rows: tuple[Tensor, ...]) -> Tensor:
+    try:
+        return loss.row_losses(rows)
+    except RuntimeError as error:
+        if "modified inplace" not in str(error):
+            raise
+        raise PrivacyError("A Linear's result is changed in place.", hint=_HINT) from error
+
+
+class _Vectors:
+    """The patients' gradients while they are put together, layer by layer."""
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter], patients: int) -> None:
+        sizes = {id(parameter): parameter.numel() for parameter in parameters.values()}
+        device = next(iter(parameters.values())).device
+        self._patients = patients
+        self._places = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+        self._sizes = sizes
+        self._missing = set(sizes)
+        self._values = torch.empty(patients, sum(sizes.values()), device=device)
+        #: What all taps hang on: the backward pass goes wherever it leads to.
+        self.root = torch.zeros((), device=device, requires_grad=True)
+
+    def add(self, layer: nn.Linear, inputs: Tensor, gradient: Tensor) -> None:
+        """Add what one use of a layer gives: its inputs and its outputs' gradient, ``[B, …]``."""
+        rows = inputs.reshape(self._patients, -1, inputs.shape[-1])
+        errors = gradient.reshape(self._patients, -1, gradient.shape[-1])
+        if id(layer.weight) in self._places:
+            self._put(layer.weight, torch.bmm(errors.mT, rows))
+        if id(layer.bias) in self._places:
+            self._put(layer.bias, errors.sum(1))
+
+    def _put(self, parameter: Tensor, part: Tensor) -> None:
+        start = self._places[id(parameter)]
+        place = self._values[:, start : start + parameter.numel()]
+        if id(parameter) in self._missing:  # a layer's first use, and for most the only one
+            self._missing.remove(id(parameter))
+            place.copy_(part.reshape(self._patients, -1))
+        else:
+            place.add_(part.reshape(self._patients, -1))
+
+    def finished(self) -> Tensor:
+        """Return the gradients ``[P, D]``, zero where nothing was added."""
+        for name in self._missing:
+            self._values[:, self._places[name] : self._places[name] + self._sizes[name]] = 0
+        return self._values
+
+
+class _Tap(torch.autograd.Function):
+    """Passes a layer's outputs on, and in the backward pass tells their gradient and its inputs."""
+
+    @staticmethod
+    def forward(
+        context: Any,
+        outputs: Tensor,
+        inputs: Tensor,
+        root: Tensor,
+        layer: nn.Linear,
+        vectors: _Vectors,
+    ) -> Tensor:
+        context.save_for_backward(inputs)
+        context.layer, context.vectors = layer, vectors
+        return outputs.view_as(outputs)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        (inputs,) = context.saved_tensors
+        # At least in float32, also where a network multiplies in half precision.
+        kind = torch.promote_types(gradient.dtype, torch.float32)
+        context.vectors.add(context.layer, inputs.to(kind), gradient.to(kind))
+        return gradient, None, None, None, None
 
 
 @contextmanager
-def _recorded(module: nn.Module, parameters: Mapping[str, nn.Parameter]) -> Iterator[list[_Call]]:
-    """Record what goes into and comes out of the linear layers that train."""
-    calls: list[_Call] = []
+def _tapped(
+    module: nn.Module, parameters: Mapping[str, nn.Parameter], vectors: _Vectors, rows: int
+) -> Iterator[None]:
+    """Tap the linear layers that train, each use of them; there are so many rows."""
 
-    def record(layer: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
+    def tap(layer: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> Tensor:
         assert isinstance(layer, nn.Linear)
-        calls.append(_Call(layer, inputs[0].detach(), outputs, outputs._version))
+        if not torch.is_grad_enabled():
+            return outputs
+        if len(inputs[0]) != rows:
+            raise PrivacyError("A Linear mixes rows.", hint=_HINT)
+        output: Tensor = _Tap.apply(outputs, inputs[0].detach(), vectors.root, layer, vectors)  # type: ignore[no-untyped-call]
+        return output
 
     parameter_ids = {id(parameter) for parameter in parameters.values()}
     handles = [
-        layer.register_forward_hook(record)
+        layer.register_forward_hook(tap)
         for layer in _linears(module)
         if any(id(value) in parameter_ids for value in layer.parameters())
     ]
     try:
-        yield calls
+        yield
     finally:
         for handle in handles:
             handle.remove()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,15 +15,17 @@ from numpy.typing import NDArray
 from ..config.study import Study, load_study
 from ..errors import (
     CheckpointError,
-    DataError,
     FedscanError,
-    ModelError,
 )
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
+from ..model.computing.devices import resolve_device
+from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
+from ..model.integrity.movement import precision_of, probe, require_same, share_moved
+from ..model.outline import read_image_sizes
 from ..model.statistics.composition import finer_words
 from ..model.storage import load_generator, save_generator
-from ..model.trainable import merge_lora, replace_tensors, select_trainable
+from ..model.trainable import lora_updates, merge_lora, replace_tensors, select_trainable
 from ..model.words.learnt import KEY as LEARNT
 from ..model.words.learnt import Learnt
 from ..model.words.tables import study_words
@@ -36,7 +37,7 @@ from .event_log import EventLog, both
 from .events import (
     CheckpointSkipped,
     GeneratorSaved,
-    LossMeasured,
+    NothingMoved,
     Observer,
     StudyStopped,
     log_event,
@@ -47,15 +48,13 @@ from .history import History
 from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .joint.roster import needed_sites
 from .joint.study import JointStudy
-from .previews import Previews
-from .public_loss import PublicLoss
+from .previews import Previews, no_previews
+from .public_loss import PublicLoss, measuring
 from .readiness import require_ready
 from .rounds import Rounds
 from .statistics import collect_statistics
 from .terms import is_joint, site_terms
-from .warm_up import regions_seen, warm_start
-
-_log = logging.getLogger(__name__)
+from .warm_up import regions_seen, require_feasible_warm_up, warm_start
 
 
 def server_app(observe: Observer = log_event) -> ServerApp:
@@ -89,7 +88,7 @@ def run_study(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     Raises:
         CheckpointError: If the run's folder holds a run already and ``job.resume`` is off, or
             its checkpoints are of another study or all damaged.
-        ConfigurationError: If the study does not fit the base.
+        ConfigurationError: If the study does not fit the base, or its warm-up this machine.
         RoundFailedError: If a round got too few usable results.
     """
     observe = both(observe, EventLog(job.run / EVENTS))
@@ -105,8 +104,11 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     study = load_study(job.study)
     names = begun(job.run, study, job.base)
     base = names.base
-    generator = load_generator(job.base)
-    require_fitting(study, generator.image_size)
+    require_fitting(study, read_image_sizes(job.base))
+    device = resolve_device(job.device)
+    generator = load_generator(job.base, study.data.image_size).to(device)
+    if _has_warm_up(study) and not (job.run / WARM_UP).exists():
+        require_feasible_warm_up(generator)
     checkpoints = Checkpoints(
         job.run / "checkpoints",
         study=names.training,
@@ -131,18 +133,23 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     replace_tensors(generator, start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.seed)
-        parameters = select_trainable(generator, study.trainable)
+        # What does not train is kept whole here: the result is merged into it.
+        parameters = select_trainable(generator, replace(study.trainable, frozen_weights="float32"))
     state = _start(checkpoints, history, parameters, job.resume, observe)
     # What trains is in every request anyway, with its current values.
     start_tensors = {name: value for name, value in start.items() if name not in parameters}
-    show = Previews(
-        job.run / PREVIEWS,
-        prompts=study.evaluation.preview_prompts,
-        generator=generator,
-        load=lambda checkpoint: _load(parameters, checkpoint.final()),
-        seed=study.seed,
-        measure=_measuring(PublicLoss(generator), observe),
-    )
+    show: Callable[[FederationState, bool], None]
+    if is_too_slow(generator):
+        show = no_previews(observe)
+    else:
+        show = Previews(
+            job.run / PREVIEWS,
+            prompts=study.evaluation.preview_prompts,
+            generator=generator,
+            load=lambda checkpoint: _load(parameters, checkpoint.final()),
+            seed=study.seed,
+            measure=measuring(PublicLoss(generator), observe),
+        )
     if joint:
         state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
     else:
@@ -156,12 +163,24 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             show=show,
         ).run(state)
     _load(parameters, state.final())
+    # With a warm-up the base's own layers have changed, and the updates are none of the base.
+    lora = {} if start else lora_updates(generator)
     merge_lora(generator)
     learnt = (generator.learnt or Learnt(complete=False)).with_study(
         regions=regions_seen(job.run / WARM_UP)
     )
     generator.words = words
-    save_generator(generator, job.generator, _card(study) | {LEARNT: learnt.to_card()})
+    prediction, kind = probe(generator), precision_of(generator)
+    save_generator(
+        generator,
+        job.generator,
+        _card(study) | {LEARNT: learnt.to_card()},
+        half_precision=kind == torch.float16,
+        lora=lora,
+    )
+    require_same(prediction, load_generator(job.generator).to(device), kind)
+    if study.trainable.subset != "adapters" and not share_moved(job.base, job.generator):
+        observe(NothingMoved())
     if study.privacy.enabled and study.privacy.composition_share and not joint:
         collect_compositions(
             job.run / COMPOSITIONS,
@@ -259,17 +278,6 @@ def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(torch.from_numpy(tensors[name].copy()))
-
-
-def _measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
-    def measure(number: int) -> None:
-        try:
-            observe(LossMeasured(round=number, loss=loss.measure()))
-        except (DataError, ModelError) as failure:
-            # Nothing that only people look at may end a training that is paid for.
-            _log.warning("The loss of round %d is not known: %s", number, failure)
-
-    return measure
 
 
 def _card(study: Study) -> dict[str, Any]:

@@ -205,6 +205,19 @@ class SitesAwaited(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NothingMoved(Event):
+    """The study ended, and the U-Net's weights are those that it started from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkSkipped(Event):
+    """The coordinator leaves out something that no result depends on."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointSkipped(Event):
     """A damaged checkpoint was passed over on resuming."""
 

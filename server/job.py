@@ -34,6 +34,7 @@ class ServerJob:
         run: Folder for checkpoints and history.
         generator: Folder for the trained generator.
         resume: Whether to continue from the checkpoints in ``run``.
+        device: Where warm-up, sample images and the loss on public images are computed.
     """
 
     study: Path
@@ -41,6 +42,7 @@ class ServerJob:
     run: Path
     generator: Path
     resume: bool = False
+    device: str = "cpu"
 
     @classmethod
     def from_config(cls, config: UserConfig) -> ServerJob:
@@ -60,8 +62,10 @@ class ServerJob:
             raise ConfigurationError(
                 f"resume is {resume!r} in the run configuration.", hint="Use true or false."
             )
-        return cls(**{key: Path(str(config[key])) for key in _PATHS}, resume=resume)
+        device = str(config.get("device", "cpu"))
+        return cls(**{key: Path(str(config[key])) for key in _PATHS}, resume=resume, device=device)
 
     def to_config(self) -> UserConfig:
         """Return the run configuration that :meth:`from_config` reads."""
-        return {**{key: str(getattr(self, key)) for key in _PATHS}, "resume": self.resume}
+        paths = {key: str(getattr(self, key)) for key in _PATHS}
+        return {**paths, "resume": self.resume, "device": self.device}

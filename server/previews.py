@@ -14,6 +14,7 @@ from ..model.generator import Generator
 from ..model.marking import png_text, stack, strip
 from ..model.sampling import sample
 from .checkpoint import FederationState
+from .events import Observer, WorkSkipped
 
 #: Share of a run's time that may go into drawing; slow drawings leave rounds out.
 _SHARE = 0.05
@@ -92,3 +93,10 @@ def preview_rounds(folder: Path) -> list[int]:
     """Return the rounds of which there are images, ascending."""
     matches = [_NAME.fullmatch(path.name) for path in folder.glob("round-*.png")]
     return sorted(int(match[1]) for match in matches if match)
+
+
+def no_previews(observe: Observer) -> Callable[[FederationState, bool], None]:
+    """Draw nothing, and say so once: a base of many weights would keep a CPU for hours."""
+    what = "sample images and the loss on public images"
+    observe(WorkSkipped(what=what, reason="the base is too large for the coordinator's CPU"))
+    return lambda state, last: None

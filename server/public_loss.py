@@ -8,7 +8,9 @@ began with; not how well it learns the sites' images.
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,12 +18,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..errors import ModelError
+from ..errors import DataError, ModelError
 from ..model.conditions import spatial_conditions
 from ..model.example import LatentRows
 from ..model.generator import Generator
 from ..model.objective import diffusion_loss, num_train_timesteps
 from ..model.pretraining.examples import ExampleBank
+from .events import LossMeasured, Observer
+
+_log = logging.getLogger(__name__)
 
 #: Parts of the noise schedule at which it is measured.
 _TIMES = (0.1, 0.3, 0.5, 0.7)
@@ -90,3 +95,21 @@ def _encoded(generator: Generator, bank: ExampleBank) -> LatentRows:
         position=torch.from_numpy(bank.positions).to(generator.device),
         spatial=torch.from_numpy(np.stack(spatial)).to(generator.device),
     )
+
+
+def measuring(loss: PublicLoss, observe: Observer) -> Callable[[int], None]:
+    """Return what measures after a round, and tells it.
+
+    Args:
+        loss: Measures the generator in training.
+        observe: Told the loss.
+    """
+
+    def measure(number: int) -> None:
+        try:
+            observe(LossMeasured(round=number, loss=loss.measure()))
+        except (DataError, ModelError) as failure:
+            # Nothing that only people look at may end a training that is paid for.
+            _log.warning("The loss of round %d is not known: %s", number, failure)
+
+    return measure

@@ -25,6 +25,8 @@ _TERMS = ("trainable", "privacy", "data", "local")
 _LATER = {
     "captions": "words",
     "synthetic": "refuse",
+    "frozen_weights": "float32",
+    "lora_start": "by_rank",
     "sum": "local",
     "min_sites": 3,
     "colluding_sites": -1,

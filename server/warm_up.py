@@ -16,8 +16,9 @@ from torch import nn
 
 from ..common.files import write_atomically
 from ..config.federation import WarmUpSettings
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ConfigurationError
 from ..federation.protocol import Tensors
+from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
 from ..model.integrity.finite import require_finite
 from ..model.settings import TrainableSettings
@@ -34,6 +35,24 @@ _DIVERGED_HINT = (
 
 #: Keys of the kept file's metadata.
 _GROUPS, _SEEN = "groups", "seen"
+
+
+def require_feasible_warm_up(generator: Generator) -> None:
+    """Refuse a warm-up that would keep a coordinator's CPU for hours, before a site is asked.
+
+    Args:
+        generator: The study's base, on the coordinator's device.
+
+    Raises:
+        ConfigurationError: If it has too many weights for a CPU.
+    """
+    if is_too_slow(generator):
+        raise ConfigurationError(
+            "The study begins with a warm-up, which would take this coordinator's CPU hours with a "
+            "base of so many weights.",
+            hint="Leave it out (--set warm_up.enabled=false --set privacy.statistics_share=0), or "
+            "give the coordinator a GPU (--device cuda).",
+        )
 
 
 def warm_up(

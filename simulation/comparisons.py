@@ -33,6 +33,7 @@ class Runner:
         engine: What carries messages between coordinator and sites.
         workers: Sites that compute at the same time.
         observe: Told what happens.
+        device: Where the coordinator computes.
     """
 
     base: Path
@@ -40,6 +41,7 @@ class Runner:
     engine: Engine
     workers: int
     observe: Observer
+    device: str = "cpu"
 
     def run(
         self, study: Study, sites: Sequence[Site], folder: Path, file: Path | None = None
@@ -54,6 +56,7 @@ class Runner:
             run=folder / "run",
             generator=folder / "generator",
             resume=self.resume,
+            device=self.device,
         )
         run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
         return job.generator

@@ -14,6 +14,7 @@ from ..server.events import Observer
 from ..server.job import ServerJob
 from .apps import load_client_app
 from .grid import InProcessGrid
+from .machine.devices import gpus_per_site
 from .ray_engine import run_on_ray
 from .sites import node_config
 
@@ -39,7 +40,10 @@ def run_federation(
     logging.getLogger("flwr").setLevel(logging.WARNING)
     app, configs = server_app(observe), [node_config(site) for site in sites]
     if engine == "ray":
-        run_on_ray(app, job.to_config(), load_client_app, configs, workers=workers)
+        gpus = gpus_per_site(sites, workers)
+        if gpus:  # a site's process sees no GPU but its own
+            configs = [{**config, "device": "cuda"} for config in configs]
+        run_on_ray(app, job.to_config(), load_client_app, configs, workers=workers, gpus=gpus)
         return
     with InProcessGrid(load_client_app, configs, workers=workers) as grid:
         context = Context(grid.run.run_id, 0, {}, RecordDict(), job.to_config())

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..common.progress import Progress, no_progress
 from ..config.study import Study, load_study
 from ..evaluation.measures.results import EvaluationResult
+from ..model.computing.devices import resolve_device
 from .measure import measure
 from .sites import find_sites, state_folder
 
@@ -28,6 +29,7 @@ class EvaluateRequest:
         run: Run that the first generator is of: its study and its split of the patients are used.
             Without one it is not certain that no held-out patient was trained on.
         study: Study to use instead of the run's, or of the default one.
+        device: Where the generators compute.
     """
 
     generators: Mapping[str, Path]
@@ -35,6 +37,7 @@ class EvaluateRequest:
     out: Path = Path("evaluation")
     run: Path | None = None
     study: Study | None = None
+    device: str = "auto"
 
 
 def evaluate(request: EvaluateRequest, *, progress: Progress = no_progress) -> EvaluationResult:
@@ -48,6 +51,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress = no_progress) -> E
         What was measured, which is also in the record.
 
     Raises:
+        ConfigurationError: If there is no such device.
         DataError: If the real images are too few.
         ModelError: If a generator cannot be loaded.
 
@@ -68,6 +72,7 @@ def evaluate(request: EvaluateRequest, *, progress: Progress = no_progress) -> E
         find_sites(request.data.resolve(), split.resolve(), first.resolve()),
         study,
         gallery=out / "gallery",
+        device=resolve_device(request.device),
         progress=progress,
     )
     out.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from ..evaluation.report.examination import write_examination_page
 from ..evaluation.results import Examination, write_examination
 from ..evaluation.run import run_examiners
 from ..evaluation.subject import Subject
+from ..model.computing.devices import resolve_device
 from ..model.storage import generator_digest, load_generator
 from .measure import real_sets
 from .sites import find_sites, is_run, state_folder
@@ -51,6 +52,7 @@ class ExamineRequest:
         only: Keys of the sections to examine; all if empty.
         gate: TOML file of thresholds to hold the examination against, if any.
         readers: Folder of a reader study of this generator to score too, if any.
+        device: Where the generators compute.
     """
 
     model: Path
@@ -63,6 +65,7 @@ class ExamineRequest:
     only: tuple[str, ...] = ()
     gate: Path | None = None
     readers: Path | None = None
+    device: str = "auto"
 
     @property
     def name(self) -> str:
@@ -106,11 +109,13 @@ def examine_run(
         What was found; whether a gate is passed is part of it, not an error.
 
     Raises:
-        ConfigurationError: If a section or a setting is unknown, or two generators have one name.
+        ConfigurationError: If a section or a setting is unknown, two generators have one name, or
+            there is no such device.
         DataError: If sites, images or a reader study cannot be used.
         ModelError: If a generator cannot be loaded.
     """
     model, study, out = request.model, request.study, request.out
+    place = resolve_device(request.device)
     own_split = is_run(model)
     others = comparisons_of(model, study) if request.comparisons and own_split else {}
     others |= request.against
@@ -134,12 +139,12 @@ def examine_run(
         holdout_images=study.examination.holdout_images,
         with_scanners=request.wants(FAIRNESS),
     )
-    generator = load_generator(request.generator)
+    generator = load_generator(request.generator).to(place)
     digests = {name: generator_digest(path) for name, path in others.items()}
     digest = generator_digest(request.generator)
     examiner_by_key = {
         **examiners(study.examination, study.evaluation, study.memory, study.fairness),
-        **examiners_of(study, sites, model),
+        **examiners_of(study, sites, model, device=place),
     }
     store = _finished(request, real, {request.name: digest, **digests})
     if names := [key for key in examiner_by_key if request.wants(key) and store.find(key)]:
@@ -148,7 +153,7 @@ def examine_run(
         Subject(
             name=request.name,
             generator=generator,
-            others={name: load_generator(path) for name, path in others.items()},
+            others={name: load_generator(path).to(place) for name, path in others.items()},
             real=real,
             out=out,
             guidance_scale=study.evaluation.guidance_scale,

@@ -20,6 +20,7 @@ from ..evaluation.measures.results import EvaluationResult
 from ..evaluation.measures.run import Sampler, evaluate
 from ..model.example import Example
 from ..model.generator import Generator
+from ..model.outline import size_taken
 from ..model.sampling import sample
 from ..model.storage import load_generator
 
@@ -30,6 +31,7 @@ def measure(
     study: Study,
     *,
     gallery: Path,
+    device: str = "cpu",
     progress: Progress = no_progress,
 ) -> EvaluationResult:
     """Compare generators on all sites' images; possible in a simulation only.
@@ -39,13 +41,18 @@ def measure(
         sites: The sites, whose images are compared with.
         study: The study.
         gallery: Folder for the gallery's pictures.
+        device: Where the generators compute.
         progress: Told what is being done and how much of it is done.
 
     Raises:
         DataError: If the real images are too few.
     """
     real = real_sets(sites, study, holdout_images=study.evaluation.real_images)
-    by_name = {name: load_generator(folder) for name, folder in generators.items()}
+    size = study.data.image_size
+    by_name = {
+        name: load_generator(folder, size_taken(folder, size)).to(device)
+        for name, folder in generators.items()
+    }
     return evaluate(
         {name: _sampler(generator, study) for name, generator in by_name.items()},
         real,
@@ -140,7 +147,7 @@ def _autoencoder(generator: Generator) -> Callable[[NDArray[np.float32]], NDArra
     def through(images: NDArray[np.float32]) -> NDArray[np.float32]:
         parts = [
             generator.decode(generator.encode(batch[:, None]))[:, 0].cpu()
-            for batch in torch.from_numpy(images).split(64)
+            for batch in torch.from_numpy(images).split(generator.images_at_once)
         ]
         return torch.cat(parts).numpy()
 

@@ -26,6 +26,7 @@ def run_on_ray(
     sites: Sequence[UserConfig],
     *,
     workers: int,
+    gpus: float = 0.0,
 ) -> None:
     """Run a ServerApp and its sites' ClientApps on Flower's Ray engine.
 
@@ -35,6 +36,7 @@ def run_on_ray(
         load_app: Returns the ClientApp; a module-level function.
         sites: Flower's node configuration of every site.
         workers: Sites that compute at the same time.
+        gpus: Share of a GPU that each of them gets.
 
     Raises:
         ConfigurationError: If Ray is not installed.
@@ -56,7 +58,7 @@ def run_on_ray(
             num_supernodes=len(sites),
             backend_config={
                 "init_args": {"num_cpus": workers, "logging_level": 40, "log_to_driver": False},
-                "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
+                "client_resources": {"num_cpus": 1, "num_gpus": gpus},
             },
         )
     finally:

@@ -9,6 +9,7 @@ from ..common.progress import Progress, no_progress
 from ..config.study import Study
 from ..evaluation.readers.study import ReaderStudy
 from ..evaluation.subject import Subject
+from ..model.computing.devices import resolve_device
 from ..model.storage import load_generator
 from .measure import real_sets
 from .sites import find_sites, state_folder
@@ -26,6 +27,7 @@ class ReaderStudyRequest:
         out: Folder of the new study.
         name: What readers see as its title.
         count: Images of each kind, real and synthetic.
+        device: Where the generator computes.
     """
 
     model: Path
@@ -35,6 +37,7 @@ class ReaderStudyRequest:
     out: Path
     name: str = "Reader study"
     count: int = 50
+    device: str = "auto"
 
 
 def make_reader_study(
@@ -53,11 +56,12 @@ def make_reader_study(
         The study, half of its images real. Fewer than asked for, if fewer are held out.
 
     Raises:
-        ConfigurationError: If the folder holds a study already.
+        ConfigurationError: If the folder holds a study already, or there is no such device.
         DataError: If sites or images cannot be used.
         ModelError: If the generator cannot be loaded.
     """
     model, settings = request.model, request.study.evaluation
+    place = resolve_device(request.device)
     ReaderStudy.require_none(request.out)
     progress("reading the sites' scans", 0, 2)
     state = state_folder(model, request.out)
@@ -70,7 +74,7 @@ def make_reader_study(
     progress("drawing images", 1, 2)
     subject = Subject(
         name=model.name,
-        generator=load_generator(request.generator),
+        generator=load_generator(request.generator).to(place),
         real=real,
         out=request.out,
         guidance_scale=settings.guidance_scale,

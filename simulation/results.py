@@ -31,6 +31,7 @@ def run_results(
     base: str,
     expected_signal: float | None = None,
     warm_up_groups: int | None = None,
+    movement: float | None = None,
     roster: str = "",
 ) -> RunResults:
     """Put together what ``results.json`` holds.
@@ -44,6 +45,7 @@ def run_results(
         base: Digest of the generator that it started from.
         expected_signal: Signal over noise that was planned with, of a private study.
         warm_up_groups: Groups that the warm-up used, if there was one.
+        movement: How far the training moved the U-Net's weights, as a share of their length.
         roster: A joint study's roster.
     """
     by_name = {summary.site: summary for summary in summaries}
@@ -56,7 +58,7 @@ def run_results(
         study_digest=study_digest(study),
         private=private,
         seconds=_training_seconds(history),
-        generator=_generator_info(study, sites[0]),
+        generator=_generator_info(study, sites[0], movement),
         sites=tuple(_site_report(site, by_name[site.name], study) for site in sites),
         rounds=tuple(
             SiteRound(
@@ -104,8 +106,10 @@ def _training_seconds(history: Sequence[HistoryEntry]) -> float:
     return sum(longest.values())
 
 
-def _generator_info(study: Study, site: Site) -> GeneratorInfo:
-    base_model = open_generator(site.base, study.trainable, site.device)
+def _generator_info(study: Study, site: Site, movement: float | None) -> GeneratorInfo:
+    base_model = open_generator(
+        site.base, study.trainable, site.device, image_size=study.data.image_size
+    )
     return GeneratorInfo(
         size=study.generator.size,
         image_size=base_model.generator.image_size,
@@ -113,6 +117,7 @@ def _generator_info(study: Study, site: Site) -> GeneratorInfo:
         trained_parameters=sum(value.numel() for value in base_model.parameters.values()),
         trained_subset=study.trainable.subset,
         base=f"{site.base.name} {base_model.digest[:12]}",
+        movement=movement,
     )
 
 

@@ -20,11 +20,14 @@ from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
 from ..imaging.dicom.summary import SMALLEST_CELL
+from ..model.integrity.movement import share_moved
+from ..model.outline import read_image_sizes
 from ..model.storage import generator_digest, shipped_base, state_learnt
 from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
 from ..server.begun import begun
 from ..server.events import Observer, log_event
+from ..server.fitting import require_fitting
 from ..server.history import History
 from ..server.job import HISTORY, WARM_UP
 from ..server.joint.roster import roster_text
@@ -34,6 +37,7 @@ from .comparisons import Runner, train_comparisons
 from .engine import Engine
 from .events import BudgetWasted, EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
 from .indexing import SiteSummary, index_sites
+from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .results import run_results
@@ -68,6 +72,7 @@ def simulate(
     evaluate: bool = True,
     labels: Path | None = None,
     labels_by: str = "",
+    device: str = "auto",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -83,15 +88,17 @@ def simulate(
         out: Folder for everything that is made.
         resume: Continue a run that was interrupted; a finished one is only evaluated again.
         engine: What carries messages between coordinator and sites.
-        workers: Sites that compute at the same time; 0 for one per site and processor.
+        workers: Sites that compute at the same time; 0 for one per site and processor or GPU.
         evaluate: Whether to measure the generator and compare it.
         labels: Table of labels for all sites; a resumed run keeps its own.
         labels_by: What its rows are matched by.
+        device: Where sites and coordinator compute: auto, cpu, cuda, cuda:N or mps. The sites take
+            several GPUs by turns.
         progress: Told what happens.
 
     Raises:
         CheckpointError: If ``out`` holds a run and ``resume`` is off, or a run of another study.
-        ConfigurationError: If study, base and sites do not fit together.
+        ConfigurationError: If study, base, sites and device do not fit together.
         DataError: If there are no sites or a site has no usable scans.
         RoundFailedError: If a round got too few usable results.
 
@@ -101,15 +108,20 @@ def simulate(
     ['hospital-a', 'hospital-b']
     """
     base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    require_fitting(study, read_image_sizes(base))
+    place = require_device(engine, device)
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
     sites = find_sites(
         data.resolve(), (out / "sites").resolve(), base, labels=labels, labels_by=labels_by
     )
+    sites = on_devices(sites, place, workers)
     _require_enough(study, sites)
     with only_process(out):
-        return _simulate(study, data, sites, out, base, resume, engine, workers, evaluate, progress)
+        return _simulate(
+            study, data, sites, out, base, resume, engine, workers, evaluate, place, progress
+        )
 
 
 def _simulate(
@@ -122,12 +134,13 @@ def _simulate(
     engine: Engine,
     workers: int,
     evaluate: bool,
+    device: str,
     progress: Observer,
 ) -> SimulationResult:
     require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
-    workers = workers or min(len(sites), os.cpu_count() or 1)
+    workers = workers or default_workers(sites)
 
     progress(StageStarted(stage="Reading the sites' scans"))
     summaries = index_sites(
@@ -140,7 +153,14 @@ def _simulate(
     )
     sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
     keep_labels(sites, (out / "sites").resolve())
-    runner = Runner(base=base, resume=resume, engine=engine, workers=workers, observe=progress)
+    runner = Runner(
+        base=base,
+        resume=resume,
+        engine=engine,
+        workers=workers,
+        observe=progress,
+        device=device,
+    )
     study_plan = _study_plan(study, summaries)
     if study_plan and study_plan.as_it_is.signal.ratio < NOISE_BELOW:
         progress(BudgetWasted(verdict=study_plan.verdict))
@@ -156,7 +176,7 @@ def _simulate(
     evaluation = None
     if evaluate:
         progress(StageStarted(stage="Evaluating"))
-        evaluation = _evaluate(generators, sites, study, out, progress)
+        evaluation = _evaluate(generators, sites, study, out, device, progress)
     history = History(out / "run" / HISTORY).entries()
     results = run_results(
         study,
@@ -167,6 +187,7 @@ def _simulate(
         expected_signal=study_plan.as_it_is.signal.ratio if study_plan else None,
         base=begun(out / "run", study, base).base,
         warm_up_groups=groups_used(out / "run" / WARM_UP),
+        movement=share_moved(base, generator),
         roster=roster_text(out / "run"),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
@@ -201,7 +222,12 @@ def _examined(out: Path, generator: Path) -> Path | None:
 
 
 def _evaluate(
-    generators: dict[str, Path], sites: Sequence[Site], study: Study, out: Path, progress: Observer
+    generators: dict[str, Path],
+    sites: Sequence[Site],
+    study: Study,
+    out: Path,
+    device: str,
+    progress: Observer,
 ) -> EvaluationResult | None:
     try:
         return measure(
@@ -209,6 +235,7 @@ def _evaluate(
             sites,
             study,
             gallery=out / "gallery",
+            device=device,
             progress=lambda stage, done, of: progress(StageProgress(stage=stage, share=done / of)),
         )
     except DataError as failure:

@@ -160,6 +160,8 @@ def node_config(site: Site) -> UserConfig:
         "state": str(site.state),
         "base": str(site.base),
         "device": site.device,
+        "rows-at-once": site.rows_at_once,
+        "sharers": round(1 / site.memory_share),
         "labels": str(site.labels or ""),
         "labels-by": site.labels_by,
     }

@@ -15,6 +15,7 @@ from ..evaluation.canaries.rehearsal import SiteTraining
 from ..evaluation.examiners import training_examiners
 from ..evaluation.run import Examiner
 from ..model.generator import Generator
+from ..model.outline import size_taken
 from ..model.statistics.composition import Composition
 from ..model.storage import load_generator, shipped_base
 from ..model.trainable import replace_tensors
@@ -42,7 +43,9 @@ def comparisons_of(run: Path, study: Study) -> dict[str, Path]:
     return {BASE: base_of(study), **{file.parent.parent.name: file.parent for file in models}}
 
 
-def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Examiner]:
+def examiners_of(
+    study: Study, sites: Sequence[Site], run: Path, *, device: str = "cpu"
+) -> dict[str, Examiner]:
     """Return the examiners of a study's training.
 
     Args:
@@ -50,6 +53,7 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
         sites: Its sites.
         run: The run's folder. Where the sites released no composition to it, what they keep is
             read: in a simulation they are one's own.
+        device: Where the start computes.
     """
     base = base_of(study)
 
@@ -64,7 +68,7 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
         return {name: one for name, one in by_site.items() if one is not None}
 
     return training_examiners(
-        lambda: start_of(study, run),
+        lambda: start_of(study, run).to(device),
         training=site_training(study),
         compositions=compositions,
         settings=study.canaries,
@@ -73,7 +77,8 @@ def examiners_of(study: Study, sites: Sequence[Site], run: Path) -> dict[str, Ex
 
 def start_of(study: Study, run: Path) -> Generator:
     """Load what a study's sites start from: its base, and what the run's warm-up made of it."""
-    generator = load_generator(base_of(study))
+    base = base_of(study)
+    generator = load_generator(base, size_taken(base, study.data.image_size))
     if (warmed_up := run / "run" / WARM_UP).is_file():
         replace_tensors(generator, load_file(warmed_up))
     return generator

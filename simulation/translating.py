@@ -16,6 +16,7 @@ from ..client.data.dataset import SiteDataset
 from ..common.progress import Progress, no_progress
 from ..errors import ConfigurationError, DataError
 from ..imaging.settings import DataSettings
+from ..model.computing.devices import resolve_device
 from ..model.example import Example
 from ..model.storage import load_generator
 from ..phantoms.parametric import sample_paired_slices
@@ -38,6 +39,7 @@ class TrainTranslatorRequest:
         generator_steps: Steps of the generator.
         network_steps: Steps of the regression network.
         seed: Seed of the training.
+        device: Where the generator computes.
     """
 
     generator: Path
@@ -49,6 +51,7 @@ class TrainTranslatorRequest:
     generator_steps: int = 150
     network_steps: int = 1500
     seed: int = 0
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         if bool(self.data) == bool(self.made_up):
@@ -85,13 +88,15 @@ def teach_translator(
         progress: Told what is being done, how much of it is done, and how much it is in all.
 
     Raises:
+        ConfigurationError: If there is no such device.
         DataError: If there is a translator already, or there are no pairs.
         ModelError: If the generator cannot be loaded.
     """
     folder = request.out / request.to
     if folder.exists():
         raise DataError(f"{folder} exists already.", hint="Choose another --out.")
-    generator = load_generator(request.generator)
+    place = resolve_device(request.device)
+    generator = load_generator(request.generator).to(place)
     size = generator.image_size
     patients = _scanned(request, size, progress) if request.data else _made_up(request, size)
     pairs = find_pairs(patients, request.to)

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ...common.progress import Progress, no_progress
 from ...model.generator import Generator
+from ...model.stable_diffusion.opening import add_adapter
 from .pairs import Pairs
 from .regression import answer_both_ways, build_unet, fit
 from .translator import Translator, expected, expected_latents
@@ -111,6 +112,8 @@ def _teach(
     targets = torch.from_numpy(pairs.targets)[:, None]
     target_latents = torch.cat([generator.encode(part) for part in targets.split(64)])
     positions = torch.tensor(list(pairs.positions), dtype=torch.float32)
+    add_adapter(generator)
+    assert generator.adapter is not None
     parameters = [*generator.unet.parameters(), *generator.adapter.parameters()]
     for parameter in parameters:
         parameter.requires_grad_(True)

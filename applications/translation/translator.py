@@ -75,6 +75,7 @@ def expected_latents(
     generator: Generator, sources: Tensor, text: Tensor, positions: Tensor
 ) -> Tensor:
     """Expected latents ``[B, C, h, w]`` given sources ``[B, 1, H, W]``; keeps gradients."""
+    sources, positions = sources.to(generator.device), positions.to(generator.device)
     last = int(generator.scheduler.config.num_train_timesteps) - 1
     alpha_bar = generator.scheduler.alphas_cumprod[last]
     blank = torch.zeros(len(sources), *generator.latent_shape, device=sources.device)
@@ -98,14 +99,14 @@ def as_condition(sources: Tensor) -> Tensor:
 def expected(
     generator: Generator, sources: Tensor, captions: Sequence[str], positions: Sequence[float]
 ) -> Tensor:
-    """Expected images ``[N, 1, H, W]`` given sources ``[N, 1, H, W]``."""
+    """Expected images ``[N, 1, H, W]`` given sources ``[N, 1, H, W]``, both on the CPU."""
     where = torch.tensor(list(positions), dtype=torch.float32)
     images = []
     for first in range(0, len(sources), _BATCH):
         part = slice(first, first + _BATCH)
         text = generator.embed(captions[part])
         images.append(
-            generator.decode(expected_latents(generator, sources[part], text, where[part]))
+            generator.decode(expected_latents(generator, sources[part], text, where[part])).cpu()
         )
     return torch.cat(images)
 

@@ -45,7 +45,7 @@ class OpenRound:
             StartNeededError: If the request leaves out a start that the site does not have.
         """
         request, terms, site = question.request, question.terms, question.site
-        base_model = open_generator(site.base, terms.trainable, site.device, question.start)
+        base_model = open_study_generator(question)
         _require_fitting(request, terms, base_model)
         keep_start(question.start, site.starts)
         part = Participation.open(request, terms, site)
@@ -79,6 +79,21 @@ class OpenRound:
             patients=self.part.patients,
             settings=loss_settings(self.part.terms.local, self.part.terms.privacy),
         )
+
+
+def open_study_generator(question: Asked, *, warmed_up: bool = True) -> OpenGenerator:
+    """Open the site's base as a study uses it.
+
+    Args:
+        question: What was asked.
+        warmed_up: Whether with what the study's warm-up changed.
+
+    Raises:
+        ModelError: If it cannot be opened.
+    """
+    terms, site = question.terms, question.site
+    start = question.start if warmed_up else None
+    return open_generator(site.base, terms.trainable, site.device, start, terms.data.image_size)
 
 
 def require_base(request: RoundRequest, terms: StudyTerms, base_model: OpenGenerator) -> None:

@@ -26,11 +26,10 @@ from ..policy import ProposedStep, SitePolicy, load_policy
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
-from ..workspace.opened import open_generator
 from ..workspace.patient_numbers import training_patients
 from .asked import Asked
 from .joint.ready import require_joint
-from .opened_round import require_base
+from .opened_round import open_study_generator, require_base
 from .release import Release
 
 
@@ -46,7 +45,7 @@ def run_readiness(question: Asked) -> RoundReply:
         ProtocolError: If the request is malformed.
     """
     request, terms, site = question.request, question.terms, question.site
-    base_model = open_generator(site.base, terms.trainable, site.device)
+    base_model = open_study_generator(question, warmed_up=False)
     require_base(request, terms, base_model)
     policy = load_policy(site.policy)
     if terms.is_joint:

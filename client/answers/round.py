@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from ...federation.protocol import RoundReply, Tensors
@@ -12,7 +13,7 @@ from ...privacy.ledger import Ledger, Reservation
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ...privacy.validation import validate_for_dp
-from ..workspace.opened import open_generator
+from ..workspace.passes import in_passes
 from ..workspace.training_settings import descent_settings
 from .allowance import check_allowance
 from .asked import Asked
@@ -21,7 +22,7 @@ from .error_feedback import ErrorFeedback
 from .joint.ready import ready_release
 from .joint.training import run_joint_round
 from .old_secrets import erase_old_secrets
-from .opened_round import OpenRound
+from .opened_round import OpenRound, open_study_generator
 from .patient_count import expected_patients
 from .payment import Price, answer_once
 from .release import Release
@@ -55,10 +56,10 @@ def run_round(question: Asked) -> RoundReply:
 
 def round_release(question: Asked) -> Release:
     """Return what the answer to a round may hold, from the site's own base and the terms."""
-    terms, site = question.terms, question.site
+    terms = question.terms
     if terms.is_joint:
         return ready_release(question)
-    parameters = open_generator(site.base, terms.trainable, site.device, question.start).parameters
+    parameters = open_study_generator(question).parameters
     model = {name: value.detach().cpu().numpy() for name, value in parameters.items()}
     return Release(outline=outline(terms.update_form, model), update=True)
 
@@ -99,18 +100,21 @@ class _Round(OpenRound):
             )
 
         def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
-            self.take_up_tensors()
-            result = run_private_steps(
-                self.base_model.parameters,
-                self.loss(),
-                population=len(part.patients),
-                expected_patients=patient_count,
-                mechanism=mechanism,
-                clip_norm=privacy.clip_norm,
-                descent=descent_settings(local),
-                stream=SecretStream(reservation.secret, "training"),
-            )
-            return self._outgoing(result)
+            def train(rows: int) -> TrainingResult:
+                self.take_up_tensors()
+                return run_private_steps(
+                    self.base_model.parameters,
+                    self.loss(),
+                    population=len(part.patients),
+                    expected_patients=patient_count,
+                    mechanism=mechanism,
+                    clip_norm=privacy.clip_norm,
+                    descent=descent_settings(local),
+                    stream=SecretStream(reservation.secret, "training"),
+                    rows_at_once=rows,
+                )
+
+            return self._outgoing(self._in_passes(train))
 
         tensors = answer_once(
             self.question, part, price=price, compute=compute, when_on_record=erase_old_secrets
@@ -124,19 +128,27 @@ class _Round(OpenRound):
             What leaves, and the number of patients.
         """
         self.check(None)
-        self.take_up_tensors()
         name, patients = self.part.site.name, len(self.part.patients)
         key = hashlib.sha256(f"{name}:{self.request.digest()}".encode()).digest()
-        result = run_unprotected_steps(
-            self.base_model.parameters,
-            self.loss(),
-            population=patients,
-            sample_rate=self.part.terms.privacy.sample_rate,
-            steps=self.part.terms.local.steps,
-            descent=descent_settings(self.part.terms.local),
-            stream=SecretStream(key, "open training"),
-        )
-        return self._outgoing(result), float(patients)
+
+        def train(rows: int) -> TrainingResult:
+            self.take_up_tensors()
+            return run_unprotected_steps(
+                self.base_model.parameters,
+                self.loss(),
+                population=patients,
+                sample_rate=self.part.terms.privacy.sample_rate,
+                steps=self.part.terms.local.steps,
+                descent=descent_settings(self.part.terms.local),
+                stream=SecretStream(key, "open training"),
+                rows_at_once=rows,
+            )
+
+        return self._outgoing(self._in_passes(train)), float(patients)
+
+    def _in_passes(self, train: Callable[[int], TrainingResult]) -> TrainingResult:
+        part = self.part
+        return in_passes(part.site, part.study, part.terms, self.base_model, train)
 
     def _outgoing(self, result: TrainingResult) -> Tensors:
         """Put the result into the study's form, and keep what that loses for the next round."""

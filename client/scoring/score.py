@@ -101,7 +101,9 @@ def score_generator(
         DataError: If nobody is held out, or the scans cannot be used.
         ModelError: If it is no generator, or no descendant of the study's base.
     """
-    base = open_generator(site.base, terms.trainable, site.device).generator
+    base = open_generator(
+        site.base, terms.trainable, site.device, image_size=terms.data.image_size
+    ).generator
     generator = load_generator(folder)
     generator.to(site.device).eval()
     if (generator.image_size, generator.latents_digest()) != (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from ...errors import ConfigurationError, NotApprovedError, PausedError
 from ...federation.invitation import Invitation
 from ...federation.protocol import RoundRequest
+from ...model.computing.devices import resolve_device
 from ...model.storage import shipped_base
-from ..policy import load_policy
+from ..policy import SitePolicy, load_policy
 from ..site import Site
 from ..terms import StudyTerms
 from .approvals import Approval, Approvals
@@ -25,7 +27,7 @@ def admit(home: SiteHome, request: RoundRequest) -> Site:
     term, so a request that differs in any of them is another study.
 
     Raises:
-        ConfigurationError: If a file of the site is missing or damaged.
+        ConfigurationError: If a file of the site is missing or damaged, or its device is not there.
         DataError: If the data set is gone, or somebody from the opt-out list.
         NotApprovedError: If the steward has not approved the study.
         PausedError: If the site is paused, or its hours are over.
@@ -67,18 +69,34 @@ def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
         data=Path(entry.folder),
         state=home.state(entry.name),
         base=Path(base) if base else shipped_base(),
-        device=settings.device,
+        rows_at_once=settings.rows_at_once,
         home=home.folder,
         labels=Path(entry.labels) if entry.labels else None,
         labels_by=entry.labels_by,
         opted_out=opted_out,
     )
-    if settings.device != "cpu" and not load_policy(site.policy).allow_gpu:
+    return replace(site, device=site_device(settings.device, load_policy(site.policy)))
+
+
+def site_device(setting: str, policy: SitePolicy) -> str:
+    """Return the device that a site computes on.
+
+    Args:
+        setting: ``device`` of ``site.toml``.
+        policy: What the site allows.
+
+    Raises:
+        ConfigurationError: If there is no such device, or the policy does not allow it.
+    """
+    if setting == "auto" and not policy.allow_gpu:
+        return "cpu"
+    device = resolve_device(setting)
+    if device != "cpu" and not policy.allow_gpu:
         raise ConfigurationError(
-            f"The site computes on {settings.device!r}, which its policy does not allow.",
+            f"The site computes on {device!r}, which its policy does not allow.",
             hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
         )
-    return site
+    return device
 
 
 def require_open(home: SiteHome) -> None:

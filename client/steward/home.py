@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -32,7 +33,18 @@ class SiteSettings:
         description="Folder of the generator that studies start from. Empty: the one that ships "
         "with fedscan.",
     )
-    device: str = Field(default="cpu", description="Where PyTorch computes: cpu or cuda.")
+    device: str = Field(
+        default="auto",
+        description="Where PyTorch computes: auto, cpu, cuda, cuda:N or mps. auto is a GPU where "
+        "the policy allows it and there is one.",
+    )
+    rows_at_once: int = Field(
+        default=0,
+        ge=0,
+        le=4096,
+        description="Images that go through the network at once. 0: as many as the free memory "
+        "holds, fewer where it runs out. It changes no promise, only time and memory.",
+    )
 
 
 _ADAPTER = TypeAdapter(SiteSettings)
@@ -81,7 +93,7 @@ class SiteHome:
         text = _HEADING + tomli_w.dumps(_ADAPTER.dump_python(settings, mode="json"))
         write_atomically(self.settings_file, text.encode())
 
-    def change_settings(self, **changes: str) -> SiteSettings:
+    def change_settings(self, **changes: Any) -> SiteSettings:
         """Write ``site.toml`` with some settings changed."""
         settings = replace(self.settings(), **changes)
         self.write_settings(settings)

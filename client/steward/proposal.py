@@ -23,6 +23,7 @@ from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
+from .machine import memory_sentence
 from .promises import cost_told, leaving_together, privacy_promised, together_with
 
 _SUBSETS = {
@@ -111,7 +112,7 @@ def propose(
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
     _check(policy, terms)
-    base_model = open_generator(site.base, terms.trainable, "cpu")
+    base_model = open_generator(site.base, terms.trainable, "cpu", image_size=terms.data.image_size)
     if not base_model.is_base(invitation.base):
         raise ModelError(
             f"The study starts from base {invitation.base[:12]}, "
@@ -141,6 +142,7 @@ def propose(
         *together_with(terms, site.name),
         ("Privacy", privacy_promised(terms)),
         ("Cost", cost_told(cost, data_set.name)),
+        ("Machine", memory_sentence(home, policy, terms, base_model)),
     )
     report("steps", 3, 3)
     return Proposal(study=invitation.digest, facts=facts, cost=cost)

@@ -16,7 +16,7 @@ from ...common.locks import in_turn
 from ...common.progress import Progress, no_progress
 from ...model.example import LatentRows
 from ...model.generator import Generator
-from ...model.training_rows import ENCODED_AT_ONCE, conditioned_rows, encode_images
+from ...model.training_rows import conditioned_rows, encode_images
 from ..data.dataset import SiteDataset
 
 
@@ -124,8 +124,9 @@ class LatentCache:
     def _encode(self, key: str, path: Path, content: str) -> None:
         patient = self._dataset.patient(key)
         parts = []
-        for start in range(0, len(patient), ENCODED_AT_ONCE):
-            batch = patient.examples(range(start, min(start + ENCODED_AT_ONCE, len(patient))))
+        step = self._generator.images_at_once
+        for start in range(0, len(patient), step):
+            batch = patient.examples(range(start, min(start + step, len(patient))))
             parts.append(encode_images(self._generator, batch))
         with replacing(path) as temporary:
             # Written here and not by safetensors, whose errors do not say that a disk is full.

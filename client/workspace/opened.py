@@ -20,6 +20,7 @@ from ...federation.protocol import Tensors
 from ...imaging.labels.table import LabelTable, read_table
 from ...imaging.settings import DataSettings
 from ...model.generator import Generator
+from ...model.outline import size_taken
 from ...model.settings import TrainableSettings, VocabularySettings
 from ...model.storage import generator_digest, load_generator, weights_digest
 from ...model.trainable import replace_tensors, select_trainable
@@ -84,18 +85,46 @@ class Start:
     tensors: Tensors = field(compare=False)
 
 
-@lru_cache(maxsize=2)
 def open_generator(
-    base: Path, trainable: TrainableSettings, device: str, start: Start | None = None
+    base: Path,
+    trainable: TrainableSettings,
+    device: str,
+    start: Start | None = None,
+    image_size: int | None = None,
 ) -> OpenGenerator:
-    """Load a base, warmed up if the study is, and choose what trains; once per process."""
-    generator = load_generator(base)
+    """Load a base, warmed up if the study is, and choose what trains; once per process.
+
+    Args:
+        base: Its folder.
+        trainable: What trains.
+        device: Where it computes.
+        start: What the study's warm-up changed.
+        image_size: Side of the study's images in pixels; the base's own by default, and where it
+            does not take that.
+
+    Raises:
+        ModelError: If the base cannot be opened, or not on this device.
+    """
+    # One form of the call for each generator: a second would be loaded a second time.
+    size = size_taken(base, image_size)
+    return _open_generator(base, trainable, device, start, size)
+
+
+@lru_cache(maxsize=2)
+def _open_generator(
+    base: Path,
+    trainable: TrainableSettings,
+    device: str,
+    start: Start | None,
+    image_size: int,
+) -> OpenGenerator:
+    generator = load_generator(base, image_size)
     if start is not None:
         replace_tensors(generator, start.tensors)
     parameters = select_trainable(generator, trainable)
     try:
         generator.to(device).eval()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:
         raise ModelError(
             f"The generator cannot be moved to device {device!r}.",
             hint="Give the node configuration a device that PyTorch finds, such as cpu or cuda.",
@@ -120,7 +149,9 @@ def open_data(
     Raises:
         DataError: If the scans, the table of labels or the opt-out list cannot be used.
     """
-    generator = open_generator(site.base, trainable, site.device).generator
+    generator = open_generator(
+        site.base, trainable, site.device, image_size=settings.image_size
+    ).generator
     words = study_words(vocabulary, generator.words)
     dataset = _today(site, settings, words)
     latents = LatentCache.open(dataset, generator, site.cache)
@@ -148,7 +179,9 @@ def open_study_data(
         DataError: If the scans, the table of labels, the opt-out list or the study's list of
             patients cannot be used.
     """
-    generator = open_generator(site.base, trainable, site.device).generator
+    generator = open_generator(
+        site.base, trainable, site.device, image_size=settings.image_size
+    ).generator
     words = study_words(vocabulary, generator.words)
     today = _today(site, settings, words)
     own = site.study_cache(study)

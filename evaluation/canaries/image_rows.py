@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...model.example import Example, LatentRows
 from ...model.generator import Generator
 from ...model.patient_loss import DiffusionLoss, LossSettings
-from ...model.training_rows import ENCODED_AT_ONCE, conditioned_rows, encode_images
+from ...model.training_rows import conditioned_rows, encode_images
 from ..measures.image_sets import ImageSet
 
 
@@ -70,7 +69,4 @@ def _example(images: ImageSet, index: int) -> Example:
 
 
 def _encoded(generator: Generator, examples: Sequence[Example]) -> Tensor:
-    starts = range(0, len(examples), ENCODED_AT_ONCE)
-    return torch.cat(
-        [encode_images(generator, examples[start : start + ENCODED_AT_ONCE]) for start in starts]
-    )
+    return encode_images(generator, examples)

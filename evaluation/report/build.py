@@ -14,6 +14,7 @@ from .curves import curves, site_names
 from .examination import pictures
 from .headline import summary, tiles
 from .line_chart import legend
+from .many_sites import are_many, parted, round_lines
 from .measures import distance_charts, task_views
 from .page import data_uri, inline_png, style_sheet, templates, with_readable_tables
 from .results import RunResults
@@ -55,7 +56,10 @@ def write_report(
             summary=summary(run),
             tiles=tiles(run),
             curves=[(chart.title, chart.draw()) for chart in charts],
-            legend=legend(site_names(run)),
+            legend=legend(list(charts[0].series) if charts and are_many(run) else site_names(run)),
+            sites=parted(run)[0],
+            folded=parted(run)[1],
+            round_lines=round_lines(run),
             tasks=task_views(evaluation) if evaluation else [],
             distances=distance_charts(evaluation) if evaluation else [],
             gallery=_groups(evaluation.gallery, gallery) if evaluation and gallery else [],

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from .line_chart import LineChart
+from .many_sites import Points, are_many, condensed, standing_apart
 from .results import RunResults, SiteRound
 
 
 def curves(run: RunResults) -> list[LineChart]:
     """The curves that the run's rounds allow; a quantity that is never known has none."""
     sites = site_names(run)
+    apart = standing_apart(run)
     answers = [entry for entry in run.rounds if entry.code == "ok"]
 
-    def series(value: Callable[[SiteRound], float | None]) -> dict[str, list[tuple[int, float]]]:
+    def series(value: Callable[[SiteRound], float | None]) -> Points:
         points: dict[str, list[tuple[int, float]]] = {site: [] for site in sites}
         for entry in sorted(answers, key=lambda entry: entry.round):
             number = value(entry)
             if number is not None:
                 points[entry.site].append((entry.round, number))
-        return points
+        return condensed(points, apart) if are_many(run) else points
 
     ceilings = [site.privacy.epsilon_ceiling for site in run.sites if site.privacy]
     charts = [

@@ -124,6 +124,8 @@ class GeneratorInfo:
         trained_parameters: Those that moved.
         trained_subset: Name of the subset that moved.
         base: Name of the generator it started from.
+        movement: How far the U-Net's weights that moved did, as a share of their length; ``None``
+            where it was not measured.
     """
 
     size: str
@@ -132,6 +134,7 @@ class GeneratorInfo:
     trained_parameters: int
     trained_subset: str
     base: str
+    movement: Finite | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)

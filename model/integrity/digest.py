@@ -32,10 +32,11 @@ def generator_digest(path: Path) -> str:
         is_hidden = any(part.startswith(".") for part in place.parts)
         if name == _ABOUT or is_hidden or file.suffix not in kinds or not file.is_file():
             continue
-        content = file.read_bytes()
         if file.suffix == ".json":
-            content = _plain(name, content)
-        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+            content = hashlib.sha256(_plain(name, file.read_bytes())).digest()
+        else:
+            content = _file_digest(file)
+        digest.update(name.encode() + b"\0" + content)
     return digest.hexdigest()
 
 
@@ -44,8 +45,14 @@ def weights_digest(path: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*.safetensors")):
         digest.update(file.relative_to(path).as_posix().encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(_file_digest(file))
     return digest.hexdigest()
+
+
+def _file_digest(file: Path) -> bytes:
+    """Read a file a piece at a time: weights may be larger than what memory is free."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
 
 
 def _plain(name: str, content: bytes) -> bytes:

@@ -12,6 +12,8 @@ from ...errors import ModelError
 
 #: Ends of names of weight files that are pickles: to open one can run any code.
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+#: How hubs file weights of half precision.
+_HALF = "fp16"
 #: Folders of the networks that fedscan opens.
 _PARTS = ("adapter", "caption_encoder", "text_encoder", "unet", "vae")
 
@@ -34,6 +36,7 @@ def open_network(kind: Any, folder: Path, part: str) -> Any:
         subfolder=part,
         torch_dtype=torch.float32,
         use_safetensors=True,
+        variant=weights_variant(folder / part),
         output_loading_info=True,
     )
     wrong = [*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])]
@@ -44,6 +47,17 @@ def open_network(kind: Any, folder: Path, part: str) -> Any:
             hint="Restore the folder from where it was made.",
         )
     return network
+
+
+def weights_variant(folder: Path) -> str | None:
+    """Return under which variant a part's weights are filed: those of half precision often are.
+
+    Args:
+        folder: Folder of a network; may be missing.
+    """
+    names = [file.name for file in folder.glob("*.safetensors")]
+    half = [name for name in names if f".{_HALF}." in name or f".{_HALF}-" in name]
+    return _HALF if half and len(half) == len(names) else None
 
 
 def require_readable(folder: Path) -> None:

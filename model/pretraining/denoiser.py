@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from ..generator import Generator
+from ..stable_diffusion.opening import add_adapter
 from .averages import Averages
 from .batches import BATCH, Batches
 from .checkpoint import Checkpoint
@@ -55,6 +56,8 @@ def train_denoiser(
         DataError: If ``state`` cannot be read, or is of another training.
     """
     team = team or Team()
+    add_adapter(generator)
+    assert generator.adapter is not None
     parameters = [*generator.unet.parameters(), *generator.adapter.parameters()]
     for parameter in parameters:
         parameter.requires_grad_(True)

@@ -146,8 +146,24 @@ def fill_bank(
         on_progress: Told how many examples are there.
     """
     rng = np.random.default_rng(seed)
-    examples: list[Example] = []
-    while len(examples) < count:
-        examples += draw(rng)
-        on_progress("examples", min(len(examples), count), count)
-    return bank_of(examples[:count], [""] * count)
+    images, masks = np.empty((0, 0, 0), np.float16), np.empty((0, 0, 0), np.uint8)
+    captions: list[str] = []
+    positions = np.zeros(count, np.float32)
+    while (start := len(captions)) < count:
+        # Put into the bank's form at once: as they are drawn they take three times its memory.
+        for number, example in enumerate(draw(rng)[: count - start], start=start):
+            if not number:
+                images = np.empty((count, *example.image.shape), np.float16)
+                masks = np.zeros((count, *example.image.shape), np.uint8)
+            images[number], positions[number] = example.image, example.position
+            if example.mask is not None:
+                masks[number] = example.mask
+            captions.append(example.description.caption())
+        on_progress("examples", len(captions), count)
+    return ExampleBank(
+        images=images,
+        masks=masks,
+        captions=np.array(captions),
+        positions=positions,
+        chances=np.full(count, 1 / count),
+    )

@@ -10,15 +10,17 @@ from typing import Any
 
 from ...common.files import replacing, write_atomically
 from ...errors import ConfigurationError
+from ..computing.memory import free_memory, in_words, measure_need, plan_passes
 from ..generator import Generator, build_generator
 from ..networks.block_autoencoder import BlockAutoencoder
 from ..objective import num_train_timesteps
 from ..prompt import read_prompt
-from ..settings import GeneratorSettings
+from ..settings import GeneratorSettings, TrainableSettings
 from ..storage import generator_digest, load_generator, save_generator
 from ..words.learnt import KEY as LEARNT
 from ..words.learnt import Learnt, combinations_of
 from .autoencoder import train_autoencoder
+from .batches import BATCH
 from .denoiser import train_denoiser
 from .examples import ExampleBank
 from .pace import Duration
@@ -79,8 +81,8 @@ def pretrain(
             every few minutes.
 
     Raises:
-        ConfigurationError: If there is no autoencoder to use, or ``out`` holds stages of
-            another plan.
+        ConfigurationError: If there is no autoencoder to use, a step does not fit the memory, or
+            ``out`` holds stages of another plan.
         DataError: If a kept stage cannot be read.
     """
     team = Team.join(plan.device)
@@ -90,6 +92,7 @@ def pretrain(
         generator = load_generator(plan.start)
     _check_autoencoder(generator, plan)
     generator = generator.to(plan.device)
+    _fit_memory(generator)
     if not team.leads:
         team.wait()  # what the first has made is then there to be loaded
     out.mkdir(parents=True, exist_ok=True)
@@ -124,6 +127,24 @@ def pretrain(
     )
     save()
     return generator
+
+
+def _fit_memory(generator: Generator) -> None:
+    """Keep less of a step where the device's memory asks for it; refuse what it never holds.
+
+    Raises:
+        ConfigurationError: If a step takes more memory than there is.
+    """
+    need = measure_need(generator, TrainableSettings(subset="all"))
+    free = free_memory(generator.device)
+    twice = plan_passes(need, free, draws=BATCH, most=BATCH).twice
+    least = need.training + BATCH * (need.row_computed_twice if twice else need.row)
+    if least > free:
+        raise ConfigurationError(
+            f"A step takes {in_words(least)} of memory, and {in_words(free)} are free.",
+            hint="Choose a smaller --size, or another --device.",
+        )
+    generator.compute_twice(twice)
 
 
 def _learnt(generator: Generator, bank: ExampleBank) -> Learnt:

@@ -63,13 +63,14 @@ def moved_samples(
         start += count
     latents = torch.cat(
         [
-            generator.encode(torch.from_numpy(samples[first : first + 128])[:, None])
-            for first in range(0, len(samples), 128)
+            generator.encode(part[:, None])
+            for part in torch.from_numpy(samples).split(2 * generator.images_at_once)
         ]
     )
-    return LatentRows(
+    rows = LatentRows(
         latents=latents, text=generator.embed(captions), position=torch.tensor(positions)
     )
+    return rows.to(generator.device)
 
 
 def train_on_moved_samples(
@@ -103,7 +104,8 @@ def train_on_moved_samples(
         batch.text[without_text] = nothing
         timesteps = torch.randint(num_train_timesteps(generator), (_BATCH,), generator=rng)
         noise = torch.randn(batch.latents.shape, generator=rng)
-        loss = diffusion_loss(generator, batch, timesteps, noise).mean()
+        device = generator.device
+        loss = diffusion_loss(generator, batch, timesteps.to(device), noise.to(device)).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

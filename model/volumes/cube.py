@@ -64,7 +64,7 @@ class Cube:
         stack = to_plane(self.values, plane)
         index = cube_index(len(stack), plane, self.body_part, positions)
         low = index.floor().clamp(0, len(stack) - 2).long()
-        share = (index - low).clamp(0, 1)[:, None, None]
+        share = (index - low).clamp(0, 1)[:, None, None].to(stack)
         return torch.lerp(stack[low], stack[low + 1], share)
 
 

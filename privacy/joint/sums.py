@@ -50,6 +50,7 @@ def private_sum(
     grid: SumGrid,
     stream: SecretStream,
     engine: Engine = "auto",
+    rows_at_once: int | None = None,
 ) -> NDArray[np.uint32]:
     """Return one step's sum of clipped gradients with this site's share of the noise.
 
@@ -65,6 +66,7 @@ def private_sum(
         grid: Clip norm and rounding.
         stream: Secret randomness of this step alone; never used again for another.
         engine: How per-patient gradients are computed.
+        rows_at_once: Rows of one pass at most; a sum that is repeated must have the same.
 
     Returns:
         uint32 ``[D]``: the parameters' gradients one after the other, in steps of the grid,
@@ -75,7 +77,7 @@ def private_sum(
     """
     _check_share(share, grid)
     sample = poisson_sample(stream.child("sample"), population, sample_rate)
-    total = choose_engine(engine, parameters, loss).clipped_sum(
+    total = choose_engine(engine, parameters, loss, rows_at_once).clipped_sum(
         parameters, sample, loss, grid.clip_norm, stream.child("loss"), grid=grid.step
     )
     return _with_noise(_steps(total, grid), share, grid, stream.child("noise"))

@@ -39,7 +39,7 @@ from ..events import (
 )
 from ..joint.roster import roster_text
 from .counter_sign import counter_sign
-from .home import HOME_VARIABLE, Home
+from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home
 from .joint_audit import keep_roster, note_joint
 from .reconcile import RUNNING
 from .record import sign_record, study_record
@@ -97,7 +97,8 @@ def main(grid: Grid, context: Context) -> None:
 
 
 def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
-    audit, job = AuditLog(home.audit), folder.job
+    audit = AuditLog(home.audit)
+    job = replace(folder.job, device=os.environ.get(DEVICE_VARIABLE, "auto"))
     keep_approved_base(folder)
 
     def observe(event: Event) -> None:

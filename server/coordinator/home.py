@@ -14,6 +14,8 @@ from ...federation.pki.authority import Authority
 
 #: Environment variable that tells the ServerApp, which Flower starts, where the folder is.
 HOME_VARIABLE = "FEDSCAN_COORDINATOR_HOME"
+#: The same for where it computes: auto, cpu, cuda, cuda:N or mps.
+DEVICE_VARIABLE = "FEDSCAN_DEVICE"
 
 _SETTINGS = "coordinator.json"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")

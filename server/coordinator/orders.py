@@ -12,7 +12,7 @@ from ...config.study import Study, study_to_toml
 from ...errors import ConfigurationError, FederationError
 from ...federation.invitation import Invitation
 from ...federation.joint.roster import without_roster
-from ...model.outline import read_image_size
+from ...model.outline import read_image_sizes
 from ...model.storage import generator_digest
 from ..fitting import require_fitting
 from ..terms import site_terms
@@ -42,7 +42,7 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
             hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
         )
     base = base_of(study).resolve()
-    require_fitting(study, read_image_size(base))
+    require_fitting(study, read_image_sizes(base))
     invitation = invitation_of(study, generator_digest(base))
     if not repeat:
         _require_other_terms(home, invitation)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import FederationError
 from ...federation.supervision.child import ChildSpec
-from .home import HOME_VARIABLE, Home
+from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home
 from .proxy import configuration_file
 from .setup import SECRET
 
@@ -21,16 +21,20 @@ PROXY = "proxy"
 _SYSTEM = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 
 
-def processes(home: Home) -> list[ChildSpec]:
+def processes(home: Home, device: str = "auto") -> list[ChildSpec]:
     """Return what a coordinator runs, in the order of starting.
 
     The ServerApp is a child of SuperExec and not of the SuperLink, so that a study goes on when
     the SuperLink is killed and started again.
 
+    Args:
+        home: The coordinator's folder.
+        device: Where studies' ServerApps compute.
+
     Raises:
         FederationError: If a program is not installed.
     """
-    address, environment = home.addresses.superlink, _environment(home)
+    address, environment = home.addresses.superlink, _environment(home, device)
     secret = str(home.run / SECRET)
     authority = str(home.authority.certificate_file)
     host, port = address.split(":")
@@ -62,10 +66,11 @@ def processes(home: Home) -> list[ChildSpec]:
     ]
 
 
-def _environment(home: Home) -> dict[str, str]:
+def _environment(home: Home, device: str) -> dict[str, str]:
     beside = str(Path(sys.executable).parent)
     return {
         HOME_VARIABLE: str(home.root),
+        DEVICE_VARIABLE: device,
         "FLWR_HOME": str(home.superlink / "flower"),
         "FLWR_TELEMETRY_ENABLED": "0",
         "FLWR_DISABLE_UPDATE_CHECK": "1",

@@ -20,6 +20,7 @@ from ...federation.diagnosis.certificates import check_secret
 from ...federation.pki.certificates import now
 from ...federation.supervision.service import asked_to_stop, running_in
 from ...federation.supervision.supervisor import Supervisor
+from ...model.computing.devices import resolve_device
 from .control import Control
 from .counter_sign import begin
 from .home import Home
@@ -41,24 +42,27 @@ _DAY_S = 86_400.0
 _PORTS_FREE_S = 30.0
 
 
-def serve(home: Home, ready: Callable[[], None]) -> None:
+def serve(home: Home, ready: Callable[[], None], device: str = "auto") -> None:
     """Run the coordinator until SIGTERM or SIGINT.
 
     Args:
         home: The coordinator's folder.
         ready: Called once, when sites can connect.
+        device: Where it computes: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        ConfigurationError: If the folder is not a coordinator's.
+        ConfigurationError: If the folder is not a coordinator's, or there is no such device.
         FederationError: If it runs already, a port is taken, a program is missing, or others
             can read a key.
     """
     addresses = home.addresses
+    if device != "auto":  # what that is, a study's own process finds out
+        resolve_device(device)
     for secret in home.secrets:
         check_secret(secret)
     with asked_to_stop() as stop, running_in(home.run, WHAT):
         make_secret(home)
-        specs = processes(home)
+        specs = processes(home, device)
         _require_free(addresses.listen, addresses.port)
         _require_free("127.0.0.1", addresses.superlink_port)
         _maintain(home)

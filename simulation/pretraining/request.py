@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ...common.files import write_atomically
 from ...common.progress import Progress, no_progress
 from ...common.toml_settings import validated
 from ...errors import ConfigurationError
 from ...imaging.dicom.folder import digest_of, list_files
 from ...imaging.labels.source import LabelReport
+from ...model.computing.devices import resolve_device
+from ...model.computing.memory import free_memory, in_words
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
@@ -48,7 +52,7 @@ class PretrainRequest:
         seed: Seed of images, weights and training.
         start: Generator to go on from, as it is.
         doubled: Whether the base also learns to draw images of twice its size.
-        device: Where PyTorch trains.
+        device: Where PyTorch trains: auto, cpu, cuda, cuda:N or mps.
     """
 
     size: str = "small"
@@ -63,7 +67,7 @@ class PretrainRequest:
     seed: int = 0
     start: Path | None = None
     doubled: bool = False
-    device: str = "cpu"
+    device: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +112,15 @@ def pretrain_base(
         The base, and what it was made of.
 
     Raises:
-        ConfigurationError: If there is nothing to train on, or ``out`` was begun otherwise.
+        ConfigurationError: If there is nothing to train on, no such device, or ``out`` was begun
+            otherwise.
         DataError: If a folder cannot be read or says of no licence.
     """
     if not request.public and not (request.phantoms and request.phantom_weight):
         raise ConfigurationError(
             "There is nothing to train on.", hint="Name a folder with --data, or draw phantoms."
         )
+    device = resolve_device(request.device)
     settings = validated(
         GeneratorSettings,
         {
@@ -139,6 +145,7 @@ def pretrain_base(
             report=on_progress,
         )
         if request.phantoms:
+            _require_room(request.phantoms, image_size)
             made_up = fill_bank(
                 lambda rng: sample_examples(rng, image_size=image_size, per_volume=_PER_BODY),
                 request.phantoms,
@@ -156,7 +163,7 @@ def pretrain_base(
         denoiser=request.denoiser,
         seed=request.seed,
         start=request.start,
-        device=request.device,
+        device=device,
         doubled=request.doubled,
         images={
             "phantoms": [request.phantoms, request.phantom_weight],
@@ -186,6 +193,18 @@ def pretrain_base(
             folder: LabelReport.from_plain(fit) for folder, fit in made_of.get("labels", {}).items()
         },
     )
+
+
+def _require_room(images: int, side: int) -> None:
+    """Refuse more images than the memory holds, before they are drawn."""
+    # Half precision and a mask for each pixel; all of it twice while sources are joined.
+    size, free = 2 * 3 * images * side**2, free_memory(torch.device("cpu"))
+    if size > free:
+        raise ConfigurationError(
+            f"{images} made-up images of {side} pixels take {in_words(size)} of memory, and "
+            f"{in_words(free)} are free.",
+            hint=f"Draw fewer: --examples {int(images * free / size)}, for instance.",
+        )
 
 
 def _facts(collection: Collected, request: PretrainRequest) -> dict[str, Any]:

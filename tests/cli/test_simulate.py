@@ -115,3 +115,22 @@ def test_the_live_table_shows_each_site():
     text = captured.get()
     assert "1.50 of 8" in text
     assert "ok" in text
+
+
+def test_of_a_hundred_sites_the_live_table_shows_those_that_need_a_look():
+    state = LiveTable(lambda name: 1.5, ceiling=8)
+    for number in range(100):
+        code = "paused" if number == 60 else "ok"
+        state.take(SiteFinished(round=3, site=f"s{number}", code=code, seconds=float(number)))
+    table = state.table()
+    assert len(table.rows) == 16
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(table)
+    text = captured.get()
+    assert "s60" in text
+    assert "s99" in text
+    assert "and 85 more" in text
+    assert "99 ok, 1 paused" in text
+    line = state.take(RoundFinished(round=3, rounds=4, results=99, update_norm=1.0, seconds=3.0))
+    assert line.endswith("epsilon 1.50 to 1.50")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fedscan.errors import ModelError
 from fedscan.model.generator import build_generator
-from fedscan.model.outline import read_image_size
+from fedscan.model.outline import read_image_sizes
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import load_generator, save_generator, shipped_base
 
@@ -16,7 +16,7 @@ from fedscan.model.storage import load_generator, save_generator, shipped_base
 def test_the_size_is_that_of_the_opened_generator(tmp_path: Path) -> None:
     save_generator(build_generator(GeneratorSettings(size="tiny")), tmp_path)
     for folder in (tmp_path, shipped_base()):
-        assert read_image_size(folder) == load_generator(folder).image_size
+        assert read_image_sizes(folder) == (load_generator(folder).image_size,)
 
 
 def test_a_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
@@ -25,6 +25,6 @@ def test_a_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(ModelError, match="cannot be read"):
-        read_image_size(folder)
+        read_image_sizes(folder)
     with pytest.raises(ModelError, match=r"no model_index\.json"):
-        read_image_size(tmp_path)
+        read_image_sizes(tmp_path)

@@ -8,82 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKL,
-    DiffusionPipeline,
-    PNDMScheduler,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import PNDMScheduler, StableDiffusionPipeline
 from fedscan.errors import ModelError
 from fedscan.model.conditions import SPATIAL_CHANNELS
 from fedscan.model.example import LatentRows
 from fedscan.model.objective import diffusion_loss
+from fedscan.model.outline import read_image_sizes
 from fedscan.model.sampling import sample
 from fedscan.model.settings import TrainableSettings
 from fedscan.model.storage import generator_digest, load_generator, save_generator
-from fedscan.model.trainable import merge_lora, select_trainable
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from fedscan.model.trainable import lora_updates, merge_lora, select_trainable
+from safetensors.torch import load_file, save_file
+from tiny_stable_diffusion import write_stable_diffusion
 
 CAPTIONS = ["chest x", ""]
-LENGTH = 20
-
-
-def write_stable_diffusion(folder: Path, **unet_options: object) -> StableDiffusionPipeline:
-    """Write a pipeline folder of Stable Diffusion's own classes, with few and random weights."""
-    torch.manual_seed(0)
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16, 16, 16),
-        layers_per_block=1,
-        down_block_types=(*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"),
-        up_block_types=("UpBlock2D", *["CrossAttnUpBlock2D"] * 3),
-        cross_attention_dim=16,
-        attention_head_dim=2,
-        norm_num_groups=4,
-        **unet_options,
-    )
-    autoencoder = AutoencoderKL(
-        block_out_channels=(4, 8, 8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        norm_num_groups=4,
-        sample_size=32,
-    )
-    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "words").mkdir(parents=True)
-    vocabulary, merges = folder / "words" / "vocab.json", folder / "words" / "merges.txt"
-    vocabulary.write_text(json.dumps({word: number for number, word in enumerate(words)}))
-    merges.write_text("#version: 0.2\n")
-    encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(words),
-            hidden_size=16,
-            intermediate_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=LENGTH,
-            bos_token_id=len(words) - 2,
-            eos_token_id=len(words) - 1,
-            pad_token_id=len(words) - 1,
-        )
-    )
-    pipeline = StableDiffusionPipeline(
-        vae=autoencoder,
-        text_encoder=encoder,
-        tokenizer=CLIPTokenizer(str(vocabulary), str(merges), model_max_length=LENGTH),
-        unet=unet,
-        scheduler=PNDMScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
-        ),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.save_pretrained(folder)
-    return pipeline
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +70,26 @@ def test_its_new_adapter_adds_nothing_until_it_has_learned(base):
     assert all(feature.abs().max() > 0 for feature in base.adapter(spatial))
 
 
-def test_fine_tuned_it_is_a_folder_of_its_own(base, tmp_path, original):
+def tune(base) -> None:
+    """Move its low-rank updates as a training would."""
     chosen = select_trainable(base, TrainableSettings(subset="lora", lora_rank=2))
     with torch.no_grad():
         for value in chosen.values():
             value.add_(0.05)
+
+
+def noise_prediction(unet) -> torch.Tensor:
+    noise = torch.Generator().manual_seed(5)
+    latents, text = (
+        torch.randn(1, 4, 8, 8, generator=noise),
+        torch.randn(1, 20, 16, generator=noise),
+    )
+    with torch.no_grad():
+        return unet(latents.to(unet.dtype), 400, text.to(unet.dtype)).sample.float()
+
+
+def test_fine_tuned_it_is_a_folder_of_its_own(base, tmp_path, original):
+    tune(base)
     merge_lora(base)
     save_generator(base, tmp_path / "tuned")
     expected = sample(base, CAPTIONS, steps=2, seed=1)
@@ -144,13 +97,47 @@ def test_fine_tuned_it_is_a_folder_of_its_own(base, tmp_path, original):
     text = "".join(file.read_text() for file in moved.rglob("*.json"))
     assert str(original[0]) not in text + (moved / "README.md").read_text()
     assert str(tmp_path) not in text
-    np.testing.assert_allclose(
-        sample(load_generator(moved), CAPTIONS, steps=2, seed=1), expected, atol=1e-5
-    )
-    images = DiffusionPipeline.from_pretrained(moved, trust_remote_code=True)(
-        CAPTIONS, num_inference_steps=2, seed=1, output_type="np"
-    ).images
-    np.testing.assert_allclose(images, expected, atol=1e-5)
+    again = sample(load_generator(moved), CAPTIONS, steps=2, seed=1)
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+
+
+def test_fine_tuned_it_is_what_diffusers_own_class_opens(base, tmp_path, original):
+    """In half precision, with the low-rank updates beside it for the base as it was."""
+    tune(base)
+    updates = lora_updates(base)
+    merge_lora(base)
+    save_generator(base, tmp_path / "tuned", half_precision=True, lora=updates)
+    opened = StableDiffusionPipeline.from_pretrained(tmp_path / "tuned", dtype=torch.float16)
+    assert (opened.unet.dtype, opened.text_encoder.dtype) == (torch.float16, torch.float16)
+    assert isinstance(opened.scheduler, PNDMScheduler)
+    whole = StableDiffusionPipeline.from_pretrained(tmp_path / "tuned", dtype=torch.float32)
+    whole.set_progress_bar_config(disable=True)
+    assert whole("chest x", num_inference_steps=2, output_type="np").images.shape == (1, 64, 64, 3)
+    updated = StableDiffusionPipeline.from_pretrained(original[0])
+    before = noise_prediction(updated.unet)
+    updated.load_lora_weights(tmp_path / "tuned")
+    after = noise_prediction(updated.unet)
+    assert (after - before).abs().max() > 0.05
+    torch.testing.assert_close(after, noise_prediction(whole.unet), atol=5e-3, rtol=0)
+
+
+def test_nothing_untrained_lies_in_its_folder(base, tmp_path):
+    """No spatial adapter that never learnt; one that a study trained stays with the generator."""
+    save_generator(base, tmp_path / "plain")
+    assert not base.takes_spatial
+    assert {path.name for path in (tmp_path / "plain").iterdir() if path.is_dir()} == {
+        *("scheduler", "text_encoder", "tokenizer", "unet", "vae")
+    }
+    parameters = select_trainable(base, TrainableSettings(subset="adapters"))
+    with torch.no_grad():
+        for value in parameters.values():
+            value.add_(0.1)
+    save_generator(base, tmp_path / "taught")
+    opened = load_generator(tmp_path / "taught")
+    assert opened.takes_spatial
+    spatial = torch.rand(1, SPATIAL_CHANNELS, 64, 64)
+    for found, expected in zip(opened.adapter(spatial), base.adapter(spatial), strict=True):
+        torch.testing.assert_close(found, expected)
 
 
 def test_loading_and_saving_again_changes_no_weight(base, tmp_path):
@@ -177,3 +164,65 @@ def test_a_folder_without_its_unet_is_refused(tmp_path):
     (tmp_path / "cut" / "unet" / "config.json").unlink()
     with pytest.raises(ModelError, match="cannot be opened"):
         load_generator(tmp_path / "cut")
+
+
+def test_two_text_encoders_are_refused_before_any_weight_is_read(tmp_path):
+    write_stable_diffusion(tmp_path / "xl")
+    index = tmp_path / "xl" / "model_index.json"
+    parts = json.loads(index.read_text()) | {"_class_name": "StableDiffusionXLPipeline"}
+    index.write_text(json.dumps(parts | {"text_encoder_2": ["transformers", "CLIPTextModel"]}))
+    for file in (tmp_path / "xl").rglob("*.safetensors"):
+        file.unlink()
+    with pytest.raises(ModelError, match=r"is Stable Diffusion XL .* two text encoders"):
+        load_generator(tmp_path / "xl")
+
+
+def test_an_unknown_prediction_is_refused(tmp_path):
+    write_stable_diffusion(tmp_path / "other")
+    schedule = tmp_path / "other" / "scheduler" / "scheduler_config.json"
+    schedule.write_text(
+        json.dumps(json.loads(schedule.read_text()) | {"prediction_type": "sample"})
+    )
+    with pytest.raises(ModelError, match="predicts 'sample', which fedscan does not train"):
+        load_generator(tmp_path / "other")
+
+
+def test_weights_filed_as_half_precision_are_taken(tmp_path, original):
+    """Hubs offer folders with nothing else: two bytes a weight, and `fp16` in each file's name."""
+    folder = tmp_path / "half"
+    pipeline = write_stable_diffusion(folder)
+    for file in folder.rglob("*.safetensors"):
+        file.unlink()
+    pipeline.to(dtype=torch.float16).save_pretrained(folder, variant="fp16")
+    names = sorted(file.name for file in folder.rglob("*.safetensors"))
+    assert all(".fp16." in name for name in names)
+    assert len(names) == 3
+    half, whole = load_generator(folder), load_generator(original[0])
+    assert (half.unet.dtype, half.caption_encoder.embed(CAPTIONS).dtype) == (
+        torch.float32,
+        torch.float32,
+    )
+    expected = sample(whole, CAPTIONS, steps=2, seed=1)
+    assert np.abs(sample(half, CAPTIONS, steps=2, seed=1) - expected).max() < 0.05
+    changed = folder / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    before, weights = generator_digest(folder), load_file(changed)
+    weights["conv_in.bias"] += 1
+    save_file(weights, changed)
+    assert generator_digest(folder) != before
+
+
+def test_it_is_trained_at_another_size_without_a_changed_file(tmp_path, original):
+    assert read_image_sizes(original[0]) == (64, 128)
+    base = load_generator(original[0], 128)
+    assert (base.image_size, base.latent_shape) == (128, (4, 16, 16))
+    assert sample(base, CAPTIONS, steps=1).shape == (2, 128, 128)
+    save_generator(base, tmp_path / "large")
+    assert load_generator(tmp_path / "large").image_size == 128
+    with pytest.raises(ModelError, match="does not make images of 96 pixels"):
+        load_generator(original[0], 96)
+
+
+def test_a_name_on_a_hub_is_no_folder():
+    with pytest.raises(ModelError, match=r"There is no folder .*/stable-diffusion-v1-5") as caught:
+        load_generator("sd-legacy/stable-diffusion-v1-5")
+    assert "fetches nothing from a hub" in caught.value.hint

@@ -309,3 +309,11 @@ def test_files_survive_a_round_trip_unchanged(hospitals, tmp_path):
         ds.save_as(tmp_path / "again.dcm", enforce_file_format=True)
         assert dcmread(tmp_path / "again.dcm") == ds
         assert len((tmp_path / "again.dcm").read_bytes()) == len(source.read_bytes())
+
+
+def test_there_can_be_more_hospitals_than_letters() -> None:
+    profiles = [hospital_profile(index, seed=3) for index in range(120)]
+    assert profiles[26].name == "hospital-aa"
+    assert len({profile.name for profile in profiles}) == 120
+    assert len({profile.prefix for profile in profiles}) == 120
+    assert len(PhantomSettings(patients=(1,) * 100).patients) == 100

@@ -121,6 +121,32 @@ def test_agrees_with_one_patient_at_a_time(
     assert all(parameter.grad is None for parameter in parameters.values())
 
 
+@pytest.mark.parametrize("build", [attention, low_rank])
+def test_a_network_that_is_computed_twice_to_save_memory_gives_the_same_bytes(
+    build: Callable[[], tuple[UNetLoss, dict[str, nn.Parameter]]],
+) -> None:
+    """Gradient checkpointing keeps less of a pass; the layers are seen in it as without."""
+    loss, parameters = build()
+
+    def sum_and_bytes() -> tuple[Tensor, int]:
+        sizes: list[int] = []
+
+        def count(tensor: Tensor) -> Tensor:
+            sizes.append(tensor.nbytes)
+            return tensor
+
+        engine = LayerwiseGradients(rows_at_once=7)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            found = engine.clipped_sum(parameters, PATIENTS, loss, CLIP_NORM, STREAM)
+        return found, sum(sizes)
+
+    whole, bytes_whole = sum_and_bytes()
+    loss.module.enable_gradient_checkpointing()
+    again, bytes_again = sum_and_bytes()
+    assert torch.equal(again, whole)
+    assert bytes_again < bytes_whole / 2
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_clipped_gradient_is_truncated_to_a_given_grid(engine: PatientGradients) -> None:
     loss, parameters = low_rank()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fedscan.client.answers import opened_round
 from fedscan.client.answers import round as site_round
 from fedscan.client.answers.composition import read_composition
 from fedscan.client.policy import SitePolicy, write_policy
@@ -166,19 +167,28 @@ def test_a_reply_holds_tensors_and_nothing_private(
     assert set(RoundReply.from_records(records).tensors) == set(request.tensors)
 
 
-@pytest.mark.parametrize("kind", [ValueError, KeyError, OSError, MemoryError])
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (ValueError, "internal"),
+        (KeyError, "internal"),
+        (OSError, "internal"),
+        (MemoryError, "model"),  # it was begun anew with less, and is too large for the machine
+    ],
+)
 def test_no_word_of_an_error_crosses_the_border(
     hospital: Hospital,
     make_request: Callable[..., RoundRequest],
     monkeypatch: pytest.MonkeyPatch,
     kind: type[Exception],
+    code: str,
 ) -> None:
     def fail(parameters: object, loss: DiffusionLoss, **options: object) -> None:
         raise kind(f"Doe^Jane, pixel 4095, {loss.patients[0]}")
 
     monkeypatch.setattr(site_round, "run_private_steps", fail)
     records = hospital.tell(make_request().to_records())
-    assert records["fedscan"]["code"] == "internal"
+    assert records["fedscan"]["code"] == code
     assert not records["trainable"]
     assert "Doe" not in repr(records)
     assert "4095" not in repr(records)
@@ -221,7 +231,7 @@ def test_a_generator_that_mixes_patients_is_not_trained_privately(
         generator._modules = {**generator._modules, "mixing": mixing}
         return replace(found, generator=generator)
 
-    monkeypatch.setattr(site_round, "open_generator", with_batch_norm)
+    monkeypatch.setattr(opened_round, "open_generator", with_batch_norm)
     assert hospital.ask(make_request()).code == "privacy"
     assert not (hospital.state / "ledger").exists()
     assert "mixing (BatchNorm2d)" in (hospital.state / "site.log").read_text()

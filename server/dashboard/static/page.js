@@ -4,8 +4,10 @@
 import { lineChart, shape, styleOf } from "/chart.js";
 
 const PAUSE_MS = 2000;
+// Up to FEW sites are all shown alike; of more, APART that need a look come first.
+const FEW = 12, APART = 5;
 const $ = (id) => document.getElementById(id);
-let tag = "", state = null, fresh = Date.now();
+let tag = "", state = null, fresh = Date.now(), unfolded = false;
 
 function element(name, content = "", attributes = {}) {
   const made = document.createElement(name);
@@ -101,9 +103,32 @@ function row(table, head, cells, headClass = "") {
   return made;
 }
 
+const middleOf = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+/** Many sites with those first that gave no result, then those furthest from the middle norm. */
+function inOrder(sites) {
+  const middle = middleOf(sites.map((site) => site.norm).filter((norm) => norm !== null));
+  const apart = (site) => (site.norm === null ? 0 : Math.abs(site.norm - middle));
+  return [...sites].sort((a, b) => (a.code === "ok") - (b.code === "ok") || apart(b) - apart(a));
+}
+
+/** The sites that the table shows, and a line on the others with a button that unfolds them. */
+function folded(sites) {
+  const failed = sites.filter((site) => site.code !== "ok").length, shown = Math.max(APART, Math.min(failed, FEW));
+  $("more").hidden = sites.length <= FEW;
+  if (sites.length <= FEW) return sites;
+  const norms = sites.map((site) => site.norm).filter((norm) => norm !== null);
+  $("more-sites").textContent = `${sites.length} sites: ${sites.length - failed} answered last, ${failed} did not. ` +
+    `Update norms ${number(Math.min(...norms))} to ${number(Math.max(...norms))}, middle ${number(middleOf(norms))}. ` +
+    "Those that gave no result or stand apart come first.";
+  $("unfold").textContent = unfolded ? "Show fewer" : `Show the other ${sites.length - shown}`;
+  $("unfold").setAttribute("aria-expanded", String(unfolded));
+  return unfolded ? inOrder(sites) : inOrder(sites).slice(0, shown);
+}
+
 function showSites() {
   const { study, sites } = state;
-  $("sites").tBodies[0].replaceChildren(...sites.map((site) => row($("sites"), site.name, [
+  $("sites").tBodies[0].replaceChildren(...folded(sites).map((site) => row($("sites"), site.name, [
     [meaning(site.code), site.code === "ok" ? "left wrap" : "left wrap bad-text"],
     [site.round], [`${site.answered} of ${site.asked}`], [number(site.norm)], [cosine(site.cosine), "", site.noise === null ? "" : ` noise ${cosine(site.noise)}`],
     [seconds(site.seconds)], [bytes(site.sent)], [bytes(site.received)],
@@ -120,11 +145,29 @@ function showSites() {
     : "This study trains without privacy.";
 }
 
+/** Sites with their codes: a few by name, of more their number. */
+function named(refused) {
+  const more = refused.length - APART, few = refused.slice(0, APART).map(([site, code]) => `${site}: ${code}`).join(", ");
+  return more > 0 ? `${few}, and ${more} more` : few;
+}
+
+/** Update norms of each site; of many the highest, middle and lowest, and of those that stand apart. */
+function normSeries() {
+  const { sites, rounds } = state;
+  const own = (name) => rounds.filter((one) => name in one.norms).map((one) => [one.round, one.norms[name]]);
+  if (sites.length <= FEW) return new Map(sites.map((site) => [site.name, own(site.name)]));
+  const of = (choose) => rounds.filter((one) => Object.keys(one.norms).length).map((one) => [one.round, choose(Object.values(one.norms))]);
+  return new Map([
+    ["highest of all", of((norms) => Math.max(...norms))], ["middle", of(middleOf)], ["lowest of all", of((norms) => Math.min(...norms))],
+    ...inOrder(sites).slice(0, APART).map((site) => [site.name, own(site.name)]),
+  ]);
+}
+
 function showRounds() {
   $("rounds").tBodies[0].replaceChildren(...[...state.rounds].reverse().map((one) => {
     const refused = Object.entries(one.codes).filter(([, code]) => code !== "ok");
     return row($("rounds"), one.round, [
-      [one.results], [refused.map(([site, code]) => `${site}: ${code}`).join(", ") || "none", refused.length ? "left wrap bad-text" : "left"],
+      [one.results], [named(refused) || "none", refused.length ? "left wrap bad-text" : "left"],
       [number(one.step)], [number(one.loss)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
   }));
@@ -146,7 +189,7 @@ function showScores() {
 }
 
 function showNorms() {
-  const series = new Map(state.sites.map((site) => [site.name, state.rounds.filter((one) => site.name in one.norms).map((one) => [one.round, one.norms[site.name]])]));
+  const series = normSeries();
   $("legend").replaceChildren(...[...series.keys()].map((name, index) => {
     const entry = element("li"), mark = shape("svg", { viewBox: "0 0 22 10", "aria-hidden": "true" });
     mark.append(shape("line", { x1: 0, x2: 22, y1: 5, y2: 5, "stroke-width": 3, ...styleOf(index) }));
@@ -155,7 +198,8 @@ function showNorms() {
   }));
   const last = state.rounds.at(-1);
   if (!last) return $("norms").replaceChildren(element("p", "No round is finished yet.", { class: "soft" }));
-  const said = Object.entries(last.norms).map(([name, norm]) => `${name} ${number(norm)}`).join(", ");
+  const said = [...series].map(([name, points]) => [name, points.at(-1)]).filter(([, point]) => point?.[0] === last.round)
+    .map(([name, point]) => `${name} ${number(point[1])}`).join(", ");
   const label = `Update norms over ${counted(state.rounds.length, "round")}; in round ${last.round}: ${said || "none"}.`;
   $("norms").replaceChildren(lineChart(series, { label, last: Math.max(2, last.round), format: number, room: $("norms").clientWidth }));
 }
@@ -190,6 +234,8 @@ function sentence(event) {
     case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
     case "RoundFinished": return `Round ${event.round} is combined from ${counted(event.results, "result")} and saved`;
     case "LossMeasured": return `Round ${event.round}: loss on public images ${number(event.loss)}`;
+    case "NothingMoved": return "The weights of the U-Net are those that the study started from";
+    case "WorkSkipped": return `Left out: ${event.what}, for ${event.reason}`;
     case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;
     case "GeneratorSaved": return `The generator is saved in ${event.folder}`;
     case "StudyStopped": return `The study stopped (${event.code}): ${event.reason}`;
@@ -230,6 +276,7 @@ async function refresh() {
   setTimeout(refresh, PAUSE_MS);
 }
 
+$("unfold").addEventListener("click", () => { unfolded = !unfolded; showSites(); });
 $("pick").addEventListener("input", () => {
   $("follow").checked = Number($("pick").value) === state.previews.length - 1;
   showImages();

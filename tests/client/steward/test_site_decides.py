@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import torch
 from fedscan.client.policy import SitePolicy, write_policy
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
@@ -106,15 +107,24 @@ def test_the_policy_has_the_last_word(
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_the_graphics_processor_is_used_only_where_the_policy_allows_it(
-    home: SiteHome, ask: Ask, make_request: Make, allowed: bool
+    home: SiteHome,
+    ask: Ask,
+    make_request: Make,
+    allowed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     request = make_request()
     approve(home, request)
-    home.change_settings(device="meta")  # anything but the processor
+    home.change_settings(device="cuda")
+    # PyTorch says that there is one; that the generator cannot be moved there is found out later.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     write_policy(home.policy, replace(OPEN, allow_gpu=allowed))
-    reply = ask(request)
-    assert reply.code == ("internal" if allowed else "configuration")
+    assert ask(request).code == ("model" if allowed else "configuration")
     assert not (home.state("chest") / "ledger").exists()
+    if not allowed:
+        home.change_settings(device="auto")
+        assert ask(request).code == "ok"
 
 
 def test_an_apps_process_takes_no_more_than_the_policy_allows(home: SiteHome) -> None:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
 from torch import nn
 
-from ..errors import ModelError
-from .generator import Generator
-from .integrity.weights import open_network
-from .networks.architecture import build_adapter
-from .text_encoder import CaptionEncoder
+from ...errors import ModelError
+from ..generator import Generator
+from ..integrity.weights import open_network
+from ..networks.architecture import build_adapter
+from ..text_encoder import CaptionEncoder
 
 _HINT = "Bases are text-to-image folders of Stable Diffusion 1 or 2: one U-Net, one text encoder."
+#: Folder of a spatial adapter beside the parts of Stable Diffusion, which has none of its own.
+ADAPTER = "adapter"
 
 
 def load_stable_diffusion(folder: Path) -> Generator:
     """Open a Stable Diffusion 1 or 2 pipeline folder (Rombach et al., arXiv 2112.10752).
 
     U-Net, autoencoder, text encoder and noise schedule are the folder's. Captions are padded as
-    its U-Net was trained to see them. A new spatial adapter adds nothing until it is trained;
-    there is no slice position.
+    its U-Net was trained to see them. There is no slice position, and no spatial adapter unless
+    one was trained and lies beside them.
 
     Raises:
         ModelError: If its U-Net needs more than a noisy latent and one text.
@@ -31,19 +35,40 @@ def load_stable_diffusion(folder: Path) -> Generator:
     unet = open_network(UNet2DConditionModel, folder, "unet")
     autoencoder = open_network(AutoencoderKL, folder, "vae")
     _require_plain(folder, unet, autoencoder)
-    downscale = 2 ** (len(autoencoder.config.block_out_channels) - 1)
     # The autoencoder's own sample size is that of its training; images are made at the U-Net's.
-    autoencoder.register_to_config(sample_size=int(unet.config.sample_size) * downscale)
-    adapter = build_adapter(tuple(unet.config.block_out_channels), downscale, 2)
-    _silence(adapter)
+    side = int(unet.config.sample_size) * _downscale(autoencoder)
+    autoencoder.register_to_config(sample_size=side)
     encoder = json.loads((folder / "text_encoder" / "config.json").read_text(encoding="utf-8"))
-    return Generator(
+    generator = Generator(
         unet,
-        adapter,
+        open_network(T2IAdapter, folder, ADAPTER) if (folder / ADAPTER).is_dir() else None,
         autoencoder,
         CaptionEncoder(str(folder), int(encoder["max_position_embeddings"]), keep_padding=True),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )
+    generator.stable_diffusion = folder
+    return generator
+
+
+def add_adapter(generator: Generator) -> None:
+    """Give a generator without a spatial adapter a new one, which adds nothing until it is trained.
+
+    Args:
+        generator: Changed in place; with the same initial values on every machine.
+    """
+    if generator.adapter is not None:
+        return
+    unet = generator.unet
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        channels = tuple(unet.config.block_out_channels)
+        adapter = build_adapter(channels, _downscale(generator.autoencoder), 2)
+    _silence(adapter)
+    generator.adapter = adapter.to(generator.device)
+
+
+def _downscale(autoencoder: Any) -> int:
+    return int(2 ** (len(autoencoder.config.block_out_channels) - 1))
 
 
 def _require_plain(folder: Path, unet: UNet2DConditionModel, autoencoder: AutoencoderKL) -> None:

@@ -1,0 +1,1 @@
+"""What a simulation takes of its machine: devices, memory, and rates that fit a base."""
