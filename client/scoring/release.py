@@ -86,7 +86,11 @@ def release_scores(home: SiteHome, site: Site, scores: SiteScores, epsilon: floa
         _leave_studies_theirs(book, Approvals(home), mechanism, policy)
     identity = DatasetIdentity.load_or_create(site.state).name
     with Ledger.open(
-        site.ledger, identity, epsilon_ceiling=policy.epsilon_ceiling, delta=policy.delta
+        site.ledger,
+        identity,
+        epsilon_ceiling=policy.epsilon_ceiling,
+        collusion_ceiling=policy.collusion_ceiling_in_force,
+        delta=policy.delta,
     ) as ledger:
         # A study of its own: no study's promise pays for it.
         reservation = ledger.reserve(request, [mechanism], purpose=PURPOSE, study=message)
@@ -134,37 +138,49 @@ def _leave_studies_theirs(
 ) -> None:
     """Refuse to spend what studies that are under way have planned with."""
     under_way = {one.study for one in approvals.all()} & book.plans.keys()
-    total = spent_epsilon([*_with_plans(book, under_way), mechanism], policy.delta)
-    if (
-        total
-        > policy.epsilon_ceiling
-        >= spent_epsilon([*book.mechanisms(), mechanism], policy.delta)
+    for ceiling, spent_so_far, to_come in (
+        (policy.epsilon_ceiling, book.mechanisms(), _steps_left(book, under_way)),
+        # If all other sites worked together, joint sums count with the site's own noise.
+        (
+            policy.collusion_ceiling_in_force,
+            book.own_mechanisms(),
+            _steps_left(book, under_way, alone=True),
+        ),
     ):
-        raise BudgetExceededError(
-            f"With the rest of the studies that are under way, the data set would come to epsilon "
-            f"{total:.4g}, above its ceiling {policy.epsilon_ceiling:g}.",
-            hint="Nothing was spent. Release when they are done, with a smaller --epsilon, or take "
-            "the approval of a study back that will not go on.",
-        )
+        total = spent_epsilon([*spent_so_far, *to_come, mechanism], policy.delta)
+        if total > ceiling >= spent_epsilon([*spent_so_far, mechanism], policy.delta):
+            raise BudgetExceededError(
+                f"With the rest of the studies that are under way, the data set would come to "
+                f"epsilon {total:.4g}, above its ceiling {ceiling:g}.",
+                hint="Nothing was spent. Release when they are done, with a smaller --epsilon, or "
+                "take the approval of a study back that will not go on.",
+            )
 
 
-def _with_plans(book: Book, studies: Collection[str]) -> Sequence[SubsampledGaussian]:
-    """Return what was spent, with the planned steps that some studies have left."""
-    mechanisms = list(book.mechanisms())
+def _steps_left(
+    book: Book, studies: Collection[str], *, alone: bool = False
+) -> Sequence[SubsampledGaussian]:
+    """Return the steps that some studies have planned with and not made yet.
+
+    Args:
+        book: What the ledger says.
+        studies: Digests of the studies.
+        alone: Whether joint sums count with the site's own noise alone.
+    """
+    steps_left = []
     for study in studies:
-        whole = book.plans[study].mechanism
-        steps_done = sum(
+        plan = book.plans[study]
+        whole = plan.mechanism if alone or plan.joint is None else plan.joint
+        steps_made = book.own_mechanisms(study) if alone else book.mechanisms(study)
+        steps = whole.steps - sum(
             one.steps
-            for one in book.mechanisms(study)
+            for one in steps_made
             if (one.sample_rate, one.noise_multiplier)
             == (whole.sample_rate, whole.noise_multiplier)
         )
-        if steps_done < whole.steps:
-            left = SubsampledGaussian(
-                whole.sample_rate, whole.noise_multiplier, whole.steps - steps_done
-            )
-            mechanisms.append(left)
-    return mechanisms
+        if steps > 0:
+            steps_left.append(SubsampledGaussian(whole.sample_rate, whole.noise_multiplier, steps))
+    return steps_left
 
 
 def noised_numbers(

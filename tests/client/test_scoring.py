@@ -26,6 +26,7 @@ from fedscan.model.statistics.scores import BINS, CELLS, SCALE, PatientScore
 from fedscan.model.storage import generator_digest, load_generator, save_generator
 from fedscan.privacy.accounting import epsilon
 from fedscan.privacy.ledger import Ledger
+from fedscan.privacy.settings import PrivacySettings
 from fedscan.privacy.stream import SecretStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,6 +146,25 @@ def test_a_study_under_way_keeps_what_it_has_planned_with(
     with pytest.raises(BudgetExceededError, match="past its ceiling"):
         release_scores(home, site, replace(scores, finding="lesion"), 2.5)
     release_scores(home, site, replace(scores, finding="lesion"), 1.0)
+
+
+def test_a_joint_study_under_way_keeps_both_of_its_promises(
+    home: SiteHome, approval: Approval, changed: Path
+) -> None:
+    policy = replace(RELEASING, epsilon_ceiling=6.3, collusion_ceiling=6.3)
+    write_policy(home.policy, policy)
+    site, scores = scored(home, approval, changed)
+    identity = DatasetIdentity.load_or_create(site.state).name
+    privacy = PrivacySettings(sum="joint", epsilon=4.0, collusion_epsilon=8.0, sample_rate=0.5)
+    with Ledger.open(
+        site.ledger, identity, epsilon_ceiling=6.3, collusion_ceiling=6.3, delta=OPEN.delta
+    ) as ledger:
+        ledger.plan_joint(approval.study, privacy, 4)
+    # Only by the sites' noise alone would this be too much.
+    with pytest.raises(BudgetExceededError, match="its ceiling 6.3"):
+        release_scores(home, site, scores, 2.0)
+    assert paid(home.state("chest")) == []
+    release_scores(home, site, scores, 0.5)
 
 
 def test_with_nobody_held_out_there_is_nothing_to_score(
