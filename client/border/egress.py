@@ -26,7 +26,7 @@ from ...federation.counter_signed import LedgerMark
 from ...federation.distance import distance
 from ...federation.joint.context import members_digest
 from ...federation.joint.masks import add_masks
-from ...federation.protocol import OK, SUM, RoundReply, RoundRequest, Tensors, tensors_digest
+from ...federation.protocol import OK, READY, SUM, RoundReply, RoundRequest, Tensors, tensors_digest
 from ...federation.wire import decode
 from ...privacy.ledger.view import LedgerView
 from ..answers.asked import Asked
@@ -75,8 +75,10 @@ def check_release(records: RecordDict, question: Asked, release: Release) -> dic
             problems.append(f"the update's norm {norm:.4g} is above {policy.max_update_norm:g}")
     view = _ledger(site) if terms.privacy.enabled else None
     if release.public:
-        if tensors_digest(reply.tensors) != tensors_digest(release.public):
-            problems.append("it says more than everybody may know")
+        # What answers and what says what may be answered could be wrong in the same way.
+        is_yes = np.array_equal(reply.tensors.get(READY, ()), [1.0])
+        if not is_yes or tensors_digest(reply.tensors) != tensors_digest(release.public):
+            problems.append("it says more than yes and what everybody may know")
     elif terms.is_joint:
         problems.append("the study sums jointly, and it is under no masks")
     elif terms.privacy.enabled and not _paid(view, request, reply):
