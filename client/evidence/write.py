@@ -21,7 +21,7 @@ from .printing import print_page
 #: The signed file, which names the others.
 SIGNED = "evidence.json"
 PAGE, PDF = "evidence.html", "evidence.pdf"
-_KIND = "fedscan egress evidence"
+_KIND = "egress-evidence"
 _VERSION = 1
 
 

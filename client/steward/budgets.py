@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import AuditError, LedgerError
-from ...privacy.accounting import epsilon
+from ...privacy.joint.plan import both_epsilons
 from ...privacy.ledger.view import LedgerRow, LedgerView
 from ..policy import load_policy
 from ..spending import known_spending
@@ -20,6 +20,8 @@ class Budget:
         ceiling: Epsilon that it may spend in its whole life.
         delta: The delta that epsilon is stated at.
         spending: Epsilon of everything so far; ``None`` where that is not known.
+        collusion_spending: The same if all other sites of joint sums worked together; ``None``
+            where it is no other number.
         head: The ledger's last line, as it is noted elsewhere; empty without a ledger.
         rows: The ledger's lines, the oldest first.
         problem: Why the data set pays for nothing just now; empty if it does.
@@ -28,6 +30,7 @@ class Budget:
     ceiling: float
     delta: float
     spending: float | None
+    collusion_spending: float | None
     head: str
     rows: tuple[LedgerRow, ...]
     problem: str = ""
@@ -46,11 +49,13 @@ def budget_of(home: SiteHome, name: str) -> Budget:
         known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
     except (AuditError, LedgerError) as failure:
         problem = failure.message
-    total = epsilon(view.book.mechanisms(), policy.delta) if view else 0.0
+    total, alone = both_epsilons(view.book.shares(), policy.delta) if view else (0.0, 0.0)
+    counts_twice = view is not None and view.book.has_joint and not problem
     return Budget(
         ceiling=policy.epsilon_ceiling,
         delta=policy.delta,
         spending=None if problem else total,
+        collusion_spending=alone if counts_twice else None,
         head=str(view.head) if view else "",
         rows=tuple(view.rows()) if view else (),
         problem=problem,
