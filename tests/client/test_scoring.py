@@ -161,7 +161,7 @@ def test_a_joint_study_under_way_keeps_both_of_its_promises(
     ) as ledger:
         ledger.plan_joint(approval.study, privacy, 4)
     # Only by the sites' noise alone would this be too much.
-    with pytest.raises(BudgetExceededError, match="its ceiling 6.3"):
+    with pytest.raises(BudgetExceededError, match=r"its ceiling 6\.3"):
         release_scores(home, site, scores, 2.0)
     assert paid(home.state("chest")) == []
     release_scores(home, site, scores, 0.5)

@@ -94,7 +94,7 @@ def test_a_lost_ledger_and_another_base_are_told(
 def test_the_statistics_noise_counts_only_where_they_come_next(
     home: SiteHome, ask: Ask, make_request: Make
 ) -> None:
-    request = make_request("privacy.statistics_share=0.3")
+    request = make_request("privacy.epsilon=8", "privacy.statistics_share=0.3")
     Approvals(home).approve(invitation_of(request), "chest")
     write_policy(home.policy, replace(OPEN, min_noise_multiplier=1.5))
     codes = [ask(without_tensors(request, number), KIND).code for number in (1, 0)]
