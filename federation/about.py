@@ -8,7 +8,9 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 #: Shown on terminals and pages: no control characters, and not too long to be read.
-_Text = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+_Text = Annotated[
+    str, Field(max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", examples=["plain text"])
+]
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))

@@ -22,6 +22,7 @@ from ...model.description import FINDINGS, Description
 from ...model.example import Example, LatentRows
 from ...model.generator import Generator
 from ...model.objective import diffusion_loss, num_train_timesteps
+from ...model.outline import size_taken
 from ...model.statistics.scores import PatientScore, Share, better_share, counts, right_share
 from ...model.storage import generator_digest, load_generator
 from ..data.fixed_patients import patients_trained_on
@@ -32,7 +33,7 @@ from ..steward.approvals import Approval, Approvals
 from ..steward.home import SiteHome
 from ..steward.opt_outs import require_list
 from ..terms import StudyTerms
-from ..workspace.opened import OpenData, open_data, open_generator
+from ..workspace.opened import OpenData, open_data
 
 #: Findings that can be told from "no finding".
 TOLD = tuple(word for word in FINDINGS if word != "no finding")
@@ -101,11 +102,11 @@ def score_generator(
         DataError: If nobody is held out, or the scans cannot be used.
         ModelError: If it is no generator, or no descendant of the study's base.
     """
-    base = open_generator(
-        site.base, terms.trainable, site.device, image_size=terms.data.image_size
-    ).generator
+    # Not what training keeps open: that has the weights of the last round in it.
+    base = load_generator(site.base, size_taken(site.base, terms.data.image_size))
     generator = load_generator(folder)
-    generator.to(site.device).eval()
+    for each in (base, generator):
+        each.to(site.device).eval()
     if (generator.image_size, generator.latents_digest()) != (
         base.image_size,
         base.latents_digest(),

@@ -23,7 +23,7 @@ _VALUE = "VALUE"
 #: Ends of names of files.
 _ENDINGS = ("toml", "json", "md")
 #: Options of other programs that texts name.
-_FOREIGN = {"--node-config", "--nproc-per-node", "--query"}
+_FOREIGN = {"--local-dir", "--node-config", "--nproc-per-node", "--query"}
 
 
 def sources() -> Iterator[tuple[Path, ast.Module]]:

@@ -28,7 +28,8 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.asked: list[str] = []
         self.before: Callable[[str], None] = lambda path: None
-        inner = dashboard_app(WatchedStudy(folder), lambda: [0.5, 2.0, 3.0, 3.7, 4.2])
+        epsilons = [(0.5, 0.5), (2.0, 2.0), (3.0, 3.0), (3.7, 3.7), (4.2, 4.2)]
+        inner = dashboard_app(WatchedStudy(folder), lambda: epsilons)
 
         async def outer(scope: Any, receive: Any, send: Any) -> None:
             if scope["type"] == "http":
