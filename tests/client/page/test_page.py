@@ -103,7 +103,9 @@ def test_a_study_is_shown_before_it_can_be_approved(page, busy_home):
     said = by_command(
         "site", "approve", waiting["study"], "--data", "chest", "--home", busy_home.folder
     )
-    assert dict(shown["facts"]) == said["facts"]
+    # How much memory is free is looked at anew each time.
+    facts = [{**dict(one["facts"]), "Machine": ""} for one in (shown, said)]
+    assert facts[0] == facts[1]
     assert shown["cost"]["after"] > shown["cost"]["before"] > 0
     assert page.act("approve", **asked)["state"] == "finished"
     assert Approvals(busy_home).require(waiting["study"]).data == "chest"
