@@ -22,7 +22,7 @@ from ..evaluation.results import read_examination
 from ..imaging.dicom.summary import SMALLEST_CELL
 from ..model.integrity.movement import share_moved
 from ..model.outline import read_image_sizes
-from ..model.storage import generator_digest, shipped_base, state_learnt
+from ..model.storage import generator_digest, state_learnt
 from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
 from ..server.begun import begun
@@ -44,6 +44,7 @@ from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 from .study_plan import NOISE_BELOW, StudyPlan, plan_study
+from .trained_study import base_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def simulate(
     >>> [site.name for site in trained.results.sites]
     ['hospital-a', 'hospital-b']
     """
-    base = Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    base = base_of(study)
     require_fitting(study, read_image_sizes(base))
     place = require_device(engine, device)
     data = data or phantom_hospitals(

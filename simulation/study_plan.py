@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..config.study import Study
 from ..errors import ConfigurationError
+from ..model.computing.memory import open_outline
 from ..model.generator import Generator
 from ..model.settings import TrainableSettings
 from ..model.storage import load_generator
@@ -16,8 +17,8 @@ from ..privacy.planning import plan_mechanism
 from ..privacy.settings import PrivacySettings
 from ..privacy.signal import TYPICAL_AGREEMENT, Signal, expected_signal
 from ..privacy.study_costs import once_mechanisms
-from ..server.coordinator.studies import base_of
 from .agreement import measured_agreement
+from .trained_study import base_of
 
 #: Below this the noise is longer than the signal; from here on the signal is clear.
 NOISE_BELOW, CLEAR_FROM = 1.0, 3.0
@@ -117,8 +118,9 @@ def plan_study(study: Study, sites: Sequence[int], *, measure: bool = True) -> S
             f"Sites of {list(sites)} training patients cannot be planned with.",
             hint="Name the training patients of each site, one at least.",
         )
-    base = load_generator(base_of(study))
-    agreement = measured_agreement(study, base) if measure else TYPICAL_AGREEMENT
+    folder = base_of(study)
+    agreement = measured_agreement(study, load_generator(folder)) if measure else TYPICAL_AGREEMENT
+    base = open_outline(folder)
     own = count_trainable(base, study.trainable)
     signal = _signal(study.privacy, study, sites, own, agreement)
     return StudyPlan(
