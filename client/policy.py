@@ -61,7 +61,8 @@ class SitePolicy:
         ge=0,
         le=998,
         description="Other sites that may work with the coordinator without epsilon_ceiling being "
-        "passed: a joint study that is planned for fewer is refused.",
+        "passed: a joint study that is planned for fewer is refused. A larger number holds for the "
+        "past too: what joint sums have spent is counted anew with less noise of the others.",
     )
     min_sites: int = Field(
         default=3,
