@@ -169,7 +169,7 @@ def invite(
     from ..common.files import write_atomically
     from ..model.storage import generator_digest
     from ..server.coordinator.orders import invitation_of
-    from ..server.coordinator.studies import base_of
+    from ..server.job import base_of
 
     coordinator = open_home(home)
     study = study_from(config or coordinator.study, sets)

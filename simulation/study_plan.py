@@ -17,8 +17,8 @@ from ..privacy.planning import plan_mechanism
 from ..privacy.settings import PrivacySettings
 from ..privacy.signal import TYPICAL_AGREEMENT, Signal, expected_signal
 from ..privacy.study_costs import once_mechanisms
+from ..server.job import base_of
 from .agreement import measured_agreement
-from .trained_study import base_of
 
 #: Below this the noise is longer than the signal; from here on the signal is clear.
 NOISE_BELOW, CLEAR_FROM = 1.0, 3.0
