@@ -7,7 +7,8 @@ from typing import Any
 
 from ...federation.supervision.service import is_running
 from ..event_log import EventLog, awaited, refusals
-from ..job import EVENTS
+from ..job import EVENTS, KEYS_ERASED
+from ..joint.ending import kept_at
 from ..meanings import advice, described
 from .home import Home
 from .members import members
@@ -96,7 +97,10 @@ def overview(home: Home) -> Overview:
 
 
 def _waits_and_refusals(folder: StudyFolder) -> str:
-    """Say for whom the study's round waits, and who gave nothing and why; nothing if nobody."""
+    """Say for whom the study's round waits, who gave nothing and why, or who keeps its keys."""
+    if folder.phase == "finished" and (keepers := kept_at(folder.job.run / KEYS_ERASED)):
+        names = ", ".join(f"{site} ({code})" for site, code in keepers.items())
+        return f"Its keys are kept at {names}: `fedscan site end-study` there erases them."
     if folder.phase != "running":
         return ""
     events = EventLog(folder.job.run / EVENTS).entries()
