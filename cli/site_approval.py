@@ -200,7 +200,7 @@ def end_study(
     """
     from ..client.steward.approvals import Approvals
     from ..client.steward.home import SiteHome
-    from ..client.steward.study_end import end_study as end
+    from ..client.study_end import end_study as end
 
     site = SiteHome.open(home)
     digest = _one_of(study, {one.study: one.name for one in Approvals(site).all()})

@@ -13,7 +13,7 @@ from ..steward.data_sets import Registry
 from ..steward.declines import Declines
 from ..steward.home import SiteHome
 from ..steward.status import Status, StatusFile
-from ..steward.study_end import JointStudyView, joint_studies
+from ..study_end import JointStudyView, joint_studies
 
 
 @dataclass(frozen=True, kw_only=True)

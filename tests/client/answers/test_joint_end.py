@@ -11,7 +11,7 @@ from fedscan.client.answers.joint import ending
 from fedscan.client.daemon.overview import overview
 from fedscan.client.data.identity import DatasetIdentity
 from fedscan.client.policy import load_policy, write_policy
-from fedscan.client.steward.study_end import end_study
+from fedscan.client.study_end import end_study
 from fedscan.common.audit import AuditLog, verify
 from fedscan.config.study import load_study
 from fedscan.federation.protocol import STUDY_END, RoundReply

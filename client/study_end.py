@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import FedscanError
-from ...federation.joint.roster import ROSTER, without_roster
-from ..answers.joint.ending import erase_study, when_erased
-from ..site import Site, study_keys
-from ..terms import StudyTerms
-from .approvals import Approvals
-from .data_sets import Registry
-from .home import SiteHome
+from ..errors import FedscanError
+from ..federation.joint.roster import ROSTER, without_roster
+from .answers.joint.ending import erase_study, when_erased
+from .site import Site, study_keys
+from .steward.approvals import Approvals
+from .steward.data_sets import Registry
+from .steward.home import SiteHome
+from .terms import StudyTerms
 
 
 @dataclass(frozen=True, kw_only=True)
