@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from ..common.files import write_atomically
 from ..common.toml_settings import read_settings, settings, write_toml
 from ..errors import PausedError, PrivacyError
+from ..model.settings import Subset
 from ..privacy.settings import PrivacySettings
 from .proposed_step import ProposedStep
 
@@ -99,8 +100,8 @@ class SitePolicy:
         description="Fewest patients to train on. With fewer the site takes no part, and the "
         "others learn that it has fewer than this.",
     )
-    allowed_subsets: tuple[Literal["attention", "adapters", "lora", "all"], ...] = Field(
-        default=("attention", "adapters", "lora"),
+    allowed_subsets: tuple[Subset, ...] = Field(
+        default=("biases", "norms", "attention", "adapters", "lora"),
         min_length=1,
         description="Parts of the generator that may be trained here.",
     )
