@@ -61,7 +61,7 @@ class ForkingExecutor(SubprocessExecutor):
         self._worker.close()
 
     def _start_worker(self, tasks: Connection) -> BaseProcess:
-        return self._start(_work, tasks, os.getpid())
+        return self._start(_work, tasks)
 
     def _start(self, run: Callable[..., None], *arguments: object) -> BaseProcess:
         # A daemon in the sense of multiprocessing: it is told to end when SuperExec ends.
@@ -94,10 +94,10 @@ def main() -> None:
     flower_superexec()
 
 
-def _work(tasks: Connection, parent: int) -> None:
+def _work(tasks: Connection) -> None:
     # Not to take a task is enough: its own process is then started anew.
     if not _forked_from_cuda():
-        worker.run(tasks, SiteHome.open(Path(os.environ[HOME_VARIABLE])), parent)
+        worker.run(tasks, SiteHome.open(Path(os.environ[HOME_VARIABLE])))
 
 
 def _run(options: list[str]) -> None:

@@ -26,16 +26,17 @@ import contextlib
 import ctypes
 import gc
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.connection import Connection
 from typing import Any
 
-from flwr.supercore.app_utils import start_parent_process_monitor
 from flwr.supercore.constant import FORCE_EXIT_TIMEOUT_SECONDS
 from flwr.supercore.exit import ExitCode, flwr_exit
 from flwr.supercore.exit.exit_handler import trigger_exit_handlers
@@ -52,6 +53,7 @@ TAKEN, UNFIT, DONE = "taken", "unfit", "done"
 MOST_MESSAGES = 500
 #: It is begun for a message, which follows at once.
 _FIRST_S = 60.0
+_IDLE_ENDS_S, _GRACE_S = 0.5, 10.0
 
 #: Answers one message, given the arguments of ``flwr-clientapp``; tells whether with a result.
 Answer = Callable[[list[str]], bool]
@@ -99,16 +101,30 @@ def installed_release() -> str:
 IMPORTED_RELEASE = installed_release()
 
 
-def run(tasks: Connection, home: SiteHome, parent: int) -> None:
-    """Answer a site's messages until there is a reason to end.
+def run(tasks: Connection, home: SiteHome) -> None:
+    """Answer a site's messages until there is a reason to end; see :func:`serve`."""
+    gc.freeze()  # what was imported stays in memory that the fork server shares
+    end_with(tasks)
+    serve(tasks, home, answering())
+
+
+def end_with(tasks: Connection) -> None:
+    """End this process when nobody is at the other end any more, also in the middle of a task.
 
     Args:
-        tasks: See :func:`serve`.
-        home: The site's home.
-        parent: Number of the process that this one ends with, also in the middle of a message.
+        tasks: The pipe. Its other end is closed when SuperExec dies, however it does.
     """
-    start_parent_process_monitor(parent)
-    serve(tasks, home, answering())
+    closing = select.poll()
+    closing.register(tasks.fileno(), select.POLLHUP)
+
+    def watch() -> None:
+        closing.poll()
+        time.sleep(_IDLE_ENDS_S)  # one that waits for a task has noticed by itself
+        os.kill(os.getpid(), signal.SIGINT)  # Flower's processes then say so to their node
+        time.sleep(_GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def serve(tasks: Connection, home: SiteHome, answer: Answer) -> None:

@@ -21,9 +21,9 @@ def obey(tasks: Connection, note: Path, taken: str, unfit: str, done: str) -> No
             return
         if word == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
-        tasks.send(taken)
         with note.open("a") as file:
             file.write(f"{word}\n")
+        tasks.send(taken)
         if word == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if word == "work":

@@ -290,6 +290,7 @@ def test_a_daemons_sudden_death_leaves_no_worker(home: SiteHome, make_request: M
         assert reply(node, request).code == "ok"
         answered = worker(node)
         node.superexec.kill()
+        node.superexec.wait()
         until(lambda: not lives(answered), home)
         node.begin()
         assert reply(node, request).code == "ok"

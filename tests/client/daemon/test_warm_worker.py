@@ -231,21 +231,20 @@ def test_a_task_that_it_cannot_take_is_nobody_s(
 
 
 _PARENT = """
-import multiprocessing, os, sys, time
+import multiprocessing, sys, time
 from multiprocessing import Pipe
 from pathlib import Path
 from fedscan.client.daemon import worker
 from fedscan.client.steward.home import SiteHome
 
-def work(tasks, home, parent, seconds):
-    from flwr.supercore.app_utils import start_parent_process_monitor
-    start_parent_process_monitor(parent)
+def work(tasks, home, seconds):
+    worker.end_with(tasks)
     worker.serve(tasks, SiteHome.open(Path(home)), lambda arguments: time.sleep(seconds) is None)
 
 if __name__ == "__main__":
     own, other = Pipe()
     seconds = {"idle": 0, "busy": 3600}[sys.argv[1]]
-    given = (other, sys.argv[2], os.getpid(), seconds)
+    given = (other, sys.argv[2], seconds)
     process = multiprocessing.get_context("spawn").Process(target=work, args=given, daemon=True)
     process.start()
     other.close()
