@@ -33,6 +33,7 @@ from ..simulation.events import (
     SiteIndexed,
     StageProgress,
     StageStarted,
+    SubsetChosen,
 )
 
 #: Rows that a terminal shows at once.
@@ -123,6 +124,8 @@ class LiveTable:
                 return f"left out: {event.what}, for {event.reason}"
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
+            case SubsetChosen():
+                return f"trains {event.reason}"
             case BudgetWasted():
                 return f"{event.verdict} `fedscan plan` tells what else could train."
             case EvaluationSkipped(reason=reason):

@@ -292,6 +292,7 @@ def _card(study: Study) -> dict[str, Any]:
         **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
+        **({"trained_because": study.outlook.reason} if study.outlook.reason else {}),
     }
 
 

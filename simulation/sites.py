@@ -142,7 +142,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         max_sample_rate=study.privacy.sample_rate,
         max_steps_per_round=study.local.steps,
         min_patients=1,
-        allowed_subsets=(study.trainable.subset,),
+        allowed_subsets=(study.trainable.definite_subset,),
         burned_in=study.data.burned_in,
         weight=0.0,
         max_update_norm=1e9,

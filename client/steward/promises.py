@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ...common.counted import counted
+from ...errors import BudgetExceededError, PrivacyError
 from ...federation.joint.roster import Roster
+from ...privacy.study_signal import agreement_of, in_words, study_signal
 from ..cost import Cost
 from ..terms import StudyTerms
 
@@ -95,6 +97,45 @@ def privacy_promised(terms: StudyTerms) -> str:
     return (
         f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise: "
         f"epsilon {privacy.epsilon:g} at delta {privacy.delta:g} for the whole study."
+    )
+
+
+def learning_expected(terms: StudyTerms, rounds: int, numbers: int) -> str:
+    """Say what a study would learn for its budget, by the sizes that its sites declare.
+
+    It is counted anew here, from the terms alone: nothing of this site's patients is in it.
+
+    Args:
+        terms: The study's terms.
+        rounds: Its rounds.
+        numbers: How many numbers train.
+    """
+    privacy, outlook = terms.privacy, terms.outlook
+    if not privacy.enabled:
+        return "No noise hides what patients teach."
+    if not outlook.patients:
+        return (
+            "The study does not say how many patients its sites have, so whether its budget buys "
+            "more than noise cannot be told beforehand. Ask the coordinator, who can: `fedscan "
+            "plan`."
+        )
+    try:
+        signal = study_signal(
+            privacy,
+            rounds=rounds,
+            local_steps=terms.local.steps,
+            statistics=privacy.statistics_share > 0,
+            patients=outlook.patients,
+            numbers=numbers,
+            agreement=outlook.agreement or agreement_of(terms.trainable.subset),
+        )
+    except (BudgetExceededError, PrivacyError) as failure:
+        return f"That cannot be told: {failure.message}"
+    sizes = ", ".join(f"{count:,}" for count in sorted(outlook.patients, reverse=True))
+    how = "measured on made-up patients" if outlook.agreement else "of a typical study"
+    return (
+        f"{in_words(signal)} Expected before anything is spent, of sites that declare {sizes} "
+        f"training patients, and of gradients that agree by {signal.agreement:.2g} ({how})."
     )
 
 

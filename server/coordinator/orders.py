@@ -47,6 +47,7 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
     invitation = invitation_of(study, generator_digest(base))
     if not repeat:
         _require_other_terms(home, invitation)
+    study = replace(study, trainable=study.trainable.definite)
     if study.generator.base:  # the folder that the command was run in is not known later
         study = replace(study, generator=replace(study.generator, base=str(base)))
     folder.root.mkdir(parents=True, exist_ok=True)

@@ -84,7 +84,7 @@ def calibrate(
         )
     place, base = resolve_device(device), base_of(study)
     require_fitting(study, read_image_sizes(base))
-    trainable = study.trainable
+    trainable = study.trainable.definite
     step_before = _step_share(_opened(study, place), trainable, descent_settings(study.local))
     if trainable.subset == "lora":
         trainable = replace(trainable, lora_start="by_width")

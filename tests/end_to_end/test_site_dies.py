@@ -29,6 +29,8 @@ pytestmark = pytest.mark.real_processes
 
 
 FAULTS = Path(__file__).parent / "faults"
+#: What an app says in the node's log before it asks for its message.
+TAKEN = "Start `flwr-clientapp` process"
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +102,14 @@ def test_a_study_server_dies_in_the_middle_of_sending(
     monkeypatch.undo()
     federation.ready()
     log = SiteHome.open(federation.site("north")).logs / "supernode.log"
-    received = log.read_text().count("Receiving: train message")
+    taken = log.read_text().count(TAKEN)
     study = federation.submit("half-sent")
     until(halted.exists, f"the half of the message\n{federation.logs()}")
     until(
-        lambda: log.read_text().count("Receiving: train message") > received,
+        lambda: log.read_text().count(TAKEN) > taken,
         f"the site's taking it in\n{federation.logs()}",
     )
-    waiting = until(lambda: apps(federation, "north"), f"an app\n{federation.logs()}")
+    waiting = apps(federation, "north")
     os.kill(study.outcome.pid, signal.SIGKILL)
     until(lambda: not any(map(lives, waiting)), f"the app's end\n{federation.logs()}", 60)
     check(federation, study, whole)
