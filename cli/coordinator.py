@@ -182,7 +182,7 @@ def invite(
     from ..common.files import write_atomically
     from ..model.storage import generator_digest
     from ..server.coordinator.orders import invitation_of
-    from ..server.coordinator.studies import base_of
+    from ..server.job import base_of
     from ..simulation.submitting import as_submitted
 
     coordinator = open_home(home)

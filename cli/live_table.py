@@ -13,6 +13,7 @@ from ..common.counted import counted
 from ..server.events import (
     AttemptLost,
     CheckpointSkipped,
+    CulpritsFound,
     Event,
     GeneratorSaved,
     NothingMoved,
@@ -23,6 +24,7 @@ from ..server.events import (
     SiteFinished,
     SitesAwaited,
     SitesConnected,
+    SitesSuspected,
     WorkSkipped,
 )
 from ..simulation.events import (
@@ -106,6 +108,10 @@ class LiveTable:
                 return f"roster of {counted(len(event.sites), 'site')}: {event.words}"
             case AttemptLost():
                 return f"round {event.round}, attempt {event.attempt} is lost: {event.reason}"
+            case SitesSuspected():
+                return f"one of {', '.join(event.sites)} spoils the sums; halves will tell who"
+            case CulpritsFound():
+                return f"asked no more, for every sum with them was wrong: {', '.join(event.sites)}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"

@@ -30,7 +30,7 @@ from ..server.begun import begun
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
-from ..server.job import HISTORY, WARM_UP
+from ..server.job import HISTORY, WARM_UP, base_of
 from ..server.joint.roster import roster_text
 from ..server.terms import is_joint
 from ..server.warm_up import groups_used
@@ -53,7 +53,6 @@ from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
 from .study_plan import StudyPlan, plan_study
 from .submitting import as_simulated
-from .trained_study import base_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,6 +133,8 @@ def write_policies(sites: list[Site], study: Study) -> None:
     evaluation = study.evaluation
     policy = SitePolicy(
         epsilon_ceiling=study.privacy.epsilon,
+        collusion_ceiling=study.privacy.collusion_epsilon,
+        max_colluding_sites=study.privacy.most_colluding,
         delta=study.privacy.delta,
         min_noise_multiplier=0.0,
         # Counts and statistics are clipped to 1 whatever the gradients are clipped to.

@@ -16,8 +16,8 @@ from ..model.storage import load_generator
 from ..model.trainable import count_trainable
 from ..privacy.signal import Signal
 from ..privacy.study_signal import CLEAR_FROM, agreement_of, in_words, study_signal
+from ..server.job import base_of
 from .agreement import measured_agreement
-from .trained_study import base_of
 
 Way = TypeVar("Way")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...common.counted import counted
 from ...errors import BudgetExceededError, PrivacyError
+from ...federation.joint.roster import Roster
 from ...privacy.study_signal import agreement_of, in_words, study_signal
 from ..cost import Cost
 from ..terms import StudyTerms
@@ -30,8 +31,8 @@ def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
             "Together",
             f"What this site adds is summed with {', '.join(others)}, and a sum is opened for at "
             f"least {roster.min_sites} of these {len(roster.names)} sites, never for this one "
-            f"alone. Each of them adds noise of {roster.minimum_share:g} clip norms at least. Keys "
-            f"between sites: {secrets}.",
+            f"alone. Each of them adds noise of {roster.minimum_share:g} clip norms at least. "
+            f"{_search_told(roster)} Keys between sites: {secrets}.",
         ),
         (
             "Compare",
@@ -41,6 +42,26 @@ def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
             "coordinator hands the list around, and could have invented it.",
         ),
     )
+
+
+def _search_told(roster: Roster) -> str:
+    """Say how a site that spoils the sums is looked for, and what that costs."""
+    least, spare = roster.min_sites, counted(roster.spare_attempts, "attempt")
+    attempts = f"In the cost below {spare} to spare {_are(roster.spare_attempts)} counted."
+    if len(roster.names) < 2 * least:
+        return (
+            "If a site spoils a sum, it is begun anew, and which site it was is not found out: two "
+            f"halves of {least} sites each would take {2 * least}. {attempts}"
+        )
+    return (
+        "If a site spoils a sum, the next ones are opened for two halves of the sites, each of "
+        f"{least} at least, until it is found: what this site adds is in one of them, never in "
+        f"both, and each is paid for like any other. {attempts}"
+    )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def leaving_together(terms: StudyTerms, count: int) -> str:

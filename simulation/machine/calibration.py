@@ -33,7 +33,7 @@ from ...privacy.descent import Descent, DescentSettings
 from ...privacy.gradients import patient_gradient
 from ...privacy.stream import SecretStream
 from ...server.fitting import require_fitting
-from ..trained_study import base_of
+from ...server.job import base_of
 
 #: How far one step of noise may move the weights, as a share of their length.
 LARGEST_STEP = 0.01
