@@ -138,10 +138,10 @@ def fill(name: str, value: torch.Tensor) -> None:
 @contextmanager
 def most_memory() -> Iterator[list[int]]:
     """Look at the memory of this process and its children while a block runs, in bytes."""
-    peak, ended = [0], threading.Event()
+    peak, end = [0], threading.Event()
 
     def look() -> None:
-        while not ended.wait(_SECONDS_BETWEEN_LOOKS):
+        while not end.wait(_SECONDS_BETWEEN_LOOKS):
             peak[0] = max(peak[0], sum(proportional(process) for process in family(os.getpid())))
 
     thread = threading.Thread(target=look)
@@ -149,7 +149,7 @@ def most_memory() -> Iterator[list[int]]:
     try:
         yield peak
     finally:
-        ended.set()
+        end.set()
         thread.join()
 
 

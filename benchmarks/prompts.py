@@ -60,12 +60,12 @@ def main() -> None:
     for base in options.bases:
         generator = load_generator(base, size if base == options.bases[0] else None)
         pairs = [draw(generator, prompt, options) for prompt in prompts]
-        without, asked = (answer(networks, images) for images in pairs)
-        moved = asked - without
-        low, high = interval(moved)
+        without, with_finding = (answer(networks, images) for images in pairs)
+        change = with_finding - without
+        low, high = interval(change)
         print(
-            f"{base.name}: the answer moves by {moved.mean():+.3f} [{low:+.3f}, {high:+.3f}], "
-            f"upwards in {(moved > 0).mean():.0%} of {len(moved)} pairs",
+            f"{base.name}: the answer moves by {change.mean():+.3f} [{low:+.3f}, {high:+.3f}], "
+            f"upwards in {(change > 0).mean():.0%} of {len(change)} pairs",
             flush=True,
         )
         views += [
@@ -93,11 +93,11 @@ def real_images(
 
 def shows(description: Description, prompt: str) -> bool:
     """Whether an image is of a prompt's kind."""
-    asked = asked_for(prompt)
+    wish = asked_for(prompt)
     return (
-        description.modality == asked.modality
-        and asked.place in (description.place, description.body_part)
-        and set(asked.known_findings) <= {*description.known_findings, description.finding}
+        description.modality == wish.modality
+        and wish.place in (description.place, description.body_part)
+        and set(wish.known_findings) <= {*description.known_findings, description.finding}
     )
 
 
@@ -113,9 +113,9 @@ def told_apart(kinds: tuple[ImageSet, ImageSet], steps: int) -> tuple[list[torch
     """Train networks on two thirds of the patients; also their AUC on the others."""
     patients = sorted({key for kind in kinds for key in kind.patients})
     np.random.default_rng(0).shuffle(patients)
-    tested = set(patients[: len(patients) // 3])
-    rows = [np.array([key in tested for key in kind.patients]) for kind in kinds]
-    learnt, questions = (
+    test_patients = set(patients[: len(patients) // 3])
+    rows = [np.array([key in test_patients for key in kind.patients]) for kind in kinds]
+    training_images, questions = (
         np.concatenate([kind.images[row == is_] for kind, row in zip(kinds, rows, strict=True)])
         for is_ in (False, True)
     )
@@ -124,7 +124,7 @@ def told_apart(kinds: tuple[ImageSet, ImageSet], steps: int) -> tuple[list[torch
         for is_ in (False, True)
     )
     networks = [
-        train_classifier(learnt, labels, classes=2, steps=steps, seed=seed)
+        train_classifier(training_images, labels, classes=2, steps=steps, seed=seed)
         for seed in range(_SEEDS)
     ]
     return networks, float(roc_auc_score(truth, answer(networks, questions)))
