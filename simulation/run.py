@@ -26,10 +26,11 @@ from ..model.storage import generator_digest, state_learnt
 from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
 from ..server.begun import begun
+from ..server.event_log import EventLog
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
-from ..server.job import HISTORY, WARM_UP
+from ..server.job import EVENTS, HISTORY, WARM_UP
 from ..server.joint.roster import roster_text
 from ..server.terms import is_joint
 from ..server.warm_up import groups_used
@@ -40,6 +41,7 @@ from .indexing import SiteSummary, index_sites
 from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
+from .ray_engine import RayCluster, named_cluster
 from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
@@ -74,6 +76,7 @@ def simulate(
     labels: Path | None = None,
     labels_by: str = "",
     device: str = "auto",
+    ray_address: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -95,6 +98,8 @@ def simulate(
         labels_by: What its rows are matched by.
         device: Where sites and coordinator compute: auto, cpu, cuda, cuda:N or mps. The sites take
             several GPUs by turns.
+        ray_address: Ray cluster that the engine ``ray`` runs on, ``host:port`` or ``auto``; one of
+            this machine by default. All its machines must see ``data`` and ``out``.
         progress: Told what happens.
 
     Raises:
@@ -110,7 +115,9 @@ def simulate(
     """
     base = base_of(study)
     require_fitting(study, read_image_sizes(base))
-    place = require_device(engine, device)
+    cluster = named_cluster(engine, ray_address, device)
+    # The sites of a cluster have its GPUs, whether or not this machine has one for the rest.
+    place = require_device(engine, "auto" if cluster and device == "cuda" else device)
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
@@ -121,7 +128,18 @@ def simulate(
     _require_enough(study, sites)
     with only_process(out):
         return _simulate(
-            study, data, sites, out, base, resume, engine, workers, evaluate, place, progress
+            study,
+            data,
+            sites,
+            out,
+            base,
+            resume,
+            engine,
+            workers,
+            evaluate,
+            place,
+            cluster,
+            progress,
         )
 
 
@@ -136,12 +154,13 @@ def _simulate(
     workers: int,
     evaluate: bool,
     device: str,
+    cluster: RayCluster | None,
     progress: Observer,
 ) -> SimulationResult:
     require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
-    workers = workers or default_workers(sites)
+    workers = workers or (len(sites) if cluster else default_workers(sites))
 
     progress(StageStarted(stage="Reading the sites' scans"))
     summaries = index_sites(
@@ -161,6 +180,7 @@ def _simulate(
         workers=workers,
         observe=progress,
         device=device,
+        cluster=cluster,
     )
     study_plan = _study_plan(study, summaries)
     if study_plan and study_plan.as_it_is.signal.ratio < NOISE_BELOW:
@@ -190,6 +210,7 @@ def _simulate(
         warm_up_groups=groups_used(out / "run" / WARM_UP),
         movement=share_moved(base, generator),
         roster=roster_text(out / "run"),
+        events=EventLog(out / "run" / EVENTS).entries(),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(
