@@ -14,6 +14,7 @@ from ..model.integrity.movement import LARGEST_STEP
 from ..server.events import (
     AttemptLost,
     CheckpointSkipped,
+    CulpritsFound,
     Event,
     GeneratorSaved,
     LossMeasured,
@@ -25,6 +26,7 @@ from ..server.events import (
     SiteFinished,
     SitesAwaited,
     SitesConnected,
+    SitesSuspected,
     WeightsMoved,
     WorkSkipped,
 )
@@ -35,6 +37,7 @@ from ..simulation.events import (
     SiteIndexed,
     StageProgress,
     StageStarted,
+    SubsetChosen,
 )
 
 #: Rows that a terminal shows at once.
@@ -110,6 +113,10 @@ class LiveTable:
                 return f"roster of {counted(len(event.sites), 'site')}: {event.words}"
             case AttemptLost():
                 return f"round {event.round}, attempt {event.attempt} is lost: {event.reason}"
+            case SitesSuspected():
+                return f"one of {', '.join(event.sites)} spoils the sums; halves will tell who"
+            case CulpritsFound():
+                return f"asked no more, for every sum with them was wrong: {', '.join(event.sites)}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"
@@ -134,6 +141,8 @@ class LiveTable:
                 return f"left out: {event.what}, for {event.reason}"
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
+            case SubsetChosen():
+                return f"trains {event.reason}"
             case BudgetWasted():
                 return f"{event.verdict} `fedscan plan` tells what else could train."
             case EvaluationSkipped(reason=reason):

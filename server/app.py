@@ -12,10 +12,7 @@ from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
 from ..config.study import Study, load_study
-from ..errors import (
-    CheckpointError,
-    FedscanError,
-)
+from ..errors import CheckpointError, FedscanError
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.computing.devices import resolve_device
 from ..model.computing.effort import is_too_slow
@@ -136,7 +133,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     # What trains is in every request anyway, with its current values.
     start_tensors = {name: value for name, value in start.items() if name not in parameters}
     show: Callable[[FederationState, bool], None]
-    if is_too_slow(generator):
+    loss = None if is_too_slow(generator) else PublicLoss(generator)
+    if loss is None:
         show = no_previews(observe)
     else:
         previews = Previews(
@@ -145,14 +143,15 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             generator=generator,
             load=lambda checkpoint: _load(parameters, checkpoint.final()),
             seed=study.seed,
-            measure=measuring(PublicLoss(generator), observe),
+            measure=measuring(loss, observe),
         )
         if state.round < study.federation.rounds:
             previews.begin(state)
         show = previews
     show = telling_movement(show, generator, state, 1 if joint else study.local.steps, observe)
     if joint:
-        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
+        measure = loss.measuring(lambda model: _load(parameters, model)) if loss else None
+        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show, measure)
     else:
         state = Rounds(
             collector=Collector(grid=grid, settings=study.federation, observe=observe),
@@ -176,6 +175,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             limit_s=study.federation.round_timeout_s,
             observe=observe,
         )
+    if joint:
+        joint.end(terms)
     observe(GeneratorSaved(folder=str(job.generator), image=image))
     return state
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,25 +18,31 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
-from ..imaging.dicom.summary import SMALLEST_CELL
 from ..model.integrity.movement import share_moved
 from ..model.outline import read_image_sizes
 from ..model.storage import generator_digest, state_learnt
-from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
+from ..privacy.study_signal import NOISE_BELOW
 from ..server.begun import begun
 from ..server.event_log import EventLog
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
-from ..server.job import EVENTS, HISTORY, WARM_UP
+from ..server.job import EVENTS, HISTORY, WARM_UP, base_of
 from ..server.joint.roster import roster_text
 from ..server.terms import is_joint
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
-from .events import BudgetWasted, EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
-from .indexing import SiteSummary, index_sites
+from .events import (
+    BudgetWasted,
+    EvaluationSkipped,
+    SiteIndexed,
+    StageProgress,
+    StageStarted,
+    SubsetChosen,
+)
+from .indexing import SiteSummary, combinations_seen, index_sites
 from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
@@ -45,8 +50,8 @@ from .ray_engine import RayCluster, named_cluster
 from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
-from .study_plan import NOISE_BELOW, StudyPlan, plan_study
-from .trained_study import base_of
+from .study_plan import StudyPlan, plan_study
+from .submitting import as_simulated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +132,10 @@ def simulate(
     sites = on_devices(sites, place, workers)
     _require_enough(study, sites)
     with only_process(out):
+        definite = as_simulated(study, sites, out)
+        if study.trainable.subset == "auto" and definite.outlook.reason:
+            progress(SubsetChosen(reason=definite.outlook.reason))
+        study = definite
         return _simulate(
             study,
             data,
@@ -187,7 +196,7 @@ def _simulate(
         progress(BudgetWasted(verdict=study_plan.verdict))
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
-    state_learnt(generator, _seen(summaries))
+    state_learnt(generator, combinations_seen(summaries))
     generators = {"base": base, "fedscan": generator}
     if evaluate:
         generators |= train_comparisons(
@@ -278,14 +287,6 @@ def _require_enough(study: Study, sites: Sequence[Site]) -> None:
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
-
-
-def _seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
-    """Return what enough patients of all sites show; in a simulation their data are one's own."""
-    patients: Counter[Combination] = Counter()
-    for summary in summaries:
-        patients.update(summary.combinations)
-    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -11,9 +11,9 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -97,10 +97,14 @@ def _free(site: Site, device: torch.device, weights: int) -> int:
     return min([first, *(free_memory(torch.device(one)) - weights for one in others)])
 
 
-@lru_cache(maxsize=2)
+#: Measured once for all sites that share a process, and forgotten with the generator.
+_needs: WeakKeyDictionary[OpenGenerator, MemoryNeed] = WeakKeyDictionary()
+
+
 def _need(base_model: OpenGenerator, trainable: TrainableSettings) -> MemoryNeed:
-    """Measured once for all sites that share a process."""
-    return measure_need(base_model.generator, trainable)
+    if base_model not in _needs:
+        _needs[base_model] = measure_need(base_model.generator, trainable)
+    return _needs[base_model]
 
 
 def _smaller(passes: Passes, draws: int) -> Passes | None:

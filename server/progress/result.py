@@ -95,4 +95,5 @@ def _card(study: Study) -> dict[str, Any]:
         **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
+        **({"trained_because": study.outlook.reason} if study.outlook.reason else {}),
     }
