@@ -92,6 +92,13 @@ class RosterError(FedscanError):
     exit_status = 7
 
 
+class StudyOverError(FedscanError):
+    """A joint study is over at the site, and its keys are erased: it sums nothing any more."""
+
+    code = "study-over"
+    exit_status = 7
+
+
 class StartNeededError(FedscanError):
     """The site does not have the tensors that the warm-up changed, and asks for them."""
 

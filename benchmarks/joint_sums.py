@@ -30,6 +30,7 @@ from fedscan.privacy.stream import SecretStream
 from fedscan.privacy.study_costs import once_mechanisms
 
 ROUNDS = 32
+EPSILON = 8.0
 PATIENTS = 100
 CLIP_NORM = 1.0
 
@@ -80,6 +81,7 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
         min_sites=sites,
         colluding_sites=colluding,
         collusion_epsilon=collusion_epsilon,
+        epsilon=EPSILON,
         clip_norm=CLIP_NORM,
     )
     plan = plan_joint(joint, ROUNDS)
@@ -95,7 +97,7 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
     count = joint.sample_rate * PATIENTS * sites
     deviation = float(np.std(grid.values(total))) / count
     plan_deviation = share * CLIP_NORM * math.sqrt(sites) / count
-    local = PrivacySettings(clip_norm=CLIP_NORM)
+    local = PrivacySettings(epsilon=EPSILON, clip_norm=CLIP_NORM)
     mechanism = plan_mechanism(
         epsilon=local.epsilon,
         delta=local.delta,

@@ -17,7 +17,14 @@ from .coordinator_home import HOME, HomeOption, open_home, tell
 from .dashboard import EPILOG as _DASHBOARD_EPILOG
 from .dashboard import dashboard
 from .json_output import print_json
-from .options import ConfigOption, DeviceOption, JsonOption, SetOption, study_from
+from .options import (
+    ConfigOption,
+    DeclaredOption,
+    DeviceOption,
+    JsonOption,
+    SetOption,
+    study_from,
+)
 from .verify_record import verify_record
 
 if TYPE_CHECKING:
@@ -128,6 +135,7 @@ def submit(
     home: HomeOption = HOME,
     config: ConfigOption = None,
     sets: SetOption = None,
+    patients: DeclaredOption = None,
     repeat: Annotated[
         bool,
         typer.Option("--repeat", help="Repeat a study of the same terms that is here already."),
@@ -139,14 +147,18 @@ def submit(
     Without `--config` it is the folder's `study.toml`. A running coordinator starts it within
     seconds, and the study waits until enough sites are connected. Sites know a study by its terms:
     a second one with the same terms would be refused by them, and is refused here.
+
+    What trains is chosen now where the study leaves it open (`trainable.subset=auto`), by the sizes
+    that the sites declare; the invitation says what was chosen and why.
     """
     from ..federation.supervision.service import is_running
     from ..server.coordinator.orders import submit as submit_study
+    from ..simulation.submitting import as_submitted
 
     coordinator = open_home(home)
-    study = study_from(config or coordinator.study, sets)
+    study = as_submitted(study_from(config or coordinator.study, sets), patients or ())
     folder = submit_study(coordinator, study, repeat=repeat)
-    tell(as_json, {"study": folder.name, "invitation": folder.invitation})
+    tell(as_json, {"study": folder.name, "invitation": folder.invitation, **_trains(study)})
     _note_unsaid(study)
     if not is_running(coordinator.run):
         status().print(Text("It starts when `fedscan coordinator start` runs."))
@@ -157,6 +169,7 @@ def invite(
     home: HomeOption = HOME,
     config: ConfigOption = None,
     sets: SetOption = None,
+    patients: DeclaredOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where to write the invitation.")
     ] = None,
@@ -169,19 +182,32 @@ def invite(
     from ..common.files import write_atomically
     from ..model.storage import generator_digest
     from ..server.coordinator.orders import invitation_of
-    from ..server.coordinator.studies import base_of
+    from ..server.job import base_of
+    from ..simulation.submitting import as_submitted
 
     coordinator = open_home(home)
-    study = study_from(config or coordinator.study, sets)
+    study = as_submitted(study_from(config or coordinator.study, sets), patients or ())
     invitation = invitation_of(study, generator_digest(base_of(study)))
     target = out or Path(f"{study.name}.invitation.json")
     write_atomically(target, invitation.to_json())
-    tell(as_json, {"invitation": target, "approval": invitation.digest})
+    tell(as_json, {"invitation": target, "approval": invitation.digest, **_trains(study)})
     _note_unsaid(study)
+
+
+def _trains(study: Study) -> dict[str, str]:
+    """Return what trains, and why where it was chosen now."""
+    return {"trains": study.trainable.subset, "reason": study.outlook.reason}
 
 
 def _note_unsaid(study: Study) -> None:
     """Say what stewards will miss in an invitation."""
+    if study.privacy.enabled and not study.outlook.patients:
+        status().print(
+            Text(
+                "The invitation declares no site's patients, so stewards are not told what it "
+                "would learn. Name them with --patients, or as outlook.patients."
+            )
+        )
     if missing := study.about.missing():
         status().print(
             Text(f"The invitation does not say: {missing}. Say it in [about] of the study file.")

@@ -90,7 +90,7 @@ def index(
     from ..imaging.labels.fit import fit_sentences
     from ..imaging.labels.index_with_table import IndexRequest, index_with_table
     from ..model.words.tables import read_vocabulary, shipped_words, study_words
-    from ..server.coordinator.studies import base_of
+    from ..server.job import base_of
 
     study = study_from(config, sets)
     request = IndexRequest(

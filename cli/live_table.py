@@ -13,6 +13,7 @@ from ..common.counted import counted
 from ..server.events import (
     AttemptLost,
     CheckpointSkipped,
+    CulpritsFound,
     Event,
     GeneratorSaved,
     NothingMoved,
@@ -23,6 +24,7 @@ from ..server.events import (
     SiteFinished,
     SitesAwaited,
     SitesConnected,
+    SitesSuspected,
     WorkSkipped,
 )
 from ..simulation.events import (
@@ -31,6 +33,7 @@ from ..simulation.events import (
     SiteIndexed,
     StageProgress,
     StageStarted,
+    SubsetChosen,
 )
 
 #: Rows that a terminal shows at once.
@@ -105,6 +108,10 @@ class LiveTable:
                 return f"roster of {counted(len(event.sites), 'site')}: {event.words}"
             case AttemptLost():
                 return f"round {event.round}, attempt {event.attempt} is lost: {event.reason}"
+            case SitesSuspected():
+                return f"one of {', '.join(event.sites)} spoils the sums; halves will tell who"
+            case CulpritsFound():
+                return f"asked no more, for every sum with them was wrong: {', '.join(event.sites)}"
             case SitesAwaited():
                 waiting = ", ".join(f"{site} ({code})" for site, code in event.sites.items())
                 return f"waiting for {waiting}"
@@ -117,6 +124,8 @@ class LiveTable:
                 return f"left out: {event.what}, for {event.reason}"
             case CheckpointSkipped():
                 return f"checkpoint {event.name} passed over: {event.reason}"
+            case SubsetChosen():
+                return f"trains {event.reason}"
             case BudgetWasted():
                 return f"{event.verdict} `fedscan plan` tells what else could train."
             case EvaluationSkipped(reason=reason):

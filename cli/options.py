@@ -73,6 +73,16 @@ SigningKeyOption = Annotated[
 ]
 
 
+DeclaredOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--patients",
+        "-p",
+        min=1,
+        help="Training patients that a site declares, roughly; once for each. All sites see them. "
+        "[default: outlook.patients]",
+    ),
+]
 SiteHomeOption = Annotated[
     Path, typer.Option("--home", help="The site's home folder.", envvar="FEDSCAN_SITE_HOME")
 ]

@@ -67,6 +67,7 @@ def plan(
         )
         return
     console = output()
+    console.print(Text(f"Trains {study_plan.reason or study_plan.trains + '.'}"))
     console.print(Text(study_plan.verdict))
     how = "measured on made-up patients" if study_plan.is_measured else "typical, not measured"
     agreement = study_plan.as_it_is.signal.agreement

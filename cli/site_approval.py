@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command()(approve)
     app.command()(show)
     app.command(epilog=_DECLINE_EPILOG)(decline)
+    app.command("end-study")(end_study)
 
 
 def approve(
@@ -183,17 +184,60 @@ def decline(
     output().print(Text(f"Declined: {result.name} ({result.study[:12]})."))
 
 
+def end_study(
+    study: Annotated[
+        str, typer.Argument(help="The name or the digest's beginning of an approved study.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without being asked.")] = False,
+    home: SiteHomeOption = SITE_HOME,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase the keys of a joint study that is over, where the coordinator did not say so.
+
+    At a study's end each site does it by itself. This is for a site that was away then, or a study
+    that was given up. Nothing can be summed in the study any more, here or with this site. With
+    `--json` nobody is asked: `--yes` is needed.
+    """
+    from ..client.steward.approvals import Approvals
+    from ..client.steward.home import SiteHome
+    from ..client.study_end import end_study as end
+
+    site = SiteHome.open(home)
+    digest = _one_of(study, {one.study: one.name for one in Approvals(site).all()})
+    if not yes and (
+        as_json or not confirmed("Erase its keys? The study cannot go on with this site.", yes=yes)
+    ):
+        if as_json:
+            print_json({"study": digest, "erased": False})
+            return
+        output().print(Text("Not erased. Nothing was changed."))
+        return
+    end(site, digest)
+    if as_json:
+        print_json({"study": digest, "erased": True})
+        return
+    output().print(Text(f"The keys of the study {digest[:12]} are erased."))
+
+
 def print_studies(view: SiteOverview) -> None:
     """Print the studies that are approved, those that wait, and those that were declined."""
     console = output()
+    keys = {one.study: _keys_told(one.keys_erased) for one in view.joint}
     for approval in view.approved:
-        console.print(Text(f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"))
+        text = f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"
+        console.print(Text(text + keys.get(approval.study, "")))
     for one in view.waiting:
         console.print(Text(f"Waits:    {one.name} ({one.study[:12]})"))
     for no in view.declined:
         console.print(Text(f"Declined: {no.name} ({no.study[:12]}): {no.reason}"))
     if not view.approved and not view.waiting:
         console.print(Text("No study is approved, and none waits."))
+
+
+def _keys_told(when_erased: str) -> str:
+    if not when_erased:
+        return "; its keys are kept here"
+    return f"; over, its keys were erased {when_erased}"
 
 
 def _invitation(

@@ -42,7 +42,7 @@ def ledger(
         folder, policy = site.state(name) / "ledger", load_policy(site.policy_of(name))
         # An older copy is shown as it is; a ledger that is lost must not look like one unspent.
         view = (
-            LedgerView.read(folder)
+            LedgerView.read(folder, colluding_sites=policy.max_colluding_sites)
             if folder.is_dir()
             else known_spending(
                 site.folder, site.state(name), allow_non_private=policy.allow_non_private

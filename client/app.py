@@ -5,8 +5,16 @@ from __future__ import annotations
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from ..federation.protocol import COMPOSITION, READINESS, REVEAL, STATISTICS, STUDY_KEY
+from ..federation.protocol import (
+    COMPOSITION,
+    READINESS,
+    REVEAL,
+    STATISTICS,
+    STUDY_END,
+    STUDY_KEY,
+)
 from .answers.composition import composition_release, run_composition
+from .answers.joint.ending import end_release, run_end
 from .answers.readiness import readiness_release, run_readiness
 from .answers.round import round_release, run_round
 from .answers.statistics import run_statistics, statistics_release
@@ -16,6 +24,7 @@ _TRAIN = Service(kind="round", handle=run_round, release=round_release)
 _STATISTICS = Service(kind="statistics", handle=run_statistics, release=statistics_release)
 _READINESS = Service(kind="readiness", handle=run_readiness, release=readiness_release)
 _COMPOSITION = Service(kind="composition", handle=run_composition, release=composition_release)
+_END = Service(kind="study-end", handle=run_end, release=end_release)
 
 app = ClientApp()
 
@@ -54,3 +63,9 @@ def study_key(message: Message, context: Context) -> Message:
 def reveal(message: Message, context: Context) -> Message:
     """Answer with the site's masked part of a joint sum, or with an error's code."""
     return answer_reveal(message, context)
+
+
+@app.query(STUDY_END)
+def study_end(message: Message, context: Context) -> Message:
+    """Erase a joint study's keys, and answer with a plain yes, or with an error's code."""
+    return answer(message, context, _END)

@@ -80,7 +80,9 @@ def study_cost(
     Raises:
         LedgerError: If the ledger is damaged.
     """
-    book = LedgerView.read(ledger).book if (ledger / "ledger.jsonl").exists() else Book()
+    book = Book()
+    if (ledger / "ledger.jsonl").exists():
+        book = LedgerView.read(ledger, colluding_sites=policy.max_colluding_sites).book
     here = _StudyHere(book=book, policy=policy, privacy=terms.privacy, study=study, rounds=rounds)
     delta = policy.delta
     before, before_alone = both_epsilons(book.shares(), delta)

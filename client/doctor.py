@@ -38,7 +38,7 @@ from .data.holdout import count_patients
 from .policy import load_policy
 from .sources.pacs import Pacs
 from .sources.refresh import dicomweb_source, store_source
-from .spending import known_spending
+from .spending import spending_under
 from .steward.data_sets import DataSet, Registry
 from .steward.home import SiteHome
 from .steward.opt_outs import require_list
@@ -270,16 +270,14 @@ def _patients(home: SiteHome, entry: DataSet) -> str:
 
 def _ledger(home: SiteHome, name: str) -> str:
     policy = load_policy(home.policy_of(name))
-    view = known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
+    view = spending_under(policy, home.folder, home.state(name))
     if view is None:
         raise NotApplicableError("Nothing was spent yet.")
     total, alone = both_epsilons(view.book.shares(), policy.delta)
     balance = f"epsilon {total:.3g} of {policy.epsilon_ceiling:g} is spent"
     if view.book.has_joint:
-        balance += (
-            f", {alone:.3g} of {policy.collusion_ceiling_in_force:g} if all other sites worked "
-            "together"
-        )
+        collusion = f"{alone:.3g} of {policy.collusion_ceiling_in_force:g}"
+        balance += f", {collusion} if all other sites worked together"
     if total >= 0.9 * policy.epsilon_ceiling or alone >= 0.9 * policy.collusion_ceiling_in_force:
         raise DoubtError(
             f"The ledger is intact; {balance}.",

@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from ..common.files import write_atomically
 from ..common.toml_settings import read_settings, settings, write_toml
 from ..errors import PausedError, PrivacyError
+from ..model.settings import Subset
 from ..privacy.settings import PrivacySettings
 from .proposed_step import ProposedStep
 
@@ -61,7 +62,8 @@ class SitePolicy:
         ge=0,
         le=998,
         description="Other sites that may work with the coordinator without epsilon_ceiling being "
-        "passed: a joint study that is planned for fewer is refused.",
+        "passed: a joint study planned for fewer is refused. A larger number holds for the past "
+        "too: past joint sums are counted anew with less noise of the others.",
     )
     min_sites: int = Field(
         default=3,
@@ -96,11 +98,10 @@ class SitePolicy:
         default=20,
         ge=1,
         le=1_000_000,
-        description="Fewest patients to train on. With fewer the site takes no part, and the "
-        "others learn that it has fewer than this.",
+        description="Fewest patients to train on. With fewer it takes no part, as all see.",
     )
-    allowed_subsets: tuple[Literal["attention", "adapters", "lora", "all"], ...] = Field(
-        default=("attention", "adapters", "lora"),
+    allowed_subsets: tuple[Subset, ...] = Field(
+        default=("biases", "norms", "attention", "adapters", "lora"),
         min_length=1,
         description="Parts of the generator that may be trained here.",
     )

@@ -22,6 +22,7 @@ from ..common.audit import AuditLog
 from ..errors import LedgerError
 from ..privacy.ledger.journal import HEAD, LINES, LedgerHead
 from ..privacy.ledger.view import LedgerView
+from .policy import SitePolicy
 
 _RESTORE = (
     "Nothing is spent before this is settled. Put the newest copy of the ledger back, or enter "
@@ -35,7 +36,9 @@ _WITHDRAW = (
 )
 
 
-def known_spending(home: Path, state: Path, *, allow_non_private: bool) -> LedgerView | None:
+def known_spending(
+    home: Path, state: Path, *, allow_non_private: bool, colluding_sites: int = 0
+) -> LedgerView | None:
     """Compare a data set's ledger with what else the home knows, and return it.
 
     Args:
@@ -43,6 +46,8 @@ def known_spending(home: Path, state: Path, *, allow_non_private: bool) -> Ledge
         state: The data set's folder in it.
         allow_non_private: Whether the policy lets studies run that pay for nothing, so that not
             every answer of an earlier release stands for a payment.
+        colluding_sites: Other sites that may work with the coordinator by the policy: so joint sums
+            are counted.
 
     Returns:
         The ledger; ``None`` where none was begun and nothing was spent.
@@ -53,7 +58,7 @@ def known_spending(home: Path, state: Path, *, allow_non_private: bool) -> Ledge
     """
     folder, audit = state / "ledger", AuditLog(home / "audit.jsonl")
     is_there = (folder / LINES).exists() or (folder / HEAD).exists()
-    view = LedgerView.read(folder) if is_there else None
+    view = LedgerView.read(folder, colluding_sites=colluding_sites) if is_there else None
     last_head = _newest_head(audit, state.name)
     if last_head is not None:
         if view is None or not view.holds(last_head):
@@ -66,6 +71,21 @@ def known_spending(home: Path, state: Path, *, allow_non_private: bool) -> Ledge
     if last_head is None:
         _require_approvals(home, audit, view, state.name)
     return view
+
+
+def spending_under(policy: SitePolicy, home: Path, state: Path) -> LedgerView | None:
+    """Return the same as :func:`known_spending`, counted as a policy says.
+
+    Raises:
+        AuditError: If a line of the audit log was changed.
+        LedgerError: If the ledger is damaged, or does not have what the home says was spent.
+    """
+    return known_spending(
+        home,
+        state,
+        allow_non_private=policy.allow_non_private,
+        colluding_sites=policy.max_colluding_sites,
+    )
 
 
 def _newest_head(audit: AuditLog, data: str) -> LedgerHead | None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..errors import ProtocolError, RosterError
 from ..federation.about import AboutSettings
 from ..federation.joint.roster import ROSTER, Roster, without_roster
+from ..federation.outlook import OutlookSettings
 from ..federation.protocol import RoundRequest
 from ..federation.wire import SUM32, Form
 from ..imaging.settings import DataSettings
@@ -21,7 +22,10 @@ from .settings import LocalSettings
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTerms:
-    """The sections of a study that bind a site, the form of its updates, and what it is for."""
+    """The sections of a study that bind a site, the form of its updates, and what it is for.
+
+    What trains is a subset by name, never ``auto``: a site chooses nothing from its data.
+    """
 
     trainable: TrainableSettings
     privacy: PrivacySettings
@@ -30,6 +34,7 @@ class StudyTerms:
     wire: Form | Literal["sum32"]
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
     about: AboutSettings = field(default_factory=AboutSettings)
+    outlook: OutlookSettings = field(default_factory=OutlookSettings)
     roster: Roster | None = None
 
     @property
@@ -139,7 +144,7 @@ def require_own(roster: Roster, request: RoundRequest, privacy: PrivacySettings)
 
 
 def _require_whole(terms: StudyTerms) -> None:
-    """Refuse terms in which sums, roster and wire do not go together.
+    """Refuse terms that leave something open, or whose sums, roster and wire do not go together.
 
     Raises:
         ProtocolError: If they do not.
@@ -149,6 +154,11 @@ def _require_whole(terms: StudyTerms) -> None:
             "The terms of a joint study need a roster, and its sums travel as sum32.",
             hint="The coordinator makes the roster once the sites have given their keys; then it "
             "asks again, and writes a new invitation.",
+        )
+    if terms.trainable.subset == "auto":
+        raise ProtocolError(
+            "The term trainable.subset is auto, which a site does not choose.",
+            hint="The coordinator chooses it when it submits the study.",
         )
     if terms.is_joint and terms.local.steps != 1:
         raise ProtocolError("A joint study takes one step a round: the term local.steps is not 1.")
@@ -162,6 +172,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "wire": TypeAdapter(Form | Literal["sum32"]),
     "vocabulary": TypeAdapter(VocabularySettings),
     "about": TypeAdapter(AboutSettings),
+    "outlook": TypeAdapter(OutlookSettings),
 }
 #: Sent only where they are not the default, so that an older study's terms stay what they were.
-_OPTIONAL = {"vocabulary", "about", ROSTER}
+_OPTIONAL = {"vocabulary", "about", "outlook", ROSTER}

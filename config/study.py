@@ -22,6 +22,7 @@ from ..evaluation.settings import (
     MemorySettings,
 )
 from ..federation.about import AboutSettings
+from ..federation.outlook import OutlookSettings
 from ..imaging.settings import DataSettings
 from ..model.settings import GeneratorSettings, TrainableSettings, VocabularySettings
 from ..privacy.settings import PrivacySettings
@@ -32,7 +33,11 @@ Section = TypeVar("Section")
 
 #: Sections and settings that there were not at first, and what these then were: with that a study
 #: has the file and the digest that it had before.
-_LATER_SECTIONS = {"vocabulary": VocabularySettings(), "about": AboutSettings()}
+_LATER_SECTIONS = {
+    "vocabulary": VocabularySettings(),
+    "about": AboutSettings(),
+    "outlook": OutlookSettings(),
+}
 _LATER = {
     "data.captions": "words",
     "data.synthetic": "refuse",
@@ -44,6 +49,7 @@ _LATER = {
     "privacy.collusion_epsilon": 20.0,
     "privacy.spare_attempts": 4,
     "evaluation.local_noise": False,
+    "examination.rare_class": "",
 }
 
 
@@ -67,6 +73,7 @@ class Study:
         "The private noise comes from secrets of the sites instead.",
     )
     about: AboutSettings = _defaults(AboutSettings)
+    outlook: OutlookSettings = _defaults(OutlookSettings)
     generator: GeneratorSettings = _defaults(GeneratorSettings)
     trainable: TrainableSettings = _defaults(TrainableSettings)
     vocabulary: VocabularySettings = _defaults(VocabularySettings)

@@ -17,6 +17,8 @@ from .data_card import KEY as DATA
 from .data_card import data_card_section
 from .fairness.examine import examine_fairness
 from .fairness.section import KEY as FAIRNESS
+from .hospitals.examine import examine_hospitals
+from .hospitals.section import KEY as HOSPITALS
 from .measures.settings import EvaluationSettings
 from .memory.examine import examine_memory
 from .memory.section import KEY as MEMORY
@@ -46,6 +48,7 @@ def examiners(
         UTILITY: partial(examine_rare_class, settings=settings, evaluation=evaluation),
         ANATOMY: partial(examine_anatomy, settings=settings, evaluation=evaluation),
         MEMORY: partial(examine_memory, settings=memory),
+        HOSPITALS: partial(examine_hospitals, settings=memory, examination=settings),
         FAIRNESS: partial(examine_fairness, settings=fairness),
     }
 

@@ -25,6 +25,12 @@ class ExaminationSettings:
         le=1_000_000,
         description="Does it help: real images that the classifier has in either case.",
     )
+    rare_class: str = Field(
+        "",
+        max_length=40,
+        description="Does it help: the rare class, by a word of the captions such as `pneumonia` "
+        "or `lesion`. It is never guessed: without it the question is not asked.",
+    )
     rare_share: float = Field(
         0.1,
         gt=0.0,
@@ -35,7 +41,8 @@ class ExaminationSettings:
         5000,
         ge=2,
         le=1_000_000,
-        description="Does it help: synthetic images that are added, equally many of each class.",
+        description="Does it help: synthetic images that the classifier learns from besides, "
+        "equally many of each class.",
     )
     utility_seeds: int = Field(
         5,
@@ -44,7 +51,11 @@ class ExaminationSettings:
         description="Does it help: repetitions, each with other real images and other weights.",
     )
     utility_steps: int = Field(
-        300, ge=10, le=100_000, description="Does it help: training steps of each classifier."
+        300,
+        ge=10,
+        le=100_000,
+        description="Does it help: training steps of each classifier, and as many again of one "
+        "that has learnt from synthetic images before.",
     )
     segmenter_steps: int = Field(
         600, ge=1, le=100_000, description="Anatomy: training steps of the segmenter."

@@ -58,6 +58,8 @@ KEY = "key"
 #: Name of the query for a site's masked part of a joint sum, and of its answer's one tensor.
 REVEAL = "reveal"
 SUM = "sum"
+#: Name of the query that tells a site that a joint study is over, and to erase its keys.
+STUDY_END = "study_end"
 #: In the answer that a part is ready, what is encapsulated to other sites, uint8 ``[sites, B]``.
 ENCAPSULATED = "encapsulated"
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 Size = Literal["tiny", "small", "128", "base"]
-Subset = Literal["attention", "adapters", "lora", "all"]
+#: What trains; from few numbers to many: biases, norms, lora, attention, all.
+Subset = Literal["biases", "norms", "attention", "adapters", "lora", "all"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -39,10 +42,14 @@ class GeneratorSettings:
 class TrainableSettings:
     """Which parameters fine-tuning trains; everything else stays frozen and never travels."""
 
-    subset: Subset = Field(
-        default="lora",
-        description="`attention`: the U-Net's attention layers; `adapters`: the spatial adapter; "
-        "`lora`: low-rank updates of the attention layers; `all`: U-Net and adapter.",
+    subset: Subset | Literal["auto"] = Field(
+        default="auto",
+        description="`biases`: what each attention layer adds everywhere; `norms`: scales and "
+        "shifts of the U-Net's norms; `lora`: low-rank updates of the attention layers; "
+        "`attention`: all of these layers; `adapters`: the spatial adapter; `all`: U-Net and "
+        "adapter. `auto`: chosen once from public facts, when the study is submitted or simulated "
+        "(docs/coordinator.md); what was chosen, and why, is in the study's terms. Without "
+        "`outlook.patients` that is `lora`, as where `lora_rank` is set.",
     )
     lora_rank: int = Field(default=2, ge=1, le=256, description="Rank of the `lora` updates.")
     lora_start: Literal["by_rank", "by_width"] = Field(
@@ -58,6 +65,27 @@ class TrainableSettings:
         "halves their memory and that of a pass, on a base of a billion weights for instance. What "
         "trains, and each patient's clipped gradient, stay in float32.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rank_means_lora(cls, values: Any) -> Any:
+        """Who names a rank, and no subset, means low-rank updates, as before there was a choice."""
+        fields = values.kwargs if isinstance(values, ArgsKwargs) else values
+        if not isinstance(fields, dict) or "lora_rank" not in fields or "subset" in fields:
+            return values
+        if isinstance(values, ArgsKwargs):
+            return values if values.args else ArgsKwargs((), {**fields, "subset": "lora"})
+        return {**fields, "subset": "lora"}
+
+    @property
+    def definite_subset(self) -> Subset:
+        """The subset; for ``auto`` low-rank updates, which train where nothing was chosen."""
+        return "lora" if self.subset == "auto" else self.subset
+
+    @property
+    def definite(self) -> TrainableSettings:
+        """The same with a definite subset."""
+        return replace(self, subset=self.definite_subset)
 
 
 #: A word of a caption: no comma, which stands between words there.

@@ -249,16 +249,18 @@ def _load_fedscan(folder: Path) -> Generator:
     from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
 
     from .generator import Generator
-    from .integrity.weights import open_network
+    from .integrity.weights import align_weights, open_network
     from .text_encoder import CaptionEncoder
 
-    return Generator(
+    generator = Generator(
         open_network(UNet2DConditionModel, folder, "unet"),
         open_network(T2IAdapter, folder, "adapter"),
         open_network(_autoencoder_class(folder), folder, "vae"),
         CaptionEncoder.from_pretrained(folder / "caption_encoder"),
         DDPMScheduler.from_pretrained(folder, subfolder="scheduler"),
     )
+    align_weights(generator)
+    return generator
 
 
 def _autoencoder_class(folder: Path) -> type[Autoencoder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,23 +19,26 @@ from .stable_diffusion.opening import add_adapter
 _LORA_NAME = "fedscan"
 #: The projections of diffusers' attention layers.
 _ATTENTION_PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")
+#: Scales and shifts of diffusers' norms: norm, norm1 to norm3, conv_norm_out, group_norm.
+_NORM = re.compile(r"^unet\..*norm[0-9_a-z]*\.(weight|bias)$")
 
 
 def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[str, nn.Parameter]:
     """Freeze the generator except the chosen parameters.
 
     Few parameters from a close base are what patient-level privacy leaves room for: DP-LDM
-    (arXiv 2305.15759) trains attention only, and arXiv 2406.01355 low-rank updates.
+    (arXiv 2305.15759) trains attention only, arXiv 2406.01355 low-rank updates.
 
     Args:
         generator: Changed in place; for ``lora``, low-rank layers that start as zero updates
             are added, for ``adapters`` and ``all`` a spatial adapter where there is none; with the
             same initial values on every machine.
-        settings: The subset, and the rank for ``lora``.
+        settings: The subset, and the rank for ``lora``; for ``auto``, low-rank updates.
 
     Returns:
         The parameters that now require gradients, by name, sorted by name.
     """
+    settings = settings.definite
     if settings.subset in ("adapters", "all"):
         add_adapter(generator)
     generator.requires_grad_(False)
@@ -48,7 +52,7 @@ def select_trainable(generator: Generator, settings: TrainableSettings) -> dict[
     if not parameters:
         raise ModelError(
             f"The generator has no parameters of the subset {settings.subset!r}.",
-            hint="Choose trainable.subset=attention, adapters, lora or all.",
+            hint="Choose trainable.subset=biases, norms, attention, adapters, lora or all.",
         )
     for parameter in parameters.values():
         parameter.requires_grad_(True)
@@ -72,6 +76,7 @@ def count_trainable(generator: Generator, settings: TrainableSettings) -> int:
         generator: A base; low-rank layers that were added to it do not count.
         settings: The subset, and the rank for ``lora``.
     """
+    settings = settings.definite
     if settings.subset == "lora":
         # Two factors a projection: one takes its inputs to the rank, the other that to its outputs.
         return settings.lora_rank * sum(
@@ -98,8 +103,13 @@ def _belongs(name: str, subset: str) -> bool:
         return "lora_" in name
     if subset == "adapters":
         return name.startswith("adapter.")
+    attends = ".attn1." in name or ".attn2." in name
     if subset == "attention":
-        return name.startswith("unet.") and (".attn1." in name or ".attn2." in name)
+        return name.startswith("unet.") and attends
+    if subset == "biases":  # BitFit (Ben Zaken et al. 2021, arXiv 2106.10199), of attention only
+        return name.startswith("unet.") and attends and name.endswith(".bias")
+    if subset == "norms":
+        return bool(_NORM.search(name))
     return name.startswith(("unet.", "adapter."))
 
 

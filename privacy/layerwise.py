@@ -3,7 +3,8 @@
 The gradient of a linear layer's weight is the product of what went in and what comes back,
 summed over rows. Summing over each patient's rows apart costs the same multiplications, so the
 patients' gradients come at the price of the ordinary batch gradient, without the memory of a
-gradient per row (which is what Opacus' hooks keep: Goodfellow 2015, arXiv:1510.01799).
+gradient per row (which is what Opacus' hooks keep: Goodfellow 2015, arXiv:1510.01799). The scale
+and shift of a norm are a product and a sum of the same kind.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import PrivacyError
 from .clipping import ClippedSum, flatten
@@ -31,11 +33,14 @@ from .stream import SecretStream
 _HINT = "Use the engine 'loop', which handles any layer."
 
 
-class LayerwiseGradients:
-    """Per-patient gradients of linear layers, a few patients at a time.
+#: Layers whose parameters it follows. A subclass may compute something else with its weight.
+_Followed = nn.Linear | nn.GroupNorm | nn.LayerNorm
 
-    For attention layers and low-rank updates: their trained parameters all are weights and
-    biases of linear layers.
+
+class LayerwiseGradients:
+    """Per-patient gradients of linear layers and norms, a few patients at a time.
+
+    For attention layers, low-rank updates, and the scales and shifts of norms.
 
     Args:
         rows_at_once: Rows of one forward pass, rounded down to whole patients, at least one.
@@ -47,10 +52,12 @@ class LayerwiseGradients:
 
     @staticmethod
     def supports(parameters: Mapping[str, nn.Parameter], loss: PatientLoss) -> bool:
-        """Whether all parameters belong to linear layers of a loss that takes batches."""
+        """Whether all parameters are of linear layers and norms, in a loss that takes batches."""
         if not isinstance(loss, BatchedPatientLoss):
             return False
-        covered_ids = {id(value) for layer in _linears(loss.module) for value in layer.parameters()}
+        covered_ids = {
+            id(value) for layer in _followed(loss.module) for value in layer.parameters()
+        }
         return all(id(parameter) in covered_ids for parameter in parameters.values())
 
     def clipped_sum(
@@ -66,7 +73,7 @@ class LayerwiseGradients:
         """See :class:`~fedscan.privacy.gradients.PatientGradients`."""
         if not isinstance(loss, BatchedPatientLoss) or not self.supports(parameters, loss):
             raise PrivacyError(
-                "Not all trained parameters belong to linear layers of a batched loss.",
+                "Not all trained parameters belong to linear layers and norms of a batched loss.",
                 hint=_HINT,
             )
         size = sum(parameter.numel() for parameter in parameters.values())
@@ -109,7 +116,7 @@ def _row_losses(loss: BatchedPatientLoss, rows: tuple[Tensor, ...]) -> Tensor:
     except RuntimeError as error:
         if "modified inplace" not in str(error):
             raise
-        raise PrivacyError("A Linear's result is changed in place.", hint=_HINT) from error
+        raise PrivacyError("A layer's result is changed in place.", hint=_HINT) from error
 
 
 class _Vectors:
@@ -126,12 +133,21 @@ class _Vectors:
         #: What all taps hang on: the backward pass goes wherever it leads to.
         self.root = torch.zeros((), device=device, requires_grad=True)
 
-    def add(self, layer: nn.Linear, inputs: Tensor, gradient: Tensor) -> None:
+    def add(self, layer: _Followed, inputs: Tensor, gradient: Tensor) -> None:
         """Add what one use of a layer gives: its inputs and its outputs' gradient, ``[B, …]``."""
+        if isinstance(layer, nn.GroupNorm):
+            # Its channels are the second axis, those of the others the last one.
+            inputs = functional.group_norm(inputs, layer.num_groups, eps=layer.eps).transpose(1, -1)
+            gradient = gradient.transpose(1, -1)
+        elif isinstance(layer, nn.LayerNorm):
+            inputs = functional.layer_norm(inputs, layer.normalized_shape, eps=layer.eps)
         rows = inputs.reshape(self._patients, -1, inputs.shape[-1])
         errors = gradient.reshape(self._patients, -1, gradient.shape[-1])
         if id(layer.weight) in self._places:
-            self._put(layer.weight, torch.bmm(errors.mT, rows))
+            is_linear = isinstance(layer, nn.Linear)
+            self._put(
+                layer.weight, torch.bmm(errors.mT, rows) if is_linear else (errors * rows).sum(1)
+            )
         if id(layer.bias) in self._places:
             self._put(layer.bias, errors.sum(1))
 
@@ -160,7 +176,7 @@ class _Tap(torch.autograd.Function):
         outputs: Tensor,
         inputs: Tensor,
         root: Tensor,
-        layer: nn.Linear,
+        layer: _Followed,
         vectors: _Vectors,
     ) -> Tensor:
         context.save_for_backward(inputs)
@@ -180,21 +196,21 @@ class _Tap(torch.autograd.Function):
 def _tapped(
     module: nn.Module, parameters: Mapping[str, nn.Parameter], vectors: _Vectors, rows: int
 ) -> Iterator[None]:
-    """Tap the linear layers that train, each use of them; there are so many rows."""
+    """Tap the layers that train, each use of them; there are so many rows."""
 
     def tap(layer: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> Tensor:
-        assert isinstance(layer, nn.Linear)
+        assert isinstance(layer, _Followed)
         if not torch.is_grad_enabled():
             return outputs
         if len(inputs[0]) != rows:
-            raise PrivacyError("A Linear mixes rows.", hint=_HINT)
+            raise PrivacyError("A layer mixes rows.", hint=_HINT)
         output: Tensor = _Tap.apply(outputs, inputs[0].detach(), vectors.root, layer, vectors)  # type: ignore[no-untyped-call]
         return output
 
     parameter_ids = {id(parameter) for parameter in parameters.values()}
     handles = [
         layer.register_forward_hook(tap)
-        for layer in _linears(module)
+        for layer in _followed(module)
         if any(id(value) in parameter_ids for value in layer.parameters())
     ]
     try:
@@ -204,9 +220,15 @@ def _tapped(
             handle.remove()
 
 
-def _linears(module: nn.Module) -> list[nn.Linear]:
-    # A subclass may compute something else with its weight.
-    return [layer for layer in module.modules() if type(layer) is nn.Linear]
+def _followed(module: nn.Module) -> list[_Followed]:
+    return [
+        layer
+        for layer in module.modules()
+        if type(layer) is nn.Linear
+        or type(layer) is nn.GroupNorm
+        # Scales that lie along several axes are not followed.
+        or (type(layer) is nn.LayerNorm and len(layer.normalized_shape) == 1)
+    ]
 
 
 def _check(
@@ -223,6 +245,6 @@ def _check(
         reference
     ):
         raise PrivacyError(
-            "The loss uses its linear layers in a way that the engine 'layerwise' cannot follow.",
+            "The loss uses its layers in a way that the engine 'layerwise' cannot follow.",
             hint=_HINT,
         )

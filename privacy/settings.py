@@ -104,7 +104,7 @@ class PrivacySettings:
         ge=0,
         le=10_000,
         description="Rounds of a joint study that may be begun anew, because a site was lost in "
-        "the middle of one. Each is paid for, so more of them mean more noise.",
+        "the middle of one, or a sum was wrong. Each is paid for, so more of them mean more noise.",
     )
 
     @model_validator(mode="after")

@@ -36,12 +36,19 @@ class Signal:
         """Trained numbers of the same agreement at which the noise would be as long."""
         return math.floor(self.numbers * self.ratio**2)
 
-    def of_numbers(self, numbers: int) -> Signal:
-        """Return the signal of another number of trained numbers, of the same agreement."""
+    def of_numbers(self, numbers: int, agreement: float | None = None) -> Signal:
+        """Return the signal of another number of trained numbers.
+
+        Args:
+            numbers: How many.
+            agreement: Theirs; the same if not given.
+        """
         ratio = self.ratio * math.sqrt(self.numbers / numbers)
-        return Signal(
-            patients=self.patients, numbers=numbers, agreement=self.agreement, ratio=ratio
-        )
+        if agreement is None:
+            agreement = self.agreement
+        elif self.agreement:
+            ratio *= agreement / self.agreement
+        return Signal(patients=self.patients, numbers=numbers, agreement=agreement, ratio=ratio)
 
 
 def expected_signal(

@@ -13,10 +13,7 @@ from flwr.serverapp import Grid, ServerApp
 from numpy.typing import NDArray
 
 from ..config.study import Study, load_study
-from ..errors import (
-    CheckpointError,
-    FedscanError,
-)
+from ..errors import CheckpointError, FedscanError
 from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.computing.devices import resolve_device
 from ..model.computing.effort import is_too_slow
@@ -139,7 +136,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     # What trains is in every request anyway, with its current values.
     start_tensors = {name: value for name, value in start.items() if name not in parameters}
     show: Callable[[FederationState, bool], None]
-    if is_too_slow(generator):
+    loss = None if is_too_slow(generator) else PublicLoss(generator)
+    if loss is None:
         show = no_previews(observe)
     else:
         show = Previews(
@@ -148,10 +146,11 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             generator=generator,
             load=lambda checkpoint: _load(parameters, checkpoint.final()),
             seed=study.seed,
-            measure=measuring(PublicLoss(generator), observe),
+            measure=measuring(loss, observe),
         )
     if joint:
-        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show)
+        measure = loss.measuring(lambda model: _load(parameters, model)) if loss else None
+        state = joint.rounds(state, terms, start_tensors, checkpoints, history, show, measure)
     else:
         state = Rounds(
             collector=Collector(grid=grid, settings=study.federation, observe=observe),
@@ -191,6 +190,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             limit_s=study.federation.round_timeout_s,
             observe=observe,
         )
+    if joint:
+        joint.end(terms)
     observe(GeneratorSaved(folder=str(job.generator)))
     return state
 
@@ -291,6 +292,7 @@ def _card(study: Study) -> dict[str, Any]:
         **(joint if is_joint(study) else {}),
         "delta": study.privacy.delta if study.privacy.enabled else None,
         "trained": study.trainable.subset,
+        **({"trained_because": study.outlook.reason} if study.outlook.reason else {}),
     }
 
 

@@ -189,6 +189,43 @@ class AttemptLost(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SitesSuspected(Event):
+    """One of these sites spoils the sums; who, will be seen from sums over halves of the sites."""
+
+    round: int
+    attempt: int
+    sites: Sequence[str]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CulpritsFound(Event):
+    """Every sum with these sites was wrong; they are asked no more."""
+
+    round: int
+    attempt: int
+    sites: Sequence[str]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndTold(Event):
+    """So many sites were told that a joint study is over, and to erase its keys."""
+
+    sites: int
+    request: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeysErased(Event):
+    """A site erased a joint study's keys ("ok"), or says by its code why not."""
+
+    site: str
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class LossMeasured(Event):
     """The model after a round was measured on public images; no site takes part in it."""
 

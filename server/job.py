@@ -7,7 +7,9 @@ from pathlib import Path
 
 from flwr.app import UserConfig
 
+from ..config.study import Study
 from ..errors import ConfigurationError
+from ..model.storage import shipped_base
 
 #: What lies in a run's folder, beside the checkpoints.
 HISTORY = "history.jsonl"
@@ -16,9 +18,12 @@ WARM_UP = "warm-up.safetensors"
 COMPOSITIONS = "compositions.json"
 PREVIEWS = "previews"
 
-#: What a joint study keeps besides: its roster, its sums under way, and its statistics.
+#: What a joint study keeps besides: its roster, its sums under way, whom it suspects of
+#: spoiling them, its statistics, and where its keys are erased.
 ROSTER = "roster.json"
 ATTEMPTS = "attempts.json"
+SEARCH = "search.json"
+KEYS_ERASED = "keys-erased.json"
 STATISTICS = "statistics.safetensors"
 
 _PATHS = ("study", "base", "run", "generator")
@@ -69,3 +74,8 @@ class ServerJob:
         """Return the run configuration that :meth:`from_config` reads."""
         paths = {key: str(getattr(self, key)) for key in _PATHS}
         return {**paths, "resume": self.resume, "device": self.device}
+
+
+def base_of(study: Study) -> Path:
+    """Return the folder of the generator that a study starts from."""
+    return Path(study.generator.base).resolve() if study.generator.base else shipped_base()

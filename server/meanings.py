@@ -25,6 +25,7 @@ MEANINGS: Mapping[str, str] = {
     "audit": "its audit log is damaged or takes no entry",
     "egress": "it held back an answer that may not leave",
     "roster": "it does not open its part: other sites, keys or request than it goes by",
+    "study-over": "the study is over there, and its keys are erased",
     "start-needed": "it lacks what the warm-up changed",
     "internal": "an error that only its own log explains",
     ASKED: "asked again, no answer yet",
@@ -44,6 +45,7 @@ _ADVICE: Mapping[str, str] = {
     "protocol": "both sides must run the same release",
     "audit": "`fedscan doctor --site` there looks at its audit log and its disk",
     "not-approved": "`fedscan site approve` there lists what waits",
+    "study-over": "what is to be trained further is another study, with new keys",
     "paused": "`fedscan site resume` there, or its hours, let it take part",
 }
 

@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional
 
 from ..errors import DataError, ModelError
+from ..federation.protocol import Tensors
 from ..model.conditions import spatial_conditions
 from ..model.example import LatentRows
 from ..model.generator import Generator
@@ -75,6 +76,19 @@ class PublicLoss:
         if not math.isfinite(loss):
             raise ModelError("The loss on public images is not finite.")
         return loss
+
+    def measuring(self, load: Callable[[Tensors], None]) -> Callable[[Tensors], float]:
+        """Return what measures a model that is given by what trains in it.
+
+        Args:
+            load: Puts the tensors into the generator.
+        """
+
+        def measure(model: Tensors) -> float:
+            load(model)
+            return self.measure()
+
+        return measure
 
 
 def _encoded(generator: Generator, bank: ExampleBank) -> LatentRows:

@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 from ..federation.about import AboutSettings
 from ..federation.fields import MAX_TERM
 from ..federation.joint.roster import ROSTER
+from ..federation.outlook import OutlookSettings
 from ..federation.protocol import RoundRequest
 from ..federation.wire import SUM32
 from ..model.settings import VocabularySettings
@@ -53,6 +54,8 @@ def site_terms(study: Study, roster: str = "") -> dict[str, str]:
         ConfigurationError: If the study's vocabulary is too large to be sent.
     """
     terms = {name: _as_json(getattr(study, name)) for name in _TERMS}
+    # What trains is never left to a site.
+    terms["trainable"] = _as_json(study.trainable.definite)
     terms["wire"] = json.dumps(SUM32 if is_joint(study) else study.federation.wire)
     if roster:
         terms[ROSTER] = roster
@@ -66,6 +69,8 @@ def site_terms(study: Study, roster: str = "") -> dict[str, str]:
             )
     if study.about != AboutSettings():
         terms["about"] = _as_json(study.about)
+    if study.outlook != OutlookSettings():
+        terms["outlook"] = _as_json(study.outlook)
     return terms
 
 
@@ -108,11 +113,14 @@ def earlier_training_digest(study: Study, base: str) -> str:
 def training_settings(study: Study) -> dict[str, Any]:
     """Return the settings that the trained tensors depend on, by path.
 
-    What sites were told that the study is for belongs to what they approved.
+    What sites were told that the study is for, and would learn, belongs to what they approved.
     """
     sections = {name: _plain(getattr(study, name)) for name in _TRAINING}
+    sections["trainable"] = _plain(study.trainable.definite)
     if study.about != AboutSettings():
         sections["about"] = _plain(study.about)
+    if study.outlook != OutlookSettings():
+        sections["outlook"] = _plain(study.outlook)
     settings = {
         f"{section}.{key}": value
         for section, values in sections.items()

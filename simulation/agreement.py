@@ -34,7 +34,7 @@ def measured_agreement(study: Study, base: Generator) -> float:
         study: Says what trains, the clip norm and the draws of a patient's loss.
         base: The generator it begins with; it is left with the study's trained parameters.
     """
-    images = _made_up_patients(base.image_size, study.seed)
+    images = made_up_patients(base.image_size, study.seed)
     loss = image_loss(base, images, loss_settings(study.local, study.privacy))
     parameters = select_trainable(base, study.trainable)
     engine = choose_engine("auto", parameters, loss)
@@ -48,12 +48,18 @@ def measured_agreement(study: Study, base: Generator) -> float:
     return float((first @ second).clamp_min(0).sqrt())
 
 
-def _made_up_patients(image_size: int, seed: int) -> ImageSet:
-    """Heads of a kind that no base is trained on, as a hospital has them: what it knows already
-    would have no signal.
+def made_up_patients(image_size: int, seed: int, count: int = _PATIENTS) -> ImageSet:
+    """Return heads of a kind that no base is trained on, as a hospital has them.
+
+    What a base knows already would have no signal.
+
+    Args:
+        image_size: Side of the images in pixels.
+        seed: Seed of the patients.
+        count: How many patients.
     """
     values = {
-        "patients": (_PATIENTS,),
+        "patients": (count,),
         "paired_share": 0.0,
         "slices": _IMAGES,
         "mask_share": 0.0,
@@ -68,7 +74,7 @@ def _made_up_patients(image_size: int, seed: int) -> ImageSet:
         # Their keys are secret and new each time; their content is not.
         keys = sorted(patients.train_patients, key=patients.content)
         return ImageSet.of(
-            (f"{number:02d}", example)
+            (f"{number:04d}", example)
             for number, key in enumerate(keys)
             for example in patients.examples(key)
         )

@@ -48,6 +48,17 @@ class SiteIndexed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SubsetChosen(Event):
+    """What trains was chosen from public facts, where the study left it open.
+
+    Attributes:
+        reason: What it is, and why.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BudgetWasted(Event):
     """What the study trains will be more noise than signal; it is told before anything is paid.
 

@@ -31,9 +31,10 @@ from ..evaluation.run import run_examiners
 from ..evaluation.subject import Subject
 from ..model.computing.devices import resolve_device
 from ..model.storage import generator_digest, load_generator
+from ..server.job import base_of
 from .measure import real_sets
 from .sites import find_sites, is_run, state_folder
-from .trained_study import base_of, comparisons_of, examiners_of
+from .trained_study import comparisons_of, examiners_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,7 @@ def _generator_info(study: Study, site: Site, movement: float | None) -> Generat
         parameters=sum(value.numel() for value in base_model.generator.parameters()),
         trained_parameters=sum(value.numel() for value in base_model.parameters.values()),
         trained_subset=study.trainable.subset,
+        trained_reason=study.outlook.reason,
         base=f"{site.base.name} {base_model.digest[:12]}",
         movement=movement,
     )

@@ -25,17 +25,25 @@ from ..model.outline import read_image_sizes
 from ..model.storage import generator_digest, state_learnt
 from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
+from ..privacy.study_signal import NOISE_BELOW
 from ..server.begun import begun
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
-from ..server.job import HISTORY, WARM_UP
+from ..server.job import HISTORY, WARM_UP, base_of
 from ..server.joint.roster import roster_text
 from ..server.terms import is_joint
 from ..server.warm_up import groups_used
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
-from .events import BudgetWasted, EvaluationSkipped, SiteIndexed, StageProgress, StageStarted
+from .events import (
+    BudgetWasted,
+    EvaluationSkipped,
+    SiteIndexed,
+    StageProgress,
+    StageStarted,
+    SubsetChosen,
+)
 from .indexing import SiteSummary, index_sites
 from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
@@ -43,8 +51,8 @@ from .phantoms import phantom_hospitals
 from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
-from .study_plan import NOISE_BELOW, StudyPlan, plan_study
-from .trained_study import base_of
+from .study_plan import StudyPlan, plan_study
+from .submitting import as_simulated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +128,10 @@ def simulate(
     sites = on_devices(sites, place, workers)
     _require_enough(study, sites)
     with only_process(out):
+        definite = as_simulated(study, sites, out)
+        if study.trainable.subset == "auto" and definite.outlook.reason:
+            progress(SubsetChosen(reason=definite.outlook.reason))
+        study = definite
         return _simulate(
             study, data, sites, out, base, resume, engine, workers, evaluate, place, progress
         )

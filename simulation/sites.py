@@ -133,6 +133,8 @@ def write_policies(sites: list[Site], study: Study) -> None:
     evaluation = study.evaluation
     policy = SitePolicy(
         epsilon_ceiling=study.privacy.epsilon,
+        collusion_ceiling=study.privacy.collusion_epsilon,
+        max_colluding_sites=study.privacy.most_colluding,
         delta=study.privacy.delta,
         min_noise_multiplier=0.0,
         # Counts and statistics are clipped to 1 whatever the gradients are clipped to.
@@ -140,7 +142,7 @@ def write_policies(sites: list[Site], study: Study) -> None:
         max_sample_rate=study.privacy.sample_rate,
         max_steps_per_round=study.local.steps,
         min_patients=1,
-        allowed_subsets=(study.trainable.subset,),
+        allowed_subsets=(study.trainable.definite_subset,),
         burned_in=study.data.burned_in,
         weight=0.0,
         max_update_norm=1e9,

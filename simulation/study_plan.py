@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from ..config.study import Study
+from ..common.counted import counted
+from ..config.study import Study, load_study
 from ..errors import ConfigurationError
 from ..model.computing.memory import open_outline
 from ..model.generator import Generator
-from ..model.settings import TrainableSettings
+from ..model.settings import Subset, TrainableSettings
 from ..model.storage import load_generator
 from ..model.trainable import count_trainable
-from ..privacy.joint.plan import plan_joint
-from ..privacy.planning import plan_mechanism
-from ..privacy.settings import PrivacySettings
-from ..privacy.signal import TYPICAL_AGREEMENT, Signal, expected_signal
-from ..privacy.study_costs import once_mechanisms
+from ..privacy.signal import Signal
+from ..privacy.study_signal import CLEAR_FROM, agreement_of, in_words, study_signal
+from ..server.job import base_of
 from .agreement import measured_agreement
-from .trained_study import base_of
 
-#: Below this the noise is longer than the signal; from here on the signal is clear.
-NOISE_BELOW, CLEAR_FROM = 1.0, 3.0
+Way = TypeVar("Way")
+
+#: Clip norm that about half of the gradients exceed, and rate of Adam, by what trains
+#: (docs/results.md). Low-rank updates have the defaults of a study.
+_SUITED = {
+    "biases": (0.01, 8e-3),
+    "norms": (0.02, 8e-3),
+    "attention": (0.14, 1e-3),
+    "all": (0.14, 1e-3),
+}
+
+#: What a study can train, from few numbers to many, with low-rank updates of these ranks between.
+_FEW: tuple[Subset, ...] = ("biases", "norms")
 _RANKS = (1, 2, 4, 8)
+_MANY: tuple[Subset, ...] = ("attention", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +57,16 @@ class StudyPlan:
     Attributes:
         sites: Training patients of each site.
         is_measured: Whether the agreement of gradients was measured, on made-up patients.
+        trains: What it trains.
+        reason: Why that was chosen, where the study leaves it open; else empty.
         as_it_is: The study itself.
         choices: Other settings, the strongest signal first.
     """
 
     sites: tuple[int, ...]
     is_measured: bool
+    trains: str
+    reason: str
     as_it_is: Choice
     choices: tuple[Choice, ...]
 
@@ -61,35 +76,13 @@ class StudyPlan:
 
         Where nothing learns clearly, what has the strongest signal.
         """
-        everything = (self.as_it_is, *self.choices)
-        clear = [each for each in everything if each.signal.ratio >= CLEAR_FROM]
-        if clear:
-            most = max(each.signal.numbers for each in clear)
-            best = next(each for each in clear if each.signal.numbers == most)
-        else:
-            best = max(everything, key=lambda each: each.signal.ratio)
+        best, _ = strongest([(one, one.signal) for one in (self.as_it_is, *self.choices)])
         return None if best is self.as_it_is else best
 
     @property
     def verdict(self) -> str:
         """One sentence on the study as it is."""
-        signal = self.as_it_is.signal
-        patients, numbers = f"{signal.patients:,.0f}", f"{signal.numbers:,}"
-        if signal.ratio < NOISE_BELOW:
-            return (
-                f"With {patients} effective patients {numbers} trained numbers are noise: the "
-                f"signal is {signal.ratio:.2g} of it. About {signal.learnable:,} can be learnt "
-                "at most."
-            )
-        if signal.ratio < CLEAR_FROM:
-            return (
-                f"With {patients} effective patients {numbers} trained numbers can be learnt in "
-                f"part: the signal is {signal.ratio:.2g} times the noise."
-            )
-        return (
-            f"With {patients} effective patients {numbers} trained numbers can be learnt: the "
-            f"signal is {signal.ratio:.2g} times the noise."
-        )
+        return in_words(self.as_it_is.signal)
 
 
 def plan_study(study: Study, sites: Sequence[int], *, measure: bool = True) -> StudyPlan:
@@ -118,77 +111,157 @@ def plan_study(study: Study, sites: Sequence[int], *, measure: bool = True) -> S
             f"Sites of {list(sites)} training patients cannot be planned with.",
             hint="Name the training patients of each site, one at least.",
         )
-    folder = base_of(study)
-    agreement = measured_agreement(study, load_generator(folder)) if measure else TYPICAL_AGREEMENT
+    # With a subset, where the study leaves it open.
+    definite = definite_study(replace(study, outlook=replace(study.outlook, patients=tuple(sites))))
+    folder, trainable = base_of(study), definite.trainable
+    agreement = agreement_of(trainable.subset)
+    if measure:
+        agreement = measured_agreement(definite, load_generator(folder))
+    elif study.outlook.agreement:
+        agreement = study.outlook.agreement
     base = open_outline(folder)
-    own = count_trainable(base, study.trainable)
-    signal = _signal(study.privacy, study, sites, own, agreement)
+    own = _signal(definite, sites, count_trainable(base, trainable), agreement)
+    choices = [*_choices(trainable, base, own), *_joint(definite, sites, base, own)]
     return StudyPlan(
         sites=tuple(sites),
         is_measured=measure,
-        as_it_is=Choice(settings=(), signal=signal),
-        choices=_choices(study, sites, base, agreement, signal),
+        trains=in_short(trainable),
+        reason=definite.outlook.reason if study.trainable.subset == "auto" else "",
+        as_it_is=Choice(settings=(), signal=own),
+        choices=tuple(sorted(choices, key=lambda each: -each.signal.ratio)),
     )
 
 
-def _signal(
-    privacy: PrivacySettings, study: Study, sites: Sequence[int], numbers: int, agreement: float
-) -> Signal:
-    rounds = study.federation.rounds
-    steps = rounds * (1 if privacy.sum == "joint" else study.local.steps)
-    pooled_noise = plan_mechanism(
-        epsilon=privacy.epsilon,
-        delta=privacy.delta,
-        sample_rate=privacy.sample_rate,
-        steps=steps,
-        in_study=once_mechanisms(privacy, statistics=study.warm_up.enabled),
-    ).noise_multiplier
-    own = plan_joint(privacy, rounds).minimum_share if privacy.sum == "joint" else pooled_noise
-    return expected_signal(
-        sites,
-        noise=[own] * len(sites),
-        pooled_noise=pooled_noise,
-        sample_rate=privacy.sample_rate,
-        steps=steps,
+def definite_study(study: Study) -> Study:
+    """Choose once what ``trainable.subset = "auto"`` trains, by public facts alone.
+
+    By the sizes that sites declare, the study's budget, and how well gradients of made-up patients
+    agree: what trains most among all whose signal stands out of the noise; where nothing does,
+    what has the strongest signal. Clip norm and learning rate become those that suit it, where the
+    study has their defaults. A study that names its subset stays as it is, and where no sizes are
+    declared or nothing is private, low-rank updates train.
+
+    Args:
+        study: The study; its base must be there.
+
+    Returns:
+        The same with a subset and, where it was chosen, why.
+
+    Raises:
+        BudgetExceededError: If no noise keeps the study's promise.
+        ModelError: If its base is none.
+    """
+    if study.trainable.subset != "auto":
+        return study
+    low_rank, outlook = study.trainable.definite, study.outlook
+    patients = outlook.patients
+    if not study.privacy.enabled or not patients:
+        return replace(study, trainable=low_rank)
+    base = open_outline(base_of(study))
+    agreement = outlook.agreement or agreement_of(low_rank.subset)
+    own = _signal(study, patients, count_trainable(base, low_rank), agreement)
+    signals = [(each, _other(own, low_rank, each, base)) for each in _ways(low_rank)]
+    trainable, signal = strongest(signals)
+    reason = (
+        f"{in_short(trainable)} of {', '.join(in_short(each) for each, _ in signals)}, for "
+        f"{counted(len(patients), 'site')} with {sum(patients):,} training patients at epsilon "
+        f"{study.privacy.epsilon:g}: {signal.numbers:,} numbers, of which the signal is expected "
+        f"to be {signal.ratio:.2g} times the noise."
+    )
+    outlook = replace(
+        outlook, reason=reason, agreement=signal.agreement if outlook.agreement else 0.0
+    )
+    return _suited(replace(study, trainable=trainable, outlook=outlook))
+
+
+def _suited(study: Study) -> Study:
+    """Give what trains the clip norm and rate that suit it, where the study has the defaults."""
+    if study.trainable.subset not in _SUITED:
+        return study
+    clip_norm, rate = _SUITED[study.trainable.subset]
+    privacy, local, usual = study.privacy, study.local, load_study()
+    if privacy.clip_norm == usual.privacy.clip_norm:
+        privacy = replace(privacy, clip_norm=clip_norm)
+    if local.learning_rate == usual.local.learning_rate:
+        local = replace(local, learning_rate=rate)
+    return replace(study, privacy=privacy, local=local)
+
+
+def strongest(signals: Sequence[tuple[Way, Signal]]) -> tuple[Way, Signal]:
+    """Return what trains most among all that learn clearly, else what has the strongest signal."""
+    clear = [each for each in signals if each[1].ratio >= CLEAR_FROM]
+    if clear:
+        return max(clear, key=lambda each: each[1].numbers)
+    return max(signals, key=lambda each: each[1].ratio)
+
+
+def in_short(trainable: TrainableSettings) -> str:
+    """Name what trains, with its rank."""
+    subset = trainable.definite_subset
+    return f"lora of rank {trainable.lora_rank}" if subset == "lora" else subset
+
+
+def _signal(study: Study, sites: Sequence[int], numbers: int, agreement: float) -> Signal:
+    return study_signal(
+        study.privacy,
+        rounds=study.federation.rounds,
+        local_steps=study.local.steps,
+        statistics=study.warm_up.enabled,
+        patients=sites,
         numbers=numbers,
         agreement=agreement,
     )
 
 
+def _ways(own: TrainableSettings) -> Iterator[TrainableSettings]:
+    """Yield what else could train, from few numbers to many."""
+    for subset in _FEW:
+        yield replace(own, subset=subset)
+    for rank in _RANKS:
+        yield replace(own, subset="lora", lora_rank=rank)
+    for subset in _MANY:
+        yield replace(own, subset=subset)
+
+
+def _other(
+    own: Signal, trainable: TrainableSettings, other: TrainableSettings, base: Generator
+) -> Signal:
+    """Return the signal of another subset; agreements differ as they typically do."""
+    scale = agreement_of(other.subset) / agreement_of(trainable.subset)
+    return own.of_numbers(count_trainable(base, other), own.agreement * scale)
+
+
 def _choices(
-    study: Study, sites: Sequence[int], base: Generator, agreement: float, own: Signal
-) -> tuple[Choice, ...]:
-    """Other ranks and joint noise, the strongest signal first; agreement is taken to be alike."""
-    sizes = {
-        f"trainable.lora_rank={rank}": count_trainable(
-            base, TrainableSettings(subset="lora", lora_rank=rank)
-        )
-        for rank in _RANKS
-    }
-    choices = [
-        Choice(settings=_lora(study, name), signal=own.of_numbers(numbers))
-        for name, numbers in sizes.items()
-        if numbers != own.numbers
-    ]
-    if study.privacy.sum == "local" and len(sites) >= study.privacy.min_sites:
-        joint = replace(study.privacy, sum="joint", min_sites=len(sites))
-        rounds = study.federation.rounds * study.local.steps
-        longer = replace(study, federation=replace(study.federation, rounds=rounds))
-        signal = _signal(joint, longer, sites, own.numbers, agreement)
-        settings = (
-            "privacy.sum=joint",
-            f"privacy.min_sites={len(sites)}",
-            "local.steps=1",
-            f"federation.rounds={rounds}",
-        )
-        choices.append(Choice(settings=settings, signal=signal))
-        choices += [
-            Choice(settings=(*settings, *_lora(study, name)), signal=signal.of_numbers(numbers))
-            for name, numbers in sizes.items()
-            if numbers != own.numbers
-        ]
-    return tuple(sorted(choices, key=lambda each: -each.signal.ratio))
+    own: TrainableSettings, base: Generator, own_signal: Signal, before: tuple[str, ...] = ()
+) -> Iterator[Choice]:
+    """Yield a study with other subsets."""
+    for each in _ways(own):
+        if each == own:
+            continue
+        signal = _other(own_signal, own, each, base)
+        settings = [f"trainable.subset={each.subset}"] if each.subset != own.subset else []
+        if each.subset == "lora":
+            settings.append(f"trainable.lora_rank={each.lora_rank}")
+        yield Choice(settings=(*before, *settings), signal=signal)
 
 
-def _lora(study: Study, rank: str) -> tuple[str, ...]:
-    return (rank,) if study.trainable.subset == "lora" else ("trainable.subset=lora", rank)
+def _joint(study: Study, sites: Sequence[int], base: Generator, own: Signal) -> Iterator[Choice]:
+    """Yield the study with joint noise, with what it trains and with other subsets."""
+    if study.privacy.sum == "joint" or len(sites) < study.privacy.min_sites:
+        return
+    rounds = study.federation.rounds * study.local.steps
+    joint = replace(
+        study,
+        privacy=replace(study.privacy, sum="joint", min_sites=len(sites)),
+        local=replace(study.local, steps=1),
+        federation=replace(study.federation, rounds=rounds),
+    )
+    settings = (
+        "privacy.sum=joint",
+        f"privacy.min_sites={len(sites)}",
+        "local.steps=1",
+        f"federation.rounds={rounds}",
+    )
+    signal = _signal(joint, sites, own.numbers, own.agreement)
+    yield Choice(settings=settings, signal=signal)
+    yield from _choices(study.trainable, base, signal, settings)

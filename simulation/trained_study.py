@@ -17,11 +17,11 @@ from ..evaluation.run import Examiner
 from ..model.generator import Generator
 from ..model.outline import size_taken
 from ..model.statistics.composition import Composition
-from ..model.storage import load_generator, shipped_base
+from ..model.storage import load_generator
 from ..model.trainable import replace_tensors
 from ..server.begun import begun
 from ..server.composition import read_compositions
-from ..server.job import COMPOSITIONS, WARM_UP
+from ..server.job import COMPOSITIONS, WARM_UP, base_of
 from ..server.joint.roster import roster_text
 from ..server.terms import study_at_site
 
@@ -94,8 +94,3 @@ def site_training(study: Study) -> SiteTraining:
         round_steps=study.local.steps,
         rounds=study.federation.rounds,
     )
-
-
-def base_of(study: Study) -> Path:
-    """Return the folder of the generator that a study starts from."""
-    return Path(study.generator.base).resolve() if study.generator.base else shipped_base()

@@ -43,7 +43,7 @@ NARROW: dict[tuple[str, str], tuple[set[str], set[str]]] = {
     ("server", "privacy"): ({"dashboard", "joint"}, set()),
     ("config", "client"): (set(), {"settings"}),
     ("config", "evaluation"): (set(), {"settings", "measures"}),
-    ("config", "federation"): (set(), {"about", "wire"}),
+    ("config", "federation"): (set(), {"about", "outlook", "wire"}),
     ("config", "imaging"): (set(), {"settings"}),
     ("config", "model"): (set(), {"settings"}),
     ("config", "privacy"): (set(), {"settings"}),

@@ -18,7 +18,7 @@ from flwr.app import Context, Error, Message
 from flwr.supernode.runtime import run_clientapp as process
 
 from ...errors import EgressError, FedscanError, NotApprovedError, ProtocolError
-from ...federation.protocol import RoundReply
+from ...federation.protocol import OK, RoundReply
 from ..steward.home import SiteHome
 from .marks import HOME_VARIABLE, REFUSED
 
@@ -40,17 +40,20 @@ def load_app(fab_id: str, fab_version: str, fab_hash: str) -> App:
     return _refusing if fab_id == REFUSED else app
 
 
-def check_outgoing(message: Message) -> None:
+def check_outgoing(message: Message) -> bool:
     """Cut an error to its code; let nothing pass that is not an answer of the border.
+
+    Returns:
+        Whether it is a result.
 
     Raises:
         EgressError: If the message is anything else.
     """
     if message.has_error():
         message.error = Error(code=message.error.code, reason="")
-        return
+        return False
     try:
-        RoundReply.from_records(message.content)
+        return RoundReply.from_records(message.content).code == OK
     except ProtocolError as error:
         raise EgressError("What an app wants to send is not an answer.") from error
 
@@ -73,20 +76,30 @@ def limit(home: SiteHome) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
+def prepare(note: Callable[[bool], object] = lambda is_result: None) -> None:
+    """Change Flower's process; once in a process.
+
+    Args:
+        note: Told of each message that has left whether it was a result.
+    """
+    push = process.push_message
+
+    def checked_push(client: Any, message: Message, context: Context) -> None:
+        is_result = check_outgoing(message)
+        push(client, message, context)
+        note(is_result)
+
+    process.push_message = checked_push
+    process.install_from_fab = _unpack_nothing  # type: ignore[assignment]
+    process.get_load_client_app_fn = _loader  # type: ignore[assignment]
+
+
 def main() -> None:
     """Run the app on one message; takes the arguments of ``flwr-clientapp``."""
     from flwr.supernode.cli import flwr_clientapp
 
     sys.argv[0] = "flwr-clientapp"
-    push = process.push_message
-
-    def checked_push(client: Any, message: Message, context: Context) -> None:
-        check_outgoing(message)
-        push(client, message, context)
-
-    process.push_message = checked_push
-    process.install_from_fab = _unpack_nothing  # type: ignore[assignment]
-    process.get_load_client_app_fn = _loader  # type: ignore[assignment]
+    prepare()
     flwr_clientapp()
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from ...errors import AuditError, LedgerError
 from ...privacy.joint.plan import both_epsilons
 from ..policy import load_policy
-from ..spending import known_spending
+from ..spending import spending_under
 from ..steward.approvals import Approval, Approvals
 from ..steward.data_sets import Registry
 from ..steward.declines import Declines
 from ..steward.home import SiteHome
 from ..steward.status import Status, StatusFile
+from ..study_end import JointStudyView, joint_studies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ class SiteOverview:
         approved: Studies that may train.
         waiting: Studies that asked and were not approved.
         declined: Studies that were declined.
+        joint: Of the approved studies those of joint sums, and whether their keys are still here.
     """
 
     site: str
@@ -80,6 +82,7 @@ class SiteOverview:
     approved: tuple[Approval, ...]
     waiting: tuple[Waiting, ...]
     declined: tuple[Declined, ...]
+    joint: tuple[JointStudyView, ...]
 
 
 def overview(home: SiteHome) -> SiteOverview:
@@ -100,15 +103,14 @@ def overview(home: SiteHome) -> SiteOverview:
             Declined(name=one.name, study=one.study, reason=one.reason, time=one.time)
             for one in Declines(home).all()
         ),
+        joint=tuple(joint_studies(home)),
     )
 
 
 def _data_set(home: SiteHome, name: str, folder: str) -> DataSetView:
     policy = load_policy(home.policy_of(name))
     try:
-        view = known_spending(
-            home.folder, home.state(name), allow_non_private=policy.allow_non_private
-        )
+        view = spending_under(policy, home.folder, home.state(name))
     except (AuditError, LedgerError) as failure:
         return DataSetView(
             name=name, folder=folder, epsilon=None, delta=None, problem=failure.message

@@ -51,12 +51,15 @@ _REFUSED_S = 15.0
 #: Names of Flower's programs, as it calls them, and what stands for them here.
 _PROGRAMS = {"flower-superexec": "from fedscan.client.daemon.superexec import main"}
 #: No process phones home or fetches a model.
-_QUIET = {
+QUIET = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+
+#: Seconds after which SuperExec looks for a task again; it would be one.
+_LOOK_S = "0.2"
 
 _RESTARTING = "Flower's node ended and is started again."
 _RESTARTING_HINT = (
@@ -236,9 +239,10 @@ def node_spec(home: SiteHome, policy: SitePolicy, forwarder: Forwarder) -> Child
     programs = home.run / "bin"
     _write_programs(programs)
     environment = {
-        **_QUIET,
+        **QUIET,
         HOME_VARIABLE: str(home.folder),
         "FLWR_HOME": str(home.run / "flower"),
+        "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": _LOOK_S,
         # Nothing else is found: a task that Flower would run with another program is not run.
         "PATH": str(programs),
     }

@@ -37,7 +37,7 @@ from flwr.supernode.nodestate.in_memory_nodestate import CLIENT_APP_CRASHED_ERRO
 #: How long a part of a message is tried for while the coordinator is out of reach.
 SILENCE_S = 600.0
 
-_PAUSE_S = 0.5
+_PAUSE_S = 0.2
 _UNFINISHED = (Status.PENDING, Status.STARTING, Status.RUNNING)
 _LOST = Error(ErrorCode.MESSAGE_UNAVAILABLE, "")
 

@@ -28,7 +28,7 @@ from ...privacy.stream import SecretStream
 from ..data.identity import DatasetIdentity
 from ..policy import SitePolicy, load_policy
 from ..site import Site
-from ..spending import known_spending
+from ..spending import spending_under
 from ..steward.approvals import Approvals
 from ..steward.home import SiteHome
 from .score import SiteScores, scores_file
@@ -72,7 +72,7 @@ def release_scores(home: SiteHome, site: Site, scores: SiteScores, epsilon: floa
     policy = load_policy(site.policy)
     mechanism = score_mechanism(epsilon, policy.delta)
     _require_allowed(policy, mechanism)
-    view = known_spending(home.folder, site.state, allow_non_private=policy.allow_non_private)
+    view = spending_under(policy, home.folder, site.state)
     book = view.book if view else Book()
     text = f"{PURPOSE}:{scores.study}:{scores.generator}:{scores.finding}"
     message = hashlib.sha256(text.encode()).hexdigest()
@@ -90,6 +90,7 @@ def release_scores(home: SiteHome, site: Site, scores: SiteScores, epsilon: floa
         identity,
         epsilon_ceiling=policy.epsilon_ceiling,
         collusion_ceiling=policy.collusion_ceiling_in_force,
+        colluding_sites=policy.max_colluding_sites,
         delta=policy.delta,
     ) as ledger:
         # A study of its own: no study's promise pays for it.

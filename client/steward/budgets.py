@@ -45,7 +45,8 @@ def budget_of(home: SiteHome, name: str) -> Budget:
     policy, folder = load_policy(home.policy_of(name)), home.state(name) / "ledger"
     problem, view = "", None
     try:
-        view = LedgerView.read(folder) if folder.is_dir() else None
+        if folder.is_dir():
+            view = LedgerView.read(folder, colluding_sites=policy.max_colluding_sites)
         known_spending(home.folder, home.state(name), allow_non_private=policy.allow_non_private)
     except (AuditError, LedgerError) as failure:
         problem = failure.message

@@ -45,6 +45,14 @@ class SiteSettings:
         description="Images that go through the network at once. 0: as many as the free memory "
         "holds, fewer where it runs out. It changes no promise, only time and memory.",
     )
+    warm_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        le=1440,
+        description="How long the process that answered a message stays for the next one, with the "
+        "base open. 0: every message has a process of its own. It changes no answer, only time and "
+        "memory at rest.",
+    )
 
 
 _ADAPTER = TypeAdapter(SiteSettings)

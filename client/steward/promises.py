@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from ...common.counted import counted
+from ...errors import BudgetExceededError, PrivacyError
+from ...federation.joint.roster import Roster
+from ...privacy.study_signal import agreement_of, in_words, study_signal
 from ..cost import Cost
 from ..terms import StudyTerms
 
@@ -28,8 +31,8 @@ def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
             "Together",
             f"What this site adds is summed with {', '.join(others)}, and a sum is opened for at "
             f"least {roster.min_sites} of these {len(roster.names)} sites, never for this one "
-            f"alone. Each of them adds noise of {roster.minimum_share:g} clip norms at least. Keys "
-            f"between sites: {secrets}.",
+            f"alone. Each of them adds noise of {roster.minimum_share:g} clip norms at least. "
+            f"{_search_told(roster)} Keys between sites: {secrets}.",
         ),
         (
             "Compare",
@@ -39,6 +42,26 @@ def together_with(terms: StudyTerms, site: str) -> tuple[tuple[str, str], ...]:
             "coordinator hands the list around, and could have invented it.",
         ),
     )
+
+
+def _search_told(roster: Roster) -> str:
+    """Say how a site that spoils the sums is looked for, and what that costs."""
+    least, spare = roster.min_sites, counted(roster.spare_attempts, "attempt")
+    attempts = f"In the cost below {spare} to spare {_are(roster.spare_attempts)} counted."
+    if len(roster.names) < 2 * least:
+        return (
+            "If a site spoils a sum, it is begun anew, and which site it was is not found out: two "
+            f"halves of {least} sites each would take {2 * least}. {attempts}"
+        )
+    return (
+        "If a site spoils a sum, the next ones are opened for two halves of the sites, each of "
+        f"{least} at least, until it is found: what this site adds is in one of them, never in "
+        f"both, and each is paid for like any other. {attempts}"
+    )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def leaving_together(terms: StudyTerms, count: int) -> str:
@@ -74,6 +97,45 @@ def privacy_promised(terms: StudyTerms) -> str:
     return (
         f"Each patient's contribution is clipped to {privacy.clip_norm:g} and hidden in noise: "
         f"epsilon {privacy.epsilon:g} at delta {privacy.delta:g} for the whole study."
+    )
+
+
+def learning_expected(terms: StudyTerms, rounds: int, numbers: int) -> str:
+    """Say what a study would learn for its budget, by the sizes that its sites declare.
+
+    It is counted anew here, from the terms alone: nothing of this site's patients is in it.
+
+    Args:
+        terms: The study's terms.
+        rounds: Its rounds.
+        numbers: How many numbers train.
+    """
+    privacy, outlook = terms.privacy, terms.outlook
+    if not privacy.enabled:
+        return "No noise hides what patients teach."
+    if not outlook.patients:
+        return (
+            "The study does not say how many patients its sites have, so whether its budget buys "
+            "more than noise cannot be told beforehand. Ask the coordinator, who can: `fedscan "
+            "plan`."
+        )
+    try:
+        signal = study_signal(
+            privacy,
+            rounds=rounds,
+            local_steps=terms.local.steps,
+            statistics=privacy.statistics_share > 0,
+            patients=outlook.patients,
+            numbers=numbers,
+            agreement=outlook.agreement or agreement_of(terms.trainable.subset),
+        )
+    except (BudgetExceededError, PrivacyError) as failure:
+        return f"That cannot be told: {failure.message}"
+    sizes = ", ".join(f"{count:,}" for count in sorted(outlook.patients, reverse=True))
+    how = "measured on made-up patients" if outlook.agreement else "of a typical study"
+    return (
+        f"{in_words(signal)} Expected before anything is spent, of sites that declare {sizes} "
+        f"training patients, and of gradients that agree by {signal.agreement:.2g} ({how})."
     )
 
 

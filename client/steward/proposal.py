@@ -24,9 +24,17 @@ from ..workspace.patient_numbers import patient_numbers
 from .data_sets import DataSet
 from .home import SiteHome
 from .machine import memory_sentence
-from .promises import cost_told, leaving_together, privacy_promised, together_with
+from .promises import (
+    cost_told,
+    learning_expected,
+    leaving_together,
+    privacy_promised,
+    together_with,
+)
 
 _SUBSETS = {
+    "biases": "a few numbers that the attention layers of the image generator add everywhere",
+    "norms": "the scales and shifts of the norms of the image generator",
     "attention": "the attention layers of the image generator",
     "adapters": "the small adapter that places findings in the image",
     "lora": "small additions (low-rank updates) to the attention layers of the image generator",
@@ -142,6 +150,7 @@ def propose(
         *together_with(terms, site.name),
         ("Privacy", privacy_promised(terms)),
         ("Cost", cost_told(cost, data_set.name)),
+        ("Learns", learning_expected(terms, invitation.rounds, _numbers(base_model))),
         ("Machine", memory_sentence(home, policy, terms, base_model)),
     )
     report("steps", 3, 3)
@@ -209,6 +218,8 @@ def _trained(terms: StudyTerms) -> str:
             " With the reports in the data set's table (free text), which are protected as the "
             "images are and leave nowhere."
         )
+    if terms.outlook.reason:
+        text += f" Chosen by the coordinator from public facts: {terms.outlook.reason}"
     return text
 
 
@@ -251,8 +262,12 @@ _PLURALS = {
 }
 
 
+def _numbers(base_model: OpenGenerator) -> int:
+    return sum(value.numel() for value in base_model.parameters.values())
+
+
 def _leaving(terms: StudyTerms, base_model: OpenGenerator, policy: SitePolicy) -> str:
-    count = sum(value.numel() for value in base_model.parameters.values())
+    count = _numbers(base_model)
     names = sorted(base_model.parameters)
     if terms.is_joint:
         return leaving_together(terms, count)

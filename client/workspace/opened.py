@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -34,6 +35,13 @@ from .latents import LatentCache
 
 #: Studies whose images are kept as they were: those that a data set may take part in by turns.
 _STUDIES_KEPT = 4
+#: A base as it is, and as a study's warm-up changed it.
+_MOST_GENERATORS = 2
+
+#: What tells that a folder's files are untouched.
+_State = tuple[tuple[str, int, int, int, int], ...]
+#: The base that is open, and its files' state from before it was opened.
+_base_states: dict[Path, _State] = {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +118,7 @@ def open_generator(
     return _open_generator(base, trainable, device, start, size)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=_MOST_GENERATORS)
 def _open_generator(
     base: Path,
     trainable: TrainableSettings,
@@ -118,6 +126,10 @@ def _open_generator(
     start: Start | None,
     image_size: int,
 ) -> OpenGenerator:
+    is_full = _open_generator.cache_info().currsize == _MOST_GENERATORS
+    if is_full or _base_states.keys() - {base}:
+        _forget_generators()  # room first, and then the next one
+    _base_states.setdefault(base, _state_of(base))
     generator = load_generator(base, image_size)
     if start is not None:
         replace_tensors(generator, start.tensors)
@@ -134,6 +146,37 @@ def _open_generator(
         parameters=parameters,
         digest=generator_digest(base),
         earlier=weights_digest(base),
+    )
+
+
+def forget_changed_base() -> None:
+    """Close the base that is open if a file of it was touched; for a process that stays."""
+    if any(not state or _state_of(base) != state for base, state in _base_states.items()):
+        _forget_generators()
+
+
+def forget_scans() -> None:
+    """Forget what is open of scans, so that they are looked at anew; for a process that stays."""
+    open_data.cache_clear()
+    open_study_data.cache_clear()
+
+
+def _forget_generators() -> None:
+    _open_generator.cache_clear()
+    _base_states.clear()
+    gc.collect()  # networks refer to themselves
+
+
+def _state_of(folder: Path) -> _State:
+    """Return names, sizes, times and places of all files: who writes changes one. Else nothing."""
+    try:
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        stats = [path.stat() for path in files]
+    except OSError:
+        return ()
+    return tuple(
+        (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        for path, stat in zip(files, stats, strict=True)
     )
 
 

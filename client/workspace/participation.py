@@ -123,5 +123,6 @@ def _ledger(site: Site, policy: SitePolicy, identity: str) -> Ledger:
         identity,
         epsilon_ceiling=policy.epsilon_ceiling,
         collusion_ceiling=policy.collusion_ceiling_in_force,
+        colluding_sites=policy.max_colluding_sites,
         delta=policy.delta,
     )

@@ -11,9 +11,9 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from ...common.files import write_atomically
 from ...errors import ModelError
@@ -87,10 +87,14 @@ def _choice(site: Site, terms: StudyTerms, base_model: OpenGenerator) -> Passes:
     return plan_passes(need, free, draws=draws, most=most_rows(device.type))
 
 
-@lru_cache(maxsize=2)
+#: Measured once for all sites that share a process, and forgotten with the generator.
+_needs: WeakKeyDictionary[OpenGenerator, MemoryNeed] = WeakKeyDictionary()
+
+
 def _need(base_model: OpenGenerator, trainable: TrainableSettings) -> MemoryNeed:
-    """Measured once for all sites that share a process."""
-    return measure_need(base_model.generator, trainable)
+    if base_model not in _needs:
+        _needs[base_model] = measure_need(base_model.generator, trainable)
+    return _needs[base_model]
 
 
 def _smaller(passes: Passes, draws: int) -> Passes | None:

@@ -97,14 +97,15 @@ def balanced_accuracy(
     return np.mean(recalls, axis=0)
 
 
-def interval(values: NDArray[np.float64]) -> Interval:
+def interval(values: NDArray[np.float64], *, misses: float = 0.05) -> Interval:
     """The percentile interval that covers 95 % of the resamples.
 
     Args:
         values: ``[1 + B]``; the first is the value itself, the rest are resamples.
+        misses: Share of the resamples outside; less of it where several are looked at together.
     """
     resamples = values[1:][np.isfinite(values[1:])]
     if not len(resamples):
         resamples = values[:1]
-    low, high = np.percentile(resamples, [2.5, 97.5])
+    low, high = np.percentile(resamples, [50 * misses, 100 - 50 * misses])
     return Interval(value=float(values[0]), low=float(low), high=float(high))

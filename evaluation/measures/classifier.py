@@ -6,6 +6,8 @@ them on held-out patients would inflate the very number it is there to measure.
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from .moved import random_grid
 _PIXELS = 64
 _BATCH = 32
 _LEARNING_RATE = 3e-3
+#: Of a network that has learnt before: it is to keep most of that.
+_LATER_RATE = 1e-3
 _WEIGHT_DECAY = 1e-2
 #: A Gaussian of this many pixels changes nothing.
 _NO_BLUR = 0.05
@@ -31,6 +35,7 @@ def train_classifier(
     steps: int,
     seed: int,
     is_extra: NDArray[np.bool_] | None = None,
+    start: nn.Module | None = None,
 ) -> nn.Module:
     """Train on batches with every class equally likely.
 
@@ -42,6 +47,7 @@ def train_classifier(
         seed: Seed of weights, batches and augmentation.
         is_extra: Which images are added to the others, ``[N]``, for example synthetic to real
             ones: in each class they are drawn as often as the others, however many they are.
+        start: A network to go on from, of as many classes; it is not changed. A new one by default.
 
     Returns:
         The network, in evaluation mode: ``[B, 1, h, w]`` to logits ``[B, classes]``.
@@ -52,11 +58,10 @@ def train_classifier(
     chances = (1.0 / torch.bincount(kinds))[kinds]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = _network(classes)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _LEARNING_RATE, steps)
+        network = _network(classes) if start is None else copy.deepcopy(start)
+        rate = _LEARNING_RATE if start is None else _LATER_RATE
+        optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=_WEIGHT_DECAY)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
         network.train()
         for _ in range(steps):
             batch = torch.multinomial(chances, _BATCH, replacement=True)

@@ -18,7 +18,8 @@ class Task:
 
     Attributes:
         key: Short stable name.
-        field: Field of :class:`Description` that names the class.
+        field: Field of :class:`Description` that names the class, or several words of which one
+            does.
         classes: Words of that field, one per class; images with other words take no part.
     """
 
@@ -33,8 +34,10 @@ class Task:
 
     def label(self, description: Description) -> int | None:
         """Class of an image, or ``None`` if it takes no part."""
-        word = getattr(description, self.field)
-        return self.classes.index(word) if word in self.classes else None
+        value = getattr(description, self.field)
+        words = value if isinstance(value, tuple) else (value,)
+        classes = [number for number, word in enumerate(self.classes) if word in words]
+        return classes[0] if len(classes) == 1 else None
 
     def labels(self, descriptions: Sequence[Description]) -> NDArray[np.int64]:
         """Classes of many images, -1 where an image takes no part; int64 ``[N]``."""
@@ -65,14 +68,37 @@ _FAMILIES: tuple[tuple[Task, ...], ...] = (
 def choose_tasks(real: RealSets, *, min_patients_per_class: int) -> tuple[Task, ...]:
     """Choose the tasks whose every class has enough patients, training and held out."""
 
-    def fits(task: Task) -> bool:
-        return all(
-            count >= min_patients_per_class
-            for images in (real.train, real.holdout)
-            for count in patients_per_class(task, images)
-        )
+    return tuple(
+        task
+        for family in _FAMILIES
+        for task in [one for one in family if _fits(one, real, min_patients_per_class)][:1]
+    )
 
-    return tuple(task for family in _FAMILIES for task in [t for t in family if fits(t)][:1])
+
+def task_of_word(word: str, real: RealSets, *, min_patients_per_class: int) -> Task | None:
+    """Return the task that tells a word apart: among those chosen, else against no finding.
+
+    Args:
+        word: A class of a task, or a finding as finely as images name it.
+        real: Training and held-out images.
+        min_patients_per_class: Patients that each class needs in both.
+
+    Returns:
+        ``None`` where the data do not allow it.
+    """
+    own = Task(key="named", field="known_findings", classes=("no finding", word))
+    usual = choose_tasks(real, min_patients_per_class=min_patients_per_class)
+    if task := next((task for task in usual if word in task.classes), None):
+        return task
+    return own if _fits(own, real, min_patients_per_class) else None
+
+
+def _fits(task: Task, real: RealSets, least: int) -> bool:
+    return all(
+        count >= least
+        for images in (real.train, real.holdout)
+        for count in patients_per_class(task, images)
+    )
 
 
 def patients_per_class(task: Task, images: ImageSet) -> tuple[int, ...]:

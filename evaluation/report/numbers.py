@@ -27,12 +27,12 @@ def score(value: float) -> str:
     return f"{value:.2f}" if float(value).is_integer() else number(value)
 
 
-def exact(value: bool | int | float | str | tuple[str, ...]) -> str:
+def exact(value: bool | int | float | str | tuple[str, ...] | tuple[int, ...]) -> str:
     """Write a setting as it is in the configuration file."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return "; ".join(value) or "(none)"
+        return "; ".join(map(str, value)) or "(none)"
     if value == "":
         return "(empty)"
     return repr(value) if isinstance(value, float) else str(value)

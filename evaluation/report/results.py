@@ -16,7 +16,7 @@ from ..measures.results import EvaluationResult, read_results
 
 _CONFIG = ConfigDict(extra="forbid")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Setting = bool | int | float | str | tuple[str, ...]
+Setting = bool | int | float | str | tuple[str, ...] | tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
@@ -123,6 +123,7 @@ class GeneratorInfo:
         parameters: All parameters of the generator.
         trained_parameters: Those that moved.
         trained_subset: Name of the subset that moved.
+        trained_reason: Why it was chosen, where it was left open.
         base: Name of the generator it started from.
         movement: How far the U-Net's weights that moved did, as a share of their length; ``None``
             where it was not measured.
@@ -135,6 +136,7 @@ class GeneratorInfo:
     trained_subset: str
     base: str
     movement: Finite | None = None
+    trained_reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)

@@ -1,7 +1,8 @@
 """Does it help? A rare class, learnt from few real images, with and without synthetic ones.
 
-A classifier is trained on a few real images, in which one class is rare; then on the same real
-images and many synthetic ones. Both are scored on real patients that neither has seen.
+A classifier is trained on a few real images, in which one class is rare: from nothing, after it
+has learnt from many synthetic ones, and with these mixed in. All are scored on real patients that
+none has seen. Which class is rare, the user says.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import numpy as np
 
 from ...common.progress import Progress, no_progress, part_of
 from ...model.generator import Generator
-from ..measures.image_sets import ImageSet
 from ..measures.settings import EvaluationSettings
-from ..measures.tasks import Task, choose_tasks, patients_per_class
+from ..measures.tasks import Task, choose_tasks, task_of_word
 from ..section import Section
 from ..settings import ExaminationSettings
 from ..subject import Subject
-from .mixing import Pool, add_to_real
 from .section import not_measured, utility_section
+from .teaching import Pool, teach_besides
 
 _PER_DRAW = 256
 
@@ -37,15 +37,14 @@ def examine_rare_class(
         evaluation: Bootstrap, seed, and the patients that a class must have.
         on_progress: Told about the progress.
     """
-    tasks = choose_tasks(subject.real, min_patients_per_class=evaluation.min_patients_per_class)
-    if not tasks:
-        return not_measured(
-            "The captions of these images allow no classification task with "
-            f"{evaluation.min_patients_per_class} patients in every class, in training and held "
-            "out."
-        )
-    task = tasks[0]
-    rare = rare_class(task, subject.real.train)
+    task = task_of_word(
+        settings.rare_class,
+        subject.real,
+        min_patients_per_class=evaluation.min_patients_per_class,
+    )
+    if task is None:
+        return not_measured(_why_not(subject, settings, evaluation))
+    rare = task.classes.index(settings.rare_class)
     generators: dict[str, Generator] = {subject.name: subject.generator, **subject.others}
     parts = len(generators) + 1
     pools = {}
@@ -57,7 +56,7 @@ def examine_rare_class(
             settings.synthetic_images,
             on_progress=part_of(on_progress, number, parts, name=name),
         )
-    alone, additions = add_to_real(
+    alone, additions = teach_besides(
         task,
         rare,
         subject.real,
@@ -69,9 +68,26 @@ def examine_rare_class(
     return utility_section(subject, task, rare, alone, additions, settings)
 
 
-def rare_class(task: Task, train: ImageSet) -> int:
-    """The class with the fewest training patients."""
-    return int(np.argmin(patients_per_class(task, train)))
+def _why_not(
+    subject: Subject, settings: ExaminationSettings, evaluation: EvaluationSettings
+) -> str:
+    """Say why there is no such experiment, and which words could be named."""
+    least = evaluation.min_patients_per_class
+    tasks = choose_tasks(subject.real, min_patients_per_class=least)
+    words = ", ".join(dict.fromkeys(word for task in tasks for word in task.classes))
+    if not settings.rare_class:
+        what = "The rare class is not named."
+    else:
+        what = f"{settings.rare_class!r} cannot be told from others here."
+    if not words:
+        return (
+            f"{what} The captions of these images allow no classification task with {least} "
+            "patients in every class, in training and held out."
+        )
+    return (
+        f"{what} Name it with examination.rare_class; with {least} patients in every class, in "
+        f"training and held out, it can be: {words}."
+    )
 
 
 def draw_pool(

@@ -50,7 +50,7 @@ class PairSecrets:
             )
         self._key, self._roster = key, roster
         self._site = key.public.site
-        self._path = folder / f"{roster.digest}.json"
+        self._path = secrets_file(folder, roster.digest)
 
     def encapsulations(self) -> dict[str, bytes]:
         """Return what goes to the members whose names come after this site's, by name.
@@ -133,6 +133,16 @@ class PairSecrets:
                 f"The site's secrets for the pairs of a study, {self._path.name}, are damaged.",
                 hint="Restore the file from a backup: with others the masks would not cancel.",
             ) from None
+
+
+def secrets_file(folder: Path, roster: str) -> Path:
+    """Return the file that keeps what a site encapsulates to others.
+
+    Args:
+        folder: As for :class:`PairSecrets`.
+        roster: Digest of the roster.
+    """
+    return folder / f"{roster}.json"
 
 
 def _derive(secret: bytes, salt: bytes, purpose: str, first: str, second: str) -> bytes:

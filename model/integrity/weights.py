@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from ...errors import ModelError
 
+#: Bytes at whose multiples PyTorch puts what it makes itself.
+_ALIGNMENT = 64
 #: Ends of names of weight files that are pickles: to open one can run any code.
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 #: How hubs file weights of half precision.
@@ -47,6 +50,21 @@ def open_network(kind: Any, folder: Path, part: str) -> Any:
             hint="Restore the folder from where it was made.",
         )
     return network
+
+
+def align_weights(network: nn.Module) -> None:
+    """Move weights that lie anywhere in a file's memory to where PyTorch puts its own.
+
+    The last bits of a product depend on where its factors lie, and a copy of a network would give
+    other ones than the network itself.
+
+    Args:
+        network: Changed in place; its numbers stay.
+    """
+    with torch.no_grad():
+        for value in (*network.parameters(), *network.buffers()):
+            if value.data_ptr() % _ALIGNMENT:
+                value.data = value.data.clone()
 
 
 def weights_variant(folder: Path) -> str | None:

@@ -58,6 +58,21 @@ class JointShare:
         variance = own.noise_multiplier**2 + (honest - 1) * minimum**2
         return cls(own, replace(own, noise_multiplier=math.sqrt(variance)))
 
+    def among_fewer(self, honest: int, fewer: int) -> JointShare:
+        """Return the share as it counts if fewer sites are honest than it was planned for.
+
+        Args:
+            honest: Sites that it counts on, the site itself included.
+            fewer: So many of them are not honest after all.
+        """
+        if fewer <= 0 or honest <= 1:
+            return self
+        own = self.own.noise_multiplier
+        others = max(0.0, self.joint.noise_multiplier**2 - own**2)
+        rest = others * max(0, honest - 1 - fewer) / (honest - 1)
+        noise = max(own, math.sqrt(own**2 + rest))
+        return JointShare(self.own, replace(self.own, noise_multiplier=noise))
+
     def with_steps(self, steps: int) -> JointShare:
         """Return the same share of another number of steps."""
         return JointShare(replace(self.own, steps=steps), replace(self.joint, steps=steps))

@@ -36,6 +36,12 @@ class Reserved:
 class Book:
     """The sum of all entries, entry by entry.
 
+    Args:
+        entries: The entries.
+        colluding_sites: Other sites that may work with the coordinator by the site's word of
+            today. Joint sums that were planned for fewer are counted with so much less noise of the
+            others; those of a release that did not note for how many, as they were planned.
+
     Attributes:
         data_set: Identity of the data set.
         reservations: Every reservation by its sequence number.
@@ -43,8 +49,9 @@ class Book:
         refused: Requests that have a refusal on record.
     """
 
-    def __init__(self, entries: Sequence[Entry] = ()) -> None:
+    def __init__(self, entries: Sequence[Entry] = (), *, colluding_sites: int = 0) -> None:
         self.data_set = ""
+        self.colluding_sites = colluding_sites
         self.reservations: dict[int, Reserved] = {}
         self.plans: dict[str, Plan] = {}
         self.refusals: set[str] = set()
@@ -148,6 +155,9 @@ class Book:
             raise _contradiction(entry, error.message) from None
         reservation = Reserved(entry.sequence, record)
         self.reservations[entry.sequence] = self._by_request[record.request] = reservation
+        if record.honest_sites is not None and record.colluding_sites is not None:
+            fewer = self.colluding_sites - record.colluding_sites
+            shares = [share.among_fewer(record.honest_sites, fewer) for share in shares]
         self._by_study[record.study] += shares
 
 

@@ -113,6 +113,8 @@ class Reserve:
         collusion_epsilon: Epsilon of everything by the site's own noise alone, where it is not
             ``epsilon``.
         collusion_ceiling: The ceiling of that.
+        honest_sites: Sites whose noise ``joint`` counts, this one included.
+        colluding_sites: Other sites that may work with the coordinator without its being less.
     """
 
     kind: Literal["reserve"] = "reserve"
@@ -127,6 +129,8 @@ class Reserve:
     joint: Mechanisms | None = None
     collusion_epsilon: float | None = None
     collusion_ceiling: float | None = None
+    honest_sites: Count | None = None
+    colluding_sites: Count | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

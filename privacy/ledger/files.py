@@ -27,11 +27,13 @@ class LedgerFiles:
         store: The secrets.
     """
 
-    def __init__(self, folder: Path, lock: Lock, data_set: str) -> None:
+    def __init__(
+        self, folder: Path, lock: Lock, data_set: str, *, colluding_sites: int = 0
+    ) -> None:
         genesis = make(Genesis, data_set=data_set, ledger=secrets.token_hex(32))
         self._folder, self._lock, self._owner = folder, lock, os.getpid()
         contents = read(folder)
-        self.book = Book(contents.entries if contents else [])
+        self.book = Book(contents.entries if contents else [], colluding_sites=colluding_sites)
         if contents and self.book.data_set != data_set:
             raise LedgerError(
                 f"The ledger belongs to data set {self.book.data_set!r}, not to {data_set!r}.",
@@ -47,13 +49,15 @@ class LedgerFiles:
         self._open = True
 
     @classmethod
-    def open(cls, folder: Path, data_set: str, lock_timeout: float) -> LedgerFiles:
+    def open(
+        cls, folder: Path, data_set: str, lock_timeout: float, *, colluding_sites: int = 0
+    ) -> LedgerFiles:
         """Open a ledger's folder, or begin one; see :meth:`Ledger.open`."""
         try:
             make_folder(folder, 0o750)
             lock = take_lock(folder / LOCK, lock_timeout, partial(_locked, lock_timeout))
             try:
-                return cls(folder, lock, data_set)
+                return cls(folder, lock, data_set, colluding_sites=colluding_sites)
             except BaseException:
                 lock.release()
                 raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from .files import LedgerFiles
 from .plans import PlanningAccount
 from .results import Reservation
 from .secret_store import commitment, fresh_secret
-from .totals import Totals
+from .totals import Totals, require_promise
 
 
 class Ledger(PlanningAccount):
@@ -42,6 +41,7 @@ class Ledger(PlanningAccount):
         epsilon_ceiling: float,
         delta: float,
         collusion_ceiling: float | None = None,
+        colluding_sites: int = 0,
         lock_timeout: float = 10.0,
     ) -> Ledger:
         """Open the ledger of a data set, or begin it, and keep everybody else out.
@@ -56,6 +56,7 @@ class Ledger(PlanningAccount):
                 delta than before is sound: all that was spent is composed anew at it.
             collusion_ceiling: The site's ceiling for what joint sums would spend by its own noise
                 alone, if all others worked together; ``epsilon_ceiling`` if not given.
+            colluding_sites: As :class:`~.book.Book` counts joint sums of the past for.
             lock_timeout: Seconds to wait for another process that has the ledger open.
 
         Raises:
@@ -65,18 +66,8 @@ class Ledger(PlanningAccount):
         """
         if collusion_ceiling is None:
             collusion_ceiling = epsilon_ceiling
-        if not 0 < epsilon_ceiling < math.inf:
-            raise PrivacyError(
-                f"epsilon_ceiling is {epsilon_ceiling!r}.", hint="It must be positive and finite."
-            )
-        if not epsilon_ceiling <= collusion_ceiling < math.inf:
-            raise PrivacyError(
-                f"collusion_ceiling is {collusion_ceiling!r}.",
-                hint=f"It must be finite and not below epsilon_ceiling, {epsilon_ceiling:g}.",
-            )
-        if not 0 < delta < 1:
-            raise PrivacyError(f"delta is {delta!r}.", hint="It must lie between 0 and 1.")
-        files = LedgerFiles.open(path, data_set, lock_timeout)
+        require_promise(epsilon_ceiling, collusion_ceiling, delta)
+        files = LedgerFiles.open(path, data_set, lock_timeout, colluding_sites=colluding_sites)
         return cls(
             files,
             epsilon_ceiling=float(epsilon_ceiling),
@@ -108,6 +99,8 @@ class Ledger(PlanningAccount):
         purpose: str,
         study: str = "",
         joint: Sequence[SubsampledGaussian] | None = None,
+        honest_sites: int | None = None,
+        colluding_sites: int | None = None,
     ) -> Reservation:
         """Take the budget of a step, durably, before it runs.
 
@@ -120,6 +113,8 @@ class Ledger(PlanningAccount):
             joint: The mechanisms, in the same order, with the noise of all sites that are counted
                 on: for a step of which only a sum over many sites will ever be seen. What is spent
                 then counts twice, against two ceilings.
+            honest_sites: How many these are, this one included.
+            colluding_sites: How many other sites may work with the coordinator.
 
         Returns:
             The step's secret. A request that was paid for before gets the same secret again,
@@ -158,7 +153,13 @@ class Ledger(PlanningAccount):
             if not totals.fit:
                 self._refuse(make(Refuse, **terms), totals)
             secret = fresh_secret()
-            record = make(Reserve, **terms, commitment=commitment(secret))
+            record = make(
+                Reserve,
+                **terms,
+                commitment=commitment(secret),
+                honest_sites=honest_sites,
+                colluding_sites=colluding_sites,
+            )
             sequence = len(self._files.journal.entries)
             # The secret first: a paid step whose secret is lost could never be repeated.
             try:

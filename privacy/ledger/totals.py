@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import PrivacyError
 from .results import Spent
 
 
@@ -70,3 +71,27 @@ class Totals:
             f"{self.collusion_ceiling:g} at delta {self.delta:g}; {before.collusion_epsilon:.4g} "
             "is spent."
         )
+
+
+def require_promise(epsilon_ceiling: float, collusion_ceiling: float, delta: float) -> None:
+    """Refuse ceilings that promise nothing.
+
+    Args:
+        epsilon_ceiling: Of everything.
+        collusion_ceiling: Of everything by the site's own noise alone.
+        delta: Chance with which either promise may fail.
+
+    Raises:
+        PrivacyError: If one of them is none.
+    """
+    if not 0 < epsilon_ceiling < math.inf:
+        raise PrivacyError(
+            f"epsilon_ceiling is {epsilon_ceiling!r}.", hint="It must be positive and finite."
+        )
+    if not epsilon_ceiling <= collusion_ceiling < math.inf:
+        raise PrivacyError(
+            f"collusion_ceiling is {collusion_ceiling!r}.",
+            hint=f"It must be finite and not below epsilon_ceiling, {epsilon_ceiling:g}.",
+        )
+    if not 0 < delta < 1:
+        raise PrivacyError(f"delta is {delta!r}.", hint="It must lie between 0 and 1.")

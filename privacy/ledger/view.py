@@ -60,12 +60,19 @@ class LedgerView:
     digests: tuple[str, ...]
 
     @classmethod
-    def read(cls, path: Path, expected_head: LedgerHead | None = None) -> LedgerView:
+    def read(
+        cls,
+        path: Path,
+        expected_head: LedgerHead | None = None,
+        *,
+        colluding_sites: int = 0,
+    ) -> LedgerView:
         """Read and check the ledger in a folder; another process may be writing to it.
 
         Args:
             path: The ledger's folder.
             expected_head: A head that was kept elsewhere; its line must still be in the history.
+            colluding_sites: As for :meth:`Ledger.open`.
 
         Raises:
             LedgerError: If there is none, it is damaged, or its history was changed.
@@ -82,7 +89,7 @@ class LedgerView:
         contents.require(expected_head)
         return cls(
             entries=contents.entries,
-            book=Book(contents.entries),
+            book=Book(contents.entries, colluding_sites=colluding_sites),
             head=contents.head,
             torn=contents.torn_bytes > 0,
             digests=contents.digests,

@@ -10,12 +10,16 @@ from ...federation.invitation import Invitation
 from ...federation.joint.roster import ROSTER
 from ..events import (
     AttemptLost,
+    CulpritsFound,
+    EndTold,
     Event,
     KeyReceived,
     KeysAsked,
+    KeysErased,
     PartReady,
     PartReceived,
     RosterMade,
+    SitesSuspected,
     SumSettled,
 )
 from ..joint.roster import roster_text
@@ -35,6 +39,10 @@ def note_joint(audit: AuditLog, study: str, event: Event) -> None:
             audit.append("keys-asked", study=study, sites=event.sites, request=event.request)
         case KeyReceived():
             audit.append("key-received", study=study, site=event.site, code=event.code)
+        case EndTold():
+            audit.append("study-end-told", study=study, sites=event.sites, request=event.request)
+        case KeysErased():
+            audit.append("keys-erased", study=study, site=event.site, code=event.code)
         case RosterMade():
             audit.append(
                 "roster-made",
@@ -43,9 +51,10 @@ def note_joint(audit: AuditLog, study: str, event: Event) -> None:
                 roster=event.digest,
                 words=event.words,
             )
-        case PartReady():
+        case PartReady() | PartReceived():
+            what = "part-ready" if isinstance(event, PartReady) else "part-received"
             audit.append(
-                "part-ready",
+                what,
                 study=study,
                 round=event.round,
                 attempt=event.attempt,
@@ -60,21 +69,22 @@ def note_joint(audit: AuditLog, study: str, event: Event) -> None:
                 attempt=event.attempt,
                 sites=list(event.sites),
             )
-        case PartReceived():
-            audit.append(
-                "part-received",
-                study=study,
-                round=event.round,
-                attempt=event.attempt,
-                site=event.site,
-                code=event.code,
-            )
         case AttemptLost():
             audit.append(
                 "attempt-lost",
                 study=study,
                 round=event.round,
                 attempt=event.attempt,
+                reason=event.reason,
+            )
+        case SitesSuspected() | CulpritsFound():
+            what = "sites-suspected" if isinstance(event, SitesSuspected) else "site-left-out"
+            audit.append(
+                what,
+                study=study,
+                round=event.round,
+                attempt=event.attempt,
+                sites=list(event.sites),
                 reason=event.reason,
             )
 

@@ -15,10 +15,11 @@ from ...federation.joint.roster import without_roster
 from ...model.outline import read_image_sizes
 from ...model.storage import generator_digest
 from ..fitting import require_fitting
+from ..job import base_of
 from ..terms import site_terms
 from .home import Home
 from .resuming import change_patience
-from .studies import Order, StudyFolder, base_of, find_study, studies
+from .studies import Order, StudyFolder, find_study, studies
 
 
 def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
@@ -41,11 +42,12 @@ def submit(home: Home, study: Study, *, repeat: bool = False) -> StudyFolder:
             f"There is a study {study.name!r} already.",
             hint="Continue it with `fedscan coordinator resume`, or give this one another name.",
         )
-    base = base_of(study).resolve()
+    base = base_of(study)
     require_fitting(study, read_image_sizes(base))
     invitation = invitation_of(study, generator_digest(base))
     if not repeat:
         _require_other_terms(home, invitation)
+    study = replace(study, trainable=study.trainable.definite)
     if study.generator.base:  # the folder that the command was run in is not known later
         study = replace(study, generator=replace(study.generator, base=str(base)))
     folder.root.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import CheckpointError
 from ...federation.supervision.service import is_running
 from ..event_log import EventLog, awaited, refusals
-from ..job import EVENTS
+from ..job import EVENTS, KEYS_ERASED, SEARCH
+from ..joint.ending import kept_at
+from ..joint.search import Search
 from ..meanings import advice, described
 from .home import Home
 from .members import members
@@ -96,11 +100,14 @@ def overview(home: Home) -> Overview:
 
 
 def _waits_and_refusals(folder: StudyFolder) -> str:
-    """Say for whom the study's round waits, and who gave nothing and why; nothing if nobody."""
+    """Say for whom the study's round waits, who gave nothing and why, or who keeps its keys."""
+    if folder.phase == "finished" and (keepers := kept_at(folder.job.run / KEYS_ERASED)):
+        names = ", ".join(f"{site} ({code})" for site, code in keepers.items())
+        return f"Its keys are kept at {names}: `fedscan site end-study` there erases them."
     if folder.phase != "running":
         return ""
     events = EventLog(folder.job.run / EVENTS).entries()
-    sentences = []
+    sentences = list(_suspicions(folder))
     if waiting := awaited(events):
         number, codes = waiting
         sites = ", ".join(f"{site} ({code})" for site, code in codes.items())
@@ -111,6 +118,21 @@ def _waits_and_refusals(folder: StudyFolder) -> str:
             f"{_stage(number)} goes without {described(codes)}. {advice(codes.values())}"
         )
     return " ".join(sentences).rstrip()
+
+
+def _suspicions(folder: StudyFolder) -> Iterator[str]:
+    """Say who may spoil a joint study's sums."""
+    try:
+        findings = Search(folder.job.run / SEARCH).findings
+    except CheckpointError as error:
+        yield str(error)
+        return
+    if findings.suspects:
+        names = ", ".join(findings.suspects)
+        yield f"One of {names} spoils the sums; they are opened for halves until it is found."
+    if findings.culprits:
+        names = ", ".join(findings.culprits)
+        yield f"Asked no more, for every sum with them was wrong: {names}."
 
 
 def _stage(number: int) -> str:

@@ -24,7 +24,8 @@ from ...federation.bundle import bundle_hash
 from ...federation.protocol import OK
 from ...model.storage import generator_digest, weights_digest
 from ..history import History
-from ..job import ServerJob
+from ..job import KEYS_ERASED, ServerJob
+from ..joint.ending import erased_at
 from ..terms import site_terms, study_at_site
 
 #: Version 1 named generators by their weights alone.
@@ -73,6 +74,8 @@ def study_record(study: Study, job: ServerJob, base: str, roster: str = "") -> d
         # What each site answered, and how often.
         "sites": {site: dict(sorted(codes.items())) for site, codes in sorted(parts.items())},
         "contributors": sorted(site for site, codes in parts.items() if codes[OK]),
+        # Where nobody can take masks off any more, whatever was kept of what was sent.
+        **({"keys_erased": erased_at(job.run / KEYS_ERASED)} if roster else {}),
         "fedscan": __version__,
         "bundle": bundle_hash(),
     }

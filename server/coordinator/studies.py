@@ -19,8 +19,7 @@ from ...common.files import write_atomically
 from ...common.locks import is_locked
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError, FederationError
-from ...model.storage import shipped_base
-from ..job import ServerJob
+from ..job import ServerJob, base_of
 from .home import Home
 
 #: What a study is doing. "waiting" and "aborted" follow an order at once, without the coordinator.
@@ -191,11 +190,6 @@ def find_study(home: Home, name: str) -> StudyFolder:
             hint=f"There are: {', '.join(by_name)}." if by_name else "None was submitted yet.",
         )
     return by_name[name]
-
-
-def base_of(study: Study) -> Path:
-    """Return the folder of the generator that a study starts from."""
-    return Path(study.generator.base) if study.generator.base else shipped_base()
 
 
 def _read(path: Path, default: Value) -> Value:

@@ -19,7 +19,10 @@ from ..checkpoint import Checkpoints, FederationState
 from ..events import Observer, RoundFinished, RoundStarted, SiteFinished, SitesConnected
 from ..history import History, HistoryEntry
 from .descent import JointDescent
-from .secure_sum import SecureSums, Total
+from .loss_rule import LossRule
+from .opening import Total
+from .search import Doubt
+from .secure_sum import SecureSums
 
 #: So much more than the planned noise and signal may be in a sum: sites may add more noise.
 _MARGIN = 4.0
@@ -39,6 +42,7 @@ class JointRounds:
         checkpoints: Where the state after each round is saved.
         history: Where each round is recorded.
         show: Told each new state, and whether it is the last.
+        loss_rule: Looks at the model after a step; ``None`` where that takes too long.
         observe: Told what happens.
     """
 
@@ -51,6 +55,7 @@ class JointRounds:
     checkpoints: Checkpoints
     history: History
     show: Callable[[FederationState, bool], None]
+    loss_rule: LossRule | None
     observe: Observer
 
     def run(self, state: FederationState) -> FederationState:
@@ -94,22 +99,14 @@ class JointRounds:
                 request=first.digest(),
             )
         )
-        total = self.sums.total(request_of, MessageType.TRAIN, size, self._largest_rms(size))
-        local = self.study.local
-        descent = JointDescent(
-            state.model,
-            state.optimizer,
-            optimizer=local.optimizer,
-            learning_rate=local.learning_rate,
-            momentum=local.momentum,
+        total = self.sums.total(
+            request_of,
+            MessageType.TRAIN,
+            size,
+            lambda total: self._doubt(state, total),
+            half_will_do=True,
         )
-        model = descent.step(number, self._mean_gradient(total))
-        following = FederationState(
-            round=number,
-            model=model,
-            average=state.next_average(model, settings.ema_decay),
-            optimizer=descent.state(),
-        )
+        following = self._following(state, total)
         # History first: on resuming, entries beyond the last checkpoint are dropped.
         self.history.append(self._entries(number, total, size_of(state.model)))
         self.checkpoints.save(following)
@@ -118,12 +115,38 @@ class JointRounds:
                 round=number,
                 rounds=settings.rounds,
                 results=len(total.members),
-                update_norm=distance(state.model, model),
+                update_norm=distance(state.model, following.model),
                 seconds=time.monotonic() - begin,
             )
         )
         self.show(following, number == settings.rounds)
         return following
+
+    def _following(self, state: FederationState, total: Total) -> FederationState:
+        """Return the state after the step that a sum gives."""
+        local, number = self.study.local, state.round + 1
+        descent = JointDescent(
+            state.model,
+            state.optimizer,
+            optimizer=local.optimizer,
+            learning_rate=local.learning_rate,
+            momentum=local.momentum,
+        )
+        model = descent.step(number, self._mean_gradient(total))
+        return FederationState(
+            round=number,
+            model=model,
+            average=state.next_average(model, self.study.federation.ema_decay),
+            optimizer=descent.state(),
+        )
+
+    def _doubt(self, state: FederationState, total: Total) -> Doubt | None:
+        """Return what speaks against a sum: its size, or what it would make of the model."""
+        if total.rms > self._largest_rms(len(total.values), len(total.members)):
+            return Doubt(f"the sum is out of range (root mean square {total.rms:.3g})")
+        if self.loss_rule is None:
+            return None
+        return self.loss_rule.doubt(state.model, self._following(state, total).model)
 
     def _mean_gradient(self, total: Total) -> NDArray[np.float64]:
         privacy = self.study.privacy
@@ -131,10 +154,10 @@ class JointRounds:
         mean: NDArray[np.float64] = values / (privacy.sample_rate * self.patients)
         return mean
 
-    def _largest_rms(self, size: int) -> float:
+    def _largest_rms(self, size: int, members: int) -> float:
         """Return the largest root mean square of honest parts' sum, in steps of the grid."""
         privacy, roster = self.study.privacy, self.sums.roster
-        noise = roster.minimum_share * np.sqrt(len(roster.names))
+        noise = roster.minimum_share * np.sqrt(members)
         draws = privacy.sample_rate * self.patients
         # All drawn patients' gradients in one direction, which no two patients' are.
         signal = (draws + 3 * np.sqrt(draws) + 1) / np.sqrt(size)

@@ -23,11 +23,14 @@ from ..checkpoint import Checkpoints, FederationState
 from ..events import Observer, RosterMade
 from ..exchange import wait_for_sites
 from ..history import History
-from ..job import ATTEMPTS, COMPOSITIONS, STATISTICS
+from ..job import ATTEMPTS, COMPOSITIONS, KEYS_ERASED, SEARCH, STATISTICS
 from ..terms import site_terms
 from .attempts import Attempts
+from .ending import end_study
+from .loss_rule import LossRule
 from .roster import make_roster, needed_sites
 from .rounds import JointRounds
+from .search import Search
 from .secure_sum import SecureSums
 from .statistics import JointStatistics, joint_statistics
 
@@ -83,6 +86,7 @@ class JointStudy:
             roster=roster,
             settings=settings,
             attempts=Attempts(self.run / ATTEMPTS),
+            search=Search(self.run / SEARCH),
             connect=connect,
             observe=self.observe,
         )
@@ -115,8 +119,18 @@ class JointStudy:
         checkpoints: Checkpoints,
         history: History,
         show: Callable[[FederationState, bool], None],
+        measure: Callable[[Tensors], float] | None,
     ) -> FederationState:
         """Run all rounds after a state and return the last one.
+
+        Args:
+            state: The state to go on from.
+            terms: Sections of the study that bind a site, as JSON texts.
+            start: Tensors of the base that the warm-up changed.
+            checkpoints: Where the state after each round is saved.
+            history: Where each round is recorded.
+            show: Told each new state, and whether it is the last.
+            measure: Returns a model's loss on public images; ``None`` where that takes too long.
 
         Raises:
             RoundFailedError: If a round got too few sites, or too many attempts were lost.
@@ -131,9 +145,16 @@ class JointStudy:
             checkpoints=checkpoints,
             history=history,
             show=show,
+            loss_rule=LossRule(measure) if measure else None,
             observe=self.observe,
         )
         return rounds.run(state)
+
+    def end(self, terms: Mapping[str, str]) -> None:
+        """Tell the sites that no sum will be asked for any more, so that they erase their keys."""
+        sums = self._sums
+        request = self._request(terms)
+        end_study(self.run / KEYS_ERASED, sums.sites, request, sums.roster.names, self.observe)
 
     def _request(self, terms: Mapping[str, str]) -> RoundRequest:
         rounds = self.study.federation.rounds

@@ -33,7 +33,7 @@ from ...privacy.descent import Descent, DescentSettings
 from ...privacy.gradients import patient_gradient
 from ...privacy.stream import SecretStream
 from ...server.fitting import require_fitting
-from ..trained_study import base_of
+from ...server.job import base_of
 
 #: How far one step of noise may move the weights, as a share of their length.
 LARGEST_STEP = 0.01
@@ -84,7 +84,7 @@ def calibrate(
         )
     place, base = resolve_device(device), base_of(study)
     require_fitting(study, read_image_sizes(base))
-    trainable = study.trainable
+    trainable = study.trainable.definite
     step_before = _step_share(_opened(study, place), trainable, descent_settings(study.local))
     if trainable.subset == "lora":
         trainable = replace(trainable, lora_start="by_width")

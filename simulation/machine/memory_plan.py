@@ -12,7 +12,7 @@ from ...model.computing.memory import free_memory, measure_need, open_outline, p
 from ...model.outline import read_image_sizes
 from ...privacy.engines import most_rows
 from ...server.fitting import require_fitting
-from ..trained_study import base_of
+from ...server.job import base_of
 
 #: Bytes of a number of an update, by the form in which it travels.
 _WIRE_BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}

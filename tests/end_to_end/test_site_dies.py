@@ -23,11 +23,14 @@ from fedscan.server.history import History
 from loopback import Federation, until
 from loopback import fedscan as command
 from on_import import path_with
+from site_processes import apps, below, lives, superexec
 
 pytestmark = pytest.mark.real_processes
 
 
 FAULTS = Path(__file__).parent / "faults"
+#: What an app says in the node's log before it asks for its message.
+TAKEN = "Start `flwr-clientapp` process"
 
 
 @pytest.fixture(scope="module")
@@ -41,34 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield root
     if mounted:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def children(pid: int) -> list[int]:
-    """Return the processes that a process started, as far as they live."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except FileNotFoundError:
-        return []
-    return [int(child) for child in text.split()]
-
-
-def below(pid: int) -> Iterator[int]:
-    """Yield the processes below a process."""
-    for child in children(pid):
-        yield child
-        yield from below(child)
-
-
-def superexec(federation: Federation, site: str) -> int:
-    """Return the process number of a site's SuperExec."""
-    (node,) = children(federation.process(site).pid)
-    (found,) = children(node)
-    return found
-
-
-def apps(federation: Federation, site: str) -> list[int]:
-    """Return the processes of a site's app: what its fork server has forked."""
-    return [app for server in children(superexec(federation, site)) for app in children(server)]
 
 
 def asked(federation: Federation, site: str) -> int:
@@ -111,7 +86,7 @@ def test_a_site_dies_with_all_its_processes(federation: Federation, whole: str) 
     processes = list(below(federation.process("north").pid))
     federation.process("north").kill()
     federation.process("north").wait()
-    until(lambda: not any(map(_lives, processes)), "the end of the site's processes", 60)
+    until(lambda: not any(map(lives, processes)), "the end of the site's processes", 60)
     federation.start("north")
     check(federation, study, whole)
 
@@ -127,16 +102,16 @@ def test_a_study_server_dies_in_the_middle_of_sending(
     monkeypatch.undo()
     federation.ready()
     log = SiteHome.open(federation.site("north")).logs / "supernode.log"
-    received = log.read_text().count("Receiving: train message")
+    taken = log.read_text().count(TAKEN)
     study = federation.submit("half-sent")
     until(halted.exists, f"the half of the message\n{federation.logs()}")
     until(
-        lambda: log.read_text().count("Receiving: train message") > received,
+        lambda: log.read_text().count(TAKEN) > taken,
         f"the site's taking it in\n{federation.logs()}",
     )
-    waiting = until(lambda: apps(federation, "north"), f"an app\n{federation.logs()}")
+    waiting = apps(federation, "north")
     os.kill(study.outcome.pid, signal.SIGKILL)
-    until(lambda: not any(map(_lives, waiting)), f"the app's end\n{federation.logs()}", 60)
+    until(lambda: not any(map(lives, waiting)), f"the app's end\n{federation.logs()}", 60)
     check(federation, study, whole)
     assert seen(federation, study)["study-server-died"] == 1
 
@@ -190,11 +165,3 @@ def test_a_study_that_needs_one_site_goes_on_without_the_other_and_says_so(
     record = json.loads(study.record.read_bytes())["content"]
     assert (record["contributors"], record["sites"]["south"]) == (["south"], {"ok": 2})
     verify(federation.home.audit)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

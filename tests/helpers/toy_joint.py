@@ -17,7 +17,9 @@ from fedscan.federation.protocol import ENCAPSULATED, READY, REVEAL, SUM, RoundR
 from fedscan.server.asking import Sites
 from fedscan.server.events import Event
 from fedscan.server.joint.attempts import Attempts
-from fedscan.server.joint.secure_sum import SecureSums, Total
+from fedscan.server.joint.opening import Total
+from fedscan.server.joint.search import Search
+from fedscan.server.joint.secure_sum import Judge, SecureSums
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -122,14 +124,21 @@ class ToyJointStudy:
         """Return what begins an attempt of a round."""
         return RoundRequest(
             round=number,
-            rounds=3,
+            rounds=100,
             base="0" * 64,
             terms={ROSTER: self.roster.to_text()},
             tensors={"w": np.zeros(3, np.float32)},
             attempt=attempt,
         )
 
-    def total(self, number: int = 1, **settings: object) -> Total:
+    def total(
+        self,
+        number: int = 1,
+        *,
+        judge: Judge = lambda total: None,
+        half_will_do: bool = False,
+        **settings: object,
+    ) -> Total:
         """Return the sum of a round, asked for by a coordinator that has just started."""
         chosen = FederationSettings(round_timeout_s=20.0, wait_timeout_s=0.05, **settings)  # type: ignore[arg-type]
         with InProcessGrid(self._app, [{"site": name} for name in self.sites]) as grid:
@@ -138,10 +147,21 @@ class ToyJointStudy:
                 roster=self.roster,
                 settings=chosen,
                 attempts=Attempts(self.folder / "attempts.json"),
+                search=self.search(),
                 connect=lambda target: self._connected(grid),
                 observe=self.events.append,
             )
-            return sums.total(lambda attempt: self.request(attempt, number), "train", SIZE)
+            return sums.total(
+                lambda attempt: self.request(attempt, number),
+                "train",
+                SIZE,
+                judge,
+                half_will_do=half_will_do,
+            )
+
+    def search(self) -> Search:
+        """Return what the coordinator has on disk of a search for a site that spoils the sums."""
+        return Search(self.folder / "search.json")
 
     def part_sum(self, total: Total, number: int = 1) -> np.ndarray:
         """Return what the sum must be: of the members' parts in the attempt that came to an end."""

@@ -242,3 +242,11 @@ def test_images_that_are_not_finite_are_refused(diverging: Generator) -> None:
 def test_more_steps_than_the_schedule_has_are_refused(tiny: Generator) -> None:
     with pytest.raises(ConfigurationError, match="1001 steps are more"):
         sample(tiny, [CAPTION], steps=1001)
+
+
+def test_weights_of_an_opened_generator_lie_as_a_copys_do(saved: Path) -> None:
+    # Or its products' last bits would be others than those of its copy.
+    generator = load_generator(saved)
+    assert not [
+        name for name, value in generator.state_dict().items() if value.data_ptr() % 64 != 0
+    ]

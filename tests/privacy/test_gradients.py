@@ -69,6 +69,15 @@ def low_rank() -> tuple[UNetLoss, dict[str, nn.Parameter]]:
     return UNetLoss(module), chosen(module, lambda name: "lora_" in name)
 
 
+def norms() -> tuple[UNetLoss, dict[str, nn.Parameter]]:
+    module = unet()
+    parameters = chosen(module, lambda name: "norm" in name)
+    for number, value in enumerate(parameters.values()):
+        with torch.no_grad():  # as built, every scale is 1 and every shift 0
+            value.add_(0.1 * torch.sin(torch.arange(value.numel()) + number))
+    return UNetLoss(module), parameters
+
+
 def everything() -> tuple[UNetLoss, dict[str, nn.Parameter]]:
     module = unet()
     return UNetLoss(module), chosen(module, lambda name: True)
@@ -103,6 +112,8 @@ def reference(loss: UNetLoss, parameters: dict[str, nn.Parameter]) -> list[Tenso
         (attention, ENGINES[1]),
         (low_rank, ENGINES[0]),
         (low_rank, ENGINES[1]),
+        (norms, ENGINES[0]),
+        (norms, ENGINES[1]),
         (everything, ENGINES[0]),
     ],
 )
@@ -121,7 +132,7 @@ def test_agrees_with_one_patient_at_a_time(
     assert all(parameter.grad is None for parameter in parameters.values())
 
 
-@pytest.mark.parametrize("build", [attention, low_rank])
+@pytest.mark.parametrize("build", [attention, low_rank, norms])
 def test_a_network_that_is_computed_twice_to_save_memory_gives_the_same_bytes(
     build: Callable[[], tuple[UNetLoss, dict[str, nn.Parameter]]],
 ) -> None:
@@ -247,6 +258,7 @@ def test_layers_used_in_a_way_that_it_cannot_follow_are_refused(
 def test_the_fastest_engine_that_can_do_it_is_chosen() -> None:
     assert isinstance(choose_engine("auto", *reversed(attention())), LayerwiseGradients)
     assert isinstance(choose_engine("auto", *reversed(low_rank())), LayerwiseGradients)
+    assert isinstance(choose_engine("auto", *reversed(norms())), LayerwiseGradients)
     loss, parameters = everything()
     assert isinstance(choose_engine("auto", parameters, loss), LoopGradients)
     assert isinstance(choose_engine("auto", parameters, lambda i, s: loss(i, s)), LoopGradients)

@@ -119,13 +119,25 @@ def test_a_coordinator_that_was_killed_asks_for_the_same_members(
 
 def test_each_round_has_attempts_of_its_own_and_all_share_the_spare_ones(tmp_path: Path) -> None:
     attempts = Attempts(tmp_path / "attempts.json")
-    attempts.settle(1, ("a", "b"))
+    attempts.settle(1, [("a", "b")])
     attempts.give_up(1)
     attempts.give_up(2)
     attempts.give_up(0)
+    attempts.settle(3, [("a", "c"), ("b", "d")])
     again = Attempts(tmp_path / "attempts.json")
+    assert again.current(3).members == ("a", "b", "c", "d")
     assert (again.current(1).number, again.current(1).members) == (2, ())
     assert (again.current(3).number, again.spare_used()) == (1, 2)
+
+
+def test_attempts_of_before_there_were_halves_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "attempts.json"
+    path.write_text(
+        '{"1": {"number": 2, "members": ["a", "b"]}, "2": {"number": 1, "members": []}}'
+    )
+    attempts = Attempts(path)
+    assert (attempts.current(1).number, attempts.current(1).groups) == (2, (("a", "b"),))
+    assert attempts.current(2).groups == ()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"1": {}}', '{"x": {"number": 1, "members": []}}'])

@@ -21,6 +21,7 @@ SMALL = [
     "examination.utility_seeds=2",
     "examination.utility_steps=10",
     "evaluation.min_patients_per_class=2",
+    "examination.rare_class=pneumonia",
     "evaluation.bootstrap=100",
     "evaluation.steps=1",
 ]

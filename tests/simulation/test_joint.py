@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fedscan.client.policy import load_policy
+from fedscan.client.site import Site
 from fedscan.config.study import Study
 from fedscan.errors import ConfigurationError
 from fedscan.federation.joint.roster import Roster
@@ -16,8 +19,10 @@ from fedscan.privacy.joint.grid import SumGrid
 from fedscan.privacy.joint.plan import plan_joint
 from fedscan.privacy.ledger import release_digest
 from fedscan.privacy.ledger.view import LedgerView
+from fedscan.server.events import Event, RoundFinished
 from fedscan.server.fitting import require_fitting
 from fedscan.simulation.run import simulate
+from fedscan.simulation.sites import write_policies
 from safetensors.numpy import load_file
 from site_homes import paid
 from tiny_hospitals import write_hospitals
@@ -39,8 +44,29 @@ def joint_run(
     """A finished joint study of three hospitals; not to be changed."""
     out = tmp_path_factory.mktemp("joint") / "out"
     study = make_study(*JOINT, "privacy.composition_share=0.1")
-    simulate(study, hospitals, out, workers=1, evaluate=False)
+
+    def keep_parts(event: Event) -> None:
+        if isinstance(event, RoundFinished):  # before the study's end, where they are erased
+            for site in SITES:
+                shutil.copytree(
+                    out / "sites" / site / "sums", out / "parts" / site, dirs_exist_ok=True
+                )
+
+    simulate(study, hospitals, out, workers=1, evaluate=False, progress=keep_parts)
     return out, study
+
+
+def test_nothing_is_left_with_which_a_part_could_be_unmasked(
+    joint_run: tuple[Path, Study],
+) -> None:
+    out, _ = joint_run
+    for site in SITES:
+        keys = out / "sites" / site / "keys" / "studies"
+        assert [path.suffix for path in keys.rglob("*") if path.is_file()] == [".over"]
+        assert not list((out / "sites" / site / "sums").rglob("*.sum"))
+        assert not list((out / "sites" / site / "ledger" / "secrets").iterdir())
+    codes = json.loads((out / "run" / "keys-erased.json").read_text())
+    assert codes == dict.fromkeys(SITES, "ok")
 
 
 def test_a_joint_study_ends_with_a_generator(joint_run: tuple[Path, Study]) -> None:
@@ -86,7 +112,7 @@ def test_the_model_takes_the_step_that_the_sum_of_the_parts_says(
     step = np.concatenate(
         [(after[name].astype(np.float64) - before[name]).ravel() for name in names]
     )
-    parts = [_part(out / "sites" / site, "round 2 attempt 1") for site in SITES]
+    parts = [_part(out, site, "round 2 attempt 1") for site in SITES]
     values = SumGrid(study.privacy.clip_norm).values(np.sum(parts, axis=0, dtype=np.uint32))
     expected = -study.local.learning_rate * values / study.privacy.sample_rate
     patients = float(expected @ expected / (expected @ step))
@@ -97,6 +123,19 @@ def test_the_model_takes_the_step_that_the_sum_of_the_parts_says(
     own = [np.std(SumGrid(1.0).values(part)) for part in parts]
     assert np.std(values) == pytest.approx(share * np.sqrt(3), rel=0.02)
     assert own == pytest.approx([share] * 3, rel=0.02)
+
+
+@pytest.mark.parametrize("privacy", [("collusion_epsilon", 40.0), ("colluding_sites", 0)])
+def test_simulated_sites_allow_what_the_study_asks_of_them(
+    make_study: Callable[..., Study], tmp_path: Path, privacy: tuple[str, float]
+) -> None:
+    name, value = privacy
+    study = make_study(*JOINT, f"privacy.{name}={value}")
+    site = Site(name="north", data=tmp_path, state=tmp_path / "state", base=tmp_path)
+    write_policies([site], study)
+    policy = load_policy(site.policy)
+    assert policy.collusion_ceiling_in_force >= study.privacy.collusion_epsilon
+    assert policy.max_colluding_sites <= study.privacy.most_colluding
 
 
 def test_too_few_sites_are_told_before_anything_begins(
@@ -126,11 +165,12 @@ def test_settings_that_mean_nothing_in_a_joint_study_are_refused(
         require_fitting(make_study(*JOINT, change), 32)
 
 
-def _part(state: Path, purpose: str) -> np.ndarray:
+def _part(out: Path, site: str, purpose: str) -> np.ndarray:
     """Return a site's part of a sum, by what its ledger calls it."""
-    request = next(one.request for one in paid(state) if one.purpose == purpose)
+    entries = paid(out / "sites" / site)
+    request = next(one.request for one in entries if one.purpose == purpose)
     return next(
         unpack(file.read_bytes())["sum"]
-        for file in (state / "sums").rglob("*.sum")
+        for file in (out / "parts" / site).rglob("*.sum")
         if release_digest(message=file.stem, attempt=1) == request
     )

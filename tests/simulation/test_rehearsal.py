@@ -58,6 +58,8 @@ def site(tmp_path: Path, base: Path) -> Iterator[Site]:
     "changes",
     [
         (),
+        # Steps of one patient or none, whose last bits are the most sensitive.
+        ("privacy.sample_rate=0.3",),
         (*_ALL, "trainable.subset=adapters", "local.optimizer=momentum"),
         (*_ALL, "trainable.subset=lora", "local.optimizer=sgd"),
         (*_ALL, "trainable.subset=attention", "local.optimizer=adam"),

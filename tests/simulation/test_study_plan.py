@@ -1,6 +1,7 @@
 """What a study would learn, told before anything is spent."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fedscan.cli.main import app
@@ -9,7 +10,7 @@ from fedscan.errors import ConfigurationError
 from fedscan.model.settings import TrainableSettings
 from fedscan.model.storage import load_generator
 from fedscan.model.trainable import count_trainable, select_trainable
-from fedscan.simulation.study_plan import plan_study
+from fedscan.simulation.study_plan import definite_study, plan_study
 from typer.testing import CliRunner
 
 
@@ -21,7 +22,9 @@ def study(base):
     return load
 
 
-@pytest.mark.parametrize("subset", ["lora", "attention", "adapters", "all"])
+@pytest.mark.parametrize(
+    "subset", ["biases", "norms", "lora", "attention", "adapters", "all", "auto"]
+)
 def test_counted_is_what_would_be_chosen(base, subset):
     tiny = load_generator(base)
     settings = TrainableSettings(subset=subset, lora_rank=3)
@@ -38,7 +41,7 @@ def test_few_patients_are_told_that_they_pay_for_noise(study):
     advice = plan.recommendation
     assert advice is not None
     assert advice.signal.ratio > plan.as_it_is.signal.ratio
-    assert "trainable.lora_rank=1" in advice.settings
+    assert advice.settings[-1] == "trainable.subset=biases"
 
 
 def test_many_patients_are_told_to_train_as_they_do(study):
@@ -52,13 +55,69 @@ def test_joint_noise_is_a_choice_from_three_sites_on(study):
     two, three = (plan_study(settings, [50] * sites, measure=False) for sites in (2, 3))
     assert not any("privacy.sum=joint" in choice.settings for choice in two.choices)
     joint = [one for one in three.choices if one.settings[:1] == ("privacy.sum=joint",)]
-    assert len(joint) == 4
-    same = next(one for one in joint if not any("rank" in name for name in one.settings))
+    # As it is, with five other subsets, and with three other ranks.
+    assert len(joint) == 8
+    same = next(one for one in joint if not any("trainable" in name for name in one.settings))
     assert same.signal.ratio > 1.2 * three.as_it_is.signal.ratio
     # What is recommended is a study that can be begun.
     overrides = [*same.settings, "trainable.lora_rank=2"]
     again = plan_study(study(*overrides), [50] * 3, measure=False)
     assert again.as_it_is.signal.ratio == pytest.approx(same.signal.ratio)
+
+
+def test_what_trains_grows_with_the_patients(study):
+    sizes = (20, 400, 3_000, 30_000, 9_000_000)
+    subsets = [
+        definite_study(study(f"outlook.patients=[{size}, {size}, {size}]")).trainable
+        for size in sizes
+    ]
+    tiny = load_generator(study().generator.base)
+    numbers = [count_trainable(tiny, each) for each in subsets]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[-1]
+    assert (subsets[0].subset, subsets[-1].subset) == ("biases", "all")
+
+
+def test_a_larger_budget_trains_more(study):
+    def numbers(*more):
+        settings = study("outlook.patients=[400, 300]", *more)
+        return count_trainable(load_generator(settings.generator.base), _subset(settings))
+
+    assert numbers("privacy.epsilon=1") < numbers("privacy.epsilon=20")
+
+
+def _subset(settings):
+    return definite_study(settings).trainable
+
+
+def test_a_choice_says_why_and_is_made_once(study):
+    chosen = definite_study(study("outlook.patients=[80, 50]"))
+    assert chosen.trainable.subset != "auto"
+    assert "2 sites with 130 training patients at epsilon 4" in chosen.outlook.reason
+    assert "biases, norms, lora of rank 1" in chosen.outlook.reason
+    assert definite_study(chosen) is chosen
+    # It is what `plan` tells of the same study.
+    plan = plan_study(study(), [80, 50], measure=False)
+    assert plan.reason == chosen.outlook.reason
+    assert plan.as_it_is.signal.numbers == count_trainable(
+        load_generator(chosen.generator.base), chosen.trainable
+    )
+
+
+def test_without_sizes_or_privacy_low_rank_updates_train(study):
+    for settings in (study(), study("privacy.enabled=false", "outlook.patients=[5]")):
+        chosen = definite_study(settings)
+        assert chosen.trainable == replace(settings.trainable, subset="lora")
+        assert not chosen.outlook.reason
+    named = study("trainable.subset=attention", "outlook.patients=[5]")
+    assert definite_study(named) is named
+
+
+def test_who_names_a_rank_means_low_rank_updates(study):
+    assert study("trainable.lora_rank=3").trainable.subset == "lora"
+    assert TrainableSettings(lora_rank=3).subset == "lora"
+    assert study("trainable.lora_rank=3", "trainable.subset=norms").trainable.subset == "norms"
+    assert TrainableSettings().subset == study().trainable.subset == "auto"
 
 
 def test_agreement_is_measured_on_made_up_patients(study):
@@ -81,6 +140,7 @@ def test_the_command_prints_verdict_table_and_recommendation(base):
     result = CliRunner().invoke(app, [*words, *sets])
     assert result.exit_code == 0, result.output
     assert "effective patients" in result.output
+    assert "Trains biases of biases, norms, lora of rank 1" in " ".join(result.output.split())
     assert "typical, not measured" in result.output
     document = json.loads(CliRunner().invoke(app, [*words, *sets, "--json"]).stdout)
     assert document["verdict"].split(".")[0] in result.output.replace("\n", " ")

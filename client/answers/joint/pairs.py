@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ....errors import ProtocolError
+from ....errors import ProtocolError, StudyOverError
 from ....federation.joint.keys import StudyKey
 from ....federation.joint.pairs import PairSecrets
 from ....federation.joint.roster import Roster
@@ -27,8 +27,10 @@ def study_key(folder: Path, study: str, site: str, identity: PrivateKey | None) 
     Raises:
         ProtocolError: If too many studies have asked.
         RosterError: If the file is damaged.
+        StudyOverError: If the study is over, and its keys were erased.
     """
-    path = _file(folder, study)
+    _require_going_on(folder, study)
+    path = key_file(folder, study)
     if path.exists():
         return StudyKey.read(path)
     if sum(1 for _ in folder.glob("*.key")) >= _MOST_KEYS:
@@ -44,10 +46,27 @@ def own_pairs(site: Site, roster: Roster) -> PairSecrets:
 
     Raises:
         RosterError: If the site has no keys for the study, or the roster has others for it.
+        StudyOverError: If the study is over, and its keys were erased.
     """
-    key = StudyKey.read(_file(site.study_keys, roster.study))
+    _require_going_on(site.study_keys, roster.study)
+    key = StudyKey.read(key_file(site.study_keys, roster.study))
     return PairSecrets(key, roster, site.study_keys / "pairs")
 
 
-def _file(folder: Path, study: str) -> Path:
+def key_file(folder: Path, study: str) -> Path:
+    """Return where a site's private keys for a study lie, by its digest without the roster."""
     return folder / f"{study}.key"
+
+
+def end_file(folder: Path, study: str) -> Path:
+    """Return the mark that a study is over here, by its digest without the roster."""
+    return folder / f"{study}.over"
+
+
+def _require_going_on(folder: Path, study: str) -> None:
+    if end_file(folder, study).exists():
+        raise StudyOverError(
+            "The study is over at this site, and its keys are erased.",
+            hint="Nothing was run or spent. To train further is another study, with new keys and "
+            "an approval of its own.",
+        )

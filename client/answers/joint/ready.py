@@ -105,6 +105,8 @@ def begin(question: Asked, part: Participation, sum_: NewSum) -> RoundReply:
             joint=[share.joint for share in sum_.shares],
             purpose=purpose,
             study=study,
+            honest_sites=part.terms.privacy.honest_sites,
+            colluding_sites=part.terms.privacy.most_colluding,
         )
     if request.attempt > 1 and not reservation.replay:
         question.announce("paid-again", study=study, purpose=purpose)

@@ -13,7 +13,8 @@ from ....federation.joint.context import SumContext, members_digest
 from ....federation.joint.messages import RevealRequest
 from ....privacy.ledger import Reservation
 from ....privacy.ledger.journal import LINES
-from ...policy import load_policy
+from ....privacy.settings import PrivacySettings
+from ...policy import SitePolicy, load_policy
 from ...workspace.participation import data_set_ledger
 from ..asked import Asked
 from .pairs import own_pairs
@@ -38,6 +39,26 @@ class OpenedSum:
     reservation: Reservation = field(repr=False)
 
 
+def _require_enough(members: int, privacy: PrivacySettings, policy: SitePolicy) -> None:
+    """Refuse a sum of fewer sites than study and policy ask for, as the policy is now.
+
+    Raises:
+        RosterError: If it is of fewer, or so many of them may collude by the policy that less noise
+            is left than was counted when the part was paid for.
+    """
+    fewest = max(privacy.min_sites, policy.min_sites)
+    if members < fewest:
+        raise RosterError(f"The sum is to be opened for {members} sites, not for {fewest}.")
+    honest = members - policy.max_colluding_sites
+    if honest < privacy.honest_sites:
+        raise RosterError(
+            f"Of {members} sites {policy.max_colluding_sites} may work with the coordinator by the "
+            f"site's policy (max_colluding_sites). That leaves the noise of {honest}, and the "
+            f"ledger counts that of {privacy.honest_sites}.",
+            hint="Nothing leaves. A sum of more sites would do.",
+        )
+
+
 def open_sum(question: Asked, reveal: RevealRequest) -> OpenedSum:
     """Return a site's part of a sum for a roster that may see the total.
 
@@ -54,9 +75,7 @@ def open_sum(question: Asked, reveal: RevealRequest) -> OpenedSum:
         raise RosterError(f"{strangers[0]!r} is not in the approved roster.")
     if site.name not in members:
         raise RosterError("The sum is to be opened without this site.")
-    fewest = max(terms.privacy.min_sites, policy.min_sites)
-    if len(members) < fewest:
-        raise RosterError(f"The sum is to be opened for {len(members)} sites, not for {fewest}.")
+    _require_enough(len(members), terms.privacy, policy)
     if not (site.ledger / LINES).exists():
         raise RosterError("A sum is to be opened, and nothing was ever begun here.")
     secrets = own_pairs(site, roster).secrets(members, reveal.encapsulations)

@@ -65,6 +65,12 @@ class SumStore:
                 erase_file(old)
             shutil.rmtree(study, ignore_errors=True)
 
+    def erase(self) -> None:
+        """Erase all parts of the study."""
+        for path in self._folder.glob("*.sum"):
+            erase_file(path)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def _path(self, message: str) -> Path:
         return self._folder / f"{message}.sum"
 

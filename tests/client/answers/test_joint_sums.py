@@ -87,6 +87,23 @@ def test_a_part_leaves_under_masks_only_and_is_paid_for_once(site: JointSite) ->
     assert (last.event, last.facts["members"]) == ("answered", ["east", "north", "south"])
 
 
+def test_a_stricter_policy_opens_no_sum_of_too_few_and_pays_for_no_further_one(
+    site: JointSite,
+) -> None:
+    request = site.request()
+    assert is_ready(site.begin(request))
+    # Of three sites two may collude now: that leaves one, and two were counted on.
+    policy = load_policy(site.home.policy)
+    write_policy(site.home.policy, replace(policy, max_colluding_sites=2))
+    narrow = site.reveal(request).to_records()
+    wide = site.reveal(request, ("east", "north", "south", "west")).to_records()
+    assert site.ask(narrow, "query.reveal").code == "roster"
+    part_of(site.ask(wide, "query.reveal"))
+    begin_anew()
+    assert site.begin(site.request(2)).code == "privacy"
+    assert purposes(site.home) == ["round 1 attempt 1"]
+
+
 def test_a_hostile_coordinator_gets_codes_and_masks(site: JointSite) -> None:
     first, second = site.request(1), site.request(2)
     reveal = site.reveal(first)

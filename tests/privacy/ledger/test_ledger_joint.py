@@ -16,6 +16,8 @@ from fedscan.privacy.ledger.entries import Complete, Refuse, Reserve, decode, en
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
 from fedscan.privacy.settings import PrivacySettings
+from hypothesis import given
+from hypothesis import strategies as st
 
 DELTA = 1e-5
 #: Written by a release without joint sums.
@@ -53,6 +55,72 @@ def test_a_joint_step_counts_in_both_ways_and_a_local_one_equally_in_both(tmp_pa
     book = LedgerView.read(tmp_path).book
     assert book.mechanisms() == (replace(LOCAL, steps=2),)
     assert set(book.own_mechanisms()) == {LOCAL, SHARE.own}
+
+
+def pay_among(ledger: Ledger, number: int, **sites: int):
+    return ledger.reserve(
+        digest(number),
+        [SHARE.own],
+        joint=[SHARE.joint],
+        purpose=f"round {number}",
+        study=digest(0),
+        **sites,
+    )
+
+
+def test_a_stricter_policy_counts_the_past_anew(tmp_path):
+    limits = {"epsilon_ceiling": 8.0, "collusion_ceiling": 20.0, "delta": DELTA}
+    with Ledger.open(tmp_path, "data", **limits) as ledger:
+        # Five sites of which one may collude: noise of 10 from each of 4.
+        pay_among(ledger, 1, honest_sites=4, colluding_sites=1)
+        as_planned = ledger.spent()
+    found = {}
+    for colluding in range(6):
+        with Ledger.open(tmp_path, "data", **limits, colluding_sites=colluding) as ledger:
+            found[colluding] = ledger.spent().epsilon
+            assert ledger.spent().collusion_epsilon == as_planned.collusion_epsilon
+        view = LedgerView.read(tmp_path, colluding_sites=colluding)
+        assert epsilon(view.book.mechanisms(), DELTA) == found[colluding]
+    assert found[0] == found[1] == as_planned.epsilon
+    for colluding, honest in ((2, 3), (3, 2), (4, 1), (5, 1)):
+        fewer = JointShare.of(SHARE.own, honest=honest, minimum=10.0)
+        assert found[colluding] == pytest.approx(epsilon([fewer.joint], DELTA), rel=1e-6)
+    # It may forbid what was allowed before, and forgets nothing when it is taken back.
+    ceiling = {**limits, "epsilon_ceiling": found[1] * 1.5}
+    with (
+        Ledger.open(tmp_path, "data", **ceiling, colluding_sites=4) as ledger,
+        pytest.raises(BudgetExceededError),
+    ):
+        pay_among(ledger, 2, honest_sites=4, colluding_sites=4)
+    with Ledger.open(tmp_path, "data", **ceiling) as ledger:
+        pay_among(ledger, 3, honest_sites=4, colluding_sites=1)
+
+
+def test_sums_of_which_it_is_not_noted_count_as_they_were_planned(tmp_path):
+    with open_ledger(tmp_path) as ledger:
+        pay(ledger, 1)
+        before = ledger.spent().epsilon
+    view = LedgerView.read(tmp_path, colluding_sites=3)
+    assert epsilon(view.book.mechanisms(), DELTA) == before
+    assert "honest_sites" not in (tmp_path / "ledger.jsonl").read_text()
+
+
+@given(
+    noise=st.floats(0.3, 5),
+    more=st.floats(0, 3),
+    honest=st.integers(1, 50),
+    fewer=st.integers(0, 60),
+)
+def test_fewer_honest_sites_leave_less_noise_and_never_less_than_the_own(
+    noise, more, honest, fewer
+):
+    share = JointShare.of(SubsampledGaussian(0.2, noise + more, 3), honest=honest, minimum=noise)
+    counted = share.among_fewer(honest, fewer)
+    expected = JointShare.of(share.own, honest=max(1, honest - fewer), minimum=noise)
+    assert counted.own == share.own
+    assert counted.joint.noise_multiplier == pytest.approx(expected.joint.noise_multiplier)
+    assert share.own.noise_multiplier <= counted.joint.noise_multiplier
+    assert counted.joint.noise_multiplier <= share.joint.noise_multiplier * (1 + 1e-12)
 
 
 def pay_while_possible(ledger: Ledger) -> int:

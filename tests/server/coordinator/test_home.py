@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import socket
 import stat
@@ -32,7 +33,8 @@ from fedscan.server.coordinator.setup import make_secret, renew_certificates
 from fedscan.server.coordinator.studies import Outcome, State, find_study
 from fedscan.server.event_log import EventLog
 from fedscan.server.events import RoundStarted, SiteFinished
-from fedscan.server.job import EVENTS
+from fedscan.server.job import EVENTS, KEYS_ERASED, SEARCH
+from fedscan.server.joint.search import Search
 from fedscan.server.terms import study_at_site
 from typer.testing import CliRunner
 
@@ -294,3 +296,23 @@ def test_status_names_who_refused_and_why_and_what_to_do(home: Home) -> None:
     assert study.message.startswith("Round 1 goes without south: privacy (its policy")
     assert "`fedscan site approve` there" in study.message
     assert "north" not in study.message
+
+
+def test_status_names_who_may_spoil_sums_and_who_keeps_keys(home: Home) -> None:
+    submit(home, "name=lungs")
+    folder = find_study(home, "lungs")
+    folder.write(State(order=1, phase="running"))
+    search = Search(folder.job.run / SEARCH)
+    search.begin(["north", "south", "west"])
+    (study,) = overview(home).studies
+    assert study.message.startswith("One of north, south, west spoils the sums")
+    search.narrow([["north"]])
+    (study,) = overview(home).studies
+    assert study.message == "Asked no more, for every sum with them was wrong: north."
+    (folder.job.run / SEARCH).write_text("damaged")
+    (study,) = overview(home).studies
+    assert "search.json is damaged" in study.message
+    (folder.job.run / KEYS_ERASED).write_text(json.dumps({"north": "paused", "south": "ok"}))
+    folder.write(State(order=1, phase="finished"))
+    (study,) = overview(home).studies
+    assert study.message.startswith("Its keys are kept at north (paused)")

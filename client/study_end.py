@@ -1,0 +1,81 @@
+"""A steward ends a joint study here: its keys are erased, as at the coordinator's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import FedscanError
+from ..federation.joint.roster import ROSTER, without_roster
+from .answers.joint.ending import erase_study, when_erased
+from .site import Site, study_keys
+from .steward.approvals import Approvals
+from .steward.data_sets import Registry
+from .steward.home import SiteHome
+from .terms import StudyTerms
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointStudyView:
+    """A study of joint sums that was approved here.
+
+    Attributes:
+        name: What the coordinator calls it.
+        study: Its digest.
+        keys_erased: When its keys were erased, UTC; empty while they are kept.
+    """
+
+    name: str
+    study: str
+    keys_erased: str
+
+
+def end_study(home: SiteHome, study: str) -> bool:
+    """Erase the keys of a study whose coordinator does not say that it is over.
+
+    Args:
+        home: The site's home.
+        study: Digest of the study.
+
+    Returns:
+        Whether there was anything to erase.
+
+    Raises:
+        DataError: If its data set is not known.
+        LedgerError: If the ledger cannot be used; keys and parts are erased then, too.
+        NotApprovedError: If it was never approved here.
+        RosterError: If it sums nothing jointly: such a study has no keys.
+    """
+    approvals = Approvals(home)
+    approval = approvals.require(study)
+    roster = StudyTerms.from_request(approvals.approved_invitation(study).request).require_roster()
+    entry = Registry(home).get(approval.data)
+    site = Site(
+        name=home.settings().name,
+        data=Path(entry.folder),
+        state=home.state(entry.name),
+        base=Path(approval.base or home.settings().base),
+        home=home.folder,
+    )
+    was_there = erase_study(site, roster, study)
+    if was_there:
+        home.log.append("keys-erased", study=study, by="steward")
+    return was_there
+
+
+def joint_studies(home: SiteHome) -> Iterator[JointStudyView]:
+    """Yield the approved studies of joint sums, and whether their keys are still here."""
+    approvals = Approvals(home)
+    for approval in approvals.all():
+        try:
+            request = approvals.approved_invitation(approval.study).request
+        except FedscanError:
+            continue  # approved by a release that kept no invitations, and knew no joint sums
+        if ROSTER in request.terms:
+            draft = without_roster(request).study()
+            yield JointStudyView(
+                name=approval.name,
+                study=approval.study,
+                keys_erased=when_erased(study_keys(home.folder), draft),
+            )
