@@ -73,6 +73,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("base-measured"))
     parser.add_argument("--size", type=int, default=128, help="pixels that images are compared at")
     parser.add_argument("--rebuilt-size", type=int, action="append", help="also rebuilt at")
+    parser.add_argument(
+        "--channels", type=int, action="append", help="also rebuilt from a latent's first channels"
+    )
     parser.add_argument("--images", type=int, default=256, help="of each half at most")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--guidance", type=float, default=1.5)
@@ -92,9 +95,10 @@ def main() -> None:
             is_small = generator.image_size < options.size
             for size, real in real_images.items():
                 own = generator.image_size if is_small else size
-                row = rebuilt_row(generator, real, own, extractor)
-                names = {"folder": halves.name, "images": f"rebuilt by {base.name} at {size}"}
-                tell(results, {**names, **row})
+                for channels in (*(options.channels or ()), generator.latent_shape[0]):
+                    row = rebuilt_row(generator, real, own, channels, extractor)
+                    title = f"rebuilt by {base.name} at {size} from {channels} channels"
+                    tell(results, {"folder": halves.name, "images": title, **row})
             images, seconds = drawn(generator, halves.other, options)
             tell(results, drawn_row(base, images, seconds, halves, extractor))
             if training_sets:
@@ -214,13 +218,17 @@ def told_apart(images: Images, halves: Halves) -> float:
 
 
 def rebuilt_row(
-    generator: Generator, real: Images, own: int, extractor: Extractor
+    generator: Generator, real: Images, own: int, channels: int, extractor: Extractor
 ) -> dict[str, object]:
-    """How well the autoencoder rebuilds real images; one for few pixels after shrinking them."""
-    parts = [
-        generator.decode(generator.encode(batch[:, None]))[:, 0]
-        for batch in torch.from_numpy(resized(real, own)).split(_BATCH)
-    ]
+    """How well the autoencoder rebuilds real images; one for few pixels after shrinking them.
+
+    The channels of a latent after the first few count as zero, which is their mean.
+    """
+    parts = []
+    for batch in torch.from_numpy(resized(real, own)).split(_BATCH):
+        latents = generator.encode(batch[:, None])
+        latents[:, channels:] = 0.0
+        parts.append(generator.decode(latents)[:, 0])
     rebuilt_images = resized(torch.cat(parts).numpy(), real.shape[-1])
     pairs = list(zip(real, rebuilt_images, strict=True))
     return {
