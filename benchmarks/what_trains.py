@@ -9,9 +9,9 @@ uses. `train` lets ten hospitals of 100 patients train it for epsilon 8, one ste
 round, with the noise that each adds by itself (`local`) or that all add together (`joint`, one of
 them colluding), and without any (`none`). It measures how much less the generator errs on heads of
 24 patients that it never saw: the share of the base's error that is gone. Clip norms are those that
-`measure` found; other rates are to be tried with `--choosing`, on other heads. "words" is here alone: a low-rank update
-of the captions' embeddings, one for all cross-attention layers, so that each word of a caption can
-learn to mean something else.
+`measure` found; other rates are to be tried with `--choosing`, on other heads. "words" is here
+alone: a low-rank update of the captions' embeddings, one for all cross-attention layers, so that
+each word of a caption can learn to mean something else.
 """
 
 from __future__ import annotations
