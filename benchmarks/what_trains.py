@@ -1,17 +1,17 @@
 """What few patients can teach: how many numbers to train at the same epsilon.
 
 Run: python benchmarks/what_trains.py measure
-     python benchmarks/what_trains.py train [--runs 3] [--only norms] [--rate 0.004] [--sum joint]
+     python benchmarks/what_trains.py train [--runs 3] [--only norms] [--rate 0.02] [--sum joint]
 
 Made-up heads, which the base never saw. `measure` tells of each subset how long patients' gradients
 are, and how well they agree at a clip norm that half of them exceed; on patients that nothing else
 uses. `train` lets ten hospitals of 100 patients train it for epsilon 8, one step of everybody's a
 round, with the noise that each adds by itself (`local`) or that all add together (`joint`, one of
-them colluding), and without any (`none`). It measures how much less the generator errs on 96 heads
-of patients that it never saw: the share of the base's error that is gone. Clip norms and rates are
-those that `--only SUBSET --choosing` found on other heads. "words" is here alone: a low-rank update
-of the captions' embeddings, one for all cross-attention layers, so that each word of a caption can
-learn to mean something else.
+them colluding), and without any (`none`). It measures how much less the generator errs on heads of
+24 patients that it never saw: the share of the base's error that is gone. Clip norms are those that
+`measure` found; other rates are to be tried with `--choosing`, on other heads. "words" is here
+alone: a low-rank update of the captions' embeddings, one for all cross-attention layers, so that
+each word of a caption can learn to mean something else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from fedscan.simulation.agreement import made_up_patients
 from torch import Tensor, nn
 
 SITES, PATIENTS, HELD_OUT = 10, 100, 24
-STEPS, DRAWS = 24, 2
+STEPS, DRAWS = 16, 1
 
 
 class LearntWords(nn.Module):

@@ -15,7 +15,7 @@ from ..model.settings import Subset, TrainableSettings
 from ..model.storage import load_generator
 from ..model.trainable import count_trainable
 from ..privacy.signal import Signal
-from ..privacy.study_signal import CLEAR_FROM, agreement_of, in_words, study_signal
+from ..privacy.study_signal import ENOUGH, agreement_of, in_words, study_signal
 from ..server.job import base_of
 from .agreement import measured_agreement
 
@@ -72,9 +72,9 @@ class StudyPlan:
 
     @property
     def recommendation(self) -> Choice | None:
-        """What trains most among all that learn clearly; ``None`` if the study is as good.
+        """What trains most among all with signal enough; ``None`` if the study is as good.
 
-        Where nothing learns clearly, what has the strongest signal.
+        Where nothing has enough, what has the strongest signal.
         """
         best, _ = strongest([(one, one.signal) for one in (self.as_it_is, *self.choices)])
         return None if best is self.as_it_is else best
@@ -136,10 +136,10 @@ def definite_study(study: Study) -> Study:
     """Choose once what ``trainable.subset = "auto"`` trains, by public facts alone.
 
     By the sizes that sites declare, the study's budget, and how well gradients of made-up patients
-    agree: what trains most among all whose signal stands out of the noise; where nothing does,
-    what has the strongest signal. Clip norm and learning rate become those that suit it, where the
-    study has their defaults. A study that names its subset stays as it is, and where no sizes are
-    declared or nothing is private, low-rank updates train.
+    agree: what trains most among all with signal enough; where nothing has, what has the strongest.
+    Clip norm and learning rate become those that suit it, where the study has their defaults. A
+    study that names its subset stays as it is, and where no sizes are declared or nothing is
+    private, low-rank updates train.
 
     Args:
         study: The study; its base must be there.
@@ -188,8 +188,8 @@ def _suited(study: Study) -> Study:
 
 
 def strongest(signals: Sequence[tuple[Way, Signal]]) -> tuple[Way, Signal]:
-    """Return what trains most among all that learn clearly, else what has the strongest signal."""
-    clear = [each for each in signals if each[1].ratio >= CLEAR_FROM]
+    """Return what trains most among all with signal enough, else what has the strongest one."""
+    clear = [each for each in signals if each[1].ratio >= ENOUGH]
     if clear:
         return max(clear, key=lambda each: each[1].numbers)
     return max(signals, key=lambda each: each[1].ratio)
