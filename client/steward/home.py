@@ -36,7 +36,8 @@ class SiteSettings:
     device: str = Field(
         default="auto",
         description="Where PyTorch computes: auto, cpu, cuda, cuda:N or mps. auto is a GPU where "
-        "the policy allows it and there is one.",
+        "the policy allows it and there is one. Several GPUs of one model share the patients of "
+        "each step: cuda:0,cuda:1.",
     )
     rows_at_once: int = Field(
         default=0,
@@ -93,7 +94,9 @@ class SiteHome:
             SiteSettings,
             self.settings_file,
             what="The site's settings",
-            hint="`fedscan site init NAME --home FOLDER` writes them.",
+            hint="Mend it. If it cannot be mended, move it away: `fedscan site init NAME --home "
+            "FOLDER` writes a new one beside the keys, policy and ledgers that are there, and "
+            "`fedscan site join WELCOME` sets its coordinator.",
         )
 
     def write_settings(self, settings: SiteSettings) -> None:
