@@ -59,7 +59,7 @@ QUIET = {
 }
 
 #: Seconds after which SuperExec looks for a task again; it would be one.
-_LOOK_S = "0.2"
+_LOOK_S = "0.5"
 
 _RESTARTING = "Flower's node ended and is started again."
 _RESTARTING_HINT = (

@@ -32,7 +32,7 @@ from .marks import HOME_VARIABLE
 from .warm import WarmWorker
 
 #: What a round needs, in the order of importing.
-_NEEDED = ["fedscan.client.daemon.worker", "fedscan.client.app"]
+_NEEDED = ["fedscan.client.daemon.worker", "flwr.supernode.cli", "fedscan.client.app"]
 
 
 class ForkingExecutor(SubprocessExecutor):
