@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from diffusers import UNet2DConditionModel
 from fedscan.model.example import LatentRows
-from fedscan.model.generator import Generator
+from fedscan.model.generator import Generator, build_generator
 from fedscan.model.objective import diffusion_loss
+from fedscan.model.settings import GeneratorSettings
 from fedscan.privacy.clipping import ClippedSum
 from fedscan.privacy.gradients import patient_stream
 from fedscan.privacy.stream import SecretStream
@@ -15,6 +17,37 @@ from opacus.grad_sample import GradSampleHooks
 from torch import Tensor, nn
 
 VMAP_PATIENTS = 4
+#: Channels by resolution and blocks at each, of Stable Diffusion 1.5 and of half of it.
+STABLE_DIFFUSION = {"sd": ((320, 640, 1280, 1280), 2), "sd-half": ((320, 640, 1280), 1)}
+
+
+def built(size: str) -> Generator:
+    """Return a generator of a size with random weights."""
+    if size not in STABLE_DIFFUSION:
+        return build_generator(GeneratorSettings(size=size), seed=0)
+    channels, blocks = STABLE_DIFFUSION[size]
+    down = ("CrossAttnDownBlock2D",) * (len(channels) - 1) + ("DownBlock2D",)
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            sample_size=32,  # cells of 256 pixels
+            block_out_channels=channels,
+            layers_per_block=blocks,
+            cross_attention_dim=768,
+            attention_head_dim=8,
+            down_block_types=down,
+            up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (len(channels) - 1),
+        )
+    unet.to_empty(device="cpu")
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, value in unet.named_parameters():
+            # As at a start: norms leave what they get, and layers keep its size.
+            if value.ndim > 1:
+                value.normal_(std=value[0].numel() ** -0.5)
+            else:
+                value.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+    rest = build_generator(GeneratorSettings(size="tiny"))
+    return Generator(unet, None, rest.autoencoder, rest.caption_encoder, rest.scheduler)
 
 
 def chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
@@ -27,7 +60,10 @@ class RandomRows:
     def __init__(self, generator: Generator, draws: int) -> None:
         self.module = generator
         self.draws = draws
-        self.caption = generator.embed(["MR T1, head, axial"])
+        # Of a Stable Diffusion's U-Net the text encoder is not there: any text is as long.
+        width = generator.unet.config.cross_attention_dim
+        own = generator.embed(["MR T1, head, axial"])
+        self.caption = own if own.shape[-1] == width else torch.randn(1, 77, width)
 
     def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
         shape = (self.draws, *self.module.latent_shape)

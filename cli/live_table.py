@@ -10,12 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from ..common.counted import counted
+from ..model.integrity.movement import LARGEST_STEP
 from ..server.events import (
     AttemptLost,
     CheckpointSkipped,
     CulpritsFound,
     Event,
     GeneratorSaved,
+    LossMeasured,
     NothingMoved,
     ReadinessReceived,
     RosterMade,
@@ -25,8 +27,10 @@ from ..server.events import (
     SitesAwaited,
     SitesConnected,
     SitesSuspected,
+    WeightsMoved,
     WorkSkipped,
 )
+from ..server.progress.rounds import is_worse
 from ..simulation.events import (
     BudgetWasted,
     EvaluationSkipped,
@@ -71,6 +75,7 @@ class LiveTable:
         self.stage = "starting"
         self.share = 0.0
         self._comparison = ""
+        self._loss: float | None = None
 
     def take(self, event: Event) -> str:
         """Take an event in.
@@ -80,7 +85,7 @@ class LiveTable:
         """
         match event:
             case StageStarted(stage=stage):
-                self.stage, self.share = stage, 0.0
+                self.stage, self.share, self._loss = stage, 0.0, None
                 self._comparison = stage if event.comparison else ""
                 return stage
             case StageProgress(stage=stage, share=share):
@@ -118,6 +123,18 @@ class LiveTable:
             case RoundFinished():
                 self.share = event.round / event.rounds
                 return self._round_line(event)
+            case LossMeasured():
+                before, self._loss = self._loss, event.loss
+                if before is not None and is_worse(before, event.loss):
+                    return (
+                        f"round {event.round}: the loss on public images rose from {before:.4g} "
+                        f"to {event.loss:.4g}"
+                    )
+            case WeightsMoved() if event.step > LARGEST_STEP:
+                return (
+                    f"round {event.round}: a step moved the weights by {event.step:.1%} of their "
+                    f"length, and more than {LARGEST_STEP:.0%} is much"
+                )
             case NothingMoved():
                 return "the U-Net's weights are those that the study started from"
             case WorkSkipped():

@@ -75,6 +75,13 @@ def simulate(
         ),
     ] = 0,
     device: DeviceOption = "auto",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            help="Ray cluster that is there already, host:port or auto; for --engine ray. All its "
+            "machines must see DATA and OUT."
+        ),
+    ] = "",
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in OUT from its last round.")
     ] = False,
@@ -105,6 +112,7 @@ def simulate(
             labels=labels,
             labels_by=labels_by or "",
             device=device,
+            ray_address=ray_address,
             progress=observer,
         )
     if as_json:

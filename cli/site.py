@@ -81,7 +81,7 @@ def init(
         str,
         typer.Option(
             help="Where to compute: auto (a GPU where there is one and the policy allows it), cpu, "
-            "cuda, cuda:N or mps."
+            "cuda, cuda:N or mps; several GPUs with commas between them share the patients."
         ),
     ] = "auto",
     as_json: JsonOption = False,
@@ -94,11 +94,11 @@ def init(
     from ..client.steward.enrolment import init_site
     from ..client.steward.home import SiteHome, SiteSettings
     from ..common.names import require_name
-    from ..model.computing.devices import resolve_device
+    from ..model.computing.devices import resolve_devices
 
     require_name(name, "a site")
     if device != "auto":
-        resolve_device(device)
+        resolve_devices(device)
     settings = SiteSettings(name=name, base=str(base.resolve()) if base else "", device=device)
     request = init_site(home, settings)
     site = SiteHome(home.resolve())

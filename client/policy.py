@@ -168,8 +168,8 @@ class SitePolicy:
         default=0.0,
         ge=0,
         le=100_000,
-        description="Most memory in GB (10^9 bytes) that training may take; 0 for no limit. A "
-        "round that needs more fails, and nothing leaves.",
+        description="Most memory in GB (10^9 bytes) that training may take, each process of "
+        "several devices; 0 for no limit. A round that needs more fails, and nothing leaves.",
     )
     allow_gpu: bool = Field(
         default=True, description="Whether training may use the machine's graphics processors."

@@ -9,7 +9,7 @@ from flwr.app import UserConfig
 
 from ..common.names import NAME_RULE, is_name
 from ..errors import ConfigurationError
-from ..model.computing.devices import resolve_device
+from ..model.computing.devices import resolve_devices
 from ..model.storage import shipped_base
 
 
@@ -28,6 +28,8 @@ class Site:
         state: Folder for policy, ledger, cache and log; nothing in it leaves the site.
         base: Folder of the public generator that studies start from.
         device: Where PyTorch computes, as it names it.
+        other_devices: Further devices, each with a process of its own, that a step's patients are
+            shared out to.
         rows_at_once: Rows that go through the network at once; as many as fit if 0.
         memory_share: Part of the device's free memory that it may count on.
         home: Folder with the policy and log of a site with several data sets, if it is one.
@@ -43,6 +45,7 @@ class Site:
     state: Path
     base: Path
     device: str = "cpu"
+    other_devices: tuple[str, ...] = ()
     rows_at_once: int = 0
     memory_share: float = 1.0
     home: Path | None = None
@@ -74,12 +77,14 @@ class Site:
                 )
             folders[key] = Path(value)
         base, labels = config.get("base"), config.get("labels")
+        device, *others = resolve_devices(str(config.get("device", "cpu")))
         return cls(
             name=name,
             data=folders["data"],
             state=folders["state"],
             base=Path(str(base)) if base else shipped_base(),
-            device=resolve_device(str(config.get("device", "cpu"))),
+            device=device,
+            other_devices=tuple(others),
             rows_at_once=_number(config, "rows-at-once", 0),
             memory_share=1.0 / _number(config, "sharers", 1),
             labels=Path(str(labels)) if labels else None,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from diffusers import DDPMScheduler, T2IAdapter, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -61,6 +62,7 @@ class Generator(nn.Module):
         #: Folder that it was opened from, where that is of Stable Diffusion: so it is saved, too.
         self.stable_diffusion: Path | None = None
         self._half_kind: torch.dtype | None = None
+        self._attends_plainly = False
         #: What its captions are made of; prompts are read against it.
         self.words: Vocabulary = few_words()
         #: What its card says that it has learnt; ``None`` if nothing is on record.
@@ -120,6 +122,10 @@ class Generator(nn.Module):
         """Return the context that its networks multiply in."""
         if self._half_kind is None:
             return nullcontext()
+        if self.device.type == "cpu" and not self._attends_plainly:
+            # The fused attention's way back in bfloat16 is up to ten times slower on CPUs.
+            self.unet.set_attn_processor(AttnProcessor())
+            self._attends_plainly = True
         return torch.autocast(self.device.type, self._half_kind)
 
     def compute_twice(self, twice: bool) -> None:
@@ -156,13 +162,13 @@ class Generator(nn.Module):
         means = (
             self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mode().float()
         )
-        shift, scale = self._latent_statistics()
+        shift, scale = self.latent_statistics()
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
-        shift, scale = self._latent_statistics()
+        shift, scale = self.latent_statistics()
         unpacked_latents = functional.pixel_shuffle(latents, self.packing)
         to_decode = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
         pixels = self.autoencoder.decode(to_decode).sample.float()
@@ -207,7 +213,7 @@ class Generator(nn.Module):
         for name, tensor in sorted(self.autoencoder.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        digest.update(repr((self._latent_statistics(), self.packing)).encode())
+        digest.update(repr((self.latent_statistics(), self.packing)).encode())
         return digest.hexdigest()
 
     def _spatial_features(self, spatial: Tensor | None) -> list[Tensor] | None:
@@ -248,7 +254,8 @@ class Generator(nn.Module):
         change = torch.tensor(config.latents_std, device=self.device)
         return (change / change.mean()).view(-1, 1, 1)
 
-    def _latent_statistics(self) -> tuple[Tensor, Tensor]:
+    def latent_statistics(self) -> tuple[Tensor, Tensor]:
+        """Return what is taken from a latent, and what it is divided by, each ``[1, C, 1, 1]``."""
         config = self.autoencoder.config
         if config.latents_mean is not None:
             shift = torch.tensor(config.latents_mean, device=self.device)

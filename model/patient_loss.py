@@ -70,25 +70,42 @@ class LossSettings:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DiffusionLoss:
-    """The loss of one patient, as private training asks for it.
+class DiffusionRowLosses:
+    """The losses of rows, whosever they are.
 
     Attributes:
         generator: The generator in training.
-        source: The patients' encoded images.
-        patients: Keys of the patients; a patient is known by its place in this list.
-        settings: How many draws, and the range of the timesteps.
     """
 
     generator: Generator
-    source: RowSource
-    patients: Sequence[str]
-    settings: LossSettings
 
     @property
     def module(self) -> Generator:
         """The module that holds the trained parameters."""
         return self.generator
+
+    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
+        """Return the loss of each row, ``[B]``, of one patient or of several joined."""
+        latents, text, position, spatial, timesteps, noise = (
+            part.to(self.generator.device) for part in rows
+        )
+        batch = LatentRows(latents=latents, text=text, position=position, spatial=spatial)
+        return diffusion_loss(self.generator, batch, timesteps, noise)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DiffusionLoss(DiffusionRowLosses):
+    """The loss of one patient, as private training asks for it.
+
+    Attributes:
+        source: The patients' encoded images.
+        patients: Keys of the patients; a patient is known by its place in this list.
+        settings: How many draws, and the range of the timesteps.
+    """
+
+    source: RowSource
+    patients: Sequence[str]
+    settings: LossSettings
 
     def __call__(self, patient: int, stream: Draws) -> Tensor:
         """Return the mean loss over the patient's draws, a scalar."""
@@ -117,14 +134,6 @@ class DiffusionLoss:
         if spatial is None:
             spatial = torch.zeros(draws, SPATIAL_CHANNELS, size, size)
         return rows.latents, rows.text, rows.position, spatial, timesteps, noise
-
-    def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
-        """Return the loss of each row, ``[B]``, of one patient or of several joined."""
-        latents, text, position, spatial, timesteps, noise = (
-            part.to(self.generator.device) for part in rows
-        )
-        batch = LatentRows(latents=latents, text=text, position=position, spatial=spatial)
-        return diffusion_loss(self.generator, batch, timesteps, noise)
 
 
 def spread_choice(stream: Draws, population: int, draws: int) -> list[int]:

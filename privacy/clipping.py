@@ -70,15 +70,36 @@ class ClippedSum:
         Raises:
             PrivacyError: If there are too many patients for an exact sum.
         """
-        self._patients += 1
-        if self._patients > MAX_PATIENTS:
-            raise PrivacyError(f"More than {MAX_PATIENTS} patients are in one step.")
+        self._count(1)
         norm = math.sqrt(sum(float(torch.dot(part, part)) for _, part in self._parts(vector)))
         if not math.isfinite(norm):
             return
         scale = min(1.0, self._limit / norm) if norm else 1.0
         for total, part in self._parts(vector):
             total.add_(part.mul_(scale / self._grid).trunc_())
+
+    def include(self, points: Tensor, patients: int) -> None:
+        """Add the sum over other patients, made on another device.
+
+        Args:
+            points: Their :attr:`points`, float64 ``[D]``.
+            patients: How many they are.
+
+        Raises:
+            PrivacyError: If there are too many patients for an exact sum.
+        """
+        self._count(patients)
+        self._total.add_(points.to(self._total.device))
+
+    @property
+    def points(self) -> Tensor:
+        """The sum in steps of the grid, whole numbers, float64 ``[D]``."""
+        return self._total
+
+    def _count(self, patients: int) -> None:
+        self._patients += patients
+        if self._patients > MAX_PATIENTS:
+            raise PrivacyError(f"More than {MAX_PATIENTS} patients are in one step.")
 
     def _parts(self, vector: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield parts of the sum with a double precision copy of the vector's, to be changed."""

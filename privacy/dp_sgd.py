@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..errors import PrivacyError
 from .descent import Descent, DescentSettings
+from .distributed.link import Link
 from .engines import Engine, choose_engine
 from .gradients import (
     ROWS_AT_ONCE,
@@ -61,6 +62,7 @@ def run_private_steps(
     stream: SecretStream,
     engine: Engine = "auto",
     rows_at_once: int | None = None,
+    link: Link | None = None,
 ) -> TrainingResult:
     """Train with patient-level DP-SGD (Abadi et al. 2016, arXiv:1607.00133).
 
@@ -82,11 +84,14 @@ def run_private_steps(
         engine: How per-patient gradients are computed.
         rows_at_once: Rows of one pass at most. The last bits of a gradient may depend on it, so a
             run that is repeated must have the same.
+        link: To the processes of further devices, if patients are shared out to any. Draws, noise
+            and optimizer stay in this one.
 
     Returns:
         The new weights, with ``private=True``.
 
     Raises:
+        ModelError: If one of several devices failed.
         PrivacyError: If the mechanism has no noise, a number is out of range, or the engine
             cannot handle the loss.
     """
@@ -101,7 +106,7 @@ def run_private_steps(
             f"expected_patients is {expected_patients!r}.",
             hint="It must be positive and finite.",
         )
-    gradients = choose_engine(engine, parameters, loss, rows_at_once)
+    gradients = choose_engine(engine, parameters, loss, rows_at_once, link)
     follow = Descent(parameters, descent)
     for number in range(mechanism.steps):
         step = stream.child(f"step {number}")

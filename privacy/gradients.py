@@ -28,19 +28,12 @@ class PatientLoss(Protocol):
 
 
 @runtime_checkable
-class BatchedPatientLoss(PatientLoss, Protocol):
-    """A patient's loss taken apart, so that several patients can share a forward pass.
-
-    Calling it is the same as ``row_losses(draw(patient, stream)).mean()``.
-    """
+class RowLosses(Protocol):
+    """The losses of rows, whosever they are."""
 
     @property
     def module(self) -> nn.Module:
         """The module that holds the trained parameters."""
-        ...
-
-    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
-        """Return the patient's K rows: tensors ``[K, …]`` of the same shapes for each patient."""
         ...
 
     def row_losses(self, rows: tuple[Tensor, ...]) -> Tensor:
@@ -48,6 +41,18 @@ class BatchedPatientLoss(PatientLoss, Protocol):
 
         A row's loss must depend on no other row.
         """
+        ...
+
+
+@runtime_checkable
+class BatchedPatientLoss(PatientLoss, RowLosses, Protocol):
+    """A patient's loss taken apart, so that several patients can share a forward pass.
+
+    Calling it is the same as ``row_losses(draw(patient, stream)).mean()``.
+    """
+
+    def draw(self, patient: int, stream: SecretStream) -> tuple[Tensor, ...]:
+        """Return the patient's K rows: tensors ``[K, …]`` of the same shapes for each patient."""
         ...
 
 
@@ -87,6 +92,39 @@ class PatientGradients(Protocol):
         ...
 
 
+class RowGradients(PatientGradients, Protocol):
+    """A way that needs of patients no more than their rows.
+
+    Attributes:
+        rows_at_once: Rows of one pass at most; of whole patients, and of one at least.
+    """
+
+    rows_at_once: int
+
+    def vectors(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        loss: RowLosses,
+        rows: tuple[Tensor, ...],
+        patients: int,
+    ) -> Tensor:
+        """Return each patient's gradient before clipping.
+
+        Args:
+            parameters: What trains, on one device.
+            loss: Losses of rows.
+            rows: Rows of some patients one after the other, as many of each.
+            patients: How many patients.
+
+        Returns:
+            float32 ``[P, D]``.
+
+        Raises:
+            PrivacyError: If the loss does not suit the engine.
+        """
+        ...
+
+
 def patient_stream(stream: SecretStream, patient: int) -> SecretStream:
     """Return the stream of one patient's draws in one step."""
     return stream.child(f"patient {patient}")
@@ -122,6 +160,12 @@ def joined(chunk: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
     return tuple(torch.cat(column) for column in zip(*chunk, strict=True))
 
 
+def split_rows(rows: tuple[Tensor, ...], patients: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield each patient's rows of several that were joined."""
+    draws = len(rows[0]) // patients
+    yield from zip(*(column.split(draws) for column in rows), strict=True)
+
+
 def patient_gradient(
     parameters: Mapping[str, nn.Parameter], loss: PatientLoss, patient: int, stream: SecretStream
 ) -> list[Tensor | None]:
@@ -155,6 +199,9 @@ class LoopGradients:
     through one backward pass, so it is fast where K rows keep the processor busy.
     """
 
+    #: A patient's own, however many: no two share a pass.
+    rows_at_once = 1
+
     def clipped_sum(
         self,
         parameters: Mapping[str, nn.Parameter],
@@ -173,3 +220,18 @@ class LoopGradients:
             gradients = patient_gradient(parameters, loss, patient, stream)
             total.add(flatten(gradients, vector, tensors))
         return total.total()
+
+    def vectors(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        loss: RowLosses,
+        rows: tuple[Tensor, ...],
+        patients: int,
+    ) -> Tensor:
+        """See :class:`RowGradients`."""
+        tensors = list(parameters.values())
+        size = sum(tensor.numel() for tensor in tensors)
+        vectors = torch.empty(patients, size, device=tensors[0].device)
+        for vector, part in zip(vectors, split_rows(rows, patients), strict=True):
+            flatten(loss_gradient(loss.row_losses(part).mean(), tensors), vector, tensors)
+        return vectors

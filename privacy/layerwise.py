@@ -24,9 +24,11 @@ from .gradients import (
     ROWS_AT_ONCE,
     BatchedPatientLoss,
     PatientLoss,
+    RowLosses,
     joined,
+    loss_gradient,
     patient_chunks,
-    patient_gradient,
+    split_rows,
 )
 from .stream import SecretStream
 
@@ -51,9 +53,9 @@ class LayerwiseGradients:
         self._checked = False
 
     @staticmethod
-    def supports(parameters: Mapping[str, nn.Parameter], loss: PatientLoss) -> bool:
+    def supports(parameters: Mapping[str, nn.Parameter], loss: PatientLoss | RowLosses) -> bool:
         """Whether all parameters are of linear layers and norms, in a loss that takes batches."""
-        if not isinstance(loss, BatchedPatientLoss):
+        if not isinstance(loss, RowLosses):
             return False
         covered_ids = {
             id(value) for layer in _followed(loss.module) for value in layer.parameters()
@@ -71,33 +73,50 @@ class LayerwiseGradients:
         grid: float | None = None,
     ) -> Tensor:
         """See :class:`~fedscan.privacy.gradients.PatientGradients`."""
-        if not isinstance(loss, BatchedPatientLoss) or not self.supports(parameters, loss):
-            raise PrivacyError(
-                "Not all trained parameters belong to linear layers and norms of a batched loss.",
-                hint=_HINT,
-            )
+        if not isinstance(loss, BatchedPatientLoss):
+            raise _not_covered()
         size = sum(parameter.numel() for parameter in parameters.values())
         total = ClippedSum(size, clip_norm, next(iter(parameters.values())).device, grid=grid)
         for chunk in patient_chunks(patients, loss, stream, self.rows_at_once):
-            vectors = _patient_vectors(parameters, loss, chunk)
-            if not self._checked:
-                _check(vectors[0], parameters, loss, patients[0], stream)
-                self._checked = True
-            for vector in vectors:
+            for vector in self.vectors(parameters, loss, joined(chunk), len(chunk)):
                 total.add(vector)
         return total.total()
+
+    def vectors(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        loss: RowLosses,
+        rows: tuple[Tensor, ...],
+        patients: int,
+    ) -> Tensor:
+        """See :class:`~fedscan.privacy.gradients.RowGradients`."""
+        if not self._checked and not self.supports(parameters, loss):
+            raise _not_covered()
+        vectors = _patient_vectors(parameters, loss, rows, patients)
+        if not self._checked:
+            _check(vectors[0], parameters, loss, next(split_rows(rows, patients)))
+            self._checked = True
+        return vectors
+
+
+def _not_covered() -> PrivacyError:
+    return PrivacyError(
+        "Not all trained parameters belong to linear layers and norms of a batched loss.",
+        hint=_HINT,
+    )
 
 
 def _patient_vectors(
     parameters: Mapping[str, nn.Parameter],
-    loss: BatchedPatientLoss,
-    chunk: Sequence[tuple[Tensor, ...]],
+    loss: RowLosses,
+    rows: tuple[Tensor, ...],
+    patients: int,
 ) -> Tensor:
     """Return each patient's gradient, float32 ``[P, D]``."""
-    patients, draws = len(chunk), len(chunk[0][0])
+    draws = len(rows[0]) // patients
     vectors = _Vectors(parameters, patients)
     with _tapped(loss.module, parameters, vectors, patients * draws):
-        losses = _row_losses(loss, joined(chunk))
+        losses = _row_losses(loss, rows)
         if losses.shape != (patients * draws,):
             raise PrivacyError(
                 f"The loss has the shape {tuple(losses.shape)}.",
@@ -110,7 +129,7 @@ def _patient_vectors(
     return vectors.finished()
 
 
-def _row_losses(loss: BatchedPatientLoss, rows: tuple[Tensor, ...]) -> Tensor:
+def _row_losses(loss: RowLosses, rows: tuple[Tensor, ...]) -> Tensor:
     try:
         return loss.row_losses(rows)
     except RuntimeError as error:
@@ -234,13 +253,13 @@ def _followed(module: nn.Module) -> list[_Followed]:
 def _check(
     vector: Tensor,
     parameters: Mapping[str, nn.Parameter],
-    loss: PatientLoss,
-    patient: int,
-    stream: SecretStream,
+    loss: RowLosses,
+    rows: tuple[Tensor, ...],
 ) -> None:
     """Compare with ordinary back-propagation, once: the layers must be used as assumed."""
-    gradients = patient_gradient(parameters, loss, patient, stream)
-    reference = flatten(gradients, torch.empty_like(vector), list(parameters.values()))
+    tensors = list(parameters.values())
+    gradients = loss_gradient(loss.row_losses(rows).mean(), tensors)
+    reference = flatten(gradients, torch.empty_like(vector), tensors)
     if not torch.linalg.vector_norm(vector - reference) <= 1e-2 * torch.linalg.vector_norm(
         reference
     ):

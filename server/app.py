@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +17,10 @@ from ..federation.protocol import INTERNAL, RoundRequest, Tensors
 from ..model.computing.devices import resolve_device
 from ..model.computing.effort import is_too_slow
 from ..model.generator import Generator
-from ..model.integrity.movement import precision_of, probe, require_same, share_moved
 from ..model.outline import read_image_sizes
 from ..model.statistics.composition import finer_words
-from ..model.storage import load_generator, save_generator
-from ..model.trainable import lora_updates, merge_lora, replace_tensors, select_trainable
-from ..model.words.learnt import KEY as LEARNT
-from ..model.words.learnt import Learnt
+from ..model.storage import load_generator
+from ..model.trainable import replace_tensors, select_trainable
 from ..model.words.tables import study_words
 from .begun import begun
 from .checkpoint import Checkpoints, FederationState
@@ -34,7 +30,6 @@ from .event_log import EventLog, both
 from .events import (
     CheckpointSkipped,
     GeneratorSaved,
-    NothingMoved,
     Observer,
     StudyStopped,
     log_event,
@@ -46,12 +41,14 @@ from .job import COMPOSITIONS, EVENTS, HISTORY, PREVIEWS, WARM_UP, ServerJob
 from .joint.roster import needed_sites
 from .joint.study import JointStudy
 from .previews import Previews, no_previews
+from .progress.movement import telling_movement
+from .progress.result import save_result
 from .public_loss import PublicLoss, measuring
 from .readiness import require_ready
 from .rounds import Rounds
 from .statistics import collect_statistics
 from .terms import is_joint, site_terms
-from .warm_up import regions_seen, require_feasible_warm_up, warm_start
+from .warm_up import require_feasible_warm_up, warm_start
 
 
 def server_app(observe: Observer = log_event) -> ServerApp:
@@ -140,7 +137,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
     if loss is None:
         show = no_previews(observe)
     else:
-        show = Previews(
+        previews = Previews(
             job.run / PREVIEWS,
             prompts=study.evaluation.preview_prompts,
             generator=generator,
@@ -148,6 +145,10 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             seed=study.seed,
             measure=measuring(loss, observe),
         )
+        if state.round < study.federation.rounds:
+            previews.begin(state)
+        show = previews
+    show = telling_movement(show, generator, state, 1 if joint else study.local.steps, observe)
     if joint:
         measure = loss.measuring(lambda model: _load(parameters, model)) if loss else None
         state = joint.rounds(state, terms, start_tensors, checkpoints, history, show, measure)
@@ -162,24 +163,8 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
             show=show,
         ).run(state)
     _load(parameters, state.final())
-    # With a warm-up the base's own layers have changed, and the updates are none of the base.
-    lora = {} if start else lora_updates(generator)
-    merge_lora(generator)
-    learnt = (generator.learnt or Learnt(complete=False)).with_study(
-        regions=regions_seen(job.run / WARM_UP)
-    )
     generator.words = words
-    prediction, kind = probe(generator), precision_of(generator)
-    save_generator(
-        generator,
-        job.generator,
-        _card(study) | {LEARNT: learnt.to_card()},
-        half_precision=kind == torch.float16,
-        lora=lora,
-    )
-    require_same(prediction, load_generator(job.generator).to(device), kind)
-    if study.trainable.subset != "adapters" and not share_moved(job.base, job.generator):
-        observe(NothingMoved())
+    image = save_result(generator, study, job, warmed_up=bool(start), observe=observe)
     if study.privacy.enabled and study.privacy.composition_share and not joint:
         collect_compositions(
             job.run / COMPOSITIONS,
@@ -192,7 +177,7 @@ def _run(grid: Grid, job: ServerJob, observe: Observer) -> FederationState:
         )
     if joint:
         joint.end(terms)
-    observe(GeneratorSaved(folder=str(job.generator)))
+    observe(GeneratorSaved(folder=str(job.generator), image=image))
     return state
 
 
@@ -279,21 +264,6 @@ def _load(parameters: dict[str, torch.nn.Parameter], tensors: Tensors) -> None:
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(torch.from_numpy(tensors[name].copy()))
-
-
-def _card(study: Study) -> dict[str, Any]:
-    """What the model card says of the training; all of it public."""
-    joint = {"epsilon_if_all_other_sites_collude": study.privacy.collusion_epsilon}
-    return {
-        "study": study.name,
-        "rounds": study.federation.rounds,
-        "private": study.privacy.enabled,
-        "epsilon": study.privacy.epsilon if study.privacy.enabled else None,
-        **(joint if is_joint(study) else {}),
-        "delta": study.privacy.delta if study.privacy.enabled else None,
-        "trained": study.trainable.subset,
-        **({"trained_because": study.outlook.reason} if study.outlook.reason else {}),
-    }
 
 
 app = server_app()

@@ -227,10 +227,22 @@ class KeysErased(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class LossMeasured(Event):
-    """The model after a round was measured on public images; no site takes part in it."""
+    """The model after a round (0: before the first) was measured on public images.
+
+    No site takes part in it.
+    """
 
     round: int
     loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsMoved(Event):
+    """A round moved the weights by this share of their length, and a step of it by so much."""
+
+    round: int
+    share: float
+    step: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +276,10 @@ class CheckpointSkipped(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSaved(Event):
-    """The trained generator is on disk."""
+    """The trained generator is on disk, and opened again it draws the image of this digest."""
 
     folder: str
+    image: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

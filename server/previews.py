@@ -56,6 +56,12 @@ class Previews:
         self._clock = clock
         self._next = -float("inf")
 
+    def begin(self, state: FederationState) -> None:
+        """Measure what the next round begins with; nothing without prompts."""
+        if self._prompts:
+            self._load(state)
+            self._measure(state.round)
+
     def __call__(self, state: FederationState, last: bool) -> None:
         """Draw, unless drawing takes too much of the time; always after the last round."""
         start = self._clock()

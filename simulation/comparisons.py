@@ -15,6 +15,7 @@ from ..server.terms import is_joint
 from .engine import Engine, run_federation
 from .events import StageStarted
 from .indexing import SiteSummary
+from .ray_engine import RayCluster
 from .sites import write_policies
 
 #: Name of the private training on one site's data alone, among the comparisons.
@@ -34,6 +35,7 @@ class Runner:
         workers: Sites that compute at the same time.
         observe: Told what happens.
         device: Where the coordinator computes.
+        cluster: Where the Ray engine runs, if not on this machine alone.
     """
 
     base: Path
@@ -42,6 +44,7 @@ class Runner:
     workers: int
     observe: Observer
     device: str = "cpu"
+    cluster: RayCluster | None = None
 
     def run(
         self, study: Study, sites: Sequence[Site], folder: Path, file: Path | None = None
@@ -58,7 +61,14 @@ class Runner:
             resume=self.resume,
             device=self.device,
         )
-        run_federation(job, sites, engine=self.engine, workers=self.workers, observe=self.observe)
+        run_federation(
+            job,
+            sites,
+            engine=self.engine,
+            workers=self.workers,
+            observe=self.observe,
+            cluster=self.cluster,
+        )
         return job.generator
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..client.site import Site
 from ..client.workspace.opened import open_data
+from ..imaging.dicom.summary import SMALLEST_CELL
 from ..imaging.labels.source import LabelReport
 from ..imaging.settings import DataSettings
 from ..model.settings import TrainableSettings, VocabularySettings
@@ -90,3 +92,11 @@ def _index(
         labels=contents.labels,
         combinations=contents.combinations,
     )
+
+
+def combinations_seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
+    """Return what enough patients of all sites show; in a simulation their data are one's own."""
+    patients: Counter[Combination] = Counter()
+    for summary in summaries:
+        patients.update(summary.combinations)
+    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}

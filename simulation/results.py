@@ -13,9 +13,16 @@ from ..client.site import Site
 from ..client.workspace.opened import open_generator
 from ..config.study import Study, study_digest
 from ..evaluation.measures.results import EvaluationResult
-from ..evaluation.report.results import GeneratorInfo, RunResults, SiteReport, SiteRound
+from ..evaluation.report.results import (
+    GeneratorInfo,
+    RoundStep,
+    RunResults,
+    SiteReport,
+    SiteRound,
+)
 from ..privacy.signal import signal_in_cosines
 from ..server.history import HistoryEntry
+from ..server.progress.rounds import round_progress
 from ..server.terms import study_at_site
 from .indexing import SiteSummary
 from .spending import epsilon_by_round, site_privacy
@@ -33,6 +40,7 @@ def run_results(
     warm_up_groups: int | None = None,
     movement: float | None = None,
     roster: str = "",
+    events: Sequence[Mapping[str, Any]] = (),
 ) -> RunResults:
     """Put together what ``results.json`` holds.
 
@@ -47,6 +55,7 @@ def run_results(
         warm_up_groups: Groups that the warm-up used, if there was one.
         movement: How far the training moved the U-Net's weights, as a share of their length.
         roster: A joint study's roster.
+        events: Of the run's event log: what each round did to the model.
     """
     by_name = {summary.site: summary for summary in summaries}
     private = study.privacy.enabled
@@ -79,7 +88,26 @@ def run_results(
         evaluation=evaluation,
         expected_signal=expected_signal,
         measured_signal=_measured_signal(history) if private else None,
+        steps=tuple(
+            RoundStep(
+                round=one.round,
+                loss_before=one.loss_before,
+                loss=one.loss,
+                worse=one.is_worse,
+                movement=one.movement,
+                step=one.step,
+                far=one.moves_far,
+            )
+            for one in round_progress(events)
+        ),
+        image=_last_image(events),
     )
+
+
+def _last_image(events: Sequence[Mapping[str, Any]]) -> str:
+    """Digest of what the saved generator draws; empty where it was not drawn."""
+    images = [str(one.get("image", "")) for one in events if one["event"] == "GeneratorSaved"]
+    return images[-1] if images else ""
 
 
 def _measured_signal(history: Sequence[HistoryEntry]) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +18,17 @@ from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
 from ..evaluation.results import FILE as EXAMINATION
 from ..evaluation.results import read_examination
-from ..imaging.dicom.summary import SMALLEST_CELL
 from ..model.integrity.movement import share_moved
 from ..model.outline import read_image_sizes
 from ..model.storage import generator_digest, state_learnt
-from ..model.words.learnt import Combination
 from ..phantoms.settings import PhantomSettings
 from ..privacy.study_signal import NOISE_BELOW
 from ..server.begun import begun
+from ..server.event_log import EventLog
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
 from ..server.history import History
-from ..server.job import HISTORY, WARM_UP, base_of
+from ..server.job import EVENTS, HISTORY, WARM_UP, base_of
 from ..server.joint.roster import roster_text
 from ..server.terms import is_joint
 from ..server.warm_up import groups_used
@@ -44,10 +42,11 @@ from .events import (
     StageStarted,
     SubsetChosen,
 )
-from .indexing import SiteSummary, index_sites
+from .indexing import SiteSummary, combinations_seen, index_sites
 from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
+from .ray_engine import RayCluster, named_cluster
 from .results import run_results
 from .run_folder import only_process, require_own
 from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
@@ -82,6 +81,7 @@ def simulate(
     labels: Path | None = None,
     labels_by: str = "",
     device: str = "auto",
+    ray_address: str = "",
     progress: Observer = log_event,
 ) -> SimulationResult:
     """Run a study from folders of DICOM to a report.
@@ -103,6 +103,8 @@ def simulate(
         labels_by: What its rows are matched by.
         device: Where sites and coordinator compute: auto, cpu, cuda, cuda:N or mps. The sites take
             several GPUs by turns.
+        ray_address: Ray cluster that the engine ``ray`` runs on, ``host:port`` or ``auto``; one of
+            this machine by default. All its machines must see ``data`` and ``out``.
         progress: Told what happens.
 
     Raises:
@@ -118,7 +120,9 @@ def simulate(
     """
     base = base_of(study)
     require_fitting(study, read_image_sizes(base))
-    place = require_device(engine, device)
+    cluster = named_cluster(engine, ray_address, device)
+    # The sites of a cluster have its GPUs, whether or not this machine has one for the rest.
+    place = require_device(engine, "auto" if cluster and device == "cuda" else device)
     data = data or phantom_hospitals(
         out / "hospitals", _phantom_settings(study.seed, workers), progress=progress
     )
@@ -133,7 +137,18 @@ def simulate(
             progress(SubsetChosen(reason=definite.outlook.reason))
         study = definite
         return _simulate(
-            study, data, sites, out, base, resume, engine, workers, evaluate, place, progress
+            study,
+            data,
+            sites,
+            out,
+            base,
+            resume,
+            engine,
+            workers,
+            evaluate,
+            place,
+            cluster,
+            progress,
         )
 
 
@@ -148,12 +163,13 @@ def _simulate(
     workers: int,
     evaluate: bool,
     device: str,
+    cluster: RayCluster | None,
     progress: Observer,
 ) -> SimulationResult:
     require_own(study, base, out, resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
-    workers = workers or default_workers(sites)
+    workers = workers or (len(sites) if cluster else default_workers(sites))
 
     progress(StageStarted(stage="Reading the sites' scans"))
     summaries = index_sites(
@@ -173,13 +189,14 @@ def _simulate(
         workers=workers,
         observe=progress,
         device=device,
+        cluster=cluster,
     )
     study_plan = _study_plan(study, summaries)
     if study_plan and study_plan.as_it_is.signal.ratio < NOISE_BELOW:
         progress(BudgetWasted(verdict=study_plan.verdict))
     progress(StageStarted(stage="Training"))
     generator = runner.run(study, sites, out, out / "study.toml")
-    state_learnt(generator, _seen(summaries))
+    state_learnt(generator, combinations_seen(summaries))
     generators = {"base": base, "fedscan": generator}
     if evaluate:
         generators |= train_comparisons(
@@ -202,6 +219,7 @@ def _simulate(
         warm_up_groups=groups_used(out / "run" / WARM_UP),
         movement=share_moved(base, generator),
         roster=roster_text(out / "run"),
+        events=EventLog(out / "run" / EVENTS).entries(),
     )
     write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
     report = write_report(
@@ -269,14 +287,6 @@ def _require_enough(study: Study, sites: Sequence[Site]) -> None:
             f"There {count}, and federation.min_results is {study.federation.min_results}.",
             hint=f"Add sites, or set federation.min_results={len(sites)}.",
         )
-
-
-def _seen(summaries: Sequence[SiteSummary]) -> set[Combination]:
-    """Return what enough patients of all sites show; in a simulation their data are one's own."""
-    patients: Counter[Combination] = Counter()
-    for summary in summaries:
-        patients.update(summary.combinations)
-    return {combination for combination, count in patients.items() if count >= SMALLEST_CELL}
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -13,6 +13,7 @@ from ...privacy.ledger import Ledger, Reservation
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
 from ...privacy.validation import validate_for_dp
+from ..workspace.other_devices import linked_devices
 from ..workspace.passes import in_passes
 from ..workspace.training_settings import descent_settings
 from .allowance import check_allowance
@@ -102,17 +103,19 @@ class _Round(OpenRound):
         def compute(reservation: Reservation, mechanism: SubsampledGaussian) -> Tensors:
             def train(rows: int) -> TrainingResult:
                 self.take_up_tensors()
-                return run_private_steps(
-                    self.base_model.parameters,
-                    self.loss(),
-                    population=len(part.patients),
-                    expected_patients=patient_count,
-                    mechanism=mechanism,
-                    clip_norm=privacy.clip_norm,
-                    descent=descent_settings(local),
-                    stream=SecretStream(reservation.secret, "training"),
-                    rows_at_once=rows,
-                )
+                with linked_devices(part.site, part.terms, self.base_model) as link:
+                    return run_private_steps(
+                        self.base_model.parameters,
+                        self.loss(),
+                        population=len(part.patients),
+                        expected_patients=patient_count,
+                        mechanism=mechanism,
+                        clip_norm=privacy.clip_norm,
+                        descent=descent_settings(local),
+                        stream=SecretStream(reservation.secret, "training"),
+                        rows_at_once=rows,
+                        link=link,
+                    )
 
             return self._outgoing(self._in_passes(train))
 

@@ -21,6 +21,7 @@ from ...errors import DataError, ModelError
 from ...model.description import FINDINGS, Description
 from ...model.example import Example, LatentRows
 from ...model.generator import Generator
+from ...model.integrity.latents import share_latents
 from ...model.objective import diffusion_loss, num_train_timesteps
 from ...model.outline import size_taken
 from ...model.statistics.scores import PatientScore, Share, better_share, counts, right_share
@@ -107,10 +108,7 @@ def score_generator(
     generator = load_generator(folder)
     for each in (base, generator):
         each.to(site.device).eval()
-    if (generator.image_size, generator.latents_digest()) != (
-        base.image_size,
-        base.latents_digest(),
-    ):
+    if generator.image_size != base.image_size or not share_latents(generator, base):
         raise ModelError(
             f"The generator in {folder} was not made from this study's base.",
             hint="Score the generator, or a checkpoint, that the study's coordinator sent.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import ConfigurationError, NotApprovedError, PausedError
 from ...federation.invitation import Invitation
 from ...federation.protocol import RoundRequest
-from ...model.computing.devices import resolve_device
+from ...model.computing.devices import resolve_devices
 from ...model.storage import shipped_base
 from ..policy import SitePolicy, load_policy
 from ..site import Site
@@ -75,11 +75,12 @@ def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
         labels_by=entry.labels_by,
         opted_out=opted_out,
     )
-    return replace(site, device=site_device(settings.device, load_policy(site.policy)))
+    device, *others = site_devices(settings.device, load_policy(site.policy))
+    return replace(site, device=device, other_devices=tuple(others))
 
 
-def site_device(setting: str, policy: SitePolicy) -> str:
-    """Return the device that a site computes on.
+def site_devices(setting: str, policy: SitePolicy) -> tuple[str, ...]:
+    """Return the devices that a site computes on; mostly a single one.
 
     Args:
         setting: ``device`` of ``site.toml``.
@@ -89,14 +90,14 @@ def site_device(setting: str, policy: SitePolicy) -> str:
         ConfigurationError: If there is no such device, or the policy does not allow it.
     """
     if setting == "auto" and not policy.allow_gpu:
-        return "cpu"
-    device = resolve_device(setting)
-    if device != "cpu" and not policy.allow_gpu:
+        return ("cpu",)
+    devices = resolve_devices(setting)
+    if set(devices) != {"cpu"} and not policy.allow_gpu:
         raise ConfigurationError(
-            f"The site computes on {device!r}, which its policy does not allow.",
+            f"The site computes on {setting!r}, which its policy does not allow.",
             hint='Set device = "cpu" in site.toml, or allow_gpu = true in policy.toml.',
         )
-    return device
+    return devices
 
 
 def require_open(home: SiteHome) -> None:

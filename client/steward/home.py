@@ -36,7 +36,8 @@ class SiteSettings:
     device: str = Field(
         default="auto",
         description="Where PyTorch computes: auto, cpu, cuda, cuda:N or mps. auto is a GPU where "
-        "the policy allows it and there is one.",
+        "the policy allows it and there is one. Several GPUs of one model share the patients of "
+        "each step: cuda:0,cuda:1.",
     )
     rows_at_once: int = Field(
         default=0,

@@ -20,7 +20,7 @@ from ...privacy.engines import most_rows
 from ..policy import SitePolicy
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator
-from .admission import site_device
+from .admission import site_devices
 from .home import SiteHome
 
 #: Images of a patient in a step, where a study says nothing else.
@@ -42,7 +42,8 @@ def memory_sentence(
         ConfigurationError: If the device is not there, or not allowed.
     """
     settings, draws = home.settings(), terms.privacy.draws_per_patient
-    device = torch.device(site_device(settings.device, policy))
+    devices = site_devices(settings.device, policy)
+    device = torch.device(devices[0])
     need, free = measure_need(base_model.generator, terms.trainable), free_memory(device)
     plan = plan_passes(need, free, draws=draws, most=most_rows(device.type))
     sentence = (
@@ -50,6 +51,8 @@ def memory_sentence(
         f"{in_words(need.training)}, and each image that is computed at once {in_words(need.row)}: "
         f"{settings.rows_at_once or plan.rows} of them, with {in_words(free)} free."
     )
+    if len(devices) > 1:
+        sentence += f" {len(devices)} devices share the patients, and each takes as much."
     if plan.twice:
         sentence += " That is little: most is computed twice to keep less of it, in more time."
     return sentence
@@ -68,7 +71,7 @@ def base_memory(home: SiteHome, policy: SitePolicy) -> str:
         ModelError: If the base cannot be opened.
     """
     settings = home.settings()
-    device = torch.device(site_device(settings.device, policy))
+    device = torch.device(site_devices(settings.device, policy)[0])
     need = measure_need(
         open_outline(Path(settings.base) if settings.base else shipped_base()), TrainableSettings()
     )

@@ -53,12 +53,14 @@ class OpenGenerator:
         parameters: What trains, by name.
         digest: Digest of the base it was loaded from.
         earlier: The same as earlier releases named it: studies that they began still do.
+        start: What the study's warm-up changed in it.
     """
 
     generator: Generator
     parameters: dict[str, nn.Parameter]
     digest: str
     earlier: str
+    start: Start | None = None
 
     def is_base(self, digest: str) -> bool:
         """Return whether a study that names its base by a digest starts from this one."""
@@ -146,6 +148,7 @@ def _open_generator(
         parameters=parameters,
         digest=generator_digest(base),
         earlier=weights_digest(base),
+        start=start,
     )
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+import torch
+
 from ...common.files import write_atomically
 from ...errors import ModelError
 from ...model.computing.memory import (
@@ -83,8 +85,16 @@ def _choice(site: Site, terms: StudyTerms, base_model: OpenGenerator) -> Passes:
     if site.rows_at_once:
         return Passes(rows=max(draws, site.rows_at_once))
     need = _need(base_model, terms.trainable)
-    free = int(free_memory(device) * site.memory_share)
+    free = int(_free(site, device, need.weights) * site.memory_share)
     return plan_passes(need, free, draws=draws, most=most_rows(device.type))
+
+
+def _free(site: Site, device: torch.device, weights: int) -> int:
+    """Return what is free on each of a site's devices, the generator on it."""
+    first, others = free_memory(device), site.other_devices
+    if device.type == "cpu":  # they share it, and each has weights of its own
+        return max(0, first - weights * len(others)) // (1 + len(others))
+    return min([first, *(free_memory(torch.device(one)) - weights for one in others)])
 
 
 #: Measured once for all sites that share a process, and forgotten with the generator.

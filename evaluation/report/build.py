@@ -12,7 +12,7 @@ from ..measures.results import GalleryGroup
 from ..results import read_examination
 from .curves import curves, site_names
 from .examination import pictures
-from .headline import summary, tiles
+from .headline import step_warnings, summary, tiles
 from .line_chart import legend
 from .many_sites import are_many, parted, round_lines
 from .measures import distance_charts, task_views
@@ -60,6 +60,7 @@ def write_report(
             sites=parted(run)[0],
             folded=parted(run)[1],
             round_lines=round_lines(run),
+            step_warnings=step_warnings(run),
             tasks=task_views(evaluation) if evaluation else [],
             distances=distance_charts(evaluation) if evaluation else [],
             gallery=_groups(evaluation.gallery, gallery) if evaluation and gallery else [],

@@ -53,6 +53,28 @@ def summary(run: RunResults) -> str:
     return text
 
 
+def step_warnings(run: RunResults) -> list[str]:
+    """Sentences on rounds that did the model harm, or may have."""
+    worse = [str(one.round) for one in run.steps if one.worse]
+    far = [str(one.round) for one in run.steps if one.far]
+    warnings = []
+    if worse:
+        warnings.append(
+            f"The loss on public images rose in {_rounds(worse)}: the model undoes noise worse "
+            "than before, so noise or too large steps took something from it."
+        )
+    if far:
+        warnings.append(
+            f"A step moved the weights by more than 1 % of their length in {_rounds(far)}: what "
+            "the base has learnt is soon gone so. `fedscan calibrate` finds smaller steps."
+        )
+    return warnings
+
+
+def _rounds(numbers: list[str]) -> str:
+    return f"round{'' if len(numbers) == 1 else 's'} {', '.join(numbers)}"
+
+
 def tiles(run: RunResults) -> list[Tile]:
     """The headline's numbers; what was not measured is left out."""
     entries = []

@@ -114,6 +114,29 @@ class SiteRound:
 
 
 @dataclass(frozen=True, kw_only=True, config=_CONFIG)
+class RoundStep:
+    """What one round did to the model, by what costs no privacy.
+
+    Attributes:
+        round: Number of the round, from 1.
+        loss_before: Loss on public images when it was last measured before; ``None`` if never.
+        loss: The loss after it; ``None`` if it was not measured.
+        worse: Whether it rose.
+        movement: How far it moved the weights, as a share of their length; ``None`` if not known.
+        step: The same for one step.
+        far: Whether that is further than is good for what the base has learnt.
+    """
+
+    round: int
+    loss_before: Finite | None = None
+    loss: Finite | None = None
+    worse: bool = False
+    movement: Finite | None = None
+    step: Finite | None = None
+    far: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, config=_CONFIG)
 class GeneratorInfo:
     """What was trained.
 
@@ -158,6 +181,8 @@ class RunResults:
         evaluation: What was measured, if anything was.
         expected_signal: Length of what patients teach over that of the noise, as planned.
         measured_signal: The same by how the sites' updates agree with each other.
+        steps: What each round did to the model.
+        image: Digest of a small generation, which was the same before saving and after reloading.
     """
 
     schema: Literal[1] = 1
@@ -174,6 +199,8 @@ class RunResults:
     evaluation: EvaluationResult | None = None
     expected_signal: Finite | None = None
     measured_signal: Finite | None = None
+    steps: tuple[RoundStep, ...] = ()
+    image: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready dictionary."""

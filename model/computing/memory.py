@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, T2IAdapter, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
@@ -73,6 +74,8 @@ def measure_need(generator: Generator, trainable: TrainableSettings) -> MemoryNe
     """
     outline = _outline(generator)
     parameters = select_trainable(outline, trainable)
+    if generator.device.type == "cpu" and trainable.frozen_weights != "float32":
+        outline.unet.set_attn_processor(AttnProcessor())  # as it will be computed there
     numbers = sum(parameter.numel() for parameter in parameters.values())
     row = _row_bytes(outline)
     outline.unet.enable_gradient_checkpointing()

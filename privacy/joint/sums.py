@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from ...errors import PrivacyError
 from ..clipping import ClippedSum
+from ..distributed.link import Link
 from ..engines import Engine, choose_engine
 from ..gradients import PatientLoss
 from ..sampling import poisson_sample
@@ -51,6 +52,7 @@ def private_sum(
     stream: SecretStream,
     engine: Engine = "auto",
     rows_at_once: int | None = None,
+    link: Link | None = None,
 ) -> NDArray[np.uint32]:
     """Return one step's sum of clipped gradients with this site's share of the noise.
 
@@ -67,17 +69,19 @@ def private_sum(
         stream: Secret randomness of this step alone; never used again for another.
         engine: How per-patient gradients are computed.
         rows_at_once: Rows of one pass at most; a sum that is repeated must have the same.
+        link: To the processes of further devices, if patients are shared out to any.
 
     Returns:
         uint32 ``[D]``: the parameters' gradients one after the other, in steps of the grid,
         modulo 2**32.
 
     Raises:
+        ModelError: If one of several devices failed.
         PrivacyError: If a number is out of range, or the engine cannot handle the loss.
     """
     _check_share(share, grid)
     sample = poisson_sample(stream.child("sample"), population, sample_rate)
-    total = choose_engine(engine, parameters, loss, rows_at_once).clipped_sum(
+    total = choose_engine(engine, parameters, loss, rows_at_once, link).clipped_sum(
         parameters, sample, loss, grid.clip_norm, stream.child("loss"), grid=grid.step
     )
     return _with_noise(_steps(total, grid), share, grid, stream.child("noise"))

@@ -21,6 +21,7 @@ from ..history import History, HistoryEntry
 from ..job import EVENTS, HISTORY, PREVIEWS
 from ..meanings import MEANINGS
 from ..previews import preview_rounds
+from ..progress.rounds import RoundProgress, round_progress
 from .order import checked
 
 _SHOWN_EVENTS = 200
@@ -90,14 +91,14 @@ def snapshot(
     entries = History(folder.run / HISTORY).entries()
     events = EventLog(folder.run / EVENTS).entries()
     steps = {one["round"]: one for one in events if one["event"] == "RoundFinished"}
-    losses = {one["round"]: one["loss"] for one in events if one["event"] == "LossMeasured"}
+    progress = {one.round: one for one in round_progress(events)}
     return {
         "study": _study(study),
         "status": checked(_status(events, study.federation.rounds), folder.path),
         "sites": _sites(entries, events, epsilons),
         "rounds": [
             _round(number, [entry for entry in entries if entry.round == number], steps)
-            | {"loss": losses.get(number)}
+            | _progress(progress.get(number))
             for number in sorted({entry.round for entry in entries})
         ],
         "scores": [asdict(one) for one in scored_rounds(folder.run)],
@@ -106,6 +107,12 @@ def snapshot(
         "events": events[-_SHOWN_EVENTS:],
         "meanings": dict(MEANINGS),
     }
+
+
+def _progress(one: RoundProgress | None) -> dict[str, Any]:
+    if one is None:
+        return {"loss": None, "worse": False, "movement": None, "far": False}
+    return {"loss": one.loss, "worse": one.is_worse, "movement": one.movement, "far": one.moves_far}
 
 
 def _study(study: Study) -> dict[str, Any]:

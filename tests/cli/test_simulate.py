@@ -9,7 +9,14 @@ from click.testing import Result
 from fedscan.cli.live import recorded_epsilon
 from fedscan.cli.live_table import LiveTable
 from fedscan.cli.main import app
-from fedscan.server.events import RoundFinished, RoundStarted, SiteFinished, SitesConnected
+from fedscan.server.events import (
+    LossMeasured,
+    RoundFinished,
+    RoundStarted,
+    SiteFinished,
+    SitesConnected,
+    WeightsMoved,
+)
 from fedscan.simulation.events import SiteIndexed, StageStarted
 from rich.console import Console
 from typer.testing import CliRunner
@@ -104,6 +111,25 @@ def test_rounds_of_a_comparison_show_no_budget_of_the_sites():
     line = state.take(RoundFinished(round=1, rounds=4, results=1, update_norm=1.0, seconds=3.0))
     assert "epsilon" not in line
     assert state.sites["a"].epsilon == 1.5  # what the study has spent
+
+
+def test_a_round_that_did_harm_is_said():
+    state = LiveTable({}.get, ceiling=8)
+    events = (
+        LossMeasured(round=0, loss=0.5),
+        WeightsMoved(round=1, share=0.04, step=0.009),
+        LossMeasured(round=1, loss=0.5001),
+        WeightsMoved(round=2, share=0.1, step=0.025),
+        LossMeasured(round=2, loss=0.6),
+        # Another training begins: its loss is compared with none of this one.
+        StageStarted(stage="Training without privacy", comparison=True),
+        LossMeasured(round=0, loss=0.9),
+    )
+    assert [line for event in events if (line := state.take(event))] == [
+        "round 2: a step moved the weights by 2.5% of their length, and more than 1% is much",
+        "round 2: the loss on public images rose from 0.5001 to 0.6",
+        "Training without privacy",
+    ]
 
 
 def test_the_live_table_shows_each_site():

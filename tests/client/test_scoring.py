@@ -18,7 +18,7 @@ from fedscan.client.site import Site
 from fedscan.client.steward.approvals import Approval, Approvals
 from fedscan.client.steward.home import SiteHome
 from fedscan.common.audit import AuditLog
-from fedscan.errors import BudgetExceededError, DataError, PrivacyError, SignatureError
+from fedscan.errors import BudgetExceededError, DataError, ModelError, PrivacyError, SignatureError
 from fedscan.federation.pki.keys import read_private_key
 from fedscan.federation.protocol import DEVIATION, RoundRequest
 from fedscan.federation.scores import NUMBERS, ScoreReport, read_report
@@ -90,6 +90,23 @@ def test_exact_scores_stay_at_the_site_and_cost_nothing(
     # The base is as good as itself: no patient fits better, and none worse.
     _, of_base = scored(home, approval, base)
     assert {score.ratio for score in of_base.patients} == {1.0}
+
+
+def test_a_result_in_half_precision_is_scored(
+    home: SiteHome, approval: Approval, base: Path, changed: Path, tmp_path: Path
+) -> None:
+    """Results of Stable Diffusion are saved so: it is no other autoencoder than the base's."""
+    save_generator(load_generator(changed), tmp_path / "half", half_precision=True)
+    _, whole = scored(home, approval, changed)
+    _, half = scored(home, approval, tmp_path / "half")
+    ratios = [[one.ratio for one in each.patients] for each in (whole, half)]
+    np.testing.assert_allclose(ratios[0], ratios[1], rtol=0.02)
+    foreign = load_generator(base)
+    with torch.no_grad():
+        next(foreign.autoencoder.parameters()).mul_(1.01)
+    save_generator(foreign, tmp_path / "foreign")
+    with pytest.raises(ModelError, match="was not made from this study's base"):
+        scored(home, approval, tmp_path / "foreign")
 
 
 def test_nothing_leaves_unless_the_policy_says_so(

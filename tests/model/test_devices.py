@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from diffusers.models.attention_processor import AttnProcessor
 from fedscan.errors import ConfigurationError
-from fedscan.model.computing.devices import resolve_device, spread_devices
+from fedscan.model.computing.devices import resolve_device, resolve_devices, spread_devices
 from fedscan.model.computing.effort import is_too_slow
 from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator
@@ -38,6 +39,32 @@ def test_a_gpu_is_found_and_several_are_taken_by_turns() -> None:
     assert spread_devices("cpu", 2) == ["cpu"] * 2
     with pytest.raises(ConfigurationError, match="'cuda:2', and PyTorch finds 2"):
         resolve_device("cuda:2")
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_several_devices_of_one_kind_share_a_sites_patients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = {"cuda:0": "H200", "cuda:1": "H200"}
+    monkeypatch.setattr(torch.cuda, "get_device_name", names.__getitem__)
+    assert resolve_devices("cuda:0, cuda:1") == ("cuda:0", "cuda:1")
+    assert resolve_devices("cuda,cuda:1") == ("cuda:0", "cuda:1")
+    assert resolve_devices("cuda:1") == ("cuda:1",)
+    assert resolve_devices("cpu,cpu,cpu") == ("cpu",) * 3
+    for wrong, text in (
+        ("cuda:0,cuda:0", "name a GPU twice"),
+        ("cuda,cuda:0", "name a GPU twice"),
+        ("cuda:0,cpu", "cannot share"),
+        ("auto,auto", "cannot share"),
+        ("cuda:0,cuda:2", "PyTorch finds 2"),
+        ("cpu,", "The device is ''"),
+    ):
+        with pytest.raises(ConfigurationError, match=text):
+            resolve_devices(wrong)
+    # Two models round in two ways, and then an answer would depend on who computed what.
+    names["cuda:1"] = "A100"
+    with pytest.raises(ConfigurationError, match="several models: A100, H200"):
+        resolve_devices("cuda:0,cuda:1")
 
 
 @pytest.mark.parametrize("setting", ["gpu", "cuda:", "cuda:-1", "CPU", ""])
@@ -82,6 +109,9 @@ def test_frozen_weights_in_half_precision_change_little_and_nothing_that_trains(
         parameters = select_trainable(tiny, settings)
         assert {value.dtype for value in parameters.values()} == {torch.float32}
         loss = diffusion_loss(tiny, rows, times, noise).mean()
+        # The fused attention is slow on its way back in half precision on a CPU.
+        plain = {type(one) is AttnProcessor for one in tiny.unet.attn_processors.values()}
+        assert plain == {kind == "bfloat16"}
         found = torch.autograd.grad(loss, list(parameters.values()))
         return float(loss.detach()), torch.cat([one.flatten() for one in found])
 

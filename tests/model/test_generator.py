@@ -8,6 +8,7 @@ from fedscan.errors import ConfigurationError, ModelError
 from fedscan.model.conditions import spatial_conditions
 from fedscan.model.example import LatentRows
 from fedscan.model.generator import Generator, build_generator
+from fedscan.model.integrity.latents import share_latents
 from fedscan.model.networks.architecture import ARCHITECTURES, build_adapter, build_unet
 from fedscan.model.objective import diffusion_loss, num_train_timesteps
 from fedscan.model.sampling import sample
@@ -181,6 +182,19 @@ def test_a_u_net_that_sees_blocks_of_cells_as_one_has_latents_of_its_own(tiny):
     assert cells.shape[1:] == packed.latent_shape == (16, 4, 4)
     torch.testing.assert_close(packed.decode(cells), tiny.decode(tiny.encode(images)))
     assert packed.latents_digest() != tiny.latents_digest()
+    assert not share_latents(packed, tiny)
+
+
+def test_a_copy_in_half_precision_means_the_same_by_a_latent(tiny, tmp_path):
+    copy = build_generator(GeneratorSettings(size="tiny"))
+    copy.load_state_dict(tiny.state_dict())
+    copy.half().float()
+    assert copy.latents_digest() != tiny.latents_digest()
+    assert share_latents(copy, tiny)
+    assert share_latents(tiny, copy)
+    with torch.no_grad():
+        next(copy.autoencoder.parameters()).mul_(1.01)
+    assert not share_latents(copy, tiny)
 
 
 def test_a_saved_generator_does_not_say_where_its_parts_came_from(tiny, tmp_path):

@@ -11,6 +11,7 @@ from ....privacy.joint.sums import private_sum
 from ....privacy.ledger import Reservation
 from ....privacy.stream import SecretStream
 from ....privacy.validation import validate_for_dp
+from ...workspace.other_devices import linked_devices
 from ...workspace.passes import in_passes
 from ..opened_round import OpenRound
 from .ready import NewSum, begin, joint_plan, require_joint
@@ -44,16 +45,18 @@ def run_joint_round(work: OpenRound) -> RoundReply:
         def summed(rows: int) -> NDArray[np.uint32]:
             work.take_up_tensors()
             parameters = work.base_model.parameters
-            return private_sum(
-                {name: parameters[name] for name in sorted(parameters)},
-                work.loss(),
-                population=len(part.patients),
-                sample_rate=privacy.sample_rate,
-                share=share.own.noise_multiplier,
-                grid=SumGrid(privacy.clip_norm),
-                stream=SecretStream(reservation.secret, "training"),
-                rows_at_once=rows,
-            )
+            with linked_devices(part.site, part.terms, work.base_model) as link:
+                return private_sum(
+                    {name: parameters[name] for name in sorted(parameters)},
+                    work.loss(),
+                    population=len(part.patients),
+                    sample_rate=privacy.sample_rate,
+                    share=share.own.noise_multiplier,
+                    grid=SumGrid(privacy.clip_norm),
+                    stream=SecretStream(reservation.secret, "training"),
+                    rows_at_once=rows,
+                    link=link,
+                )
 
         return in_passes(part.site, part.study, part.terms, work.base_model, summed)
 

@@ -71,12 +71,12 @@ function showHead() {
 function showTiles() {
   const { rounds, sites } = state, last = rounds.at(-1);
   const total = (key) => rounds.reduce((sum, one) => sum + one[key], 0);
-  const loss = rounds.findLast((one) => one.loss !== null)?.loss;
+  const measured = rounds.findLast((one) => one.loss !== null), loss = measured?.loss;
   const tiles = [
     ["Sites known", sites.length],
     ["Usable results, last round", last ? `${last.results} of ${Object.keys(last.codes).length}` : "–"],
     ["Model's last step", last ? number(last.step) : "–"],
-    ...(loss === undefined ? [] : [["Loss on public images", number(loss)]]),
+    ...(loss === undefined ? [] : [["Loss on public images", number(loss) + (measured.worse ? ", worse than before" : "")]]),
     ["Seconds, last round", last ? seconds(last.seconds) : "–"],
     ["Bytes, last round", last ? bytes(last.sent + last.received) : "–"],
     ["Bytes so far", bytes(total("sent") + total("received"))],
@@ -168,10 +168,14 @@ function showRounds() {
     const refused = Object.entries(one.codes).filter(([, code]) => code !== "ok");
     return row($("rounds"), one.round, [
       [one.results], [named(refused) || "none", refused.length ? "left wrap bad-text" : "left"],
-      [number(one.step)], [number(one.loss)], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
+      [number(one.step)],
+      [one.movement === null ? "–" : share(one.movement), one.far ? "bad-text" : "", one.far ? "more than 1 % a step" : ""],
+      [number(one.loss), one.worse ? "bad-text" : "", one.worse ? "worse than before" : ""], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
   }));
 }
+
+const share = (value) => `${number(100 * value)} %`;
 
 const percent = (share) => (share ? `${Math.round(100 * share.value)} % [${Math.round(100 * share.low)}, ${Math.round(100 * share.high)}]` : "cannot be told");
 
@@ -233,7 +237,8 @@ function sentence(event) {
     case "RoundStarted": return `Round ${event.round} of ${event.rounds}: asked ${counted(event.sites, "site")}`;
     case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
     case "RoundFinished": return `Round ${event.round} is combined from ${counted(event.results, "result")} and saved`;
-    case "LossMeasured": return `Round ${event.round}: loss on public images ${number(event.loss)}`;
+    case "LossMeasured": return `${event.round ? `Round ${event.round}` : "Before the first round"}: loss on public images ${number(event.loss)}`;
+    case "WeightsMoved": return `Round ${event.round} moved the weights by ${share(event.share)} of their length`;
     case "NothingMoved": return "The weights of the U-Net are those that the study started from";
     case "WorkSkipped": return `Left out: ${event.what}, for ${event.reason}`;
     case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;

@@ -7,10 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from axe import violations
+from browser import CUT_OFF, Browser, needs_chromium
 from fedscan.evaluation.report.build import write_report
 from fedscan.evaluation.report.curves import curves
 from fedscan.evaluation.report.many_sites import condensed, parted, round_lines, standing_apart
-from fedscan.evaluation.report.results import RunResults, SiteRound
+from fedscan.evaluation.report.results import RoundStep, RunResults, SiteRound
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +36,35 @@ def many(run: RunResults) -> RunResults:
     ]
     sites = [replace(run.sites[0], name=name) for name in NAMES]
     return replace(run, sites=tuple(sites), rounds=tuple(rounds))
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [1300, 400])
+def test_in_a_browser_a_hundred_sites_fill_a_few_screens(
+    many: RunResults, tmp_path: Path, width: int
+) -> None:
+    steps = tuple(
+        RoundStep(round=n, loss_before=0.5, loss=0.49, movement=0.01, step=0.002)
+        for n in range(1, 8)
+    )
+    report = write_report(replace(many, steps=steps), tmp_path / "report.html")
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.window(width)
+        browser.open(report.as_uri())
+        browser.until("document.readyState === 'complete' && document.querySelector('h1') !== null")
+        rows = "[...document.querySelectorAll('tbody tr')].filter(one => one.offsetParent).length"
+        at_once = browser.value(rows)
+        assert at_once < 120
+        assert browser.value("document.documentElement.scrollHeight") < 900 * (
+            16 if width > 1000 else 40
+        )
+        assert violations(browser) == []
+        browser.value("document.querySelectorAll('details').forEach(one => { one.open = true })")
+        assert browser.value(rows) > at_once + 700  # every site and every answer is there
+        assert browser.value(CUT_OFF) == []
+    finally:
+        browser.stop()
 
 
 class Page(HTMLParser):

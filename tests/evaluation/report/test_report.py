@@ -8,7 +8,7 @@ import pytest
 from fedscan.errors import DataError
 from fedscan.evaluation.report.build import write_report
 from fedscan.evaluation.report.numbers import duration, exact, number, percent, size
-from fedscan.evaluation.report.results import RunResults
+from fedscan.evaluation.report.results import RoundStep, RunResults
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -154,6 +154,29 @@ def test_a_warm_up_that_moved_nothing_says_so(run, tmp_path):
     assert "towards noised mean images of 3 groups" in seen.text
     _, seen = page(replace(run, warm_up_groups=0), tmp_path)
     assert "the base stayed as it was" in seen.text
+
+
+def test_what_each_round_did_to_the_model_is_shown_and_harm_named(run, tmp_path):
+    _, seen = page(run, tmp_path)
+    assert "What each round did to the model" not in seen.text
+    steps = (
+        RoundStep(round=1, loss_before=0.5, loss=0.4321, movement=0.0123, step=0.00205),
+        RoundStep(round=2, loss_before=0.4321, loss=0.6789, worse=True),
+        RoundStep(round=3, loss_before=0.6789, loss=0.2, movement=0.3, step=0.05, far=True),
+    )
+    _, seen = page(replace(run, steps=steps, image="cd" * 32), tmp_path)
+    text = seen.text.replace("\u202f", " ")
+    for words in (
+        "1 1.23 % 0.205 % 0.500 0.432",
+        "2 – – 0.432 0.679",
+        "rose in round 2:",
+        "more than 1 % of their length in round 3:",
+        "draws what it drew before (image cdcdcdcdcdcd)",
+    ):
+        assert words in text, words
+    _, seen = page(replace(run, steps=steps[:1]), tmp_path)
+    assert "calibrate" not in seen.text
+    assert "rose in" not in seen.text
 
 
 def test_hostile_names_stay_text(run, tmp_path):

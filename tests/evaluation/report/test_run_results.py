@@ -18,6 +18,7 @@ from fedscan.evaluation.measures.results import (
 from fedscan.evaluation.report.results import (
     GeneratorInfo,
     Mechanism,
+    RoundStep,
     RunResults,
     SitePrivacy,
     SiteReport,
@@ -105,6 +106,7 @@ runs = built(
     generator=built(GeneratorInfo),
     sites=many(sites),
     rounds=many(built(SiteRound)),
+    steps=many(built(RoundStep, worse=st.booleans(), far=st.booleans())),
     settings=st.dictionaries(words, st.dictionaries(words, setting, max_size=2), max_size=2),
     evaluation=st.none() | evaluations,
 )

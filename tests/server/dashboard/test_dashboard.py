@@ -21,7 +21,14 @@ from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy, snapshot
-from fedscan.server.events import LossMeasured, RoundStarted, SitesAwaited, StudyStopped, WarmedUp
+from fedscan.server.events import (
+    LossMeasured,
+    RoundStarted,
+    SitesAwaited,
+    StudyStopped,
+    WarmedUp,
+    WeightsMoved,
+)
 from fedscan.server.meanings import MEANINGS
 from typer.testing import CliRunner
 
@@ -252,6 +259,19 @@ def test_losses_are_shown_beside_their_rounds(watched: Any) -> None:
     watched.events(LossMeasured(round=1, loss=0.25))
     assert [one["loss"] for one in seen(watched)["rounds"]] == [0.25, None]
     assert seen(watched)["status"]["state"] == "training"
+
+
+def test_a_round_that_did_harm_is_marked(watched: Any) -> None:
+    watched.events(LossMeasured(round=0, loss=0.25))
+    for number, loss, step in ((1, 0.3, 0.001), (2, 0.2, 0.05)):
+        watched.round(number)
+        watched.events(WeightsMoved(round=number, share=4 * step, step=step))
+        watched.events(LossMeasured(round=number, loss=loss))
+    keys = ("loss", "worse", "movement", "far")
+    assert [tuple(one[key] for key in keys) for one in seen(watched)["rounds"]] == [
+        (0.3, True, 0.004, False),
+        (0.2, False, 0.2, True),
+    ]
 
 
 def test_who_is_waited_for_is_said(watched: Any) -> None:

@@ -187,5 +187,34 @@ def test_axe_finds_nothing_and_nothing_is_cut_off_at_any_width(
         browser.stop()
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on this machine")
+@pytest.mark.parametrize("width", [1300, 400])
+def test_a_hundred_sites_fill_a_few_screens_and_unfold(
+    watched: Any, served: Served, tmp_path: Path, width: int
+) -> None:
+    codes = {f"hospital-{number:03}": "ok" for number in range(100)}
+    for number in (1, 2):
+        for site in ("hospital-041", "hospital-077"):
+            codes[site] = "timeout"
+        watched.round(number, codes)
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.window(width)
+        browser.open(f"http://127.0.0.1:{served.port}/")
+        browser.until("document.querySelectorAll('#sites tbody tr').length === 5")
+        browser.until("document.querySelector('#norms svg') !== null")
+        names = "[...document.querySelectorAll('#sites tbody th')].map(one => one.textContent)"
+        assert browser.value(names)[:2] == ["hospital-041", "hospital-077"]
+        screens = browser.value("document.documentElement.scrollHeight / innerHeight")
+        assert screens < (6 if width > 1000 else 14)
+        assert browser.value(_CUT_OFF) == 0
+        assert violations(browser) == []
+        browser.value("document.querySelector('#unfold').click()")
+        browser.until("document.querySelectorAll('#sites tbody tr').length === 100")
+        assert browser.value(_CUT_OFF) == 0
+    finally:
+        browser.stop()
+
+
 def _brightness(colour: str) -> float:
     return sum(map(float, re.findall(r"[0-9]+", colour)[:3])) / 3

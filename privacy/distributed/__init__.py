@@ -1,0 +1,1 @@
+"""One step's sum over several devices of one machine: patients are shared out, noise is not."""

@@ -1,0 +1,1 @@
+"""How far training came with each round, by what costs no privacy."""
