@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from .console import status
+from .console import output, status
 from .options import SITE_HOME, SiteHomeOption
 
 _EPILOG = """\
@@ -42,7 +42,6 @@ def page(
     site = SiteHome.open(home)
     token, name = new_token(), site.settings().name
     app = steward_app(site, token)
-    console = status()
-    console.print(Text(f"http://{LOOPBACK}:{port}/#{token}"))
-    console.print(Text(f"This address is a key to the site {name}; Ctrl-C ends the page."))
+    output().print(Text(f"http://{LOOPBACK}:{port}/#{token}"))
+    status().print(Text(f"This address is a key to the site {name}; Ctrl-C ends the page."))
     serve(app, port)

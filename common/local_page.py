@@ -1,4 +1,4 @@
-"""A web page for this machine alone: what the dashboard and the reader study share."""
+"""A web page for this machine alone: what the steward's page, dashboard and reader study share."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ LOOPBACK = "127.0.0.1"
 #: Names under which a browser on this machine may ask. Others would be a page elsewhere that
 #: had its own name resolve to this machine (DNS rebinding).
 _HOSTS = ["127.0.0.1", "localhost"]
+_SHARED = {
+    "/sheet.css": ("sheet.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -28,6 +32,8 @@ _HEADERS = {
 
 def local_page(package: str, files: Mapping[str, tuple[str, str]], *, cache: str) -> FastAPI:
     """Make an application that sends fixed files and takes nothing from elsewhere.
+
+    Besides those it sends the sheet and the icon of every page, ``/sheet.css`` and ``/icon.svg``.
 
     Args:
         package: Package with the folder ``static``.
@@ -43,8 +49,9 @@ def local_page(package: str, files: Mapping[str, tuple[str, str]], *, cache: str
         response.headers.update({**_HEADERS, "Cache-Control": cache})
         return response
 
-    for path, (name, kind) in files.items():
-        app.get(path)(_file(package, name, kind))
+    for folder, part in ((__package__, _SHARED), (package, files)):
+        for path, (name, kind) in part.items():
+            app.get(path)(_file(folder, name, kind))
     return app
 
 

@@ -81,7 +81,6 @@ def save_generator(
     from .integrity.finite import require_finite_weights
     from .model_card import render_model_card
     from .pipeline import FedscanPipeline
-    from .stable_diffusion.saving import save_stable_diffusion
 
     facts = dict(card or {})
     before = next(generator.unet.parameters()).dtype
@@ -95,6 +94,8 @@ def save_generator(
         )
         with filling(path, last="model_index.json") as folder:
             if generator.stable_diffusion is not None:
+                from .stable_diffusion.saving import save_stable_diffusion
+
                 save_stable_diffusion(generator, folder, lora)
             else:
                 FedscanPipeline.of(generator).save_pretrained(folder, safe_serialization=True)

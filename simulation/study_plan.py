@@ -24,8 +24,8 @@ Way = TypeVar("Way")
 #: Clip norm that about half of the gradients exceed, and rate of Adam, by what trains
 #: (docs/results.md). Low-rank updates have the defaults of a study.
 _SUITED = {
-    "biases": (0.01, 8e-3),
-    "norms": (0.02, 8e-3),
+    "biases": (0.035, 8e-3),
+    "norms": (0.083, 8e-3),
     "attention": (0.14, 1e-3),
     "all": (0.14, 1e-3),
 }

@@ -54,7 +54,7 @@ RESERVED = {
     "flwr": {"client", "server", "simulation", "federation"},
     "fastapi": {"client/page", "common/local_page.py", "evaluation/readers", "server/dashboard"},
     "uvicorn": {"common/local_page.py"},
-    "nibabel": {"imaging"},
+    "nibabel": {"imaging", "phantoms"},
     "trimesh": {"applications/mesh.py", "applications/surfaces"},
     "pydicom": {"imaging", "phantoms", "client/sources"},
     "highdicom": {"phantoms"},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from .controls import DSPT, SATRE
 from .facts import Evidence
@@ -27,7 +28,12 @@ def render(evidence: Evidence, signer: str) -> bytes:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"moment": _moment, "number": _number, "setting": _setting}
+    environment.filters |= {
+        "moment": _moment,
+        "number": _number,
+        "prose": _prose,
+        "setting": _setting,
+    }
     css = resources.files(__package__).joinpath("evidence.css").read_text("utf-8")
     text = environment.get_template("evidence.html.j2").render(
         **{one.name: getattr(evidence, one.name) for one in fields(evidence)},
@@ -45,6 +51,11 @@ def _moment(time: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
+
+
+def _prose(text: str) -> Markup:
+    """Return a text whose `commands` are set as such."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _setting(value: Any) -> str:

@@ -30,7 +30,6 @@ _FILES = {
     "/studies.js": ("studies.js", "text/javascript; charset=utf-8"),
     "/data.js": ("data.js", "text/javascript; charset=utf-8"),
     "/record.js": ("record.js", "text/javascript; charset=utf-8"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 #: A list of patients is far shorter.
 _LONGEST = 5_000_000

@@ -94,7 +94,9 @@ class SiteHome:
             SiteSettings,
             self.settings_file,
             what="The site's settings",
-            hint="`fedscan site init NAME --home FOLDER` writes them.",
+            hint="Mend it. If it cannot be mended, move it away: `fedscan site init NAME --home "
+            "FOLDER` writes a new one beside the keys, policy and ledgers that are there, and "
+            "`fedscan site join WELCOME` sets its coordinator.",
         )
 
     def write_settings(self, settings: SiteSettings) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import diffusers
-from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from ..generator import Generator
@@ -28,6 +29,8 @@ def save_stable_diffusion(
         lora: Low-rank updates of the U-Net by peft's names, to lie beside the merged weights in
             the form that ``load_lora_weights`` takes.
     """
+    with _without_word_of_image_processors():
+        from diffusers import StableDiffusionPipeline
     origin = generator.stable_diffusion
     assert origin is not None
     tokenizer, encoder = generator.caption_encoder.open_parts()
@@ -50,3 +53,18 @@ def save_stable_diffusion(
         StableDiffusionPipeline.save_lora_weights(
             folder, unet_lora_layers=dict(lora), safe_serialization=True
         )
+
+
+@contextmanager
+def _without_word_of_image_processors() -> Iterator[None]:
+    """Let transformers not say that Pillow takes torchvision's place in its image processors.
+
+    diffusers imports two of them for pipelines that are given images. fedscan runs none.
+    """
+    log = logging.getLogger("transformers.utils.import_utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

@@ -10,17 +10,15 @@ patient's left, y to the back, z to the top, in mm from the anterior commissure.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from importlib.metadata import distribution
 
+import nibabel
 import numpy as np
-from nilearn.datasets import (
-    load_mni152_gm_template,
-    load_mni152_template,
-    load_mni152_wm_template,
-)
 from numpy.typing import NDArray
 from scipy import ndimage
 
+#: A template's file, by what it shows.
+_FILE = "nilearn/datasets/data/mni_icbm152_{}_tal_nlin_sym_09a_converted.nii.gz"
 #: Lower corner (z, y, x) in mm and extent of the box that holds a whole head.
 BOX_LOW = (-96.0, -122.0, -104.0)
 BOX_SIZE = (204.0, 246.0, 208.0)
@@ -60,19 +58,29 @@ def load_brain(spacing: float) -> Brain:
     Args:
         spacing: Grid spacing in mm.
     """
-    grey = _resample(load_mni152_gm_template(), spacing)
-    white = _resample(load_mni152_wm_template(), spacing)
-    t1 = _resample(load_mni152_template(), spacing)
+    grey = _resample("gm", spacing)
+    white = _resample("wm", spacing)
+    t1 = _resample("t1", spacing)
     # The three templates are averages of their own; together they may pass one by a rounding.
     total = np.maximum(grey + white, 1.0)
     deep_white = float(np.median(t1[white > 0.95]))
     return Brain(spacing, grey / total, white / total, t1 / deep_white)
 
 
-def _resample(image: Any, spacing: float) -> NDArray[np.float32]:
+def _read(shows: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Read a template, at most 1, ``[x, y, z]``, and the affine of its voxels.
+
+    As ``nilearn.datasets`` does: to import that takes seconds, and it would be for these files.
+    """
+    file = distribution("nilearn").locate_file(_FILE.format(shows))
+    image = nibabel.Nifti1Image.from_filename(str(file))
+    volume = np.asarray(image.dataobj).astype(np.float32)
+    return volume / volume.max(), np.asarray(image.affine)
+
+
+def _resample(shows: str, spacing: float) -> NDArray[np.float32]:
     """Average onto the grid: the template's 1 mm voxels are smoothed to the spacing first."""
-    affine = image.affine
-    volume = np.asarray(image.get_fdata(dtype=np.float32))
+    volume, affine = _read(shows)
     volume = ndimage.gaussian_filter(volume, 0.35 * spacing)
     z, y, x = axes(spacing)
     # Right-anterior-superior voxel indices of left-posterior-superior grid points.

@@ -59,16 +59,19 @@ def run_tryout(tryout: Tryout, command: Command, say: Say, *, show: bool, keep: 
         for name in tryout.scans:
             for words in tryout.make_site(name):
                 command(words)
+        # What takes long to start does so beside what follows.
         processes.start("coordinator", tryout.start_coordinator())
+        command(tryout.submit())
+        processes.start("dashboard", tryout.show())
         if tryout.has_phantoms:
             command(tryout.write_phantoms())
         for name in tryout.scans:
             command(tryout.add_data(name))
-            processes.start(name, tryout.start_site(name))
-        command(tryout.submit())
+        # Before the sites run: one that is asked too early is asked again only after a pause.
         for name in tryout.scans:
             command(tryout.approve(name))
-        processes.start("dashboard", tryout.show())
+        for name in tryout.scans:
+            processes.start(name, tryout.start_site(name))
         with contextlib.suppress(KeyboardInterrupt):
             _follow(tryout, processes, say, began, show=show)
         say("Stopping.")

@@ -2,90 +2,27 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
-import typer.main
-from fedscan.cli.main import app
 from fedscan.config.study import study_settings
+from hints import TREE, VALUE, hints, texts
 
-ROOT = Path(__file__).parents[2]
 _COMMAND = re.compile(r"`(fedscan\s[^`]+)`")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _SETTING = re.compile(r"\b([a-z_]+)\.([a-z][a-z_0-9]+)\b")
-#: Stands for what a text puts in at run time.
-_VALUE = "VALUE"
 #: Ends of names of files.
 _ENDINGS = ("toml", "json", "md")
 #: Options of other programs that texts name.
 _FOREIGN = {"--local-dir", "--node-config", "--nproc-per-node", "--query"}
 
 
-def sources() -> Iterator[tuple[Path, ast.Module]]:
-    """Yield every source file of the package, parsed."""
-    for file in sorted(ROOT.rglob("*.py")):
-        place = file.relative_to(ROOT)
-        if place.parts[0] not in ("tests", "benchmarks", "build") and place.parts[0][0] != ".":
-            yield place, ast.parse(file.read_text(encoding="utf-8"))
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    """Yield every text of the package's source with the file it is in, docstrings included."""
-    for place, tree in sources():
-        inside = {
-            id(part)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.JoinedStr)
-            for part in ast.walk(node)
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.JoinedStr):
-                parts = [
-                    part.value if isinstance(part, ast.Constant) else _VALUE for part in node.values
-                ]
-                yield str(place), "".join(map(str, parts))
-            elif (
-                isinstance(node, ast.Constant)
-                and isinstance(node.value, str)
-                and id(node) not in inside
-            ):
-                yield str(place), node.value
-
-
-def hints() -> Iterator[tuple[str, str]]:
-    """Yield what errors advise: every text that is given as a hint, directly or by a constant."""
-    for place, tree in sources():
-        given = [
-            keyword.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call)
-            for keyword in node.keywords
-            if keyword.arg == "hint"
-        ]
-        given += [
-            node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Assign)
-            and any("HINT" in getattr(target, "id", "").upper() for target in node.targets)
-        ]
-        for value in given:
-            pieces = [
-                str(part.value)
-                for part in ast.walk(value)
-                if isinstance(part, ast.Constant) and isinstance(part.value, str)
-            ]
-            yield str(place), " ".join(pieces)
-
-
 COMMANDS = sorted(
     {(file, " ".join(found.split())) for file, text in texts() for found in _COMMAND.findall(text)}
 )
-TREE = typer.main.get_command(app)
 
 
 def options(command: click.Command) -> set[str]:
@@ -106,7 +43,7 @@ def test_there_is_something_to_look_at() -> None:
 
 @pytest.mark.parametrize(("file", "line"), COMMANDS)
 def test_a_command_that_is_named_exists_with_its_options(file: str, line: str) -> None:
-    words = [word for word in shlex.split(line.replace("…", _VALUE))[1:]]
+    words = [word for word in shlex.split(line.replace("…", VALUE))[1:]]
     command: click.Command = TREE
     while isinstance(command, click.Group) and words:
         if words[0].startswith("-") or words[0].isupper():

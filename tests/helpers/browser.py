@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +40,18 @@ CUT_OFF = """
     .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
     .map(one => `${one.tagName} ${one.textContent.slice(0, 60)}`)
 """
+
+#: How bright the page's ground is, of 255.
+BRIGHTNESS = """
+getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3)
+    .reduce((sum, part) => sum + Number(part) / 3, 0)
+"""
+
+#: What the element that has the focus is called; nothing has it where it is the whole page.
+_FOCUS = (
+    "(one => one === document.body ? '' : one.innerText || one.name || one.id)"
+    "(document.activeElement)"
+)
 
 #: Codes of keys that are no characters.
 KEYS = {"Enter": 13, "Backspace": 8, "Tab": 9}
@@ -76,6 +92,52 @@ def serving(app: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@dataclass
+class PageCommand:
+    """A command that serves a page, as a process of its own, and the address that it printed."""
+
+    process: subprocess.Popen[str]
+    address: str
+
+
+@contextmanager
+def page_by_command(*words: str | Path) -> Iterator[PageCommand]:
+    """Run a command of fedscan that serves a page on a free port; it is gone at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    program = "from fedscan.cli.main import run; run()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, words), "--port", port],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdout is not None
+    try:
+        said = process.stdout.readline()
+        found = re.match(rf"http://127\.0\.0\.1:{port}/\S*", said)
+        assert found, said + process.stdout.read()
+        _listening(int(port), process)
+        yield PageCommand(process, found[0])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _listening(port: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    pytest.fail(f"nothing listens on port {port}")
 
 
 class Browser:
@@ -147,6 +209,18 @@ class Browser:
             values, text = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32}, {"text": " "}
         self.call("Input.dispatchKeyEvent", {"type": "keyDown", **values, **text})
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", **values})
+
+    def tab_to(self, what: str) -> None:
+        """Go by the Tab key to what is called so; there must be a way."""
+        for _ in range(80):
+            if what in self.focus():
+                return
+            self.press("Tab")
+        pytest.fail(f"no way to {what} by keyboard")
+
+    def focus(self) -> str:
+        """Return what the element is called that has the focus; nothing where none has."""
+        return str(self.value(_FOCUS))
 
     def stop(self) -> None:
         self._process.terminate()

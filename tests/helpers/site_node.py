@@ -60,7 +60,7 @@ class SiteNode:
         context = Context(RUN, RUN, {"home": str(home.folder)}, RecordDict(), {})
         self.state.set_run_series_context(run.series_id, context)
         self._socket = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(create_app(state_factory=states), log_level="error")
+        config = uvicorn.Config(create_app(state_factory=states), log_level="error", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._superexec: subprocess.Popen[bytes] | None = None
@@ -68,6 +68,7 @@ class SiteNode:
     def __enter__(self) -> Self:
         self._thread.start()
         while not self._server.started:
+            assert self._thread.is_alive()
             time.sleep(0.05)
         self.begin()
         return self

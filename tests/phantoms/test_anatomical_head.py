@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from fedscan.phantoms.anatomical.atlas import COARSE, load_atlas
@@ -190,3 +193,19 @@ def test_texture_comes_from_the_template_and_stays_within_the_brain(atlas):
     assert np.abs(atlas.texture).max() > 0.1
     brain = atlas.tissues[[TISSUES.index(name) for name in ("grey", "white")]].sum(0)
     assert np.abs(atlas.texture[brain < 0.01]).max() < 0.05
+
+
+def test_the_template_is_nilearns_and_nilearn_need_not_be_imported():
+    code = """
+import sys
+import numpy as np
+from fedscan.phantoms.anatomical.template import _read
+read = {shows: _read(shows) for shows in ("t1", "gm", "wm")}
+assert "nilearn" not in sys.modules and "sklearn" not in sys.modules
+from nilearn import datasets
+for shows, name in (("t1", ""), ("gm", "gm_"), ("wm", "wm_")):
+    image = getattr(datasets, f"load_mni152_{name}template")()
+    assert np.array_equal(read[shows][0], image.get_fdata(dtype=np.float32))
+    assert np.array_equal(read[shows][1], image.affine)
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

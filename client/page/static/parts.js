@@ -16,6 +16,11 @@ export function within(parent, ...children) {
   return parent;
 }
 
+/** A text whose `commands` are set as such. */
+export function prose(text) {
+  return within(element("span"), ...text.split("`").map((part, index) => (index % 2 ? element("code", part) : part)));
+}
+
 export const counted = (count, noun, plural = `${noun}s`) => `${count} ${count === 1 ? noun : plural}`;
 export const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
 export const when = (time) => (time ? new Date(time).toLocaleString() : "");

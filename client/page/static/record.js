@@ -1,6 +1,6 @@
 // What left, what is on record, what is wrong, what the policy says, and who this site is.
 
-import { $, counted, element, list, number, run, saying, table, texts, when, whenSent, within } from "/parts.js";
+import { $, counted, element, list, number, prose, run, saying, table, texts, when, whenSent, within } from "/parts.js";
 
 const MEANS = { ok: "good-text", warning: "warn-text", problem: "bad-text", skipped: "soft" };
 const ASKED = { round: "Training round", statistics: "Statistics", composition: "Numbers for a data card", readiness: "Plain yes" };
@@ -30,7 +30,7 @@ export function showPolicies(policies) {
   const shown = (value) => (Array.isArray(value) ? value.join(", ") || "none named" : value === "" ? "empty" : value === true ? "yes" : value === false ? "no" : String(value));
   $("policies").replaceChildren(...policies.flatMap(({ data, path, settings }) => [
     element("h3", data ? `For the data set ${data}` : "For every data set"), within(element("p", "", { class: "soft" }), element("code", path)),
-    table(data ? `Settings for ${data}` : "Settings for every data set", ["Setting", "Value", "What it means"], settings.map((one) => [one.name, shown(one.value), one.meaning])),
+    table(data ? `Settings for ${data}` : "Settings for every data set", ["Setting", "Value", "What it means"], settings.map((one) => [one.name, shown(one.value), prose(one.meaning)])),
   ]));
 }
 
@@ -42,7 +42,7 @@ export function showMembership(fingerprint, overview) {
 $("examine").addEventListener("click", () => run([$("examine")], $("findings"), "doctor", {}, ({ findings }) => {
   const count = (state) => findings.filter((one) => one.state === state).length;
   const summary = count("problem") + count("warning") ? `${counted(count("problem"), "problem")} and ${counted(count("warning"), "warning")} in ${findings.length} checks.` : `All is well (${findings.length} checks).`;
-  const rows = findings.map((one) => [one.check, element("span", one.state, { class: MEANS[one.state] }), one.hint ? `${one.message} → ${one.hint}` : one.message]);
+  const rows = findings.map((one) => [one.check, element("span", one.state, { class: MEANS[one.state] }), prose(one.hint ? `${one.message} → ${one.hint}` : one.message)]);
   return within(element("div"), element("p", summary, { class: "status" }), table("What the doctor found", ["Check", "State", "What was found"], rows));
 }));
 whenSent($("verify-audit"), "verify-audit", texts, ({ lines, head }) => within(element("p", `All ${lines} lines are as they were written. Head, to be noted elsewhere: `), element("span", head, { class: "digest" })));

@@ -97,6 +97,9 @@ def test_it_says_what_the_record_says_and_names_no_patient_or_file(
     for secret in ("PATIENT-77", str(tmp_path), str(busy_home.folder)):
         assert secret not in everything
     assert "<script" not in page
+    # Commands that are named stand as such, without the marks of plain text.
+    assert "<code>fedscan site opt-out check</code>" in page
+    assert "`" not in page
     # What it notes of the audit log finds a log that is rewritten later.
     assert verify(busy_home.audit, AuditHead.parse(facts["audit_head"])).length > len(answered)
     assert busy_home.log.entries()[-1].event == "evidence-written"

@@ -18,11 +18,6 @@ pytestmark = needs_chromium
 TOKEN = "k" * 43
 
 _TEXT = "document.body.innerText"
-#: What the element that has the focus is called; nothing has it where it is the whole page.
-_FOCUS = (
-    "(one => one === document.body ? '' : one.innerText || one.name || one.id)"
-    "(document.activeElement)"
-)
 
 
 @pytest.fixture
@@ -43,14 +38,6 @@ def begin(browser: Browser, address: str) -> None:
     browser.until("document.querySelectorAll('#data-sets article').length === 1")
 
 
-def tab_to(browser: Browser, what: str) -> None:
-    for _ in range(80):
-        if browser.value(f"({_FOCUS}).includes({what!r})"):
-            return
-        browser.press("Tab")
-    pytest.fail(f"no way to {what} by keyboard")
-
-
 def test_a_study_is_read_and_approved_and_the_site_paused_by_keyboard(
     browser: Browser, address: str, busy_home: SiteHome
 ) -> None:
@@ -58,17 +45,17 @@ def test_a_study_is_read_and_approved_and_the_site_paused_by_keyboard(
     # The token is gone from the address, and is sent to nobody in one.
     assert TOKEN not in browser.value("location.href")
     assert not [url for url in browser.asked if TOKEN in url.partition("#")[0]]
-    tab_to(browser, "Pause")
+    browser.tab_to("Pause")
     browser.press("Enter")
     browser.until(f"{_TEXT}.includes('Paused')")
     assert busy_home.pause_file.exists()
-    tab_to(browser, "Show what it would do")
+    browser.tab_to("Show what it would do")
     browser.press("Enter")
     browser.until("document.querySelector('#waiting dl.facts') !== null")
     # Whoever does not see the page is taken to what was asked for.
     assert "would do to chest" in browser.value("document.activeElement.innerText")
     assert "epsilon" in browser.value("document.querySelector('#waiting dl.facts').innerText")
-    tab_to(browser, "Approve")
+    browser.tab_to("Approve")
     browser.press("Enter")
     browser.until("document.querySelectorAll('#approved tbody tr').length === 2")
     assert len(Approvals(busy_home).all()) == 2
@@ -79,9 +66,9 @@ def test_a_study_is_declined_by_keyboard_with_a_reason(
     browser: Browser, address: str, busy_home: SiteHome
 ) -> None:
     begin(browser, address)
-    tab_to(browser, "Decline it")
+    browser.tab_to("Decline it")
     browser.press("Enter")
-    tab_to(browser, "reason")
+    browser.tab_to("reason")
     for letter in "no vote":
         browser.press("Space" if letter == " " else letter)
     browser.press("Enter")
@@ -97,7 +84,7 @@ def test_without_the_token_it_shows_nothing_and_asks_for_it(
     browser.until("!document.getElementById('entry').hidden")
     assert violations(browser) == []
     assert "chest" not in browser.value(_TEXT)
-    tab_to(browser, "token")
+    browser.tab_to("token")
     for letter in TOKEN:
         browser.press(letter)
     browser.press("Enter")

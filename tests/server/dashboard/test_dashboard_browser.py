@@ -144,7 +144,7 @@ def test_nothing_is_asked_beyond_the_page_itself(
     watched: Any, served: Served, tmp_path: Path
 ) -> None:
     look(served, tmp_path)
-    known = {"/", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"}
+    known = {"/", "/sheet.css", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"}
     assert set(served.asked) <= known
 
 
