@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import FedscanError
 from ..federation.joint.roster import ROSTER, without_roster
-from .answers.joint.ending import erase_study, when_erased
+from .answers.joint.pairs import when_erased
 from .site import Site, study_keys
 from .steward.approvals import Approvals
 from .steward.data_sets import Registry
@@ -47,6 +47,9 @@ def end_study(home: SiteHome, study: str) -> bool:
         NotApprovedError: If it was never approved here.
         RosterError: If it sums nothing jointly: such a study has no keys.
     """
+    # It opens networks' libraries, for which nobody who looks at a site waits.
+    from .answers.joint.ending import erase_study
+
     approvals = Approvals(home)
     approval = approvals.require(study)
     roster = StudyTerms.from_request(approvals.approved_invitation(study).request).require_roster()

@@ -32,5 +32,6 @@ class OutlookSettings:
         default="",
         max_length=1000,
         pattern=r"^[^\x00-\x1f\x7f-\x9f]*$",
+        examples=["a text of one line"],
         description="Why this is trained, as `trainable.subset=auto` was chosen.",
     )

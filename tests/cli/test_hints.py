@@ -17,7 +17,7 @@ _SETTING = re.compile(r"\b([a-z_]+)\.([a-z][a-z_0-9]+)\b")
 #: Ends of names of files.
 _ENDINGS = ("toml", "json", "md")
 #: Options of other programs that texts name.
-_FOREIGN = {"--local-dir", "--node-config", "--nproc-per-node", "--query"}
+_FOREIGN = {"--head", "--local-dir", "--node-config", "--nproc-per-node", "--query"}
 
 
 COMMANDS = sorted(

@@ -58,7 +58,7 @@ def test_all_problems_are_named_at_once(tmp_path):
     [
         ("epsilon = 3", "Did you mean privacy.epsilon?"),
         ("[privac]\nepsilon = 3", "Did you mean [privacy]?"),
-        ("[zzz]\na = 3", "The sections are about, generator"),
+        ("[zzz]\na = 3", "The sections are about, outlook, generator"),
         ("[privacy]\nzzz = 3", "[privacy] has enabled, epsilon, delta"),
         ("privacy = 3", "this is a section; write [privacy]"),
         ('[privacy]\nepsilon = "3"', "privacy.epsilon = '3': allowed is number"),

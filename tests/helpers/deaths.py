@@ -12,7 +12,8 @@ from unittest.mock import patch
 from fedscan.client.answers import round as site_round
 from fedscan.config.study import load_study
 from fedscan.privacy.ledger import Ledger
-from fedscan.server import app, checkpoint, warm_up
+from fedscan.server import checkpoint, warm_up
+from fedscan.server.progress import result
 from fedscan.simulation.run import simulate
 
 
@@ -53,7 +54,7 @@ MOMENTS: dict[str, tuple[object, str, int, bool]] = {
     ),
     "the third site's update is on record, not sent": (Ledger, "complete", 3, True),
     "round 2 has its checkpoint": (checkpoint.Checkpoints, "save", 1, True),
-    "the generator is about to be saved": (app, "save_generator", 1, False),
+    "the generator is about to be saved": (result, "save_generator", 1, False),
 }
 
 

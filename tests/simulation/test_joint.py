@@ -116,7 +116,7 @@ def test_the_model_takes_the_step_that_the_sum_of_the_parts_says(
     values = SumGrid(study.privacy.clip_norm).values(np.sum(parts, axis=0, dtype=np.uint32))
     expected = -study.local.learning_rate * values / study.privacy.sample_rate
     patients = float(expected @ expected / (expected @ step))
-    assert patients >= 1.0
+    assert patients >= 1.0 - 1e-6  # the weights are float32
     np.testing.assert_allclose(step, expected / patients, atol=1e-6)
     # The noise is what the three shares come to, whatever the few patients' gradients are.
     share = plan_joint(study.privacy, study.federation.rounds).minimum_share

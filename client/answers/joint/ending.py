@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -98,20 +97,3 @@ def _erase_secrets(site: Site, study: str) -> None:
 
 def _yes() -> Tensors:
     return {READY: np.ones(1, np.float32)}
-
-
-def when_erased(keys: Path, draft: str) -> str:
-    """Return when a study's keys were erased, UTC; empty if they are still there.
-
-    Args:
-        keys: Folder of the private keys for studies.
-        draft: Digest of the study without its roster.
-    """
-    if key_file(keys, draft).exists():
-        return ""
-    try:
-        return str(json.loads(end_file(keys, draft).read_bytes())["time"])
-    except FileNotFoundError:
-        return ""
-    except (ValueError, KeyError, TypeError):
-        return "some time ago"  # that it is over, the mark says whatever is in it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ....errors import ProtocolError, StudyOverError
@@ -61,6 +62,23 @@ def key_file(folder: Path, study: str) -> Path:
 def end_file(folder: Path, study: str) -> Path:
     """Return the mark that a study is over here, by its digest without the roster."""
     return folder / f"{study}.over"
+
+
+def when_erased(keys: Path, draft: str) -> str:
+    """Return when a study's keys were erased, UTC; empty if they are still there.
+
+    Args:
+        keys: Folder of the private keys for studies.
+        draft: Digest of the study without its roster.
+    """
+    if key_file(keys, draft).exists():
+        return ""
+    try:
+        return str(json.loads(end_file(keys, draft).read_bytes())["time"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        return "some time ago"  # that it is over, the mark says whatever is in it
 
 
 def _require_going_on(folder: Path, study: str) -> None:
