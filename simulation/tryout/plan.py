@@ -41,6 +41,8 @@ _STUDY = (
     "privacy.draws_per_patient=1",
     "local.steps=2",
     "federation.rounds=3",
+    # Sites start when a person has read and approved, however long that takes.
+    "federation.wait_timeout_s=86400",
 )
 
 
