@@ -78,8 +78,8 @@ class Link:
             content = torch.empty(int(heading[1]), dtype=torch.uint8)
             self._group.recv([content], source, 1).wait()
         # A product's last bits depend on where its factors lie: copies lie as PyTorch's own do.
-        received = load(content.numpy().tobytes())
-        return int(heading[0]), {name: value.clone() for name, value in received.items()}
+        tensors = load(content.numpy().tobytes())
+        return int(heading[0]), {name: value.clone() for name, value in tensors.items()}
 
     def add_up(self, total: Tensor) -> None:
         """Add the tensors of all processes; the one that leads has the sum in its own.
