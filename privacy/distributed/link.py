@@ -77,7 +77,9 @@ class Link:
             self._group.recv([heading], source, 0).wait()
             content = torch.empty(int(heading[1]), dtype=torch.uint8)
             self._group.recv([content], source, 1).wait()
-        return int(heading[0]), load(content.numpy().tobytes())
+        # A product's last bits depend on where its factors lie: copies lie as PyTorch's own do.
+        received = load(content.numpy().tobytes())
+        return int(heading[0]), {name: value.clone() for name, value in received.items()}
 
     def add_up(self, total: Tensor) -> None:
         """Add the tensors of all processes; the one that leads has the sum in its own.

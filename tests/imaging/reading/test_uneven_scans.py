@@ -80,8 +80,8 @@ def test_any_spacing_keeps_its_place(tmp_path_factory, steps, tilt):
     inside &= (where[..., 2] > heights[0] + 45) & (where[..., 2] < heights[-1] - 45)
     error = np.abs(scan.values[inside] - 40)
     # Far from an edge of a thousand units a spline still rings a little.
-    assert np.quantile(error, 0.99) < 1
-    assert error.max() < 20
+    assert np.count_nonzero(error >= 1) <= 0.01 * error.size
+    assert (error < 20).all()
 
 
 def test_a_hole_is_refused_in_one_sentence(tmp_path):

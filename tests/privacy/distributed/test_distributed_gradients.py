@@ -85,8 +85,11 @@ class PatientsLoss(RowsLoss):
 def devices(folder: Path, *losses: RowsLoss) -> Iterator[Link]:
     """Serve further devices in threads, which end when the link is gone."""
     size, place = len(losses) + 1, folder / "meeting"
+    processors = torch.get_num_threads()
 
     def serve(rank: int, loss: RowsLoss) -> None:
+        # As a device's own process does: sums over other threads have other last bits.
+        torch.set_num_threads(processors)
         link = Link(place, rank, size)
         if not isinstance(loss, GoneLoss):
             parameters = dict(reversed(loss.parameters().items()))
