@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ..common.counted import counted
-from ..model.integrity.movement import LARGEST_STEP
 from ..server.events import (
     AttemptLost,
     CheckpointSkipped,
@@ -30,7 +29,7 @@ from ..server.events import (
     WeightsMoved,
     WorkSkipped,
 )
-from ..server.progress.rounds import is_worse
+from ..server.progress.rounds import LARGEST_STEP, is_worse
 from ..simulation.events import (
     BudgetWasted,
     EvaluationSkipped,

@@ -7,14 +7,15 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..common.files import replacing
 from ..errors import ModelError
-from ..model.generator import Generator
-from ..model.marking import png_text, stack, strip
-from ..model.sampling import sample
 from .checkpoint import FederationState
 from .events import Observer, WorkSkipped
+
+if TYPE_CHECKING:
+    from ..model.generator import Generator
 
 #: Share of a run's time that may go into drawing; slow drawings leave rounds out.
 _SHARE = 0.05
@@ -78,6 +79,10 @@ class Previews:
         self._next = start + duration / _SHARE
 
     def _draw(self, number: int) -> None:
+        # Whoever only looks for pictures opens no network library.
+        from ..model.marking import png_text, stack, strip
+        from ..model.sampling import sample
+
         captions = [prompt for prompt in self._prompts for _ in range(_PER_PROMPT)]
         images = sample(self._generator, captions, seed=self._seed)
         label = f"round {number}"

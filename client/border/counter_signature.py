@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...common.files import write_atomically
 from ...errors import SignatureError
@@ -10,10 +11,12 @@ from ...federation.counter_signed import HEADS_PATH, CounterSigned, LedgerMark
 from ...federation.diagnosis.network import ask
 from ...federation.protocol import RoundReply
 from ...privacy.ledger.view import LedgerView
-from ..answers.asked import Asked
 from ..counter_signed import noted_before, require_lines
 from ..steward.home import SiteHome
 from .connection import Address, client_context
+
+if TYPE_CHECKING:
+    from ..answers.asked import Asked
 
 
 def check_counter_signature(home: SiteHome) -> CounterSigned | None:

@@ -18,10 +18,6 @@ from ...errors import ModelError
 from ..generator import Generator
 from ..sampling import sample
 
-#: How far one step may move the weights, as a share of their length: more, and what the base has
-#: learnt is soon gone.
-LARGEST_STEP = 0.01
-
 #: How much a prediction may differ after reloading, as a share of its own size, by what the
 #: weights were saved in.
 _TOLERANCE = {torch.float32: 1e-3, torch.float16: 5e-2}

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...model.integrity.movement import LARGEST_STEP
-
+#: How far one step may move the weights, as a share of their length: more, and what the base has
+#: learnt is soon gone.
+LARGEST_STEP = 0.01
 #: A loss counts as worse from here on: the images and their noise are the same each time.
 _WORSE = 1.005
 

@@ -24,7 +24,6 @@ from ...evaluation.canaries.image_rows import image_loss
 from ...evaluation.measures.image_sets import ImageSet
 from ...model.computing.devices import resolve_device
 from ...model.generator import Generator
-from ...model.integrity.movement import LARGEST_STEP
 from ...model.outline import read_image_sizes
 from ...model.settings import TrainableSettings
 from ...model.storage import load_generator
@@ -35,6 +34,7 @@ from ...privacy.gradients import patient_gradient
 from ...privacy.stream import SecretStream
 from ...server.fitting import require_fitting
 from ...server.job import base_of
+from ...server.progress.rounds import LARGEST_STEP
 
 #: Share of made-up patients whose gradients are shorter than the clip norm: most are clipped.
 _SHORTER = 0.3
