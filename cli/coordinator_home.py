@@ -28,9 +28,10 @@ def open_home(home: Path):  # type: ignore[no-untyped-def]
 
 
 def tell(as_json: bool, facts: Mapping[str, object]) -> None:
-    """Print facts as one JSON document, or each on a line."""
+    """Print facts as one JSON document, or each that says something on a line."""
     if as_json:
         print_json(facts)
         return
     for key, value in facts.items():
-        say(key.replace("_", " ").capitalize(), value)
+        if value != "":
+            say(key.replace("_", " ").capitalize(), value)

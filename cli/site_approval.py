@@ -170,7 +170,8 @@ def decline(
     """Decline a study, so that it does not wait any more, also if it asks again.
 
     The coordinator is told what it is told of every study that is not approved. To approve it
-    after all, name it to `fedscan site approve`.
+    after all, name it to `fedscan site approve`. Not so a study with joint noise: its keys are
+    erased here, and it would have to ask as another study.
     """
     from ..client.steward.approvals import Approvals
     from ..client.steward.declines import Declines

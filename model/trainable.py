@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -73,22 +74,24 @@ def count_trainable(generator: Generator, settings: TrainableSettings) -> int:
     """Return how many numbers :func:`select_trainable` would choose, changing nothing.
 
     Args:
-        generator: A base; low-rank layers that were added to it do not count.
+        generator: A base, before low-rank layers are added to it.
         settings: The subset, and the rank for ``lora``.
+
+    Raises:
+        ModelError: If the generator has no parameters of the subset.
     """
-    settings = settings.definite
-    if settings.subset == "lora":
-        # Two factors a projection: one takes its inputs to the rank, the other that to its outputs.
-        return settings.lora_rank * sum(
-            sum(parameter.shape)
-            for name, parameter in generator.unet.named_parameters()
-            if _is_projection(name)
-        )
-    return sum(
-        parameter.numel()
-        for name, parameter in generator.named_parameters()
-        if _belongs(name, settings.subset) and "lora_" not in name
-    )
+    parameters = select_trainable(_outline_of(generator), settings)
+    return sum(parameter.numel() for parameter in parameters.values())
+
+
+def _outline_of(generator: Generator) -> Generator:
+    """Return a copy that has the shapes of all weights and none of their values."""
+    copies: dict[int, Any] = {id(generator.caption_encoder): generator.caption_encoder}
+    for parameter in generator.parameters():
+        copies[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=False)
+    for buffer in generator.buffers():
+        copies[id(buffer)] = buffer.to("meta")
+    return copy.deepcopy(generator, copies)
 
 
 def merge_lora(generator: Generator) -> None:
@@ -111,12 +114,6 @@ def _belongs(name: str, subset: str) -> bool:
     if subset == "norms":
         return bool(_NORM.search(name))
     return name.startswith(("unet.", "adapter."))
-
-
-def _is_projection(name: str) -> bool:
-    """Whether it is the weight that a low-rank update is for, under either of its two names."""
-    plain = name.replace(".base_layer", "")
-    return any(plain.endswith(f".{each}.weight") for each in _ATTENTION_PROJECTIONS)
 
 
 def _add_lora(generator: Generator, rank: int, *, by_width: bool) -> None:

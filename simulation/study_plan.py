@@ -23,7 +23,7 @@ Way = TypeVar("Way")
 
 #: Clip norm that about half of the gradients exceed, and rate of Adam, by what trains
 #: (docs/results.md). Low-rank updates have the defaults of a study.
-_SUITED = {
+SUITED = {
     "biases": (0.035, 8e-3),
     "norms": (0.083, 8e-3),
     "attention": (0.14, 1e-3),
@@ -31,9 +31,9 @@ _SUITED = {
 }
 
 #: What a study can train, from few numbers to many, with low-rank updates of these ranks between.
-_FEW: tuple[Subset, ...] = ("biases", "norms")
+FEW: tuple[Subset, ...] = ("biases", "norms")
 _RANKS = (1, 2, 4, 8)
-_MANY: tuple[Subset, ...] = ("attention", "all")
+MANY: tuple[Subset, ...] = ("attention", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,14 +171,14 @@ def definite_study(study: Study) -> Study:
     outlook = replace(
         outlook, reason=reason, agreement=signal.agreement if outlook.agreement else 0.0
     )
-    return _suited(replace(study, trainable=trainable, outlook=outlook))
+    return suited_study(replace(study, trainable=trainable, outlook=outlook))
 
 
-def _suited(study: Study) -> Study:
+def suited_study(study: Study) -> Study:
     """Give what trains the clip norm and rate that suit it, where the study has the defaults."""
-    if study.trainable.subset not in _SUITED:
+    if study.trainable.subset not in SUITED:
         return study
-    clip_norm, rate = _SUITED[study.trainable.subset]
+    clip_norm, rate = SUITED[study.trainable.subset]
     privacy, local, usual = study.privacy, study.local, load_study()
     if privacy.clip_norm == usual.privacy.clip_norm:
         privacy = replace(privacy, clip_norm=clip_norm)
@@ -215,11 +215,11 @@ def _signal(study: Study, sites: Sequence[int], numbers: int, agreement: float) 
 
 def _ways(own: TrainableSettings) -> Iterator[TrainableSettings]:
     """Yield what else could train, from few numbers to many."""
-    for subset in _FEW:
+    for subset in FEW:
         yield replace(own, subset=subset)
     for rank in _RANKS:
         yield replace(own, subset="lora", lora_rank=rank)
-    for subset in _MANY:
+    for subset in MANY:
         yield replace(own, subset=subset)
 
 

@@ -19,7 +19,7 @@ from ..steward.opt_outs import require_list
 from ..steward.policies import PolicyInForce, policies_in_force
 
 #: What a person decided, as the audit log calls it, and in words.
-_DECISIONS = {
+DECISIONS = {
     "study-approved": "study approved",
     "approval-withdrawn": "approval taken back",
     "study-declined": "study declined",
@@ -118,7 +118,7 @@ def collect(home: SiteHome, examination: Mapping[str, Any] | None = None) -> Evi
         ),
         data_sets=data_sets,
         budgets={one.name: budget_of(home, one.name) for one in data_sets},
-        decisions=tuple(_decision(one) for one in entries if one.event in _DECISIONS),
+        decisions=tuple(_decision(one) for one in entries if one.event in DECISIONS),
         gate=gate_log_of(entries),
         opt_outs=len(require_list(home).patients),
         audit_head=str(entries[-1].head if entries else AuditHead()),
@@ -138,5 +138,5 @@ def _decision(entry: AuditEntry) -> Decision:
         f"{facts['added']} added" if "added" in facts else "",
     ]
     return Decision(
-        time=entry.time, what=_DECISIONS[entry.event], about="; ".join(filter(None, parts))
+        time=entry.time, what=DECISIONS[entry.event], about="; ".join(filter(None, parts))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..steward.gate_log import gate_log
 from ..steward.home import SiteHome
 from ..steward.opt_outs import require_list
 from ..steward.policies import policies_in_force
+from .audit_words import in_words
 
 #: Newest lines of each list; `fedscan site audit` has all of them.
 _NEWEST = 100
@@ -36,10 +38,10 @@ def state(home: SiteHome) -> dict[str, Any]:
         "policies": _or_problem(lambda: policies_in_force(home)),
         "gate": _or_problem(lambda: _gate(home)),
         "optOuts": _or_problem(lambda: _opt_outs(home)),
-        "audit": _or_problem(lambda: newest_entries(home.log, _NEWEST)[::-1]),
+        "audit": _or_problem(lambda: _audit(home)),
     }
-    # Epsilon without bound is no number of JSON.
-    plain: dict[str, Any] = to_jsonable_python(values, inf_nan_mode="strings")
+    # JSON has no epsilon without bound: the page shows a dash.
+    plain: dict[str, Any] = to_jsonable_python(values, inf_nan_mode="null")
     return plain
 
 
@@ -94,8 +96,15 @@ def _gate(home: SiteHome) -> dict[str, Any]:
         "requests": log.requests,
         "left": len(log.departures),
         "refusals": log.refusals,
-        "departures": log.departures[-_NEWEST:][::-1],
+        "departures": [
+            {**asdict(one), "words": one.words} for one in log.departures[-_NEWEST:][::-1]
+        ],
     }
+
+
+def _audit(home: SiteHome) -> list[dict[str, Any]]:
+    entries = newest_entries(home.log, _NEWEST)[::-1]
+    return [{**asdict(entry), "words": in_words(entry)} for entry in entries]
 
 
 def _opt_outs(home: SiteHome) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Tasks:
             task.step, task.position, task.total = step, position, total
 
         try:
-            task.result = to_jsonable_python(work(report))
+            task.result = to_jsonable_python(work(report), inf_nan_mode="null")
             task.state = "finished"
         except FedscanError as failure:
             task.message, task.hint, task.state = failure.message, failure.hint, "failed"

@@ -12,13 +12,30 @@ from typing import Any
 from ...common.audit import AuditEntry
 from .home import SiteHome
 
-#: What was asked for, in words.
-_WORDS = {
+_REVEAL = "reveal"
+#: What was asked for, by its name in the audit log, in words.
+ASKED: Mapping[str, str] = {
     "round": "training round",
     "statistics": "statistics",
     "composition": "numbers for a data card",
     "readiness": "plain yes",
+    "study-key": "public keys for a joint study",
+    _REVEAL: "masked part of a joint sum",
+    "study-end": "end of a joint study",
 }
+
+
+def asked_in_words(what: str, number: int) -> str:
+    """Say what was asked for.
+
+    Args:
+        what: Its name in the audit log.
+        number: Number of the round; 0 is before the first one.
+    """
+    words = ASKED.get(what, what)
+    if what == _REVEAL:
+        return f"{words}, of round {number}" if number else f"{words}, of the statistics"
+    return f"{words} {number}" if what == "round" else words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +55,7 @@ class Departure:
     Attributes:
         line: Number of its line in the audit log.
         time: When it was put on record, just before it left, UTC.
-        what: What was asked for: ``round``, ``statistics``, ``composition`` or ``readiness``.
+        what: What was asked for, one of :data:`ASKED`.
         study: Digest of the study.
         round: Number of the round; 0 is before the first one.
         request: Digest of what it answers.
@@ -64,8 +81,7 @@ class Departure:
     @property
     def words(self) -> str:
         """What it was, in words."""
-        words = _WORDS.get(self.what, self.what)
-        return f"{words} {self.round}" if self.what == "round" else words
+        return asked_in_words(self.what, self.round)
 
     @property
     def digest(self) -> str:
@@ -117,10 +133,12 @@ def gate_log_of(entries: Iterable[AuditEntry]) -> GateLog:
 
 def _departure(entry: AuditEntry, question: Mapping[str, Any]) -> Departure:
     facts, norm = entry.facts, entry.facts.get("norm")
+    # A part that leaves under masks names the request that began the sum, and for whom it is.
+    what = _REVEAL if "members" in facts else str(question.get("what", ""))
     return Departure(
         line=entry.sequence,
         time=entry.time,
-        what=str(question.get("what", "")),
+        what=what,
         study=str(question.get("study", "")),
         round=int(question.get("round", 0)),
         request=str(facts.get("request", "")),

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from ...config.study import Study, load_study
 from ...errors import ConfigurationError
 from ...privacy.settings import PrivacySettings
@@ -80,7 +82,7 @@ class WatchedStudy:
 def snapshot(
     folder: WatchedStudy, epsilons: Sequence[tuple[float, float]] | None
 ) -> dict[str, Any]:
-    """Return everything that the page shows.
+    """Return everything that the page shows; a number that is not finite is ``None``.
 
     Args:
         folder: The study.
@@ -92,7 +94,7 @@ def snapshot(
     events = EventLog(folder.run / EVENTS).entries()
     steps = {one["round"]: one for one in events if one["event"] == "RoundFinished"}
     progress = {one.round: one for one in round_progress(events)}
-    return {
+    values = {
         "study": _study(study),
         "status": checked(_status(events, study.federation.rounds), folder.path),
         "sites": _sites(entries, events, epsilons),
@@ -107,6 +109,9 @@ def snapshot(
         "events": events[-_SHOWN_EVENTS:],
         "meanings": dict(MEANINGS),
     }
+    # JSON has no others, and a page would draw nothing at all.
+    plain: dict[str, Any] = to_jsonable_python(values, inf_nan_mode="null")
+    return plain
 
 
 def _progress(one: RoundProgress | None) -> dict[str, Any]:
@@ -121,6 +126,7 @@ def _study(study: Study) -> dict[str, Any]:
         "rounds": study.federation.rounds,
         "needed": study.federation.min_results,
         "subset": study.trainable.subset,
+        "reason": study.outlook.reason,
         "form": study.federation.wire,
         "strategy": study.federation.strategy,
         "private": study.privacy.enabled,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...common.names import require_name
+from ...config.study import load_study
 from ...errors import ConfigurationError
 from ...federation.pki.enrolment import EnrolmentRequest
 from ...federation.pki.keys import fingerprint
@@ -123,11 +124,16 @@ class Tryout:
         return ("site", "add-data", _DATA, "--folder", str(self.scans[name]), *home)
 
     def submit(self) -> Words:
-        """Return the command that submits the study."""
+        """Return the command that submits the study, with the patients that its sites declare.
+
+        How many folders of one's own hold is not known before they are indexed.
+        """
         sites = f"federation.expected_sites={len(self.scans)}"
         settings = [f"name={STUDY}", sites, *_STUDY, *self.settings]
+        patients = self._declared(settings) if self.has_phantoms else ()
         return (
             *("coordinator", "submit", *self._home()),
+            *(word for count in patients for word in ("--patients", str(count))),
             *(word for setting in settings for word in ("--set", setting)),
         )
 
@@ -150,6 +156,13 @@ class Tryout:
         """Return the command that shows the study on a page."""
         port = ("--port", str(self.dashboard_port))
         return ("coordinator", "dashboard", STUDY, *self._home(), *port)
+
+    def _declared(self, settings: Sequence[str]) -> tuple[int, ...]:
+        """Return about how many of each site's made-up patients the study trains on."""
+        study = load_study(None, settings)
+        if study.outlook.patients:
+            return study.outlook.patients
+        return (round(_PATIENTS * (1 - study.data.holdout_fraction)),) * len(self.scans)
 
     def _home(self) -> Words:
         return ("--home", str(self.folder / "coordinator"))

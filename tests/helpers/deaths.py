@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +42,40 @@ def dying(place: object, name: str, die: Callable[[], None], *, at: int, after: 
 
     with patch.object(place, name, wrapped):
         yield
+
+
+#: Everything that puts a change on the disk goes through one of these.
+_WRITES = ("fsync", "link", "replace", "rename", "unlink")
+
+
+def dies_at_write(number: int, work: Callable[[], object]) -> bool:
+    """Do something in a process that dies before the so manieth change reaches the disk.
+
+    Returns:
+        Whether it died; if not, it has done all of it.
+    """
+    if child := os.fork():
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert status in (0, -signal.SIGKILL)
+        return status != 0
+    counter = itertools.count(1)
+
+    def dying(original: Any) -> Any:
+        def write(*arguments: Any, **options: Any) -> Any:
+            if next(counter) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return original(*arguments, **options)
+
+        return write
+
+    try:
+        for name in _WRITES:
+            setattr(os, name, dying(getattr(os, name)))
+        work()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 #: In order of time: what a run of three sites and two rounds can die in the middle of.

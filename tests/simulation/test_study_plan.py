@@ -1,16 +1,31 @@
 """What a study would learn, told before anything is spent."""
 
 import json
+import tomllib
 from dataclasses import replace
 
 import pytest
 from fedscan.cli.main import app
-from fedscan.config.study import load_study
+from fedscan.client.workspace.training_settings import descent_settings, loss_settings
+from fedscan.config.study import load_study, study_to_toml
 from fedscan.errors import ConfigurationError
+from fedscan.evaluation.canaries.image_rows import image_loss
 from fedscan.model.settings import TrainableSettings
 from fedscan.model.storage import load_generator
 from fedscan.model.trainable import count_trainable, select_trainable
-from fedscan.simulation.study_plan import definite_study, plan_study
+from fedscan.privacy.dp_sgd import run_private_steps
+from fedscan.privacy.mechanism import SubsampledGaussian
+from fedscan.privacy.stream import SecretStream
+from fedscan.simulation.agreement import made_up_patients
+from fedscan.simulation.study_plan import (
+    FEW,
+    MANY,
+    SUITED,
+    definite_study,
+    plan_study,
+    suited_study,
+)
+from tiny_stable_diffusion import write_stable_diffusion
 from typer.testing import CliRunner
 
 
@@ -31,6 +46,56 @@ def test_counted_is_what_would_be_chosen(base, subset):
     counted = count_trainable(tiny, settings)
     chosen = sum(each.numel() for each in select_trainable(tiny, settings).values())
     assert counted == chosen == count_trainable(tiny, settings)
+
+
+@pytest.mark.parametrize("subset", ["adapters", "all"])
+def test_an_adapter_that_would_be_added_is_counted_and_not_added(tmp_path, subset):
+    write_stable_diffusion(tmp_path)
+    tiny = load_generator(tmp_path)
+    assert tiny.adapter is None
+    settings = TrainableSettings(subset=subset)
+    counted = count_trainable(tiny, settings)
+    assert tiny.adapter is None
+    assert all(one.device.type == "cpu" for one in tiny.parameters())
+    assert counted == sum(each.numel() for each in select_trainable(tiny, settings).values())
+
+
+@pytest.mark.parametrize("subset", sorted(SUITED))
+def test_clip_norm_and_rate_that_suit_a_subset_make_a_study_that_trains(study, base, subset):
+    usual = study(f"trainable.subset={subset}", "local.optimizer=adam")
+    suited = suited_study(usual)
+    assert (suited.privacy.clip_norm, suited.local.learning_rate) == SUITED[subset]
+    assert suited != usual
+    # Within what settings may be, as sites check them.
+    again = tomllib.loads(study_to_toml(suited))
+    assert (again["privacy"]["clip_norm"], again["local"]["learning_rate"]) == SUITED[subset]
+    tiny = load_generator(base)
+    parameters = select_trainable(tiny, suited.trainable)
+    before = {name: value.detach().clone() for name, value in parameters.items()}
+    images = made_up_patients(tiny.image_size, seed=0, count=4)
+    trained = run_private_steps(
+        parameters,
+        image_loss(tiny, images, loss_settings(suited.local, suited.privacy)),
+        population=4,
+        expected_patients=4.0,
+        mechanism=SubsampledGaussian(1.0, 1.0, 1),
+        clip_norm=suited.privacy.clip_norm,
+        descent=descent_settings(suited.local),
+        stream=SecretStream(bytes(32), "training"),
+    )
+    moved = [(trained.tensors[name] - value).abs().max().item() for name, value in before.items()]
+    # A first step of Adam is as long as its rate, whatever the gradient.
+    assert max(moved) == pytest.approx(SUITED[subset][1], rel=1e-2)
+
+
+def test_every_subset_that_can_be_chosen_has_what_suits_it():
+    # Low-rank updates have the defaults of a study.
+    assert {*FEW, *MANY} == SUITED.keys()
+
+
+def test_a_clip_norm_or_rate_of_one_s_own_stays(study):
+    own = study("trainable.subset=norms", "privacy.clip_norm=0.2", "local.learning_rate=1e-4")
+    assert suited_study(own) == own
 
 
 def test_few_patients_are_told_that_they_pay_for_noise(study):

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,16 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 
-def tryout(folder: Path, *, yes: bool = False) -> Tryout:
+def tryout(folder: Path, *settings: str, has_phantoms: bool = True, yes: bool = False) -> Tryout:
     port, superlink, dashboard = free_ports(3)
     return Tryout(
         folder=folder,
         scans=phantom_sites(folder, 2),
-        has_phantoms=True,
+        has_phantoms=has_phantoms,
         port=port,
         superlink_port=superlink,
         dashboard_port=dashboard,
+        settings=settings,
         yes=yes,
     )
 
@@ -127,7 +129,12 @@ def test_its_commands_are_those_of_a_real_federation(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         does(made.add_data(name))
     does(made.submit())
-    assert made.study.study.about.missing() == ""
+    study = made.study.study
+    assert study.about.missing() == ""
+    # Of 30 made-up patients a fifth is kept for evaluation; by the rest it is chosen what trains.
+    assert study.outlook.patients == (24, 24)
+    assert study.trainable.subset != "auto"
+    assert "2 sites with 48 training patients" in study.outlook.reason
     command = get_command(app)
     for group, name, *options in (
         made.start_coordinator(),
@@ -136,6 +143,17 @@ def test_its_commands_are_those_of_a_real_federation(tmp_path: Path) -> None:
         made.show(),
     ):
         command.commands[group].commands[name].make_context(name, options)  # type: ignore[attr-defined]
+
+
+def test_it_declares_the_patients_that_it_knows_of(tmp_path: Path) -> None:
+    def declared(*settings: str, has_phantoms: bool = True) -> list[str]:
+        words = tryout(tmp_path, *settings, has_phantoms=has_phantoms).submit()
+        return [after for word, after in pairwise(words) if word == "--patients"]
+
+    assert declared() == ["24", "24"]
+    assert declared("data.holdout_fraction=0.5") == ["15", "15"]
+    assert declared("outlook.patients=[800, 600]") == ["800", "600"]
+    assert declared(has_phantoms=False) == []
 
 
 def does(words: Sequence[str]) -> None:

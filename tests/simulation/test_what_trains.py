@@ -65,6 +65,16 @@ def test_without_sizes_the_terms_are_those_that_a_study_had(coordinator: Path, b
     assert "outlook" not in terms
 
 
+def test_only_what_was_chosen_has_a_reason_to_print(coordinator: Path, base: Path) -> None:
+    words = ["coordinator", "submit", "--home", str(coordinator)]
+    sets = ["--set", f"generator.base={base}", "--set", "data.image_size=32", "--set"]
+    plain = CliRunner().invoke(app, [*words, *sets, "name=plain"])
+    chosen = CliRunner().invoke(app, [*words, *sets, "name=chosen", "-p", "30", "-p", "80"])
+    assert "Trains" in plain.output
+    assert "Reason" not in plain.output
+    assert "Reason" in chosen.output
+
+
 def test_a_simulation_chooses_by_the_patients_that_are_there_and_goes_on_with_it(
     hospitals: Path, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:

@@ -10,16 +10,10 @@ Whoever may ask for this can only end a study, for which a coordinator needs no 
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-
 import numpy as np
 
-from ....common.files import write_once
-from ....federation.joint.pairs import secrets_file
 from ....federation.joint.roster import Roster
 from ....federation.protocol import READY, RoundReply, Tensors
-from ....privacy.ledger.durable import erase_file
 from ....privacy.ledger.journal import LINES
 from ....privacy.ledger.view import LedgerView
 from ...policy import load_policy
@@ -27,7 +21,7 @@ from ...site import Site
 from ...workspace.participation import data_set_ledger
 from ..asked import Asked
 from ..release import Release
-from .pairs import end_file, key_file
+from .erasing import erase_keys
 from .store import SumStore
 
 
@@ -68,21 +62,19 @@ def erase_study(site: Site, roster: Roster, study: str) -> bool:
     Raises:
         LedgerError: If the ledger cannot be used; all else is erased then.
     """
-    keys = site.study_keys
-    files = [key_file(keys, roster.study), secrets_file(keys / "pairs", roster.digest)]
-    present = [path for path in files if path.exists()]
-    mark = end_file(keys, roster.study)
-    is_new = not mark.exists()
-    if is_new:
-        # Before all else: from now on nothing is begun, opened or made again.
-        content = {"study": study, "time": datetime.now(UTC).isoformat(timespec="seconds")}
-        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_once(mark, json.dumps(content).encode())
-    for path in present:
-        erase_file(path)
+    was_there = erase_keys(site.study_keys, roster.study, roster, study)
+    erase_parts(site, study)
+    return was_there
+
+
+def erase_parts(site: Site, study: str) -> None:
+    """Erase a study's parts without masks, and the secrets of its steps.
+
+    Raises:
+        LedgerError: If the ledger cannot be used; the parts are erased then.
+    """
     SumStore(site.sums(study)).erase()
     _erase_secrets(site, study)
-    return is_new or bool(present)
 
 
 def _erase_secrets(site: Site, study: str) -> None:

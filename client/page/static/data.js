@@ -22,9 +22,10 @@ function describe(card, { entry, budget: { ceiling } }, view) {
   if (entry.retired) lines.push(element("p", "Retired: no study may use it any more. Its ledger stays.", { class: "warn-text" }));
   if (view.problem) lines.push(element("p", `It pays for nothing: ${view.problem}`, { class: "bad-text" }));
   else if (ceiling !== undefined) {
-    const spent = view.epsilon ?? 0, alone = view.collusion_epsilon;
+    // Without a ledger nothing is spent yet.
+    const spent = view.delta === null ? 0 : view.epsilon, alone = view.collusion_epsilon;
     const label = `Epsilon ${number(spent)} of ${number(ceiling)} spent${alone === null || alone === undefined ? "" : `, ${number(alone)} if all other sites worked together`}`;
-    lines.push(element("p", `${label}.`), element("meter", label, { min: 0, max: ceiling, high: 0.9 * ceiling, value: spent, "aria-label": `${label} by ${entry.name}` }));
+    lines.push(element("p", `${label}.`), element("meter", label, { min: 0, max: ceiling, high: 0.9 * ceiling, value: spent ?? ceiling, "aria-label": `${label} by ${entry.name}` }));
   }
   about.replaceChildren(...lines);
   card.querySelectorAll(".use").forEach((part) => { part.hidden = entry.retired; });

@@ -3,7 +3,7 @@
 import { $, counted, element, list, number, prose, run, saying, table, texts, when, whenSent, within } from "/parts.js";
 
 const MEANS = { ok: "good-text", warning: "warn-text", problem: "bad-text", skipped: "soft" };
-const ASKED = { round: "Training round", statistics: "Statistics", composition: "Numbers for a data card", readiness: "Plain yes" };
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function showGate(gate) {
   if (gate.problem) return saying($("gate"), `${gate.problem} ${gate.hint}`, "bad");
@@ -12,8 +12,7 @@ export function showGate(gate) {
   const rows = gate.departures.map((one) => {
     const tensors = within(element("details"), element("summary", `${counted(one.tensors.length, "tensor")}`),
       list(one.tensors.map((tensor) => within(element("li", `${tensor.name}, ${tensor.type}, ${tensor.shape.join(" × ") || "one number"}: `), element("span", tensor.sha256, { class: "digest" })))));
-    const what = `${ASKED[one.what] ?? one.what}${one.what === "round" ? ` ${one.round}` : ""}`;
-    return [when(one.time), what, element("span", one.study.slice(0, 12), { class: "digest", title: one.study }), one.data, one.norm === null ? "" : number(one.norm), tensors];
+    return [when(one.time), capital(one.words), element("span", one.study.slice(0, 12), { class: "digest", title: one.study }), one.data, one.norm === null ? "" : number(one.norm), tensors];
   });
   $("departures").replaceChildren(rows.length ? table("What left", ["Time", "What", "Study", "Data set", "Moved the weights by", "What was in it, with SHA-256"], rows, { numbers: [4] }) : element("p", "Nothing left yet.", { class: "soft" }));
 }
@@ -21,8 +20,8 @@ export function showGate(gate) {
 export function showAudit(audit) {
   if (audit.problem) return saying($("audit"), `${audit.problem} ${audit.hint}`, "bad");
   const shortened = (value) => { const text = typeof value === "string" ? value : JSON.stringify(value); return text.length > 40 ? `${text.slice(0, 37)}…` : text; };
-  $("audit").replaceChildren(table("Newest lines of the audit log", ["Line", "Time", "Event", "Facts"],
-    audit.map((one) => [one.sequence, when(one.time), one.event, Object.entries(one.facts).map(([key, value]) => `${key} ${shortened(value)}`).join(", ")])));
+  $("audit").replaceChildren(table("Newest lines of the audit log", ["Line", "Time", "What happened", "Facts"],
+    audit.map((one) => [one.sequence, when(one.time), element("span", capital(one.words), { title: one.event }), Object.entries(one.facts).map(([key, value]) => `${key} ${shortened(value)}`).join(", ")])));
 }
 
 export function showPolicies(policies) {

@@ -52,6 +52,8 @@ function showHead() {
   $("terms").textContent =
     `Trains ${study.subset}, ${privacy}, ${study.strategy}, updates as ${study.form}, ` +
     `${study.needed} usable results needed in a round.`;
+  $("chosen").textContent = study.reason ? `What trains was chosen from public facts: ${study.reason}` : "";
+  $("chosen").hidden = !study.reason;
   $("bar").max = study.rounds;
   $("bar").value = status.done;
   $("done").textContent = `${status.done} of ${study.rounds}`;
@@ -119,7 +121,7 @@ function folded(sites) {
   if (sites.length <= FEW) return sites;
   const norms = sites.map((site) => site.norm).filter((norm) => norm !== null);
   $("more-sites").textContent = `${sites.length} sites: ${sites.length - failed} answered last, ${failed} did not. ` +
-    `Update norms ${number(Math.min(...norms))} to ${number(Math.max(...norms))}, middle ${number(middleOf(norms))}. ` +
+    (norms.length ? `Update norms ${number(Math.min(...norms))} to ${number(Math.max(...norms))}, middle ${number(middleOf(norms))}. ` : "") +
     "Those that gave no result or stand apart come first.";
   $("unfold").textContent = unfolded ? "Show fewer" : `Show the other ${sites.length - shown}`;
   $("unfold").setAttribute("aria-expanded", String(unfolded));
@@ -154,9 +156,10 @@ function named(refused) {
 /** Update norms of each site; of many the highest, middle and lowest, and of those that stand apart. */
 function normSeries() {
   const { sites, rounds } = state;
-  const own = (name) => rounds.filter((one) => name in one.norms).map((one) => [one.round, one.norms[name]]);
+  const all = (one) => Object.values(one.norms).filter((norm) => norm !== null);
+  const own = (name) => rounds.filter((one) => (one.norms[name] ?? null) !== null).map((one) => [one.round, one.norms[name]]);
   if (sites.length <= FEW) return new Map(sites.map((site) => [site.name, own(site.name)]));
-  const of = (choose) => rounds.filter((one) => Object.keys(one.norms).length).map((one) => [one.round, choose(Object.values(one.norms))]);
+  const of = (choose) => rounds.filter((one) => all(one).length).map((one) => [one.round, choose(all(one))]);
   return new Map([
     ["highest of all", of((norms) => Math.max(...norms))], ["middle", of(middleOf)], ["lowest of all", of((norms) => Math.min(...norms))],
     ...inOrder(sites).slice(0, APART).map((site) => [site.name, own(site.name)]),
@@ -169,13 +172,13 @@ function showRounds() {
     return row($("rounds"), one.round, [
       [one.results], [named(refused) || "none", refused.length ? "left wrap bad-text" : "left"],
       [number(one.step)],
-      [one.movement === null ? "–" : share(one.movement), one.far ? "bad-text" : "", one.far ? "more than 1 % a step" : ""],
+      [share(one.movement), one.far ? "bad-text" : "", one.far ? "more than 1 % a step" : ""],
       [number(one.loss), one.worse ? "bad-text" : "", one.worse ? "worse than before" : ""], [seconds(one.seconds)], [bytes(one.sent)], [bytes(one.received)],
     ]);
   }));
 }
 
-const share = (value) => `${number(100 * value)} %`;
+const share = (value) => (value === null ? "–" : `${number(100 * value)} %`);
 
 const percent = (share) => (share ? `${Math.round(100 * share.value)} % [${Math.round(100 * share.low)}, ${Math.round(100 * share.high)}]` : "cannot be told");
 

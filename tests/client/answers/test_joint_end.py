@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fedscan.client.answers.joint import ending
+from fedscan.client.answers.joint import erasing
 from fedscan.client.daemon.overview import overview
 from fedscan.client.data.identity import DatasetIdentity
 from fedscan.client.policy import load_policy, write_policy
@@ -136,7 +136,7 @@ def test_a_site_that_was_killed_while_it_erased_begins_nothing_and_erases_the_re
         raise OSError("killed")
 
     with monkeypatch.context() as context:
-        context.setattr(ending, "erase_file", killed)
+        context.setattr(erasing, "erase_file", killed)
         assert _end(site).code == "internal"
     assert site.begin(site.request(3)).code == "study-over"
     (view,) = overview(site.home).joint

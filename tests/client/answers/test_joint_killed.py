@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
-import signal
-import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from deaths import dies_at_write
 from fedscan.client.answers.asked import Asked
 from fedscan.client.answers.joint.ready import NewSum, begin, joint_plan
 from fedscan.client.answers.joint.reveal import open_sum
@@ -31,39 +27,6 @@ from fedscan.privacy.stream import SecretStream
 from joint_sites import JointSite
 from site_homes import begin_anew, make_home, purposes
 from tiny_generators import save_tiny_generator
-
-#: Everything that puts a change on the disk goes through one of these.
-WRITES = ("fsync", "link", "replace", "rename", "unlink")
-
-
-def _dies_at(number: int, work: Callable[[], object]) -> bool:
-    """Do something in a process that dies before the so manieth change reaches the disk.
-
-    Returns:
-        Whether it died; if not, it has done all of it.
-    """
-    if child := os.fork():
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (0, -signal.SIGKILL)
-        return status != 0
-    counter = itertools.count(1)
-
-    def dying(original: Any) -> Any:
-        def write(*arguments: Any, **options: Any) -> Any:
-            if next(counter) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **options)
-
-        return write
-
-    try:
-        for name in WRITES:
-            setattr(os, name, dying(getattr(os, name)))
-        work()
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
 
 
 def _give(question: Asked, part: Participation, reveal: RevealRequest) -> np.ndarray:
@@ -103,7 +66,7 @@ def test_whenever_it_dies_one_part_is_paid_for_and_leaves_in_one_form(site: Join
     for number in itertools.count(1):
         for folder in (site.state / "ledger", site.state / "sums", site.keys / "pairs"):
             shutil.rmtree(folder, ignore_errors=True)
-        is_dead = _dies_at(number, lambda: _give(question, part, reveal))
+        is_dead = dies_at_write(number, lambda: _give(question, part, reveal))
         on_record = _on_record(site)
         first, second = (_give(question, part, reveal) for _ in range(2))
         np.testing.assert_array_equal(first, second)

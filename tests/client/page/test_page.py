@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from fedscan.cli.main import app as commands
+from fedscan.client.page.tasks import Tasks
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
 from fedscan.federation.invitation import Invitation
@@ -186,6 +190,16 @@ def test_what_a_ledger_forgot_is_entered(page, busy_home):
     wrong = page.client.post("/api/actions/charge", json={**form, "steps": 0})
     assert wrong.status_code == 422
     assert "steps" in wrong.json()["detail"]
+
+
+def test_what_an_action_gives_holds_no_number_that_json_has_not():
+    tasks = Tasks()
+    task = tasks.start(lambda report: {"epsilon": math.inf, "delta": 1e-5})
+    while task.state == "running":
+        time.sleep(0.01)
+    tasks.stop()
+    answer = json.dumps(asdict(task), allow_nan=False)
+    assert json.loads(answer)["result"] == {"epsilon": None, "delta": 1e-5}
 
 
 def test_pause_doctor_and_the_record(page, home):

@@ -91,6 +91,15 @@ def test_without_the_token_it_shows_nothing_and_asks_for_it(
     browser.until("document.querySelectorAll('#data-sets article').length === 1")
 
 
+def test_the_record_is_told_in_words(browser: Browser, address: str) -> None:
+    begin(browser, address)
+    browser.until("document.querySelectorAll('#audit tbody tr').length > 3")
+    told = browser.value("document.getElementById('audit').innerText")
+    assert "Coordinator asked: training round 1" in told
+    assert "Answered with a code alone" in told
+    assert "Training round 1" in browser.value("document.getElementById('departures').innerText")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1300, 400])
 def test_axe_finds_nothing_and_nothing_is_cut_off(

@@ -29,6 +29,7 @@ from fedscan.server.events import (
     WarmedUp,
     WeightsMoved,
 )
+from fedscan.server.history import HistoryEntry
 from fedscan.server.meanings import MEANINGS
 from typer.testing import CliRunner
 
@@ -99,6 +100,31 @@ def test_a_joint_study_is_shown_with_both_of_its_promises(watched: Any) -> None:
     assert shown["joint"] == {"sites": 6, "colluding": 2, "epsilon": 20.0}
     assert shown["epsilon"] == load_study(watched.path / "study.toml").privacy.epsilon
     assert 'sum = "joint"' not in text
+
+
+def test_what_was_chosen_to_train_is_shown_with_its_reason(watched: Any) -> None:
+    assert seen(watched)["study"]["reason"] == ""
+    file = watched.path / "study.toml"
+    study, reason = load_study(file), "biases of biases, norms, for 2 sites."
+    outlook = replace(study.outlook, patients=(30, 20), reason=reason)
+    file.write_text(study_to_toml(replace(study, outlook=outlook)))
+    assert seen(watched)["study"]["reason"] == reason
+
+
+def test_no_number_that_is_not_finite_reaches_the_page(watched: Any) -> None:
+    watched.round(1)
+    nothing = float("nan")
+    watched.history.append(
+        [HistoryEntry(round=2, site="north", code="ok", update_norm=float("inf"), cosine=nothing)]
+    )
+    watched.events(LossMeasured(round=2, loss=nothing))
+    watched.events(WeightsMoved(round=2, share=float("inf"), step=nothing))
+    answer = client(watched, lambda: [(float("inf"), float("inf"))]).get("/state.json")
+    assert answer.status_code == 200
+    for word in ("Infinity", "NaN"):
+        assert word not in answer.text
+    assert answer.json()["sites"][0]["norm"] is None
+    assert answer.json()["rounds"][1]["norms"] == {"north": None}
 
 
 def test_the_end_is_shown(watched: Any) -> None:

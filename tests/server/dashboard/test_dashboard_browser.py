@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import pytest
 import uvicorn
 from axe import violations
 from browser import Browser, loaded_page, needs_chromium
+from fedscan.config.study import load_study, study_to_toml
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy
-from fedscan.server.events import StudyStopped
+from fedscan.server.events import StudyStopped, WeightsMoved
+from fedscan.server.history import HistoryEntry
 
 pytestmark = needs_chromium
 
@@ -214,6 +217,41 @@ def test_a_hundred_sites_fill_a_few_screens_and_unfold(
         assert browser.value(_CUT_OFF) == 0
     finally:
         browser.stop()
+
+
+def test_many_sites_of_which_none_has_answered_have_no_norms(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    codes = {f"hospital-{number:03}": "timeout" for number in range(20)}
+    watched.round(1, codes)
+    page = look(served, tmp_path)
+    assert "20 sites: 0 answered last, 20 did not. Those that gave no result" in page.text
+    for word in ("Infinity", "NaN", "undefined"):
+        assert word not in page.text
+
+
+def test_a_round_with_numbers_that_are_not_finite_is_shown_with_dashes(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    watched.round(1)
+    wrong = float("inf")
+    watched.history.append(
+        [HistoryEntry(round=2, site="north", code="ok", update_norm=wrong, cosine=wrong)]
+    )
+    watched.events(WeightsMoved(round=2, share=wrong, step=wrong))
+    page = look(served, tmp_path)
+    assert "moved the weights by – of their length" in page.text
+    for word in ("Infinity", "NaN", "undefined"):
+        assert word not in page.text
+
+
+def test_what_trains_is_shown_with_why_it_was_chosen(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    file = watched.path / "study.toml"
+    study, reason = load_study(file), "biases of biases, norms, for 2 sites."
+    file.write_text(study_to_toml(replace(study, outlook=replace(study.outlook, reason=reason))))
+    assert f"chosen from public facts: {reason}" in look(served, tmp_path).text
 
 
 def _brightness(colour: str) -> float:
