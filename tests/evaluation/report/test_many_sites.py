@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -112,6 +113,16 @@ def test_a_round_of_many_sites_is_one_line(many: RunResults) -> None:
     assert line.norms[0] == 1.0
     assert line.norms[2] == 10.0
     assert line.seconds == 102.0
+
+
+def test_a_round_that_nobody_answered_has_no_norms(many: RunResults, tmp_path: Path) -> None:
+    lost = [replace(one, code="timeout", update_norm=0.0) for one in many.rounds[:100]]
+    html = write_report(
+        replace(many, rounds=(*lost, *many.rounds[100:])), tmp_path / "report.html"
+    ).read_text("utf-8")
+    assert "0 of 100" in html
+    text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+    assert not re.search(r"\b(inf|nan|infinity)\b", text, re.IGNORECASE)
 
 
 def test_few_sites_are_all_shown(run: RunResults) -> None:
