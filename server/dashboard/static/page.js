@@ -2,10 +2,11 @@
 // everything is put into the page as text, never as markup.
 
 import { lineChart, shape, styleOf } from "/chart.js";
+import { bytes, cosine, counted, FEW, number, seconds, sentence, share, small } from "/words.js";
 
 const PAUSE_MS = 2000;
 // Up to FEW sites are all shown alike; of more, APART that need a look come first.
-const FEW = 12, APART = 5;
+const APART = 5;
 const $ = (id) => document.getElementById(id);
 let tag = "", state = null, fresh = Date.now(), unfolded = false;
 
@@ -16,19 +17,7 @@ function element(name, content = "", attributes = {}) {
   return made;
 }
 
-const number = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(3)).toString());
-const small = (value) => (value < 1e-3 ? value.toExponential() : value.toString());
-const cosine = (value) => (value === null ? "–" : value.toFixed(3));
-const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-const seconds = (value) => (value === null ? "–" : value < 100 ? value.toFixed(1) : Math.round(value).toString());
 const clock = (time) => new Date(time * 1000).toLocaleTimeString();
-
-function bytes(value) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) { value /= 1000; unit += 1; }
-  return `${unit && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
-}
 
 function meaning(code) {
   return code === "ok" ? "answered" : `${code}: ${state.meanings[code] ?? "unknown code"}`;
@@ -178,8 +167,6 @@ function showRounds() {
   }));
 }
 
-const share = (value) => (value === null ? "–" : `${number(100 * value)} %`);
-
 const percent = (share) => (share ? `${Math.round(100 * share.value)} % [${Math.round(100 * share.low)}, ${Math.round(100 * share.high)}]` : "cannot be told");
 
 function showScores() {
@@ -226,36 +213,11 @@ function showImages() {
   $("image").alt = `Synthetic images after round ${round}, from top to bottom: ${prompts.join("; ")}`;
 }
 
-function sentence(event) {
-  switch (event.event) {
-    case "ReadinessAsked": return `Could the study begin? Asked ${counted(event.sites, "site")}, at no cost`;
-    case "ReadinessReceived": return `${event.site} ${event.code === "ok" ? "could begin" : `could not begin: ${meaning(event.code)}`}`;
-    case "SitesConnected": return `Connected: ${counted(event.sites, "site")}; rounds ${event.first_round} to ${event.rounds} follow`;
-    case "SitesAwaited": return `Waiting for ${Object.entries(event.sites).map(([site, code]) => `${site} (${meaning(code)})`).join(", ")}`;
-    case "StatisticsAsked": return `Statistics for the warm-up: asked ${counted(event.sites, "site")}`;
-    case "StatisticsReceived": return `Statistics for the warm-up, ${event.site}: ${meaning(event.code)}`;
-    case "CompositionAsked": return `Noised numbers for a data card: asked ${counted(event.sites, "site")}`;
-    case "CompositionReceived": return `Noised numbers for a data card, ${event.site}: ${meaning(event.code)}`;
-    case "WarmedUp": return `The base was moved towards the means of ${counted(event.groups, "group")}`;
-    case "RoundStarted": return `Round ${event.round} of ${event.rounds}: asked ${counted(event.sites, "site")}`;
-    case "SiteFinished": return `Round ${event.round}, ${event.site}: ${meaning(event.code)} after ${seconds(event.seconds)} s`;
-    case "RoundFinished": return `Round ${event.round} is combined from ${counted(event.results, "result")} and saved`;
-    case "LossMeasured": return `${event.round ? `Round ${event.round}` : "Before the first round"}: loss on public images ${number(event.loss)}`;
-    case "WeightsMoved": return `Round ${event.round} moved the weights by ${share(event.share)} of their length`;
-    case "NothingMoved": return "The weights of the U-Net are those that the study started from";
-    case "WorkSkipped": return `Left out: ${event.what}, for ${event.reason}`;
-    case "CheckpointSkipped": return `The damaged checkpoint ${event.name} was passed over: ${event.reason}`;
-    case "GeneratorSaved": return `The generator is saved in ${event.folder}`;
-    case "StudyStopped": return `The study stopped (${event.code}): ${event.reason}`;
-    default: return event.event;
-  }
-}
-
 function showEvents() {
   $("events").replaceChildren(...[...state.events].reverse().map((event) => {
     const entry = element("li"), time = element("time", clock(event.time));
     time.dateTime = new Date(event.time * 1000).toISOString();
-    entry.append(time, element("span", sentence(event)));
+    entry.append(time, element("span", sentence(event, meaning)));
     return entry;
   }));
 }

@@ -17,6 +17,7 @@ from fedscan.cli.main import app
 from fedscan.client.settings import LocalSettings
 from fedscan.config.study import load_study, study_to_toml
 from fedscan.errors import BudgetExceededError, ConfigurationError
+from fedscan.server import events
 from fedscan.server.coordinator.studies import Order, Outcome, State
 from fedscan.server.coordinator.studies import StudyFolder as Submitted
 from fedscan.server.dashboard.app import dashboard_app
@@ -162,7 +163,15 @@ def test_every_code_that_can_be_answered_has_a_meaning() -> None:
 
 
 def test_the_page_comes_with_strict_headers(watched: Any) -> None:
-    for path in ("/", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"):
+    for path in (
+        "/",
+        "/page.css",
+        "/page.js",
+        "/chart.js",
+        "/words.js",
+        "/icon.svg",
+        "/state.json",
+    ):
         answer = client(watched).get(path)
         assert answer.status_code == 200, path
         policy = answer.headers["content-security-policy"]
@@ -176,6 +185,13 @@ def test_the_page_asks_nothing_of_the_outside() -> None:
     for file in folder.iterdir():
         addresses = set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.\w+[^\s\"')]*", file.read_text()))
         assert addresses <= {"http://www.w3.org/2000/svg"}, file.name
+
+
+def test_the_page_has_a_sentence_for_every_event() -> None:
+    script = resources.files("fedscan.server.dashboard") / "static" / "words.js"
+    sentences = set(re.findall(r'case "(\w+)": return `', script.read_text()))
+    assert sentences == {kind.__name__ for kind in events.Event.__subclasses__()} - {"NothingMoved"}
+    assert 'case "NothingMoved": return "' in script.read_text()
 
 
 def test_an_unchanged_state_is_not_sent_again(watched: Any) -> None:

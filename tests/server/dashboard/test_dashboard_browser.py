@@ -19,7 +19,14 @@ from browser import Browser, loaded_page, needs_chromium
 from fedscan.config.study import load_study, study_to_toml
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy
-from fedscan.server.events import StudyStopped, WeightsMoved
+from fedscan.server.events import (
+    CulpritsFound,
+    KeysErased,
+    RosterMade,
+    SitesSuspected,
+    StudyStopped,
+    WeightsMoved,
+)
 from fedscan.server.history import HistoryEntry
 
 pytestmark = needs_chromium
@@ -147,8 +154,14 @@ def test_nothing_is_asked_beyond_the_page_itself(
     watched: Any, served: Served, tmp_path: Path
 ) -> None:
     look(served, tmp_path)
-    known = {"/", "/sheet.css", "/page.css", "/page.js", "/chart.js", "/icon.svg", "/state.json"}
-    assert set(served.asked) <= known
+    scripts = {"/page.js", "/chart.js", "/words.js"}
+    assert set(served.asked) <= scripts | {
+        "/",
+        "/sheet.css",
+        "/page.css",
+        "/icon.svg",
+        "/state.json",
+    }
 
 
 _CUT_OFF = """
@@ -243,6 +256,21 @@ def test_a_round_with_numbers_that_are_not_finite_is_shown_with_dashes(
     assert "moved the weights by – of their length" in page.text
     for word in ("Infinity", "NaN", "undefined"):
         assert word not in page.text
+
+
+def test_who_is_suspected_in_a_joint_study_is_said_with_the_reason(
+    watched: Any, served: Served, tmp_path: Path
+) -> None:
+    reason = "the sum is out of range"
+    watched.events(RosterMade(sites=("a", "b", "c"), digest="0" * 64, words="one two"))
+    watched.events(SitesSuspected(round=0, attempt=2, sites=("a", "b"), reason=reason))
+    watched.events(CulpritsFound(round=3, attempt=1, sites=("b",), reason=reason))
+    watched.events(KeysErased(site="a", code="study-over", seconds=1.0))
+    text = look(served, tmp_path).text
+    assert "The roster is made, of a, b, c. Words to compare: one two" in text
+    assert "What is counted once, attempt 2: one of a, b spoils the sums" in text
+    assert f"Round 3: asked no more, for spoiling the sums: b ({reason})" in text
+    assert "a: study-over: the study is over there" in text
 
 
 def test_what_trains_is_shown_with_why_it_was_chosen(
