@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..client.steward.data_sets import DataSet, Registry
     from ..client.steward.home import SiteHome
     from ..client.steward.proposal import Proposal
+    from ..client.study_end import JointStudyView
     from ..federation.invitation import Invitation
 
 _DECLINE_EPILOG = 'Example: `fedscan site decline lungs --reason "the protocol has no ethics vote"`'
@@ -223,7 +224,7 @@ def end_study(
 def print_studies(view: SiteOverview) -> None:
     """Print the studies that are approved, those that wait, and those that were declined."""
     console = output()
-    keys = {one.study: _keys_told(one.keys_erased) for one in view.joint}
+    keys = {one.study: _keys_told(one) for one in view.joint}
     for approval in view.approved:
         text = f"Approved: {approval.name} ({approval.study[:12]}) on {approval.data}"
         console.print(Text(text + keys.get(approval.study, "")))
@@ -235,10 +236,10 @@ def print_studies(view: SiteOverview) -> None:
         console.print(Text("No study is approved, and none waits."))
 
 
-def _keys_told(when_erased: str) -> str:
-    if not when_erased:
-        return "; its keys are kept here"
-    return f"; over, its keys were erased {when_erased}"
+def _keys_told(study: JointStudyView) -> str:
+    if study.keys_erased:
+        return f"; over, its keys were erased {study.keys_erased}"
+    return "; its keys are kept here" if study.has_keys else "; its keys are lost: it cannot go on"
 
 
 def _invitation(

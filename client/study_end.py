@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import FedscanError
 from ..federation.joint.roster import ROSTER, without_roster
-from .answers.joint.pairs import when_erased
+from .answers.joint.pairs import key_file, when_erased
 from .site import Site, study_keys
 from .steward.approvals import Approvals
 from .steward.data_sets import Registry
@@ -23,11 +23,13 @@ class JointStudyView:
     Attributes:
         name: What the coordinator calls it.
         study: Its digest.
-        keys_erased: When its keys were erased, UTC; empty while they are kept.
+        has_keys: Whether its keys are here.
+        keys_erased: When they were erased, UTC; empty while they are kept, or where they are lost.
     """
 
     name: str
     study: str
+    has_keys: bool
     keys_erased: str
 
 
@@ -77,8 +79,10 @@ def joint_studies(home: SiteHome) -> Iterator[JointStudyView]:
             continue  # approved by a release that kept no invitations, and knew no joint sums
         if ROSTER in request.terms:
             draft = without_roster(request).study()
+            keys = study_keys(home.folder)
             yield JointStudyView(
                 name=approval.name,
                 study=approval.study,
-                keys_erased=when_erased(study_keys(home.folder), draft),
+                has_keys=key_file(keys, draft).exists(),
+                keys_erased=when_erased(keys, draft),
             )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fedscan.cli.main import app
 from fedscan.client.answers.joint import erasing
 from fedscan.client.daemon.overview import overview
 from fedscan.client.data.identity import DatasetIdentity
@@ -21,6 +22,7 @@ from fedscan.privacy.mechanism import SubsampledGaussian
 from joint_sites import JointSite, is_ready, part_of
 from site_homes import begin_anew, make_home, purposes
 from tiny_generators import save_tiny_generator
+from typer.testing import CliRunner
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +102,19 @@ def test_status_says_whether_keys_are_kept_or_since_when_they_are_not(site: Join
     (before,) = overview(site.home).joint
     _end(site)
     (after,) = overview(site.home).joint
-    assert (before.name, before.keys_erased) == ("lungs", "")
+    assert (before.name, before.has_keys, before.keys_erased) == ("lungs", True, "")
+    assert not after.has_keys
     assert after.keys_erased.startswith("20")
+
+
+def test_status_says_that_keys_are_lost(site: JointSite) -> None:
+    words = ["site", "status", "--home", str(site.home.folder)]
+    assert "its keys are kept here" in CliRunner().invoke(app, words).output
+    for key in site.keys.glob("*.key"):
+        key.unlink()
+    assert "its keys are lost" in " ".join(CliRunner().invoke(app, words).output.split())
+    (view,) = overview(site.home).joint
+    assert (view.has_keys, view.keys_erased) == (False, "")
 
 
 def test_whatever_is_asked_afterwards_is_answered_clearly_and_costs_nothing(
