@@ -159,7 +159,7 @@ class Generator(nn.Module):
 
         Of an autoencoder's channels, these are the first ones, which the U-Net draws.
         """
-        return self._all_channels(images)[:, : self.latent_shape[0]]
+        return self.encode_all(images)[:, : self.latent_shape[0]]
 
     def rebuild(self, images: Tensor, channels: int | None = None) -> Tensor:
         """Take images ``[B, 1, H, W]`` in [-1, 1] through the autoencoder and back.
@@ -169,10 +169,11 @@ class Generator(nn.Module):
             channels: How many of a latent's first channels to keep; all of the autoencoder's
                 without it.
         """
-        return self.decode(self._all_channels(images)[:, :channels])
+        return self.decode(self.encode_all(images)[:, :channels])
 
     @torch.no_grad()
-    def _all_channels(self, images: Tensor) -> Tensor:
+    def encode_all(self, images: Tensor) -> Tensor:
+        """Encode images like :meth:`encode`, to all channels of the autoencoder."""
         pixels = pack_pixels(self.autoencoder, images.to(self.device))
         means = (
             self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mode().float()
