@@ -95,9 +95,9 @@ def main() -> None:
             is_small = generator.image_size < options.size
             for size, real in real_images.items():
                 own = generator.image_size if is_small else size
-                for channels in (*(options.channels or ()), generator.latent_shape[0]):
+                for channels in (*(options.channels or ()), None):
                     row = rebuilt_row(generator, real, own, channels, extractor)
-                    title = f"rebuilt by {base.name} at {size} from {channels} channels"
+                    title = f"rebuilt by {base.name} at {size} from {channels or 'all'} channels"
                     tell(results, {"folder": halves.name, "images": title, **row})
             images, seconds = drawn(generator, halves.other, options)
             tell(results, drawn_row(base, images, seconds, halves, extractor))
@@ -218,7 +218,7 @@ def told_apart(images: Images, halves: Halves) -> float:
 
 
 def rebuilt_row(
-    generator: Generator, real: Images, own: int, channels: int, extractor: Extractor
+    generator: Generator, real: Images, own: int, channels: int | None, extractor: Extractor
 ) -> dict[str, object]:
     """How well the autoencoder rebuilds real images; one for few pixels after shrinking them.
 
@@ -226,9 +226,7 @@ def rebuilt_row(
     """
     parts = []
     for batch in torch.from_numpy(resized(real, own)).split(_BATCH):
-        latents = generator.encode(batch[:, None])
-        latents[:, channels:] = 0.0
-        parts.append(generator.decode(latents)[:, 0])
+        parts.append(generator.rebuild(batch[:, None], channels)[:, 0])
     rebuilt_images = resized(torch.cat(parts).numpy(), real.shape[-1])
     pairs = list(zip(real, rebuilt_images, strict=True))
     return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -14,6 +12,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .networks import latents
 from .networks.architecture import ARCHITECTURES, build_adapter, build_autoencoder, build_unet
 from .networks.block_autoencoder import BlockAutoencoder
 from .networks.pixels import Autoencoder, pack_pixels, unpack_pixels
@@ -155,9 +154,26 @@ class Generator(nn.Module):
         """Encode captions to ``[B, L, D]``; ``""`` is the unconditional caption."""
         return self.caption_encoder.embed(captions).to(self.device)
 
-    @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``."""
+        """Encode images ``[B, 1, H, W]`` in [-1, 1] to scaled mean latents ``[B, C, h, w]``.
+
+        Of an autoencoder's channels, these are the first ones, which the U-Net draws.
+        """
+        return self.encode_all(images)[:, : self.latent_shape[0]]
+
+    def rebuild(self, images: Tensor, channels: int | None = None) -> Tensor:
+        """Take images ``[B, 1, H, W]`` in [-1, 1] through the autoencoder and back.
+
+        Args:
+            images: What is encoded and decoded.
+            channels: How many of a latent's first channels to keep; all of the autoencoder's
+                without it.
+        """
+        return self.decode(self.encode_all(images)[:, :channels])
+
+    @torch.no_grad()
+    def encode_all(self, images: Tensor) -> Tensor:
+        """Encode images like :meth:`encode`, to all channels of the autoencoder."""
         pixels = pack_pixels(self.autoencoder, images.to(self.device))
         means = (
             self.autoencoder.encode(pixels.to(self.autoencoder.dtype)).latent_dist.mode().float()
@@ -166,12 +182,16 @@ class Generator(nn.Module):
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
     @torch.no_grad()
-    def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1]."""
+    def decode(self, drawn: Tensor) -> Tensor:
+        """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1].
+
+        Channels that the U-Net does not draw are at their means; the decoder draws what they held.
+        """
         shift, scale = self.latent_statistics()
-        unpacked_latents = functional.pixel_shuffle(latents, self.packing)
-        to_decode = (unpacked_latents * scale + shift).to(self.autoencoder.dtype)
-        pixels = self.autoencoder.decode(to_decode).sample.float()
+        count = self.packing**2 * self.autoencoder.config.latent_channels
+        full = functional.pad(drawn, (0, 0, 0, 0, 0, count - drawn.shape[1]))
+        to_decode = functional.pixel_shuffle(full, self.packing) * scale + shift
+        pixels = self.autoencoder.decode(to_decode.to(self.autoencoder.dtype)).sample.float()
         return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)
 
     def denoise(
@@ -209,12 +229,7 @@ class Generator(nn.Module):
 
     def latents_digest(self) -> str:
         """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.autoencoder.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        digest.update(repr((self.latent_statistics(), self.packing)).encode())
-        return digest.hexdigest()
+        return latents.latents_digest(self.autoencoder, self.latent_shape[0])
 
     def _spatial_features(self, spatial: Tensor | None) -> list[Tensor] | None:
         """Adapter features per scale; rows without any condition get zeros, at no cost."""
@@ -237,33 +252,16 @@ class Generator(nn.Module):
     @property
     def packing(self) -> int:
         """Side of the block of autoencoder cells that the U-Net sees as one."""
-        ratio = self.unet.config.in_channels // self.autoencoder.config.latent_channels
-        return math.isqrt(ratio)
+        return latents.packing(self.autoencoder, self.latent_shape[0])
 
     @property
     def channel_weights(self) -> Tensor | None:
-        """How much an error of each latent channel counts in training, ``[C, 1, 1]``, mean 1.
-
-        In proportion to what it changes in the pixels. By its square, as the pixels' own error
-        would have it, texture stays grain; all alike, blocks show. ``None`` where the change is not
-        known: an autoencoder of blocks has orthonormal channels, others have not.
-        """
-        config = self.autoencoder.config
-        if not isinstance(self.autoencoder, BlockAutoencoder) or config.latents_std is None:
-            return None
-        change = torch.tensor(config.latents_std, device=self.device)
-        return (change / change.mean()).view(-1, 1, 1)
+        """See :func:`channel_weights`."""
+        return latents.channel_weights(self.autoencoder, self.latent_shape[0], self.device)
 
     def latent_statistics(self) -> tuple[Tensor, Tensor]:
-        """Return what is taken from a latent, and what it is divided by, each ``[1, C, 1, 1]``."""
-        config = self.autoencoder.config
-        if config.latents_mean is not None:
-            shift = torch.tensor(config.latents_mean, device=self.device)
-            scale = torch.tensor(config.latents_std, device=self.device)
-        else:
-            shift = torch.tensor([config.shift_factor or 0.0], device=self.device)
-            scale = torch.tensor([1.0 / config.scaling_factor], device=self.device)
-        return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
+        """See :func:`latent_statistics`."""
+        return latents.latent_statistics(self.autoencoder, self.device)
 
 
 def noise_schedule(prediction: str) -> DDPMScheduler:

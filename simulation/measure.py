@@ -146,7 +146,7 @@ def _sampler(generator: Generator, study: Study) -> Sampler:
 def _autoencoder(generator: Generator) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     def through(images: NDArray[np.float32]) -> NDArray[np.float32]:
         parts = [
-            generator.decode(generator.encode(batch[:, None]))[:, 0].cpu()
+            generator.rebuild(batch[:, None])[:, 0].cpu()
             for batch in torch.from_numpy(images).split(generator.images_at_once)
         ]
         return torch.cat(parts).numpy()

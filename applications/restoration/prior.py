@@ -92,7 +92,9 @@ class Prior:
         for first in range(0, len(images), _BATCH):
             batch = torch.from_numpy(np.clip(images[first : first + _BATCH], -1, 1))[:, None]
             # The error of the image is the noise: none is added, so nothing is left to chance.
-            noisy = signal * generator.encode(batch)
+            channels = generator.encode_all(batch)
+            drawn = generator.latent_shape[0]
+            noisy = signal * channels[:, :drawn]
             prediction = guided_prediction(
                 generator,
                 noisy,
@@ -103,7 +105,9 @@ class Prior:
                 guidance_scale=1.0,
             )
             clean, _ = clean_and_noise(generator, noisy, prediction, timestep)
-            estimates.append(generator.decode(clean)[:, 0].cpu().numpy())
+            # What the generator does not draw, it knows nothing of: that stays as it is.
+            whole = torch.cat([clean, channels[:, drawn:]], 1)
+            estimates.append(generator.decode(whole)[:, 0].cpu().numpy())
         return np.concatenate(estimates)
 
 

@@ -18,7 +18,9 @@ class Architecture:
 
     Attributes:
         image_size: Height and width of an image in pixels.
-        latent_channels: Channels of a latent.
+        latent_channels: Channels of the autoencoder's latents.
+        drawn_channels: The first of them, which the U-Net draws; the decoder draws what the others
+            held. All without it.
         block: Side in pixels of the blocks that become one cell of a latent.
         autoencoder_width: Channels of the autoencoder's residual networks.
         unet_channels: Channels per resolution of the U-Net; each but the last halves.
@@ -33,6 +35,7 @@ class Architecture:
     block: int
     autoencoder_width: int
     unet_channels: tuple[int, ...]
+    drawn_channels: int | None = None
     plain_levels: int = 0
     layers_per_block: int = 1
     head_channels: int = 32
@@ -67,6 +70,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "128": Architecture(
         image_size=128,
         latent_channels=48,
+        drawn_channels=16,
         block=8,
         autoencoder_width=160,
         unet_channels=(96, 192, 256),
@@ -103,8 +107,8 @@ def build_unet(size: Architecture, text_width: int) -> UNet2DConditionModel:
     attending = len(size.unet_channels) - plain
     options: dict[str, Any] = {
         "sample_size": size.latent_size,
-        "in_channels": size.latent_channels,
-        "out_channels": size.latent_channels,
+        "in_channels": size.drawn_channels or size.latent_channels,
+        "out_channels": size.drawn_channels or size.latent_channels,
         "block_out_channels": size.unet_channels,
         "layers_per_block": size.layers_per_block,
         "down_block_types": ("DownBlock2D",) * plain + ("CrossAttnDownBlock2D",) * attending,

@@ -20,7 +20,7 @@ from .timesteps import central_timesteps
 
 #: Images of one step, at the generator's own size. With as many images, steps of 32 came further
 #: than steps of 64.
-BATCH = 32
+BATCH = 64
 #: Share of the steps whose images are twice as large, where the bank holds such.
 _LARGE_SHARE = 0.15
 #: How much a cell that a lesion touches counts, against 1, and how often an image with a small
