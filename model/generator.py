@@ -182,14 +182,14 @@ class Generator(nn.Module):
         return functional.pixel_unshuffle((means - shift) / scale, self.packing)
 
     @torch.no_grad()
-    def decode(self, drawn: Tensor) -> Tensor:
+    def decode(self, cells: Tensor) -> Tensor:
         """Decode scaled latents ``[B, C, h, w]`` to images ``[B, 1, H, W]`` in [-1, 1].
 
         Channels that the U-Net does not draw are at their means; the decoder draws what they held.
         """
         shift, scale = self.latent_statistics()
         count = self.packing**2 * self.autoencoder.config.latent_channels
-        full = functional.pad(drawn, (0, 0, 0, 0, 0, count - drawn.shape[1]))
+        full = functional.pad(cells, (0, 0, 0, 0, 0, count - cells.shape[1]))
         to_decode = functional.pixel_shuffle(full, self.packing) * scale + shift
         pixels = self.autoencoder.decode(to_decode.to(self.autoencoder.dtype)).sample.float()
         return unpack_pixels(self.autoencoder, pixels).clamp(-1.0, 1.0)

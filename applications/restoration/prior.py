@@ -93,8 +93,8 @@ class Prior:
             batch = torch.from_numpy(np.clip(images[first : first + _BATCH], -1, 1))[:, None]
             # The error of the image is the noise: none is added, so nothing is left to chance.
             channels = generator.encode_all(batch)
-            drawn = generator.latent_shape[0]
-            noisy = signal * channels[:, :drawn]
+            count = generator.latent_shape[0]
+            noisy = signal * channels[:, :count]
             prediction = guided_prediction(
                 generator,
                 noisy,
@@ -106,7 +106,7 @@ class Prior:
             )
             clean, _ = clean_and_noise(generator, noisy, prediction, timestep)
             # What the generator does not draw, it knows nothing of: that stays as it is.
-            whole = torch.cat([clean, channels[:, drawn:]], 1)
+            whole = torch.cat([clean, channels[:, count:]], 1)
             estimates.append(generator.decode(whole)[:, 0].cpu().numpy())
         return np.concatenate(estimates)
 

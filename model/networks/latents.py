@@ -12,12 +12,12 @@ from .block_autoencoder import BlockAutoencoder
 from .pixels import Autoencoder
 
 
-def packing(autoencoder: Autoencoder, drawn: int) -> int:
-    """Side of the block of an autoencoder's cells that a U-Net of ``drawn`` channels sees as one.
+def packing(autoencoder: Autoencoder, channels: int) -> int:
+    """Side of the block of an autoencoder's cells that a U-Net of so many channels sees as one.
 
     With fewer channels than the autoencoder has, a U-Net draws the first ones, cell by cell.
     """
-    return math.isqrt(max(1, drawn // autoencoder.config.latent_channels))
+    return math.isqrt(max(1, channels // autoencoder.config.latent_channels))
 
 
 def latent_statistics(autoencoder: Autoencoder, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -32,8 +32,8 @@ def latent_statistics(autoencoder: Autoencoder, device: torch.device) -> tuple[T
     return shift.view(1, -1, 1, 1), scale.view(1, -1, 1, 1)
 
 
-def channel_weights(autoencoder: Autoencoder, drawn: int, device: torch.device) -> Tensor | None:
-    """How much an error of each drawn channel counts in training, ``[drawn, 1, 1]``, mean 1.
+def channel_weights(autoencoder: Autoencoder, channels: int, device: torch.device) -> Tensor | None:
+    """How much an error of each drawn channel counts in training, ``[C, 1, 1]``, mean 1.
 
     In proportion to what it changes in the pixels. By its square, as the pixels' own error
     would have it, texture stays grain; all alike, blocks show. ``None`` where the change is not
@@ -42,18 +42,18 @@ def channel_weights(autoencoder: Autoencoder, drawn: int, device: torch.device) 
     config = autoencoder.config
     if not isinstance(autoencoder, BlockAutoencoder) or config.latents_std is None:
         return None
-    change = torch.tensor(config.latents_std, device=device)[:drawn]
+    change = torch.tensor(config.latents_std, device=device)[:channels]
     return (change / change.mean()).view(-1, 1, 1)
 
 
-def latents_digest(autoencoder: Autoencoder, drawn: int) -> str:
+def latents_digest(autoencoder: Autoencoder, channels: int) -> str:
     """SHA-256 over all that decides about an image's latent: what cached ones are keyed by."""
     digest = hashlib.sha256()
     for name, tensor in sorted(autoencoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     statistics = latent_statistics(autoencoder, autoencoder.device)
-    digest.update(repr((statistics, packing(autoencoder, drawn))).encode())
-    if drawn < autoencoder.config.latent_channels:
-        digest.update(repr(drawn).encode())
+    digest.update(repr((statistics, packing(autoencoder, channels))).encode())
+    if channels < autoencoder.config.latent_channels:
+        digest.update(repr(channels).encode())
     return digest.hexdigest()

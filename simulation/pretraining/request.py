@@ -18,6 +18,8 @@ from ...imaging.dicom.folder import digest_of, list_files
 from ...imaging.labels.source import LabelReport
 from ...model.computing.devices import resolve_device
 from ...model.computing.memory import free_memory, in_words
+from ...model.networks.architecture import ARCHITECTURES
+from ...model.outline import read_image_sizes
 from ...model.pretraining.examples import ExampleBank, fill_bank, join_banks
 from ...model.pretraining.pace import Duration
 from ...model.pretraining.run import PretrainPlan, pretrain
@@ -240,7 +242,10 @@ def _card(
             "Parametric phantoms only: made-up bodies from random solids and textures. "
             "No scan of any person was used, and no privacy was spent."
         )
-    card: dict[str, Any] = {"name": f"fedscan base, {settings.size}", "data": data}
+    side = ARCHITECTURES[settings.size].image_size
+    if request.start:
+        side = read_image_sizes(request.start)[0]
+    card: dict[str, Any] = {"name": f"fedscan base, {side} pixels", "data": data}
     if request.public:
         credits = [f"{one.source}: {one.licence}. {one.citation}" for one in credit]
         card["sources"] = list(dict.fromkeys(credits))

@@ -34,6 +34,7 @@ def test_the_base_makes_images_and_says_what_it_is_from(base):
     images = sample(load_generator(base / "generator"), ["chest X-ray"], steps=2, seed=0)
     assert images.shape[-2:] == (32, 32)
     card = json.loads((base / "generator" / "fedscan.json").read_text())
+    assert card["name"] == "fedscan base, 32 pixels"
     assert "no privacy was spent" in card["data"]
     assert card["images"] == {"phantoms": 24}
     assert card["training"]["denoiser"] == "128 images"

@@ -185,6 +185,80 @@ def test_a_u_net_that_sees_blocks_of_cells_as_one_has_latents_of_its_own(tiny):
     assert not share_latents(packed, tiny)
 
 
+@pytest.fixture
+def few():
+    """A generator of whose four latent channels the U-Net draws the first two."""
+    size = replace(ARCHITECTURES["tiny"], drawn_channels=2)
+    whole = build_generator(GeneratorSettings(size="tiny"), seed=3)
+    return Generator(
+        build_unet(size, whole.caption_encoder.width),
+        whole.adapter,
+        whole.autoencoder,
+        whole.caption_encoder,
+        whole.scheduler,
+    )
+
+
+@pytest.fixture
+def smooth_images():
+    """Images of which an untrained autoencoder's first channels hold much, and the others some."""
+    rng = torch.Generator().manual_seed(0)
+    rough = torch.rand(3, 1, 12, 12, generator=rng) * 2 - 1
+    return torch.nn.functional.interpolate(rough, (32, 32), mode="bilinear")
+
+
+def test_a_u_net_may_draw_the_first_channels_and_the_others_are_decoded_at_their_means(
+    tiny, few, smooth_images
+):
+    drawn, whole = few.encode(smooth_images), tiny.encode(smooth_images)
+    assert drawn.shape[1:] == few.latent_shape == (2, 8, 8)
+    torch.testing.assert_close(drawn, whole[:, :2])
+    torch.testing.assert_close(few.encode_all(smooth_images), whole)
+    assert few.packing == 1
+    # Zero is a channel's mean.
+    at_means = torch.cat([whole[:, :2], torch.zeros_like(whole[:, 2:])], 1)
+    torch.testing.assert_close(few.decode(drawn), tiny.decode(at_means))
+    torch.testing.assert_close(few.decode(whole), tiny.decode(whole))
+
+
+def test_the_autoencoder_alone_rebuilds_from_all_channels_or_from_as_many_as_are_asked(
+    tiny, few, smooth_images
+):
+    def error(rebuilt):
+        return (rebuilt - smooth_images).square().mean()
+
+    torch.testing.assert_close(few.rebuild(smooth_images), tiny.rebuild(smooth_images))
+    torch.testing.assert_close(few.rebuild(smooth_images, 2), few.decode(few.encode(smooth_images)))
+    errors = [error(few.rebuild(smooth_images, count)) for count in (None, 3, 2, 1)]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.7 * errors[2]
+
+
+def test_latents_of_few_channels_are_others_and_each_counts_among_the_drawn_ones(tiny, few):
+    assert few.latents_digest() != tiny.latents_digest()
+    assert not share_latents(few, tiny)
+    assert few.channel_weights is None
+    deviations = [4.0, 2.0, 1.0, 1.0]
+    few.autoencoder.register_to_config(latents_mean=[0.0] * 4, latents_std=deviations)
+    assert few.channel_weights.flatten().tolist() == pytest.approx([4 / 3, 2 / 3])
+    images = some_rows(few).latents
+    assert images.shape[1] == len(few.channel_weights)
+
+
+def test_a_generator_that_draws_few_channels_is_saved_and_opened_like_any_other(few, tmp_path):
+    save_generator(few, tmp_path)
+    loaded = load_generator(tmp_path)
+    assert loaded.latent_shape == few.latent_shape
+    assert loaded.latents_digest() == few.latents_digest()
+    assert share_latents(loaded, few)
+    pipeline = DiffusionPipeline.from_pretrained(tmp_path, trust_remote_code=True)
+    images = pipeline(["chest X-ray"] * 2, num_inference_steps=2, seed=1, output_type="np").images
+    np.testing.assert_allclose(images, sample(few, ["chest X-ray"] * 2, steps=2, seed=1), atol=1e-5)
+    assert images.shape == (2, 32, 32)
+    larger = pipeline("chest X-ray", num_inference_steps=1, size=64).images[0]
+    assert larger.size == (64, 64)
+
+
 def test_a_copy_in_half_precision_means_the_same_by_a_latent(tiny, tmp_path):
     copy = build_generator(GeneratorSettings(size="tiny"))
     copy.load_state_dict(tiny.state_dict())

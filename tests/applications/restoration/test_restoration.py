@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from fedscan.applications.restoration.denoise import denoise
 from fedscan.applications.restoration.denoiser import load_denoiser, shipped_denoiser
 from fedscan.applications.restoration.network import DenoisingNetwork
@@ -11,10 +14,12 @@ from fedscan.applications.restoration.noise_level import estimate_noise
 from fedscan.applications.restoration.prior import Prior
 from fedscan.applications.restoration.super_resolution import shrunk, super_resolve
 from fedscan.model.generator import Generator, build_generator
+from fedscan.model.networks.architecture import ARCHITECTURES, build_unet
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import load_generator, shipped_base
 from fedscan.phantoms.parametric import parametric_volume, sample_examples
 from skimage.restoration import denoise_nl_means
+from torch.nn.functional import interpolate
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +85,20 @@ def test_denoising_beats_non_local_means_and_weighs_the_prior(base, network, cle
     assert denoise(blind, network, noisy[part], strength[part]).prior_weight < 0.02
 
 
+def test_what_a_generator_does_not_draw_stays_as_it_was():
+    whole = build_generator(GeneratorSettings(size="tiny"), seed=0)
+    size = replace(ARCHITECTURES["tiny"], drawn_channels=2)
+    unet = build_unet(size, whole.caption_encoder.width)
+    few = Generator(unet, whole.adapter, whole.autoencoder, whole.caption_encoder, whole.scheduler)
+    images = np.random.default_rng(0).uniform(-0.3, 0.3, (2, 32, 32)).astype(np.float32)
+    found = Prior(few).estimate(images, 0.5)
+    before, after = (
+        whole.encode(torch.from_numpy(each)[:, None]).numpy() for each in (images, found)
+    )
+    assert after[:, 2:] == pytest.approx(before[:, 2:], abs=1e-4)
+    assert np.abs(after[:, :2] - before[:, :2]).max() > 1e-2
+
+
 def test_no_noise_changes_nothing(base, network, clean):
     found = denoise(Prior(base), network, clean, np.zeros_like(clean))
     assert found.images is clean
@@ -87,9 +106,6 @@ def test_no_noise_changes_nothing(base, network, clean):
 
 
 def test_finer_pixels_agree_with_the_coarse_ones_and_beat_bicubic(base, network, clean):
-    import torch
-    from torch.nn.functional import interpolate
-
     coarse = shrunk(clean, 2)
     found = super_resolve(Prior(base), network, coarse, 2)
     assert found.shape == clean.shape
