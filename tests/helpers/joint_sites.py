@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from fedscan.client.policy import load_policy, write_policy
 from fedscan.client.site import study_keys
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.home import SiteHome
 from fedscan.client.workspace import opened as workspace
-from fedscan.config.study import Study
+from fedscan.config.study import Study, load_study
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.joint.keys import PublicStudyKey, StudyKey
 from fedscan.federation.joint.masks import add_masks
@@ -28,8 +29,27 @@ from fedscan.server.terms import site_terms
 from fedscan.simulation.apps import load_client_app
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Message, RecordDict
+from site_homes import begin_anew, make_home
 
 OTHERS = ("east", "south", "west")
+
+
+def joint_site(folder: Path, base: Path, *settings: str) -> JointSite:
+    """A site of a study of four rounds with joint noise, which its policy allows.
+
+    Args:
+        folder: An empty folder, for its home and for the other sites' secrets.
+        base: Folder of the study's base.
+        settings: More of the study's settings, ``SECTION.KEY=VALUE``.
+    """
+    begin_anew()
+    home = make_home(folder, base)
+    write_policy(
+        home.policy, replace(load_policy(home.policy), epsilon_ceiling=20, collusion_ceiling=60)
+    )
+    usual = ["data.image_size=32", "privacy.sum=joint", "local.steps=1", "federation.rounds=4"]
+    usual += [f"generator.base={base}", "trainable.subset=attention"]
+    return JointSite(home, load_study(None, [*usual, *settings]), base, folder / "others")
 
 
 class JointSite:

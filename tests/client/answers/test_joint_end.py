@@ -11,16 +11,14 @@ from fedscan.cli.main import app
 from fedscan.client.answers.joint import erasing
 from fedscan.client.daemon.overview import overview
 from fedscan.client.data.identity import DatasetIdentity
-from fedscan.client.policy import load_policy, write_policy
 from fedscan.client.study_end import end_study
 from fedscan.common.audit import AuditLog, verify
-from fedscan.config.study import load_study
 from fedscan.federation.protocol import STUDY_END, RoundReply
 from fedscan.privacy.ledger import Ledger
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
-from joint_sites import JointSite, is_ready, part_of
-from site_homes import begin_anew, make_home, purposes
+from joint_sites import JointSite, is_ready, joint_site, part_of
+from site_homes import purposes
 from tiny_generators import save_tiny_generator
 from typer.testing import CliRunner
 
@@ -33,25 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(tmp_path: Path, base: Path) -> JointSite:
     """A site that has opened its part of the first sum of a joint study, and begun the second."""
-    begin_anew()
-    home = make_home(tmp_path, base)
-    write_policy(
-        home.policy, replace(load_policy(home.policy), epsilon_ceiling=20, collusion_ceiling=60)
-    )
-    study = load_study(
-        None,
-        [
-            f"generator.base={base}",
-            "data.image_size=32",
-            "trainable.subset=attention",
-            "privacy.sum=joint",
-            "privacy.clip_norm=1.0",
-            "privacy.draws_per_patient=1",
-            "local.steps=1",
-            "federation.rounds=4",
-        ],
-    )
-    made = JointSite(home, study, base, tmp_path / "others")
+    made = joint_site(tmp_path, base, "privacy.clip_norm=1.0", "privacy.draws_per_patient=1")
     made.approve()
     first = made.request()
     assert is_ready(made.begin(first))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,16 @@ from fedscan.client.answers.asked import Asked
 from fedscan.client.answers.joint.ready import NewSum, begin, joint_plan
 from fedscan.client.answers.joint.reveal import open_sum
 from fedscan.client.border.egress import mask_sum
-from fedscan.client.policy import load_policy, write_policy
 from fedscan.client.steward.admission import admit
 from fedscan.client.workspace.participation import Participation
-from fedscan.config.study import load_study
 from fedscan.errors import RosterError
 from fedscan.federation.joint.messages import RevealRequest
 from fedscan.federation.protocol import SUM, tensors_digest
 from fedscan.privacy.ledger import Reservation
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.stream import SecretStream
-from joint_sites import JointSite
-from site_homes import begin_anew, make_home, purposes
+from joint_sites import JointSite, joint_site
+from site_homes import purposes
 from tiny_generators import save_tiny_generator
 
 
@@ -44,15 +41,7 @@ def _give(question: Asked, part: Participation, reveal: RevealRequest) -> np.nda
 @pytest.fixture
 def site(tmp_path: Path) -> JointSite:
     """A site that has approved a joint study of four."""
-    begin_anew()
-    base = save_tiny_generator(tmp_path / "base")
-    home = make_home(tmp_path, base)
-    write_policy(
-        home.policy, replace(load_policy(home.policy), epsilon_ceiling=20, collusion_ceiling=60)
-    )
-    sets = ["data.image_size=32", "privacy.sum=joint", "local.steps=1", "federation.rounds=4"]
-    study = load_study(None, [f"generator.base={base}", "trainable.subset=attention", *sets])
-    made = JointSite(home, study, base, tmp_path / "others")
+    made = joint_site(tmp_path, save_tiny_generator(tmp_path / "base"))
     made.approve()
     return made
 

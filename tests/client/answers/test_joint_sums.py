@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from fedscan.client.policy import load_policy, write_policy
 from fedscan.common.audit import AuditLog, verify
-from fedscan.config.study import load_study
 from fedscan.federation.joint.keys import StudyKey
 from fedscan.federation.pki.keys import new_key
 from fedscan.federation.protocol import RoundRequest
 from fedscan.federation.wire import unpack
 from flwr.app import ConfigRecord
-from joint_sites import JointSite, is_ready, part_of
+from joint_sites import JointSite, is_ready, joint_site, part_of
 from scipy import stats
-from site_homes import begin_anew, make_home, purposes
+from site_homes import begin_anew, purposes
 from tiny_generators import save_tiny_generator
 
 
@@ -31,26 +30,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(tmp_path: Path, base: Path) -> JointSite:
     """A site that has approved a joint study of four."""
-    begin_anew()
-    home = make_home(tmp_path, base)
-    write_policy(
-        home.policy, replace(load_policy(home.policy), epsilon_ceiling=20, collusion_ceiling=60)
-    )
-    study = load_study(
-        None,
-        [
-            f"generator.base={base}",
-            "data.image_size=32",
-            "trainable.subset=attention",
-            "privacy.sum=joint",
-            "privacy.clip_norm=1.0",
-            "privacy.draws_per_patient=1",
-            "privacy.spare_attempts=2",
-            "local.steps=1",
-            "federation.rounds=4",
-        ],
-    )
-    made = JointSite(home, study, base, tmp_path / "others")
+    settings = ("privacy.clip_norm=1.0", "privacy.draws_per_patient=1", "privacy.spare_attempts=2")
+    made = joint_site(tmp_path, base, *settings)
     made.approve()
     return made
 

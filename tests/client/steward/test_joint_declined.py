@@ -11,19 +11,16 @@ from pathlib import Path
 import pytest
 from deaths import dies_at_write
 from fedscan.client.daemon.overview import overview
-from fedscan.client.policy import load_policy, write_policy
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.data_sets import Registry
 from fedscan.client.steward.declines import Declines
 from fedscan.client.steward.proposal import propose
 from fedscan.common.audit import AuditLog, verify
-from fedscan.config.study import load_study
 from fedscan.errors import StudyOverError
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.joint.roster import ROSTER
 from fedscan.privacy.ledger.view import LedgerView
-from joint_sites import JointSite, is_ready, part_of
-from site_homes import begin_anew, make_home
+from joint_sites import JointSite, is_ready, joint_site, part_of
 from tiny_generators import save_tiny_generator
 
 WHY = "the words are not those of the others"
@@ -37,16 +34,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(tmp_path: Path, base: Path) -> JointSite:
     """A site that gave its keys for a joint study, whose invitation waits."""
-    begin_anew()
-    home = make_home(tmp_path, base)
-    write_policy(
-        home.policy, replace(load_policy(home.policy), epsilon_ceiling=20, collusion_ceiling=60)
-    )
-    sets = ["data.image_size=32", "privacy.sum=joint", "local.steps=1", "federation.rounds=4"]
-    sets += ["privacy.clip_norm=1.0", "privacy.draws_per_patient=1", "trainable.subset=attention"]
-    study = load_study(None, [f"generator.base={base}", *sets])
-    made = JointSite(home, study, base, tmp_path / "others")
-    Approvals(home).take_in(made.invitation.to_json())
+    made = joint_site(tmp_path, base, "privacy.clip_norm=1.0", "privacy.draws_per_patient=1")
+    Approvals(made.home).take_in(made.invitation.to_json())
     return made
 
 

@@ -232,6 +232,12 @@ def test_a_hundred_sites_fill_a_few_screens_and_unfold(
         browser.stop()
 
 
+def assert_finite(text: str) -> None:
+    """Nothing that is not finite is written out."""
+    for word in ("Infinity", "NaN", "undefined"):
+        assert word not in text
+
+
 def test_many_sites_of_which_none_has_answered_have_no_norms(
     watched: Any, served: Served, tmp_path: Path
 ) -> None:
@@ -239,8 +245,7 @@ def test_many_sites_of_which_none_has_answered_have_no_norms(
     watched.round(1, codes)
     page = look(served, tmp_path)
     assert "20 sites: 0 answered last, 20 did not. Those that gave no result" in page.text
-    for word in ("Infinity", "NaN", "undefined"):
-        assert word not in page.text
+    assert_finite(page.text)
 
 
 def test_a_round_with_numbers_that_are_not_finite_is_shown_with_dashes(
@@ -254,8 +259,7 @@ def test_a_round_with_numbers_that_are_not_finite_is_shown_with_dashes(
     watched.events(WeightsMoved(round=2, share=wrong, step=wrong))
     page = look(served, tmp_path)
     assert "moved the weights by – of their length" in page.text
-    for word in ("Infinity", "NaN", "undefined"):
-        assert word not in page.text
+    assert_finite(page.text)
 
 
 def test_who_is_suspected_in_a_joint_study_is_said_with_the_reason(
