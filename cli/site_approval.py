@@ -174,12 +174,12 @@ def decline(
     after all, name it to `fedscan site approve`. Not so a study with joint noise: its keys are
     erased here, and it would have to ask as another study.
     """
+    from ..client.declining import decline_study
     from ..client.steward.approvals import Approvals
-    from ..client.steward.declines import Declines
     from ..client.steward.home import SiteHome
 
     site = SiteHome.open(home)
-    result = Declines(site).decline(_invitation(Approvals(site), study), reason)
+    result = decline_study(site, _invitation(Approvals(site), study), reason)
     if as_json:
         print_json({"declined": result.study, "reason": result.reason})
         return

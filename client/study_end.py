@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import FedscanError
 from ..federation.joint.roster import ROSTER, without_roster
 from .answers.joint.pairs import key_file, when_erased
-from .site import Site, study_keys
+from .site import study_keys
 from .steward.approvals import Approvals
-from .steward.data_sets import Registry
+from .steward.data_sets import Registry, site_with_data_set
 from .steward.home import SiteHome
 from .terms import StudyTerms
 
@@ -55,14 +54,7 @@ def end_study(home: SiteHome, study: str) -> bool:
     approvals = Approvals(home)
     approval = approvals.require(study)
     roster = StudyTerms.from_request(approvals.approved_invitation(study).request).require_roster()
-    entry = Registry(home).get(approval.data)
-    site = Site(
-        name=home.settings().name,
-        data=Path(entry.folder),
-        state=home.state(entry.name),
-        base=Path(approval.base or home.settings().base),
-        home=home.folder,
-    )
+    site = site_with_data_set(home, Registry(home).get(approval.data), approval.base)
     was_there = erase_study(site, roster, study)
     if was_there:
         home.log.append("keys-erased", study=study, by="steward")

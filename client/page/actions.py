@@ -14,6 +14,7 @@ from ...federation.pki.enrolment import Welcome
 from ...federation.pki.keys import is_same_fingerprint
 from ...imaging.labels.fit import fit_sentences
 from ...privacy.mechanism import SubsampledGaussian
+from ..declining import decline_study
 from ..doctor import examine_site
 from ..evidence.write import write_evidence
 from ..steward.adding import NewDataSet, add_data_set
@@ -22,7 +23,6 @@ from ..steward.charge import charge
 from ..steward.contents import look_into
 from ..steward.data_set_life import move_data_set, retire_data_set
 from ..steward.data_sets import Registry
-from ..steward.declines import Declines
 from ..steward.enrolment import join, renew_keys
 from ..steward.home import SiteHome
 from ..steward.labelling import change_labels
@@ -112,7 +112,7 @@ class Actions:
 
     def decline(self, form: forms.Refusal, report: Progress) -> object:
         """Decline a study."""
-        result = Declines(self.home).decline(self._invitation(form.study), form.reason)
+        result = decline_study(self.home, self._invitation(form.study), form.reason)
         return {"study": result.study, "name": result.name}
 
     def withdraw(self, form: forms.OfStudy, report: Progress) -> object:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from ...errors import ConfigurationError, NotApprovedError, PausedError
 from ...federation.invitation import Invitation
 from ...federation.protocol import RoundRequest
 from ...model.computing.devices import resolve_devices
-from ...model.storage import shipped_base
 from ..policy import SitePolicy, load_policy
 from ..site import Site
 from ..terms import StudyTerms
 from .approvals import Approval, Approvals
-from .data_sets import Registry
+from .data_sets import Registry, site_with_data_set
 from .home import SiteHome
 from .opt_outs import require_list
 
@@ -62,20 +60,9 @@ def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
         ConfigurationError: If it computes on what its policy does not allow.
         DataError: If the data set is gone.
     """
-    settings, entry = home.settings(), Registry(home).usable(approval.data)
-    base = approval.base or settings.base
-    site = Site(
-        name=settings.name,
-        data=Path(entry.folder),
-        state=home.state(entry.name),
-        base=Path(base) if base else shipped_base(),
-        rows_at_once=settings.rows_at_once,
-        home=home.folder,
-        labels=Path(entry.labels) if entry.labels else None,
-        labels_by=entry.labels_by,
-        opted_out=opted_out,
-    )
-    device, *others = site_devices(settings.device, load_policy(site.policy))
+    entry = Registry(home).usable(approval.data)
+    site = site_with_data_set(home, entry, approval.base, opted_out=opted_out)
+    device, *others = site_devices(home.settings().device, load_policy(site.policy))
     return replace(site, device=device, other_devices=tuple(others))
 
 

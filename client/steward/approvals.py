@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from ...common.files import write_atomically
-from ...errors import ConfigurationError, NotApprovedError
+from ...errors import ConfigurationError, FedscanError, NotApprovedError
 from ...federation.invitation import Invitation
 from .declines import Declines
 from .home import SiteHome
@@ -131,6 +133,12 @@ class Approvals:
                 hint="Approve the coordinator's file STUDY.invitation.json again: that keeps it.",
             ) from None
         return Invitation.from_json(content)
+
+    def approved_invitations(self) -> Iterator[Invitation]:
+        """Yield what is approved now, but for what was not kept or cannot be read."""
+        for path in self.home.approvals.glob("*.json"):
+            with suppress(OSError, FedscanError):  # of a release that kept none, or wrote another
+                yield self.approved_invitation(path.stem)
 
     def take_in(self, content: bytes) -> Invitation:
         """Let a study wait whose invitation came as a file, also one that was declined.

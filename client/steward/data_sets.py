@@ -16,6 +16,8 @@ from ...common.files import write_atomically
 from ...common.names import require_name
 from ...common.toml_settings import read_toml, validated
 from ...errors import ConfigurationError, DataError
+from ...model.storage import shipped_base
+from ..site import Site
 from .home import SiteHome
 
 _HINT = "Restore it from a backup, or add the data sets anew under their old names."
@@ -175,6 +177,36 @@ class Registry:
             for name, entry in entries.items()
         }
         write_atomically(self.home.registry, tomli_w.dumps(content).encode())
+
+
+def site_with_data_set(
+    home: SiteHome, data_set: DataSet, base: str = "", *, opted_out: str = ""
+) -> Site:
+    """Return a home's site with one of its data sets, computing on the CPU.
+
+    Args:
+        home: The site's home.
+        data_set: The data set.
+        base: Folder of the generator that a study starts from; the site's own if empty, and the
+            one that ships with fedscan if it has none.
+        opted_out: State of the opt-out list; only what keeps patients in memory needs it.
+
+    Raises:
+        ConfigurationError: If the site's settings cannot be read.
+    """
+    settings = home.settings()
+    folder = base or settings.base
+    return Site(
+        name=settings.name,
+        data=Path(data_set.folder),
+        state=home.state(data_set.name),
+        base=Path(folder) if folder else shipped_base(),
+        rows_at_once=settings.rows_at_once,
+        home=home.folder,
+        labels=Path(data_set.labels) if data_set.labels else None,
+        labels_by=data_set.labels_by,
+        opted_out=opted_out,
+    )
 
 
 def _listed(data_sets: Mapping[str, DataSet]) -> str:

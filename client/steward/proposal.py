@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ...common.counted import counted
 from ...common.progress import Progress, no_progress
 from ...errors import BudgetExceededError, DataError, ModelError
 from ...federation.invitation import Invitation
 from ...model.description import FINDINGS
-from ...model.storage import shipped_base
 from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
 from ..answers.joint.ready import require_joint
@@ -21,7 +19,7 @@ from ..spending import known_spending
 from ..terms import StudyTerms
 from ..workspace.opened import OpenGenerator, open_generator
 from ..workspace.patient_numbers import patient_numbers
-from .data_sets import DataSet
+from .data_sets import DataSet, site_with_data_set
 from .home import SiteHome
 from .machine import memory_sentence
 from .promises import (
@@ -107,16 +105,7 @@ def propose(
             this site than its own.
     """
     terms = StudyTerms.from_request(invitation.request)
-    folder = base or home.settings().base
-    site = Site(
-        name=home.settings().name,
-        data=Path(data_set.folder),
-        state=home.state(data_set.name),
-        base=Path(folder) if folder else shipped_base(),
-        home=home.folder,
-        labels=Path(data_set.labels) if data_set.labels else None,
-        labels_by=data_set.labels_by,
-    )
+    site = site_with_data_set(home, data_set, base)
     policy = load_policy(site.policy)
     policy.check_data_set(data_set.name)
     _check(policy, terms)

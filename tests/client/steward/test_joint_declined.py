@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from deaths import dies_at_write
 from fedscan.client.daemon.overview import overview
+from fedscan.client.declining import decline_study
 from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.data_sets import Registry
-from fedscan.client.steward.declines import Declines
 from fedscan.client.steward.proposal import propose
 from fedscan.common.audit import AuditLog, verify
 from fedscan.errors import StudyOverError
@@ -40,7 +40,7 @@ def site(tmp_path: Path, base: Path) -> JointSite:
 
 
 def decline(site: JointSite) -> None:
-    Declines(site.home).decline(site.invitation, WHY)
+    decline_study(site.home, site.invitation, WHY)
 
 
 def key_files(site: JointSite) -> list[Path]:
@@ -109,7 +109,7 @@ def test_keys_that_an_approved_study_goes_by_stay(site: JointSite) -> None:
         site.invitation, terms={**site.terms, ROSTER: replace(other, members=members).to_text()}
     )
     assert smaller.digest != site.invitation.digest
-    Declines(site.home).decline(smaller, WHY)
+    decline_study(site.home, smaller, WHY)
     assert is_ready(site.begin(site.request()))
     assert erased_on_record(site) == []
 
@@ -121,7 +121,7 @@ def test_declining_a_study_that_names_another_one_s_roster_erases_nothing_of_tha
     assert is_ready(site.begin(site.request()))
     files = key_files(site)
     stranger = replace(site.invitation, rounds=site.invitation.rounds + 1)
-    Declines(site.home).decline(stranger, WHY)
+    decline_study(site.home, stranger, WHY)
     assert key_files(site) == files
     assert len(files) == 2
 
@@ -130,7 +130,7 @@ def test_a_study_that_is_declined_before_it_has_a_roster_leaves_no_key(site: Joi
     draft = Invitation(
         name="lungs", rounds=site.draft.rounds, base=site.draft.base, terms=site.draft.terms
     )
-    Declines(site.home).decline(draft, WHY)
+    decline_study(site.home, draft, WHY)
     assert key_files(site) == []
 
 
