@@ -30,6 +30,7 @@ from ..steward.opt_outs import CANNOT_UNDO, add_opt_outs, identifiers_in, remain
 from ..steward.pausing import pause, resume
 from ..steward.proposal import Proposal, propose
 from ..steward.refreshing import refresh_data_set
+from ..study_end import end_study
 from . import forms
 
 #: What a person typed into the field, for errors.
@@ -56,6 +57,7 @@ class Actions:
             "approve": (forms.ForDataSet, self.approve),
             "decline": (forms.Refusal, self.decline),
             "withdraw": (forms.OfStudy, self.withdraw),
+            "end-study": (forms.OfStudy, self.end_study),
             "pause": (forms.PageForm, lambda form, report: pause(self.home)),
             "resume": (forms.PageForm, lambda form, report: resume(self.home)),
             "look": (forms.OfDataSet, self.look),
@@ -119,6 +121,10 @@ class Actions:
         """Take an approval back."""
         Approvals(self.home).withdraw(form.study)
         return {"study": form.study}
+
+    def end_study(self, form: forms.OfStudy, report: Progress) -> object:
+        """Erase the keys of a joint study that is over."""
+        return {"study": form.study, "erased": end_study(self.home, form.study)}
 
     def look(self, form: forms.OfDataSet, report: Progress) -> object:
         """Say what is in a data set."""

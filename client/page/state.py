@@ -14,6 +14,7 @@ from ...common.audit.following import newest_entries
 from ...errors import FedscanError
 from ...federation.pki.enrolment import EnrolmentRequest
 from ..daemon.overview import overview
+from ..site import study_keys
 from ..steward.approvals import Approvals
 from ..steward.budgets import budget_of
 from ..steward.data_sets import Registry
@@ -62,6 +63,7 @@ def _files(home: SiteHome) -> Iterator[Path]:
     for pattern in ("pending/*", "approvals/*", "declined/*", "run/*", "data/*/policy.toml"):
         yield from home.folder.glob(pattern)
     yield from home.folder.glob("data/*/ledger/*")
+    yield from study_keys(home.folder).glob("*")
 
 
 def _or_problem(read: Callable[[], Any]) -> Any:

@@ -23,10 +23,16 @@ export function showStudies({ overview, waiting }) {
   $("no-waiting").hidden = pending.length > 0;
   $("waiting-count").textContent = pending.length ? `(${pending.length} waiting)` : "";
   keyed($("waiting"), pending, (one) => one.study, waitingStudy);
-  const { approved = [], declined = [] } = overview;
+  const { approved = [], declined = [], joint = [] } = overview;
   $("no-approved").hidden = approved.length > 0;
   $("declined-part").hidden = declined.length === 0;
   whenChanged("approved", approved, () => $("approved").replaceChildren(...(approved.length ? [approvedTable(approved)] : [])));
+  $("joint-part").hidden = joint.length === 0;
+  keyed($("joint"), joint, (one) => one.study, jointStudy, (card, one) => {
+    const about = card.querySelector(".about"), told = keysTold(one);
+    if (about.textContent !== told) about.textContent = told;
+    card.querySelector("details").hidden = Boolean(one.keys_erased);
+  });
   whenChanged("declined", declined, () => $("declined").replaceChildren(table("Declined studies", ["Study", "Digest", "Declined", "Why"],
     declined.map((one) => [one.name, digest(one.study), when(one.time), one.reason]))));
 }
@@ -42,6 +48,32 @@ function approvedTable(approved) {
     return [one.name, digest(one.study), one.data, when(one.time), back];
   });
   return within(element("div"), table("Approved studies", ["Study", "Digest", "Data set", "Approved", "Take back"], rows), output);
+}
+
+function keysTold(one) {
+  // A damaged mark says no time, but that it is over.
+  if (one.keys_erased) return `It is over here: its keys were erased ${Number.isNaN(Date.parse(one.keys_erased)) ? one.keys_erased : when(one.keys_erased)}.`;
+  return one.has_keys ? "Its keys are kept here." : "Its keys are lost: it cannot go on with this site.";
+}
+
+function jointStudy(one) {
+  const card = element("article", "", { class: "one", "aria-label": `Joint study ${one.name}` });
+  const form = element("form", "", { class: "fields" }), output = element("div", "", { class: "outcome", role: "status" });
+  const box = element("input", "", { type: "checkbox", required: "" });
+  const erase = element("button", "Erase its keys", { type: "submit", class: "no" });
+  form.append(
+    element("p", "For a site that was away when the study ended, or a study that was given up. Keys, secrets and parts of sums are erased; what was spent stays spent.", { class: "soft" }),
+    within(element("label", "", { class: "tick" }), box, "Erase them for good: the study cannot go on with this site"), erase,
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run([erase], output, "end-study", { study: one.study }, ({ erased }) => (erased ? `The keys of the study ${one.name} are erased.` : "They were erased already."));
+  });
+  card.append(
+    within(element("h4"), `${one.name} `, digest(one.study)), element("p", "", { class: "about" }),
+    within(element("details"), element("summary", `End ${one.name} at this site`), form), output,
+  );
+  return card;
 }
 
 function waitingStudy(one) {

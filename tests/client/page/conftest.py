@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -48,7 +49,19 @@ class Page:
 
 
 @pytest.fixture
-def page(home: SiteHome) -> Iterator[Page]:
-    with TestClient(steward_app(home, TOKEN), base_url="http://127.0.0.1") as client:
-        client.headers["Authorization"] = f"Bearer {TOKEN}"
-        yield Page(client)
+def page_of() -> Iterator[Callable[[SiteHome], Page]]:
+    """Open the page of a home."""
+    with ExitStack() as opened:
+
+        def open_page(home: SiteHome) -> Page:
+            app = TestClient(steward_app(home, TOKEN), base_url="http://127.0.0.1")
+            client = opened.enter_context(app)
+            client.headers["Authorization"] = f"Bearer {TOKEN}"
+            return Page(client)
+
+        yield open_page
+
+
+@pytest.fixture
+def page(home: SiteHome, page_of: Callable[[SiteHome], Page]) -> Page:
+    return page_of(home)
