@@ -60,6 +60,7 @@ def write_report(
             sites=parted(run)[0],
             folded=parted(run)[1],
             round_lines=round_lines(run),
+            asked=len({entry.site for entry in run.rounds}),
             step_warnings=step_warnings(run),
             tasks=task_views(evaluation) if evaluation else [],
             distances=distance_charts(evaluation) if evaluation else [],

@@ -179,6 +179,20 @@ def test_what_each_round_did_to_the_model_is_shown_and_harm_named(run, tmp_path)
     assert "rose in" not in seen.text
 
 
+def test_a_run_that_nobody_answered_shows_who_was_asked(run, tmp_path):
+    assert "Nobody answered" not in page(run, tmp_path)[1].text
+    rounds = tuple(
+        replace(entry, code="not-approved" if entry.site == "south" else "no-answer", epsilon=None)
+        for entry in run.rounds
+    )
+    _, seen = page(replace(run, rounds=rounds), tmp_path)
+    assert "rounds" in {value for _, name, value in seen.attributes if name == "id"}
+    assert f"of {len(run.sites)} sites that were asked, none gave a usable answer" in seen.text
+    for number in (1, 2, 3):
+        assert f"{number} south not-approved" in seen.text
+    assert sum(text == "no-answer" for text in seen.texts) == 3 * (len(run.sites) - 1)
+
+
 def test_hostile_names_stay_text(run, tmp_path):
     evil = "</title><script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     site = replace(run.sites[0], name=evil, set_aside={evil: 1})
