@@ -21,7 +21,7 @@ from .agreement import measured_agreement
 
 Way = TypeVar("Way")
 
-#: Clip norm that about half of the gradients exceed, and rate of Adam, by what trains
+#: Clip norm that about half of the gradients exceed, and learning rate, by what trains
 #: (docs/results.md). Low-rank updates have the defaults of a study.
 SUITED = {
     "biases": (0.035, 8e-3),
@@ -29,6 +29,9 @@ SUITED = {
     "attention": (0.14, 1e-3),
     "all": (0.14, 1e-3),
 }
+
+#: The optimizer that these rates, and the default one, were measured with.
+RATES_ARE_OF = "adam"
 
 #: What a study can train, from few numbers to many, with low-rank updates of these ranks between.
 FEW: tuple[Subset, ...] = ("biases", "norms")
@@ -137,8 +140,9 @@ def definite_study(study: Study) -> Study:
 
     By the sizes that sites declare, the study's budget, and how well gradients of made-up patients
     agree: what trains most among all with signal enough; where nothing has, what has the strongest.
-    Clip norm and learning rate become those that suit it, where the study has their defaults. A
-    study that names its subset stays as it is, and where no sizes are declared or nothing is
+    Clip norm and learning rate become those that suit it, where the study has their defaults; the
+    rate only with the optimizer that rates were measured with, and the reason says so with others.
+    A study that names its subset stays as it is, and where no sizes are declared or nothing is
     private, low-rank updates train.
 
     Args:
@@ -168,6 +172,7 @@ def definite_study(study: Study) -> Study:
         f"{study.privacy.epsilon:g}: {signal.numbers:,} numbers, of which the signal is expected "
         f"to be {signal.ratio:.2g} times the noise."
     )
+    reason += _rate_in_words(study)
     outlook = replace(
         outlook, reason=reason, agreement=signal.agreement if outlook.agreement else 0.0
     )
@@ -175,16 +180,32 @@ def definite_study(study: Study) -> Study:
 
 
 def suited_study(study: Study) -> Study:
-    """Give what trains the clip norm and rate that suit it, where the study has the defaults."""
+    """Give what trains the clip norm and rate that suit it, where the study has the defaults.
+
+    Another optimizer than :data:`RATES_ARE_OF` keeps the study's rate: how long a step is differs
+    by orders of magnitude between them.
+    """
     if study.trainable.subset not in SUITED:
         return study
     clip_norm, rate = SUITED[study.trainable.subset]
     privacy, local, usual = study.privacy, study.local, load_study()
     if privacy.clip_norm == usual.privacy.clip_norm:
         privacy = replace(privacy, clip_norm=clip_norm)
-    if local.learning_rate == usual.local.learning_rate:
+    if local.learning_rate == usual.local.learning_rate and local.optimizer == RATES_ARE_OF:
         local = replace(local, learning_rate=rate)
     return replace(study, privacy=privacy, local=local)
+
+
+def _rate_in_words(study: Study) -> str:
+    """Say that no rate is recommended, where the study's optimizer is not that of the rates."""
+    local = study.local
+    if local.optimizer == RATES_ARE_OF or local.learning_rate != load_study().local.learning_rate:
+        return ""
+    return (
+        f" The learning rate stays {local.learning_rate:g} (local.learning_rate), which nothing "
+        f"here recommends: rates were measured with {RATES_ARE_OF}, and the study's optimizer is "
+        f"{local.optimizer}."
+    )
 
 
 def strongest(signals: Sequence[tuple[Way, Signal]]) -> tuple[Way, Signal]:

@@ -98,6 +98,32 @@ def test_a_clip_norm_or_rate_of_one_s_own_stays(study):
     assert suited_study(own) == own
 
 
+@pytest.mark.parametrize("subset", sorted(SUITED))
+def test_another_optimizer_keeps_the_study_s_rate(study, subset):
+    suited = suited_study(study(f"trainable.subset={subset}", "local.optimizer=sgd"))
+    assert suited.local == study("local.optimizer=sgd").local
+    assert suited.privacy.clip_norm == SUITED[subset][0]
+
+
+def test_a_choice_says_that_it_recommends_no_rate_for_another_optimizer(study):
+    sizes = "outlook.patients=[20, 20, 20]"
+    usual = definite_study(study(sizes))
+    assert usual.local.learning_rate == SUITED[usual.trainable.subset][1]
+    assert "learning rate" not in usual.outlook.reason
+    other = definite_study(study(sizes, "local.optimizer=momentum"))
+    assert other.trainable == usual.trainable
+    assert other.local == study("local.optimizer=momentum").local
+    rate = f"The learning rate stays {other.local.learning_rate:g} (local.learning_rate)"
+    assert other.outlook.reason.startswith(usual.outlook.reason)
+    assert rate in other.outlook.reason
+    assert "measured with adam, and the study's optimizer is momentum" in other.outlook.reason
+    assert tomllib.loads(study_to_toml(other))["outlook"]["reason"] == other.outlook.reason
+    # Whoever named a rate needs no word on it.
+    named = definite_study(study(sizes, "local.optimizer=momentum", "local.learning_rate=0.05"))
+    assert named.local.learning_rate == 0.05
+    assert named.outlook.reason == usual.outlook.reason
+
+
 def test_few_patients_are_told_that_they_pay_for_noise(study):
     plan = plan_study(study("trainable.subset=all"), [12, 9, 8], measure=False)
     assert plan.as_it_is.signal.ratio < 1
