@@ -22,7 +22,8 @@ from fedscan.config.study import load_study
 from fedscan.model.generator import build_generator
 from fedscan.model.settings import GeneratorSettings
 from fedscan.model.storage import save_generator
-from fedscan.server.events import Event, PartReady, PartReceived, RosterMade, RoundFinished
+from fedscan.server.events import Event, RoundFinished
+from fedscan.server.joint.events import PartReady, PartReceived, RosterMade
 from fedscan.simulation.run import simulate
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (

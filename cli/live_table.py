@@ -11,24 +11,21 @@ from rich.text import Text
 
 from ..common.counted import counted
 from ..server.events import (
-    AttemptLost,
     CheckpointSkipped,
-    CulpritsFound,
     Event,
     GeneratorSaved,
     LossMeasured,
     NothingMoved,
     ReadinessReceived,
-    RosterMade,
     RoundFinished,
     RoundStarted,
     SiteFinished,
     SitesAwaited,
     SitesConnected,
-    SitesSuspected,
     WeightsMoved,
     WorkSkipped,
 )
+from ..server.joint.events import AttemptLost, CulpritsFound, RosterMade, SitesSuspected
 from ..server.progress.rounds import LARGEST_STEP, is_worse
 from ..simulation.events import (
     BudgetWasted,

@@ -13,11 +13,7 @@ from typing import Any
 from ..federation.protocol import OK
 from .events import (
     Event,
-    KeyReceived,
-    KeysAsked,
     Observer,
-    PartReady,
-    PartReceived,
     ReadinessAsked,
     ReadinessReceived,
     RoundStarted,
@@ -26,6 +22,7 @@ from .events import (
     StatisticsAsked,
     StatisticsReceived,
 )
+from .joint.events import KeyReceived, KeysAsked, PartReady, PartReceived
 from .patience import AWAITED
 
 _log = logging.getLogger(__name__)

@@ -24,11 +24,8 @@ from ..events import (
     CompositionAsked,
     CompositionReceived,
     Event,
-    PartReady,
-    PartReceived,
     ReadinessAsked,
     ReadinessReceived,
-    RosterMade,
     RoundFinished,
     RoundStarted,
     SiteFinished,
@@ -37,6 +34,7 @@ from ..events import (
     StatisticsReceived,
     log_event,
 )
+from ..joint.events import PartReady, PartReceived, RosterMade
 from ..joint.roster import roster_text
 from .counter_sign import counter_sign
 from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home

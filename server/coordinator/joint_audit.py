@@ -8,11 +8,11 @@ from ...common.audit.log import AuditLog
 from ...common.files import write_atomically
 from ...federation.invitation import Invitation
 from ...federation.joint.roster import ROSTER
-from ..events import (
+from ..events import Event
+from ..joint.events import (
     AttemptLost,
     CulpritsFound,
     EndTold,
-    Event,
     KeyReceived,
     KeysAsked,
     KeysErased,

@@ -14,9 +14,10 @@ from ...common.files import write_atomically
 from ...errors import ProtocolError
 from ...federation.protocol import OK, READY, STUDY_END, RoundReply, RoundRequest
 from ..asking import Sites
-from ..events import EndTold, KeysErased, Observer
+from ..events import Observer
 from ..exchange import UNAVAILABLE
 from ..patience import MOST_REPEATS
+from .events import EndTold, KeysErased
 
 #: Longest wait in seconds: whoever summed until now erases a few files.
 _PATIENCE_S = 120.0

@@ -15,9 +15,10 @@ from ...federation.joint.messages import RevealRequest
 from ...federation.protocol import OK, REVEAL, SUM, RoundReply, RoundRequest
 from ...privacy.joint.ring import from_ring
 from ..asking import SiteAnswer, Sites
-from ..events import Observer, PartReceived
+from ..events import Observer
 from ..patience import MOST_REPEATS
 from .answers import require_part, without_tensors
+from .events import PartReceived
 
 #: What sites that are ready encapsulated to others, by the sites' names.
 Ready = dict[str, SiteAnswer[dict[str, bytes]]]

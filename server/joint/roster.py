@@ -18,8 +18,9 @@ from ...federation.joint.roster import Roster
 from ...federation.protocol import KEY, STUDY_KEY, RoundReply, RoundRequest
 from ...privacy.joint.plan import plan_joint
 from ..before_rounds import Question, ask_until_enough
-from ..events import KeyReceived, KeysAsked, Observer
+from ..events import Observer
 from ..job import ROSTER
+from .events import KeyReceived, KeysAsked
 
 
 def needed_sites(study: Study) -> FederationSettings:

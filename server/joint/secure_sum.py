@@ -10,11 +10,12 @@ from ...errors import RoundFailedError
 from ...federation.joint.roster import Roster
 from ...federation.protocol import RoundRequest
 from ..asking import SiteAnswer, Sites
-from ..events import AttemptLost, CulpritsFound, Observer, PartReady, SitesSuspected, SumSettled
+from ..events import Observer
 from ..meanings import advice, described
 from ..patience import RESUME_HINT, Patience
 from .answers import read_encapsulations
 from .attempts import Attempts
+from .events import AttemptLost, CulpritsFound, PartReady, SitesSuspected, SumSettled
 from .opening import Opening, Ready, Total, combined
 from .search import Doubt, Search, can_halve
 

@@ -20,13 +20,14 @@ from ...model.statistics.composition import FinerWords
 from ...privacy.joint.plan import plan_joint
 from ..asking import Sites
 from ..checkpoint import Checkpoints, FederationState
-from ..events import Observer, RosterMade
+from ..events import Observer
 from ..exchange import wait_for_sites
 from ..history import History
 from ..job import ATTEMPTS, COMPOSITIONS, KEYS_ERASED, SEARCH, STATISTICS
 from ..terms import site_terms
 from .attempts import Attempts
 from .ending import end_study
+from .events import RosterMade
 from .loss_rule import LossRule
 from .roster import make_roster, needed_sites
 from .rounds import JointRounds

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from fedscan.errors import CheckpointError, ModelError, RoundFailedError
 from fedscan.federation.protocol import Tensors
-from fedscan.server.events import AttemptLost, CulpritsFound, SitesSuspected
 from fedscan.server.joint.attempts import Attempts
+from fedscan.server.joint.events import AttemptLost, CulpritsFound, SitesSuspected
 from fedscan.server.joint.loss_rule import LossRule
 from fedscan.server.joint.opening import Total
 from fedscan.server.joint.search import Doubt, Search

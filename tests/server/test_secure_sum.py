@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fedscan.errors import CheckpointError, RoundFailedError
-from fedscan.server.events import AttemptLost, SumSettled
 from fedscan.server.joint.attempts import Attempts
+from fedscan.server.joint.events import AttemptLost, SumSettled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_joint import ToyJointStudy

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from fedscan.federation.protocol import READY, STUDY_END, RoundReply, RoundRequest
 from fedscan.server.asking import Sites
-from fedscan.server.events import EndTold, Event, KeysErased
+from fedscan.server.events import Event
 from fedscan.server.joint.ending import end_study, erased_at, kept_at
+from fedscan.server.joint.events import EndTold, KeysErased
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp

@@ -14,7 +14,8 @@ from fedscan.config.study import Study
 from fedscan.federation.joint.context import SumContext, members_digest
 from fedscan.federation.joint.masks import add_masks
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.server.events import AttemptLost, CulpritsFound, Event, SumSettled
+from fedscan.server.events import Event
+from fedscan.server.joint.events import AttemptLost, CulpritsFound, SumSettled
 from fedscan.simulation.run import simulate
 from site_homes import paid
 from tiny_hospitals import write_hospitals

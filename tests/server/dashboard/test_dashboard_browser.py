@@ -19,15 +19,9 @@ from browser import Browser, loaded_page, needs_chromium
 from fedscan.config.study import load_study, study_to_toml
 from fedscan.server.dashboard.app import dashboard_app
 from fedscan.server.dashboard.snapshot import WatchedStudy
-from fedscan.server.events import (
-    CulpritsFound,
-    KeysErased,
-    RosterMade,
-    SitesSuspected,
-    StudyStopped,
-    WeightsMoved,
-)
+from fedscan.server.events import StudyStopped, WeightsMoved
 from fedscan.server.history import HistoryEntry
+from fedscan.server.joint.events import CulpritsFound, KeysErased, RosterMade, SitesSuspected
 
 pytestmark = needs_chromium
 
