@@ -17,8 +17,6 @@ from ..common.files import write_atomically
 from ..common.toml_settings import read_settings, settings, write_toml
 from ..errors import PausedError, PrivacyError
 from ..model.settings import Subset
-from ..privacy.settings import PrivacySettings
-from .proposed_step import ProposedStep
 
 #: From the most permissive to the strictest, as in the study's data settings.
 BURNED_IN = ("refuse_marked", "refuse_likely", "refuse_unstated")
@@ -212,67 +210,6 @@ class SitePolicy:
                 f"The site's policy does not allow training on the data set {name!r}.",
                 hint="Add it to `data_sets` in policy.toml if it may be used.",
             )
-
-    def check(self, step: ProposedStep) -> None:
-        """Refuse a step that the site does not allow.
-
-        Raises:
-            PrivacyError: Names everything about the step that is not allowed. Only its code
-                may leave the site.
-        """
-        problems = [*self._privacy_problems(step), *self._other_problems(step)]
-        if problems:
-            raise PrivacyError(
-                f"The site's policy does not allow this step: {'; '.join(problems)}.",
-                hint="Nothing was run or spent. The study can ask for less, or the site can "
-                "change its policy.",
-            )
-
-    def _privacy_problems(self, step: ProposedStep) -> list[str]:
-        mechanism = step.mechanism
-        if mechanism is None:
-            return [] if self.allow_non_private else ["it has no privacy"]
-        problems = []
-        if mechanism.noise_multiplier < self.min_noise_multiplier:
-            problems.append(
-                f"noise multiplier {mechanism.noise_multiplier:g} is below "
-                f"{self.min_noise_multiplier:g}"
-            )
-        if step.subset is not None and mechanism.sample_rate > self.max_sample_rate:
-            problems.append(
-                f"sample rate {mechanism.sample_rate:g} is above {self.max_sample_rate:g}"
-            )
-        if mechanism.steps > self.max_steps_per_round:
-            problems.append(f"{mechanism.steps} steps are more than {self.max_steps_per_round}")
-        # Written so that a clip norm that is no number fails it too.
-        if not 0 < step.clip_norm <= self.max_clip_norm:
-            problems.append(f"clip norm {step.clip_norm:g} is above {self.max_clip_norm:g}")
-        return [*problems, *self._joint_problems(step.joint)]
-
-    def _joint_problems(self, terms: PrivacySettings | None) -> list[str]:
-        if terms is None:
-            return []
-        problems = []
-        if terms.min_sites < self.min_sites:
-            problems.append(f"a sum of {terms.min_sites} sites is of fewer than {self.min_sites}")
-        if terms.most_colluding < self.max_colluding_sites:
-            problems.append(
-                f"it withstands {terms.most_colluding} other sites that work with the coordinator, "
-                f"not {self.max_colluding_sites}"
-            )
-        return problems
-
-    def _other_problems(self, step: ProposedStep) -> list[str]:
-        problems = []
-        if step.patients < self.min_patients:
-            problems.append(f"there are fewer than {self.min_patients} patients to train on")
-        if step.subset is not None and step.subset not in self.allowed_subsets:
-            problems.append(f"{step.subset!r} is not among {', '.join(self.allowed_subsets)}")
-        if step.captions != "words" and not self.allow_free_text:
-            problems.append("it trains on reports (free text), which allow_free_text forbids")
-        if step.burned_in not in BURNED_IN[BURNED_IN.index(self.burned_in) :]:
-            problems.append(f"burned-in text needs {self.burned_in}, not {step.burned_in!r}")
-        return problems
 
 
 def load_policy(path: Path) -> SitePolicy:

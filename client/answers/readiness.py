@@ -22,7 +22,8 @@ from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.study_costs import once_mechanisms
 from ..cost import study_cost
 from ..data.identity import FILE_NAME, DatasetIdentity
-from ..policy import ProposedStep, SitePolicy, load_policy
+from ..policy import SitePolicy, load_policy
+from ..proposed_step import ProposedStep, check_step
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
@@ -55,7 +56,7 @@ def run_readiness(question: Asked) -> RoundReply:
         site, request.study(), terms.data, words, least=policy.min_patients
     )
     for step in _steps(request, terms, policy, patients):
-        policy.check(step)
+        check_step(policy, step)
     if terms.privacy.enabled:
         _require_payable(request, terms, site, policy)
     return RoundReply(

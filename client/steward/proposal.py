@@ -13,7 +13,8 @@ from ...model.words.tables import study_words
 from ...privacy.mechanism import SubsampledGaussian
 from ..answers.joint.ready import require_joint
 from ..cost import Cost, study_cost
-from ..policy import ProposedStep, SitePolicy, load_policy
+from ..policy import SitePolicy, load_policy
+from ..proposed_step import ProposedStep, check_step
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
@@ -150,7 +151,8 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
     """Ask the policy about a step of the study, as if there were patients enough."""
     privacy, local = terms.privacy, terms.local
     mechanism = SubsampledGaussian(privacy.sample_rate, policy.min_noise_multiplier, local.steps)
-    policy.check(
+    check_step(
+        policy,
         ProposedStep(
             mechanism=mechanism if privacy.enabled else None,
             clip_norm=privacy.clip_norm,
@@ -159,7 +161,7 @@ def _check(policy: SitePolicy, terms: StudyTerms) -> None:
             captions=terms.data.captions,
             subset=terms.trainable.subset,
             joint=privacy if terms.is_joint else None,
-        )
+        ),
     )
 
 

@@ -9,7 +9,8 @@ from ...imaging.labels.fit import require_fitting
 from ...privacy.ledger import Ledger, release_digest, request_digest
 from ...privacy.mechanism import SubsampledGaussian
 from ..data.identity import DatasetIdentity
-from ..policy import ProposedStep, SitePolicy, load_policy
+from ..policy import SitePolicy, load_policy
+from ..proposed_step import ProposedStep, check_step
 from ..site import Site
 from ..spending import known_spending
 from ..terms import StudyTerms
@@ -61,12 +62,13 @@ class Participation:
     def check(
         self, mechanism: SubsampledGaussian | None, *, clip_norm: float, subset: str | None = None
     ) -> None:
-        """Ask the policy about a step on this data; see :class:`~.policy.ProposedStep`.
+        """Ask the policy about a step on this data; see :class:`~..proposed_step.ProposedStep`.
 
         Raises:
             PrivacyError: If the policy does not allow it.
         """
-        self.policy.check(
+        check_step(
+            self.policy,
             ProposedStep(
                 mechanism=mechanism,
                 clip_norm=clip_norm,
@@ -75,7 +77,7 @@ class Participation:
                 captions=self.terms.data.captions,
                 subset=subset,
                 joint=self.terms.privacy if self.terms.is_joint else None,
-            )
+            ),
         )
 
     def ledger(self) -> Ledger:

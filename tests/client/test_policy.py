@@ -10,12 +10,12 @@ from datetime import datetime
 import pytest
 from fedscan.client.policy import (
     BURNED_IN,
-    ProposedStep,
     SitePolicy,
     load_policy,
     policy_to_toml,
     write_policy,
 )
+from fedscan.client.proposed_step import ProposedStep, check_step
 from fedscan.errors import ConfigurationError, PausedError, PrivacyError
 from fedscan.privacy.mechanism import SubsampledGaussian
 from fedscan.privacy.settings import PrivacySettings
@@ -36,12 +36,12 @@ JOINT = PrivacySettings(sum="joint", min_sites=4, colluding_sites=1)
 
 def test_a_joint_study_is_refused_that_withstands_fewer_than_the_site_reckons_with():
     policy, step = SitePolicy(), replace(ALLOWED, joint=JOINT)
-    policy.check(step)
+    check_step(policy, step)
     with pytest.raises(PrivacyError, match="a sum of 4 sites is of fewer than 5"):
-        replace(policy, min_sites=5).check(step)
+        check_step(replace(policy, min_sites=5), step)
     with pytest.raises(PrivacyError, match=r"withstands 1 other sites .* not 2"):
-        replace(policy, max_colluding_sites=2).check(step)
-    replace(policy, min_sites=5, max_colluding_sites=2).check(ALLOWED)
+        check_step(replace(policy, max_colluding_sites=2), step)
+    check_step(replace(policy, min_sites=5, max_colluding_sites=2), ALLOWED)
 
 
 def test_the_ceiling_of_collusion_is_never_below_the_other_one():
@@ -51,9 +51,9 @@ def test_the_ceiling_of_collusion_is_never_below_the_other_one():
 
 def test_defaults_allow_an_ordinary_step_and_a_single_change_can_refuse_it():
     policy = SitePolicy()
-    policy.check(ALLOWED)
+    check_step(policy, ALLOWED)
     with pytest.raises(PrivacyError, match="fewer than 101 patients"):
-        replace(policy, min_patients=ALLOWED.patients + 1).check(ALLOWED)
+        check_step(replace(policy, min_patients=ALLOWED.patients + 1), ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_defaults_allow_an_ordinary_step_and_a_single_change_can_refuse_it():
 )
 def test_every_limit_refuses(change, named):
     with pytest.raises(PrivacyError, match=named) as refusal:
-        SitePolicy().check(replace(ALLOWED, **change))
+        check_step(SitePolicy(), replace(ALLOWED, **change))
     assert refusal.value.code == "privacy"
 
 
 def test_a_refusal_names_everything_but_not_the_patient_count():
     step = replace(ALLOWED, patients=13, clip_norm=99.0, subset="all")
     with pytest.raises(PrivacyError) as refusal:
-        SitePolicy().check(step)
+        check_step(SitePolicy(), step)
     message = str(refusal.value)
     assert "clip norm 99" in message
     assert "'all'" in message
@@ -91,17 +91,17 @@ def test_a_refusal_names_everything_but_not_the_patient_count():
 
 def test_statistics_may_draw_everybody():
     mechanism = SubsampledGaussian(1.0, 5.0, 1)
-    SitePolicy().check(replace(ALLOWED, mechanism=mechanism, subset=None))
+    check_step(SitePolicy(), replace(ALLOWED, mechanism=mechanism, subset=None))
     with pytest.raises(PrivacyError, match="sample rate 1"):
-        SitePolicy().check(replace(ALLOWED, mechanism=mechanism))
+        check_step(SitePolicy(), replace(ALLOWED, mechanism=mechanism))
 
 
 def test_non_private_training_needs_the_sites_word_and_keeps_the_other_limits():
     step = replace(ALLOWED, mechanism=None)
     policy = SitePolicy(allow_non_private=True)
-    policy.check(step)
+    check_step(policy, step)
     with pytest.raises(PrivacyError, match="fewer than"):
-        policy.check(replace(step, patients=1))
+        check_step(policy, replace(step, patients=1))
 
 
 @pytest.mark.parametrize(

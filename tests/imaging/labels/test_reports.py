@@ -11,7 +11,8 @@ import pytest
 import torch
 from fedscan.client.data import example_origin
 from fedscan.client.data.dataset import SiteDataset
-from fedscan.client.policy import ProposedStep, SitePolicy
+from fedscan.client.policy import SitePolicy
+from fedscan.client.proposed_step import ProposedStep, check_step
 from fedscan.errors import PrivacyError
 from fedscan.imaging.labels.table import read_table
 from fedscan.imaging.settings import DataSettings
@@ -96,8 +97,8 @@ def test_the_policy_allows_texts_only_when_it_says_so():
         subset="lora",
     )
     with pytest.raises(PrivacyError, match="allow_free_text"):
-        SitePolicy().check(step)
-    SitePolicy(allow_free_text=True).check(step)
+        check_step(SitePolicy(), step)
+    check_step(SitePolicy(allow_free_text=True), step)
 
 
 def test_old_settings_keep_their_caches_and_what_they_paid_for(opened):
