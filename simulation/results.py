@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,8 +13,10 @@ from pydantic import TypeAdapter
 from .. import __version__
 from ..client.site import Site
 from ..client.workspace.opened import open_generator
+from ..common.files import write_atomically
 from ..config.study import Study, study_digest
 from ..evaluation.measures.results import EvaluationResult
+from ..evaluation.report.build import write_report
 from ..evaluation.report.results import (
     GeneratorInfo,
     RoundStep,
@@ -20,15 +24,85 @@ from ..evaluation.report.results import (
     SiteReport,
     SiteRound,
 )
+from ..evaluation.results import FILE as EXAMINATION
+from ..evaluation.results import read_examination
+from ..model.integrity.movement import share_moved
+from ..model.storage import generator_digest
 from ..privacy.signal import signal_in_cosines
-from ..server.history import HistoryEntry
+from ..server.begun import begun
+from ..server.event_log import EventLog
+from ..server.history import History, HistoryEntry
+from ..server.job import EVENTS, HISTORY, WARM_UP
+from ..server.joint.roster import roster_text
 from ..server.progress.rounds import round_progress
 from ..server.terms import study_at_site
+from ..server.warm_up import groups_used
 from .indexing import SiteSummary
 from .spending import epsilon_by_round, site_privacy
 
 
-def run_results(
+def report_run(
+    study: Study,
+    sites: Sequence[Site],
+    summaries: Sequence[SiteSummary],
+    out: Path,
+    *,
+    base: Path,
+    generator: Path,
+    evaluation: EvaluationResult | None,
+    expected_signal: float | None,
+) -> tuple[RunResults, Path]:
+    """Write ``results.json`` and ``report.html`` of a run whose training is finished.
+
+    Args:
+        study: The study.
+        sites: Its sites.
+        summaries: What each of them has.
+        out: Folder of the run.
+        base: Folder of the generator that it started from.
+        generator: Folder of the trained one.
+        evaluation: What was measured, if anything was; its pictures are in ``out``.
+        expected_signal: Signal over noise that was planned with, of a private study.
+
+    Returns:
+        The results, and the report's file.
+
+    Raises:
+        DataError: If a picture, or an earlier examination of the generator, cannot be read.
+    """
+    run = out / "run"
+    results = _run_results(
+        study,
+        sites,
+        summaries,
+        History(run / HISTORY).entries(),
+        evaluation,
+        expected_signal=expected_signal,
+        base=begun(run, study, base).base,
+        warm_up_groups=groups_used(run / WARM_UP),
+        movement=share_moved(base, generator),
+        roster=roster_text(run),
+        events=EventLog(run / EVENTS).entries(),
+    )
+    write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
+    report = write_report(
+        results,
+        out / "report.html",
+        gallery=out / "gallery" if evaluation else None,
+        examination=_examined(out, generator),
+    )
+    return results, report
+
+
+def _examined(out: Path, generator: Path) -> Path | None:
+    """Folder of an earlier examination of this very generator, to stay in the report."""
+    folder = out / "examination"
+    if not (folder / EXAMINATION).is_file():
+        return None
+    return folder if read_examination(folder).generator == generator_digest(generator) else None
+
+
+def _run_results(
     study: Study,
     sites: Sequence[Site],
     summaries: Sequence[SiteSummary],
@@ -36,11 +110,11 @@ def run_results(
     evaluation: EvaluationResult | None,
     *,
     base: str,
-    expected_signal: float | None = None,
-    warm_up_groups: int | None = None,
-    movement: float | None = None,
-    roster: str = "",
-    events: Sequence[Mapping[str, Any]] = (),
+    expected_signal: float | None,
+    warm_up_groups: int | None,
+    movement: float | None,
+    roster: str,
+    events: Sequence[Mapping[str, Any]],
 ) -> RunResults:
     """Put together what ``results.json`` holds.
 

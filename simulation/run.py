@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,26 +11,16 @@ from ..client.site import Site
 from ..common.files import write_atomically
 from ..common.toml_settings import validated
 from ..config.study import Study, study_to_toml
-from ..errors import ConfigurationError, DataError
+from ..errors import DataError
 from ..evaluation.measures.results import EvaluationResult
-from ..evaluation.report.build import write_report
 from ..evaluation.report.results import RunResults
-from ..evaluation.results import FILE as EXAMINATION
-from ..evaluation.results import read_examination
-from ..model.integrity.movement import share_moved
 from ..model.outline import read_image_sizes
-from ..model.storage import generator_digest, state_learnt
+from ..model.storage import state_learnt
 from ..phantoms.settings import PhantomSettings
 from ..privacy.study_signal import NOISE_BELOW
-from ..server.begun import begun
-from ..server.event_log import EventLog
 from ..server.events import Observer, log_event
 from ..server.fitting import require_fitting
-from ..server.history import History
-from ..server.job import EVENTS, HISTORY, WARM_UP, base_of
-from ..server.joint.roster import roster_text
-from ..server.terms import is_joint
-from ..server.warm_up import groups_used
+from ..server.job import base_of
 from .comparisons import Runner, train_comparisons
 from .engine import Engine
 from .events import (
@@ -47,9 +36,15 @@ from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
 from .ray_engine import RayCluster, named_cluster
-from .results import run_results
+from .results import report_run
 from .run_folder import only_process, require_own
-from .sites import find_sites, keep_labels, with_fitting_labels, write_policies
+from .sites import (
+    find_sites,
+    keep_labels,
+    require_enough_sites,
+    with_fitting_labels,
+    write_policies,
+)
 from .study_plan import StudyPlan, plan_study
 from .submitting import as_simulated
 
@@ -130,7 +125,7 @@ def simulate(
         data.resolve(), (out / "sites").resolve(), base, labels=labels, labels_by=labels_by
     )
     sites = on_devices(sites, place, workers)
-    _require_enough(study, sites)
+    require_enough_sites(study, sites)
     with only_process(out):
         definite = as_simulated(study, sites, out)
         if study.trainable.subset == "auto" and definite.outlook.reason:
@@ -207,26 +202,15 @@ def _simulate(
     if evaluate:
         progress(StageStarted(stage="Evaluating"))
         evaluation = _evaluate(generators, sites, study, out, device, progress)
-    history = History(out / "run" / HISTORY).entries()
-    results = run_results(
+    results, report = report_run(
         study,
         sites,
         summaries,
-        history,
-        evaluation,
+        out,
+        base=base,
+        generator=generator,
+        evaluation=evaluation,
         expected_signal=study_plan.as_it_is.signal.ratio if study_plan else None,
-        base=begun(out / "run", study, base).base,
-        warm_up_groups=groups_used(out / "run" / WARM_UP),
-        movement=share_moved(base, generator),
-        roster=roster_text(out / "run"),
-        events=EventLog(out / "run" / EVENTS).entries(),
-    )
-    write_atomically(out / "results.json", json.dumps(results.to_dict(), indent=2).encode())
-    report = write_report(
-        results,
-        out / "report.html",
-        gallery=out / "gallery" if evaluation else None,
-        examination=_examined(out, generator),
     )
     return SimulationResult(generator=generator, report=report, results=results)
 
@@ -242,14 +226,6 @@ def _study_plan(study: Study, summaries: Sequence[SiteSummary]) -> StudyPlan | N
 def _phantom_settings(seed: int, workers: int) -> PhantomSettings:
     values = {"seed": seed, "workers": workers or os.cpu_count() or 1}
     return validated(PhantomSettings, values, "The simulation")
-
-
-def _examined(out: Path, generator: Path) -> Path | None:
-    """Folder of an earlier examination of this very generator, to stay in the report."""
-    folder = out / "examination"
-    if not (folder / EXAMINATION).is_file():
-        return None
-    return folder if read_examination(folder).generator == generator_digest(generator) else None
 
 
 def _evaluate(
@@ -273,20 +249,6 @@ def _evaluate(
         # The generator is trained and paid for: it is reported even if it cannot be measured.
         progress(EvaluationSkipped(reason=str(failure)))
         return None
-
-
-def _require_enough(study: Study, sites: Sequence[Site]) -> None:
-    count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
-    if is_joint(study) and len(sites) < study.privacy.min_sites:
-        raise ConfigurationError(
-            f"There {count}, and a joint sum is of privacy.min_sites = {study.privacy.min_sites}.",
-            hint='Add sites, or set privacy.sum="local".',
-        )
-    if len(sites) < study.federation.min_results:
-        raise ConfigurationError(
-            f"There {count}, and federation.min_results is {study.federation.min_results}.",
-            hint=f"Add sites, or set federation.min_results={len(sites)}.",
-        )
 
 
 def _indexed(summary: SiteSummary) -> SiteIndexed:

@@ -17,6 +17,7 @@ from ..config.study import Study
 from ..errors import ConfigurationError, DataError
 from ..imaging.labels.fit import require_fitting
 from ..imaging.labels.source import LabelReport
+from ..server.terms import is_joint
 
 #: File in the folder of the sites' state.
 _LABELS = "labels.json"
@@ -70,6 +71,25 @@ def find_sites(
             )
         )
     return sites
+
+
+def require_enough_sites(study: Study, sites: Sequence[Site]) -> None:
+    """Refuse fewer sites than a sum or a round of the study needs.
+
+    Raises:
+        ConfigurationError: If there are too few.
+    """
+    count = "is only 1 site" if len(sites) == 1 else f"are only {len(sites)} sites"
+    if is_joint(study) and len(sites) < study.privacy.min_sites:
+        raise ConfigurationError(
+            f"There {count}, and a joint sum is of privacy.min_sites = {study.privacy.min_sites}.",
+            hint='Add sites, or set privacy.sum="local".',
+        )
+    if len(sites) < study.federation.min_results:
+        raise ConfigurationError(
+            f"There {count}, and federation.min_results is {study.federation.min_results}.",
+            hint=f"Add sites, or set federation.min_results={len(sites)}.",
+        )
 
 
 def with_fitting_labels(
