@@ -31,11 +31,19 @@ def summary(run: RunResults) -> str:
     rounds = max((entry.round for entry in run.rounds), default=0)
     who = f"{sites} hospitals" if sites != 1 else "One hospital"
     together = " together" if sites != 1 else ""
-    text = (
-        f"{who} trained one generator of {run.generator.image_size}\u202f×\u202f"
-        f"{run.generator.image_size} images{together}, in {number(rounds)} "
-        f"round{'' if rounds == 1 else 's'} and {duration(run.seconds)}; no image left its site."
-    )
+    size = f"{run.generator.image_size}\u202f×\u202f{run.generator.image_size}"
+    when = f"in {number(rounds)} round{'' if rounds == 1 else 's'}"
+    if run.rounds and all(entry.code != "ok" for entry in run.rounds):
+        was = "was" if sites == 1 else "were"
+        text = (
+            f"{who} {was} asked {when} to train one generator of {size} images{together}, and none "
+            "gave a usable answer; no image left its site."
+        )
+    else:
+        text = (
+            f"{who} trained one generator of {size} images{together}, {when} and "
+            f"{duration(run.seconds)}; no image left its site."
+        )
     costs = [site.privacy for site in run.sites if site.privacy]
     if run.private and costs:
         worst = max(costs, key=lambda privacy: privacy.epsilon)

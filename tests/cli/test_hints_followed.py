@@ -77,7 +77,7 @@ FOLLOWED = {
     ("client/steward/data_sets.py", "site add-data"): (
         f"{_HERE}::test_a_data_set_that_is_missing_is_added"
     ),
-    ("client/steward/declines.py", "site approve"): (
+    ("client/declining.py", "site approve"): (
         f"{_HERE}::test_an_approved_study_is_taken_back_and_declined"
     ),
     ("client/steward/home.py", "site init"): _NO_SITE,

@@ -188,6 +188,8 @@ def test_a_run_that_nobody_answered_shows_who_was_asked(run, tmp_path):
     _, seen = page(replace(run, rounds=rounds), tmp_path)
     assert "rounds" in {value for _, name, value in seen.attributes if name == "id"}
     assert f"of {len(run.sites)} sites that were asked, none gave a usable answer" in seen.text
+    assert "were asked in 3 rounds to train one generator" in seen.text
+    assert "trained one generator" not in seen.text
     for one in (1, 2, 3):
         assert f"{one} south not-approved" in seen.text
     assert sum(text == "no-answer" for text in seen.texts) == 3 * (len(run.sites) - 1)
