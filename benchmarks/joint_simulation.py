@@ -62,7 +62,6 @@ def main() -> None:
                 "privacy.draws_per_patient=1",
                 f"privacy.min_sites={max(3, options.sites * 9 // 10)}",
                 "privacy.spare_attempts=1",
-                "warm_up.enabled=false",
                 "local.steps=1",
                 "evaluation.preview_prompts=[]",
                 f"federation.rounds={options.rounds}",

@@ -33,6 +33,8 @@ ROUNDS = 32
 EPSILON = 8.0
 PATIENTS = 100
 CLIP_NORM = 1.0
+#: Share of the budget that a warm-up takes.
+STATISTICS_SHARE = 0.1
 
 
 def main() -> None:
@@ -83,6 +85,7 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
         collusion_epsilon=collusion_epsilon,
         epsilon=EPSILON,
         clip_norm=CLIP_NORM,
+        statistics_share=STATISTICS_SHARE,
     )
     plan = plan_joint(joint, ROUNDS)
     share = plan.training.own.noise_multiplier
@@ -97,7 +100,7 @@ def print_noise(sites: int, colluding: int, collusion_epsilon: float) -> None:
     count = joint.sample_rate * PATIENTS * sites
     deviation = float(np.std(grid.values(total))) / count
     plan_deviation = share * CLIP_NORM * math.sqrt(sites) / count
-    local = PrivacySettings(epsilon=EPSILON, clip_norm=CLIP_NORM)
+    local = PrivacySettings(epsilon=EPSILON, clip_norm=CLIP_NORM, statistics_share=STATISTICS_SHARE)
     mechanism = plan_mechanism(
         epsilon=local.epsilon,
         delta=local.delta,

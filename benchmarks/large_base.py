@@ -61,8 +61,6 @@ def main() -> None:
                 f"data.image_size={options.size}",
                 "federation.rounds=1",
                 f"local.steps={options.steps}",
-                "warm_up.enabled=false",
-                "privacy.statistics_share=0",
                 "trainable.frozen_weights=bfloat16",
                 *options.set,
             ],

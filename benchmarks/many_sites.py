@@ -46,9 +46,7 @@ def measure(options: argparse.Namespace, out: Path, data: Path) -> None:
     write_hospitals(
         data, PhantomSettings(patients=sizes, slices=4, workers=options.workers, mask_share=0.0)
     )
-    study = load_study(
-        None, [f"federation.rounds={options.rounds}", "warm_up.enabled=false", *options.set]
-    )
+    study = load_study(None, [f"federation.rounds={options.rounds}", *options.set])
     rounds: list[float] = []
     marks = [time.perf_counter()]
 

@@ -77,7 +77,6 @@ def main() -> None:
                 f"generator.base={base}",
                 f"data.image_size={generator.image_size}",
                 f"federation.rounds={options.rounds}",
-                "warm_up.enabled=false",
                 *options.set,
             ],
         )

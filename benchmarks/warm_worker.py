@@ -120,8 +120,6 @@ def make_requests(base: Path, rounds: int) -> Iterator[RoundRequest]:
             f"data.image_size={side}",
             "data.holdout_fraction=0.0",
             "privacy.sample_rate=0.0001",
-            "privacy.statistics_share=0",
-            "warm_up.enabled=false",
             "local.steps=1",
             f"federation.rounds={rounds}",
         ],

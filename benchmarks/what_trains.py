@@ -215,9 +215,7 @@ def study(epsilon: float) -> Study:
         None,
         [
             f"privacy.epsilon={epsilon}",
-            "privacy.statistics_share=0",
             "privacy.collusion_epsilon=20",
-            "warm_up.enabled=false",
         ],
     )
 

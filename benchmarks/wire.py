@@ -125,7 +125,6 @@ def print_seconds(base: Path, patients: list[int], rounds: int) -> None:
                 f"trainable.subset={subset}",
                 f"federation.wire={form}",
                 f"federation.rounds={rounds}",
-                "warm_up.enabled=false",
                 "evaluation.preview_prompts=[]",
                 "local.steps=2",
             )

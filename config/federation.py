@@ -96,7 +96,9 @@ class WarmUpSettings:
     """
 
     enabled: bool = Field(
-        True, description="Begin with noised mean images of every group; needs privacy."
+        False,
+        description="Begin with noised mean images of every group; needs privacy, and a share of "
+        "its budget (privacy.statistics_share).",
     )
     subset: Literal["attention", "adapters", "all"] = Field(
         "attention",

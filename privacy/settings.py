@@ -58,11 +58,11 @@ class PrivacySettings:
         "Costs time but no privacy.",
     )
     statistics_share: float = Field(
-        0.1,
+        0.0,
         ge=0,
         lt=1,
         description="Share of the budget for the warm-up's statistics: noised coarse mean images "
-        "per group. 0 spends nothing on them and needs warm_up.enabled=false.",
+        "per group, e.g. 0.1 with warm_up.enabled=true. 0 spends nothing on them.",
     )
     composition_share: float = Field(
         0.0,

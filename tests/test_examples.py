@@ -28,8 +28,6 @@ def few_steps(folder: Path) -> list[str]:
         "federation.rounds=1",
         "federation.min_results=2",
         "local.steps=1",
-        "warm_up.steps=1",
-        "warm_up.images=16",
     ]
 
 

@@ -81,8 +81,6 @@ def study(run):
         "federation.rounds=1",
         "federation.min_results=2",
         "local.steps=1",
-        "warm_up.steps=1",
-        "warm_up.images=16",
         "evaluation.samples=16",
         "evaluation.samples_per_class=8",
         "evaluation.classifier_seeds=1",

@@ -30,15 +30,13 @@ _FEWEST = 2
 #: More than the default policy's 20 are left to train where a fifth is kept for evaluation.
 _PATIENTS = 30
 
-#: A study of minutes: no warm-up, a few short rounds on few images.
+#: A study of minutes: a few short rounds on few images.
 _STUDY = (
     "about.purpose=To try a federation on one machine.",
     "about.contact=Whoever typed the command.",
     "about.ethics=Whoever brings scans of patients sees to it.",
     "about.retention=Until the try-out ends.",
     "about.intended_use=None: so few rounds make no good images.",
-    "warm_up.enabled=false",
-    "privacy.statistics_share=0",
     "privacy.draws_per_patient=1",
     "local.steps=2",
     "federation.rounds=3",

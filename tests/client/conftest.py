@@ -25,8 +25,6 @@ _STUDY = (
     "trainable.subset=attention",
     "privacy.clip_norm=1.0",
     "privacy.draws_per_patient=1",
-    "privacy.statistics_share=0",
-    "warm_up.enabled=false",
     "federation.rounds=2",
     "local.steps=1",
 )

@@ -210,10 +210,10 @@ def test_the_default_study_leaves_the_default_policy_room_for_another(tmp_path: 
     assert first.after is not None
     assert first.after <= study.privacy.epsilon * (1 + 1e-6)
     assert study.privacy.epsilon <= policy.epsilon_ceiling / 2
-    once = once_mechanisms(study.privacy, statistics=True)
+    once = once_mechanisms(study.privacy, statistics=study.warm_up.enabled)
     limits = {"epsilon_ceiling": policy.epsilon_ceiling, "delta": policy.delta}
     with Ledger.open(tmp_path / "ledger", "ab" * 16, **limits) as ledger:
-        ledger.reserve("2" * 64, once, purpose="statistics", study="1" * 64)
+        ledger.reserve("2" * 64, once, purpose="once", study="1" * 64)
         training = ledger.plan(
             "1" * 64,
             epsilon=study.privacy.epsilon,

@@ -139,10 +139,16 @@ def test_a_study_has_the_same_values(name: str) -> None:
 
 
 def test_the_defaults_are_the_same() -> None:
-    # Studies asked for all of what a default policy allows in a data set's life, and trained
-    # low-rank updates whatever they could learn.
+    # Studies asked for all of what a default policy allows in a data set's life, began with a
+    # warm-up, and trained low-rank updates whatever they could learn.
     assert load_study(BEFORE / "studies" / "defaults.toml") == load_study(
-        None, ["privacy.epsilon=8", "trainable.subset=lora"]
+        None,
+        [
+            "privacy.epsilon=8",
+            "privacy.statistics_share=0.1",
+            "warm_up.enabled=true",
+            "trainable.subset=lora",
+        ],
     )
 
 

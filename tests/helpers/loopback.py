@@ -39,7 +39,6 @@ _STUDY = (
     "privacy.clip_norm=1.0",
     "privacy.draws_per_patient=1",
     "local.steps=2",
-    "warm_up.enabled=false",
     "federation.rounds=2",
 )
 

@@ -38,6 +38,8 @@ def make_study(base: Path) -> Callable[..., Study]:
             "privacy.clip_norm=1.0",
             "privacy.draws_per_patient=1",
             "local.steps=2",
+            "privacy.statistics_share=0.1",
+            "warm_up.enabled=true",
             "warm_up.images=16",
             "warm_up.steps=2",
             "federation.rounds=2",
