@@ -172,7 +172,9 @@ def test_a_joint_study_under_way_keeps_both_of_its_promises(
     write_policy(home.policy, policy)
     site, scores = scored(home, approval, changed)
     identity = DatasetIdentity.load_or_create(site.state).name
-    privacy = PrivacySettings(sum="joint", epsilon=4.0, collusion_epsilon=8.0, sample_rate=0.5)
+    privacy = PrivacySettings(
+        sum="joint", epsilon=4.0, collusion_epsilon=8.0, sample_rate=0.5, statistics_share=0.1
+    )
     with Ledger.open(
         site.ledger, identity, epsilon_ceiling=6.3, collusion_ceiling=6.3, delta=OPEN.delta
     ) as ledger:

@@ -69,7 +69,11 @@ def test_a_ceiling_for_a_share_alone_gives_the_designs_joint_epsilons(
 )
 def test_both_promises_are_kept_and_one_of_them_is_used_up(sites, rounds, composition):
     privacy = PrivacySettings(
-        sum="joint", min_sites=sites, colluding_sites=1, composition_share=composition
+        sum="joint",
+        min_sites=sites,
+        colluding_sites=1,
+        statistics_share=0.1,
+        composition_share=composition,
     )
     plan = plan_joint(privacy, rounds)
     shares = [*plan.once, plan.training]
