@@ -55,10 +55,12 @@ def end_study(home: SiteHome, study: str) -> bool:
     approval = approvals.require(study)
     roster = StudyTerms.from_request(approvals.approved_invitation(study).request).require_roster()
     site = site_with_data_set(home, Registry(home).get(approval.data), approval.base)
-    was_there = erase_study(site, roster, study)
-    if was_there:
-        home.log.append("keys-erased", study=study, by="steward")
-    return was_there
+    return erase_study(
+        site,
+        roster,
+        study,
+        on_erased=lambda: home.log.append("keys-erased", study=study, by="steward"),
+    )
 
 
 def joint_studies(home: SiteHome) -> Iterator[JointStudyView]:

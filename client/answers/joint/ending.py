@@ -10,6 +10,8 @@ Whoever may ask for this can only end a study, for which a coordinator needs no 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ....federation.joint.roster import Roster
@@ -33,8 +35,13 @@ def run_end(question: Asked) -> RoundReply:
         RosterError: If the study sums nothing jointly.
     """
     request, site = question.request, question.site
-    if erase_study(site, question.terms.require_roster(), request.study()):
-        question.announce("keys-erased", study=request.study(), by="coordinator")
+    study = request.study()
+    erase_study(
+        site,
+        question.terms.require_roster(),
+        study,
+        on_erased=lambda: question.announce("keys-erased", study=study, by="coordinator"),
+    )
     return RoundReply(
         site=site.name,
         request=request.digest(),
@@ -48,21 +55,25 @@ def end_release(question: Asked) -> Release:
     return Release.of_public(_yes(), paid=False)
 
 
-def erase_study(site: Site, roster: Roster, study: str) -> bool:
+def erase_study(site: Site, roster: Roster, study: str, *, on_erased: Callable[[], object]) -> bool:
     """Erase a study's keys, the secrets of its pairs and steps, and its parts without masks.
 
     Args:
         site: The site, with the data set that was approved for the study.
         roster: The study's roster.
         study: Digest of the study.
+        on_erased: Called once keys are erased, and before a ledger can fail: whoever looks for the
+            keys must find on record where they went.
 
     Returns:
-        Whether there was anything of it.
+        Whether there were keys of it.
 
     Raises:
         LedgerError: If the ledger cannot be used; all else is erased then.
     """
     was_there = erase_keys(site.study_keys, roster.study, roster, study)
+    if was_there:
+        on_erased()
     erase_parts(site, study)
     return was_there
 

@@ -13,8 +13,10 @@ from fedscan.client.daemon.overview import overview
 from fedscan.client.data.identity import DatasetIdentity
 from fedscan.client.study_end import end_study
 from fedscan.common.audit import AuditLog, verify
+from fedscan.errors import LedgerError
 from fedscan.federation.protocol import STUDY_END, RoundReply
 from fedscan.privacy.ledger import Ledger
+from fedscan.privacy.ledger.journal import LINES
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
 from joint_sites import JointSite, is_ready, joint_site, part_of
@@ -145,6 +147,17 @@ def test_a_steward_ends_a_study_that_the_coordinator_does_not(site: JointSite) -
     assert not end_study(site.home, site.invitation.digest)
     (entry,) = [one for one in AuditLog(site.home.audit).entries() if one.event == "keys-erased"]
     assert entry.facts["by"] == "steward"
+
+
+def test_keys_that_are_erased_are_on_record_where_the_ledger_then_fails(site: JointSite) -> None:
+    lines = site.state / "ledger" / LINES
+    lines.write_bytes(b"{}\n" + lines.read_bytes())
+    with pytest.raises(LedgerError):
+        end_study(site.home, site.invitation.digest)
+    assert not list(site.keys.glob("*.key"))
+    assert not site.sums.exists()
+    events = [one.event for one in AuditLog(site.home.audit).entries()]
+    assert events.count("keys-erased") == 1
 
 
 def test_secrets_stay_while_another_study_may_repeat_its_steps(site: JointSite) -> None:
