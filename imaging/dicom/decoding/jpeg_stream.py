@@ -221,14 +221,20 @@ class _Coded:
             while samples and self._advance(place):
                 bits, base, end = self._lookup(order[0][0])[0], self._base, self._end
                 while samples and place < end:
-                    place += bits[place - base]
+                    step = bits[place - base]
+                    if not step:  # a code that the table does not have
+                        return self.length + 8
+                    place += step
                     samples -= 1
             return place + (8 * samples)
         for _ in range(groups):
             for table, _ac in order:
                 if place >= self._end and not self._advance(place):
                     return self.length + 8
-                place += self._lookup(table)[0][place - self._base]
+                step = self._lookup(table)[0][place - self._base]
+                if not step:  # a code that the table does not have
+                    return self.length + 8
+                place += step
         return place
 
     def pass_blocks(self, order: list[tuple[_Table, _Table | None]], groups: int) -> int:

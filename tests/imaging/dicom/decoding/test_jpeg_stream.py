@@ -83,6 +83,11 @@ STREAMS = {
 }
 
 
+def test_bits_behind_a_cut_that_are_no_code_are_not_taken_for_samples():
+    with pytest.raises(DamagedStreamError):
+        require_whole(STREAMS["lossless"][:2343] + b"\xff\xd9")
+
+
 @pytest.mark.parametrize("kind", STREAMS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
