@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import PrivacyError
-from .clipping import ClippedSum, flatten
+from .clipping import ClippedSum
 from .gradients import (
     ROWS_AT_ONCE,
     BatchedPatientLoss,
+    LoopGradients,
     PatientLoss,
     RowLosses,
     joined,
-    loss_gradient,
     patient_chunks,
     split_rows,
 )
@@ -105,7 +105,7 @@ class LayerwiseGradients:
             return vectors
         # Rounding hides whether the layers are used as assumed: after noise has moved weights far.
         # One patient after the other is right in any case.
-        return torch.stack([_ordinary(parameters, loss, own) for own in split_rows(rows, patients)])
+        return LoopGradients().vectors(parameters, loss, rows, patients)
 
 
 def _not_covered() -> PrivacyError:
@@ -273,25 +273,16 @@ def _agrees(
     Raises:
         PrivacyError: If they differ by more.
     """
-    norm, reference = torch.linalg.vector_norm, _ordinary(parameters, loss, rows)
+    norm, loop = torch.linalg.vector_norm, LoopGradients()
+    (reference,) = loop.vectors(parameters, loss, rows, 1)
     error, tolerance = norm(vector - reference), _TOLERANCE * norm(reference)
     if error <= tolerance:
         return True
     other_rows = tuple(row * (1 + _ROUNDING) if row.is_floating_point() else row for row in rows)
-    rounding = norm(_ordinary(parameters, loss, other_rows) - reference)
-    if rounding <= tolerance:
+    (other_reference,) = loop.vectors(parameters, loss, other_rows, 1)
+    if norm(other_reference - reference) <= tolerance:
         raise PrivacyError(
             "The loss uses its layers in a way that the engine 'layerwise' cannot follow.",
             hint=_HINT,
         )
     return False
-
-
-def _ordinary(
-    parameters: Mapping[str, nn.Parameter], loss: RowLosses, rows: tuple[Tensor, ...]
-) -> Tensor:
-    """Return one patient's gradient by ordinary back-propagation, ``[D]``."""
-    tensors = list(parameters.values())
-    gradients = loss_gradient(loss.row_losses(rows).mean(), tensors)
-    size = sum(tensor.numel() for tensor in tensors)
-    return flatten(gradients, torch.empty(size, device=tensors[0].device), tensors)
