@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ...errors import ConfigurationError
-from ...model.description import MODALITIES, SEXES, Description
+from ...model.description import AGE_BANDS, MODALITIES, SEXES, Description, age_band
 from ...model.planes import PLANES
 from ...model.prompt import read_prompt
 from ...model.words.vocabulary import Vocabulary
@@ -20,6 +20,7 @@ _COLUMNS = {
     "view": ("planeorview", "view", "viewposition", "plane", "projection"),
     "sequence": ("sequenceorkernel", "sequence", "contrast"),
     "sex": ("sex", "patientsex", "gender"),
+    "age": ("age", "patientage", "ageband"),
     "source": ("source", "dataset"),
 }
 
@@ -32,7 +33,8 @@ def picture_columns(names: Sequence[str]) -> dict[str, list[int]]:
 
     Returns:
         Numbers of the columns for ``modality``, ``part``, ``view`` (or plane), ``sequence``,
-        ``sex`` and ``source``, the first to be asked first; none where there is no such column.
+        ``sex``, ``age`` and ``source``, the first to be asked first; none where there is no such
+        column.
     """
     plain = plain_names(names)
     return {
@@ -86,7 +88,8 @@ def describe_row(
     """Describe a picture by what its row says in the words of a vocabulary, or as DICOM has them.
 
     Args:
-        cells: ``modality``, ``part``, ``view`` (or plane), ``sequence`` and ``sex``; may be empty.
+        cells: ``modality``, ``part``, ``view`` (or plane), ``sequence``, ``sex`` and ``age``; may
+            be empty.
         words: The vocabulary.
         every: What every picture shows, where its row does not say otherwise.
 
@@ -107,6 +110,7 @@ def describe_row(
         kernel=every.kernel,
         contrast=own.contrast or every.contrast,
         sex=own.sex,
+        age_band=own.age_band,
     )
 
 
@@ -145,4 +149,15 @@ def _own_description(
         sequence=sequence.word if sequence else "",
         contrast=contrast,
         sex=sex if sex in SEXES else "",
+        age_band=_age_band(cells["age"].lower()),
     )
+
+
+def _age_band(text: str) -> str:
+    """Name the age band of an age in years (``61``, ``061Y``), in shorter units, or of a band."""
+    if text in AGE_BANDS:
+        return text
+    if match := re.fullmatch(r"(\d{1,3})(?:\.\d+)? *(y|years?|m|months?|w|weeks?|d|days?|)", text):
+        years = float(match[1]) if match[2][:1] in ("", "y") else 0.0
+        return age_band(years) if years <= 130 else ""
+    return ""

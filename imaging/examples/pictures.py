@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from ..labels.apply import described
 from ..labels.matching import shown_words
 from ..labels.source import ImageKeys, LabelReport, Split
 from ..labels.table import parse_table, read_table, table_content
+from .margins import without_bars, without_margins
 from .picture_rows import describe_row, picture_columns, read_phrase, unknown_places
 from .resample import fitted_size, pad_square, resize_images
 
@@ -38,6 +39,10 @@ NO_ROW, UNKNOWN_MODALITY, UNREADABLE = (
     "modality unknown",
     "no picture that can be read",
 )
+
+
+#: Takes black margins off a picture ``[H, W]``.
+Cut = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -158,9 +163,17 @@ class LabelledPictures:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[LabelledPicture]:
-        """Read the pictures whose rows say enough, in the order of their paths."""
-        for one, split in self._entries:
-            image = read_picture(self.folder / one.path, self.image_size)
+        """Read the pictures whose rows say enough, in the order of their paths.
+
+        Every second one loses its black margins: collections fill films up to squares and leave
+        heads small, hospitals have both, and a base draws what it was shown.
+        """
+        for number, (one, split) in enumerate(self._entries):
+            cut: Cut | None = None
+            if number % 2:
+                is_film = one.description.modality == "X-ray"
+                cut = without_bars if is_film else without_margins
+            image = read_picture(self.folder / one.path, self.image_size, cut)
             if image is None:
                 self.left_out[UNREADABLE] += 1
                 continue
@@ -197,8 +210,13 @@ def _is_dicom(path: Path) -> bool:
     return True
 
 
-def read_picture(path: Path, side: int) -> np.ndarray | None:
+def read_picture(path: Path, side: int, cut: Cut | None = None) -> np.ndarray | None:
     """Read a picture as an image of a side in pixels, ``[side, side]`` in [-1, 1].
+
+    Args:
+        path: A PNG or JPEG file.
+        side: Side in pixels.
+        cut: What takes off black margins; they stay without it.
 
     Returns:
         The image, padded with black; nothing if it is no picture or too small for one.
@@ -209,6 +227,8 @@ def read_picture(path: Path, side: int) -> np.ndarray | None:
             values = np.asarray(picture if wide else picture.convert("L"), np.float32)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
         return None
+    if cut is not None:
+        values = cut(values)
     if min(values.shape) < 8:
         return None
     size, _ = fitted_size(values.shape, (1.0, 1.0), side)

@@ -73,7 +73,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         drawn_channels=16,
         block=8,
         autoencoder_width=160,
-        unet_channels=(96, 192, 256),
+        unet_channels=(48, 96, 192),
         plain_levels=1,
         norm_groups=16,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,9 @@ from ...model.example import Example
 
 #: Why a patient's images are not trained on though they could be.
 HELD_OUT = "held out by the table"
+#: What a film is called of which a table says no more than that it is frontal: it is one of two
+#: projections, and prompts and headers name one of them.
+FRONTAL_NAMES = ("frontal", "PA", "AP")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +101,7 @@ class PublicPictures:
             if picture.split is Split.HELD_OUT:
                 held_out += 1
                 continue
-            examples.append(picture.example)
+            examples.append(_named(picture.example, number))
             patients.append(picture.patient)
             sources.append(picture.source)
         left_out = +(Counter(pictures.left_out) + Counter({HELD_OUT: held_out}))
@@ -113,6 +116,15 @@ class PublicPictures:
         return PublicImages(
             examples=examples, patients=patients, sources=sources, left_out=left_out
         )
+
+
+def _named(example: Example, number: int) -> Example:
+    """Let a frontal film be heard under each name in turn."""
+    description = example.description
+    if description.view != FRONTAL_NAMES[0]:
+        return example
+    view = FRONTAL_NAMES[number % len(FRONTAL_NAMES)]
+    return replace(example, description=replace(description, view=view))
 
 
 class PublicScans:

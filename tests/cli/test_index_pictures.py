@@ -16,9 +16,9 @@ TABLE = """\
 image,patient,view,finding,modality,site
 a,p1,PA,Effusion|Mass,CR,x
 b,p1,AP,No finding,CR,x
-c,p2,frontal,low back pain,CR,x
-c2,p2,frontal,low back pain,CR,x
-c3,p2,frontal,low back pain,CR,x
+c,p2,from behind,low back pain,CR,x
+c2,p2,from behind,low back pain,CR,x
+c3,p2,from behind,low back pain,CR,x
 d,p3,,,OCT,x
 gone,p4,,,CR,x
 """
@@ -48,7 +48,7 @@ def test_pictures_are_counted_and_what_is_left_out_is_said(pictures: Path) -> No
     assert "2 patients, 4 pictures" in said
     assert "6 of 7 rows about images here" in said
     assert "without one: 1 (they are left out)" in said
-    assert "frontal 3" in said
+    assert "from behind 3" in said
     assert "low back pain 3" in said
     assert "Columns without a meaning here: site." in said
     result = CliRunner().invoke(app, ["index", str(pictures), "--labels", str(labels), "--json"])

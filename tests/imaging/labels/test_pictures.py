@@ -41,13 +41,13 @@ def test_a_picture_is_what_its_row_says(tmp_path: Path):
     found = list(opened)
     captions = {one.example.description.caption(): one for one in found}
     assert set(captions) == {
-        "hand X-ray, fracture, female",
+        "hand X-ray, frontal view, fracture, female",
         "hand X-ray, lateral view, no finding, female",
         "axial FLAIR MR slice of the head, multiple sclerosis, male",
         "sagittal T1-weighted MR slice of the lumbar spine, with contrast",
         "axial CT slice of the chest, lung cancer",
     }
-    one = captions["hand X-ray, fracture, female"]
+    one = captions["hand X-ray, frontal view, fracture, female"]
     assert (one.patient, one.split) == ("p1", Split.TRAIN)
     assert one.example.image.shape == (32, 32)
     assert one.example.image.dtype == np.float32
@@ -68,3 +68,35 @@ def test_reading_again_gives_the_same(tmp_path: Path):
     for one, other in zip(first, again, strict=True):
         assert one.patient == other.patient
         np.testing.assert_array_equal(one.example.image, other.example.image)
+
+
+def test_an_age_in_years_or_as_a_band_becomes_a_word(tmp_path: Path):
+    ages = {"a": "4", "b": "061Y", "c": "7 months", "d": "child", "e": "unknown", "f": "412"}
+    table = tmp_path / "metadata.csv"
+    rows = [f"{name},{name},CR,CHEST,{age}" for name, age in ages.items()]
+    table.write_text("\n".join(["image,patient,modality,body_part,age", *rows]))
+    for name in ages:
+        Image.fromarray(np.arange(100, dtype=np.uint8).reshape(10, 10)).save(
+            tmp_path / f"{name}.png"
+        )
+    found = list(LabelledPictures(tmp_path, table, shipped_words(), image_size=32))
+    bands = {one.patient: one.example.description.age_band for one in found}
+    assert bands == {
+        "a": "child", "b": "middle-aged", "c": "child", "d": "child", "e": "", "f": ""
+    }  # fmt: skip
+
+
+def test_half_of_the_pictures_lose_their_black_margins(tmp_path: Path):
+    film, head = np.full((40, 50), 99), np.full((20, 20), 99)
+    films = {f"film{n}": ("CR", np.pad(film, ((5, 5), (0, 0)))) for n in range(8)}
+    films |= {f"head{n}": ("MR", np.pad(head, 20)) for n in range(8)}
+    table = tmp_path / "metadata.csv"
+    lines = [f"{name},{name},{modality},CHEST" for name, (modality, _) in films.items()]
+    table.write_text("\n".join(["image,patient,modality,body_part", *lines]))
+    for name, (_, pixels) in films.items():
+        values = pixels * np.linspace(1, 2, pixels.shape[1])
+        Image.fromarray(values.astype(np.uint8)).save(tmp_path / f"{name}.png")
+    black: dict[str, set[bool]] = {"film": set(), "head": set()}
+    for one in LabelledPictures(tmp_path, table, shipped_words(), image_size=32):
+        black[one.patient[:4]].add(bool((one.example.image[0] == -1).all()))
+    assert black == {"film": {True, False}, "head": {True, False}}

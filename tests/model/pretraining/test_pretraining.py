@@ -135,3 +135,24 @@ def test_a_shift_draws_noisier_timesteps(tiny):
     draws = [torch.Generator().manual_seed(0) for _ in range(2)]
     plain = central_timesteps(tiny, 2000, draws[0]).double().mean()
     assert central_timesteps(tiny, 2000, draws[1], shift=-1.4).double().mean() > plain + 30
+
+
+def test_an_image_is_seen_in_several_cuts_unless_a_mask_says_where_things_are(tiny):
+    rng = np.random.default_rng(0)
+    masks = np.zeros((2, 32, 32), np.uint8)
+    masks[1, 4:9, 4:9] = LABEL["lesion"]
+    bank = ExampleBank(
+        images=rng.uniform(-1, 1, (2, 32, 32)).astype(np.float16),
+        masks=masks,
+        captions=np.array(["chest X-ray", "axial CT slice of the head"]),
+        positions=np.zeros(2, np.float32),
+        chances=np.full(2, 0.5),
+    )
+    size = Batches(tiny, bank, seed=1, rank=0)._sizes[0]
+    seen = [size.rows(np.array([0, 1]), np.random.default_rng(step)).latents for step in range(20)]
+    kinds = [len({row.numpy().tobytes() for row in rows}) for rows in zip(*seen, strict=True)]
+    assert 3 <= kinds[0] <= 6
+    assert kinds[1] == 1
+    again = Batches(tiny, bank, seed=1, rank=0)._sizes[0]
+    last = again.rows(np.array([0, 1]), np.random.default_rng(19)).latents
+    torch.testing.assert_close(last, seen[19], rtol=0, atol=0)

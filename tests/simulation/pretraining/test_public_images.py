@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_pictures_are_read_with_what_their_table_says(public):
     read = source.open(shipped_words(), 64).read()
     examples, patients, names = read.examples, read.patients, read.sources
     assert [example.description.caption() for example in examples] == [
-        "hand X-ray, fracture",
+        "hand X-ray, PA view, fracture",
         "hand X-ray, lateral view, no finding",
         "axial T1-weighted MR slice of the head, multiple sclerosis, with contrast",
         "chest X-ray, AP view, pneumonia",
@@ -177,3 +178,13 @@ def test_the_sheet_shows_what_was_learnt_and_says_that_it_is_synthetic(tmp_path)
     with Image.open(tmp_path / "samples.png") as sheet:
         assert sheet.text["Synthetic"] == "yes"
         assert min(sheet.size) > 64
+
+
+def test_a_frontal_film_is_heard_as_frontal_and_by_both_projections(tmp_path):
+    films = [
+        (f"{n}.png", f"p{n}", "CR", "CHEST", "frontal", "", "Normal", "films") for n in range(6)
+    ]
+    folder = write_folder(tmp_path / "films", [ROWS[0], *films])
+    public = PublicSource(folder=folder).open(shipped_words(), 32).read()
+    views = Counter(one.description.view for one in public.examples)
+    assert views == {"frontal": 2, "PA": 2, "AP": 2}
