@@ -148,10 +148,10 @@ def _versions(answer: HttpAnswer) -> str:
 
 
 def _base(home: SiteHome) -> str:
-    from ..model.storage import shipped_base  # slow to import, and not needed by the rest
+    from ..model.storage import base_folder  # slow to import, and not needed by the rest
 
     setting = home.settings().base
-    folder = Path(setting) if setting else shipped_base()
+    folder = base_folder(setting)
     if not (folder / "model_index.json").is_file():
         raise ConfigurationError(
             f"There is no generator in {folder}, which site.toml names as base.",

@@ -10,7 +10,7 @@ from flwr.app import UserConfig
 from ..common.names import NAME_RULE, is_name
 from ..errors import ConfigurationError
 from ..model.computing.devices import resolve_devices
-from ..model.storage import shipped_base
+from ..model.storage import base_folder
 
 
 def study_keys(folder: Path) -> Path:
@@ -76,13 +76,13 @@ class Site:
                     hint=f"Start the node with --node-config '{key}=\"/path\" …'.",
                 )
             folders[key] = Path(value)
-        base, labels = config.get("base"), config.get("labels")
+        labels = config.get("labels")
         device, *others = resolve_devices(str(config.get("device", "cpu")))
         return cls(
             name=name,
             data=folders["data"],
             state=folders["state"],
-            base=Path(str(base)) if base else shipped_base(),
+            base=base_folder(str(config.get("base") or "")),
             device=device,
             other_devices=tuple(others),
             rows_at_once=_number(config, "rows-at-once", 0),

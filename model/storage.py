@@ -19,6 +19,7 @@ from .words.learnt import Combination, Learnt
 from .words.tables import VOCABULARY, few_words, read_vocabulary, vocabulary_to_toml
 
 __all__ = [
+    "base_folder",
     "find_generator",
     "generator_digest",
     "load_generator",
@@ -198,6 +199,15 @@ def find_generator(path: Path) -> Path:
         f"There is no generator in {path}.",
         hint="Give the folder that `fedscan simulate` or `fedscan pretrain` wrote.",
     )
+
+
+def base_folder(named: str) -> Path:
+    """Return the folder of the base that a setting names; the one that ships if it names none.
+
+    Raises:
+        ModelError: If it names none, and this installation lacks the one that ships.
+    """
+    return Path(named) if named else shipped_base()
 
 
 def shipped_base() -> Path:

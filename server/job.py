@@ -9,7 +9,7 @@ from flwr.app import UserConfig
 
 from ..config.study import Study
 from ..errors import ConfigurationError
-from ..model.storage import shipped_base
+from ..model.storage import base_folder
 
 #: What lies in a run's folder, beside the checkpoints.
 HISTORY = "history.jsonl"
@@ -78,4 +78,4 @@ class ServerJob:
 
 def base_of(study: Study) -> Path:
     """Return the folder of the generator that a study starts from."""
-    return Path(study.generator.base).resolve() if study.generator.base else shipped_base()
+    return base_folder(study.generator.base).resolve()

@@ -12,7 +12,7 @@ from ...imaging.dicom.summary import IndexSummary, shared_sentence, summarise
 from ...imaging.labels.fit import fit_sentences
 from ...imaging.labels.table import read_table
 from ...imaging.settings import DataSettings
-from ...model.storage import shipped_base
+from ...model.storage import base_folder
 from ...model.words.tables import read_vocabulary
 from ..data.holdout import PatientNumbers, count_patients
 from ..policy import load_policy
@@ -51,8 +51,8 @@ def look_into(home: SiteHome, name: str, *, report: Progress = no_progress) -> D
             opted out cannot be read.
     """
     entry, settings = Registry(home).get(name), DataSettings()
-    setting, folder = home.settings().base, Path(entry.folder)
-    words = read_vocabulary(Path(setting) if setting else shipped_base())
+    folder = Path(entry.folder)
+    words = read_vocabulary(base_folder(home.settings().base))
     table = read_table(Path(entry.labels), words, entry.labels_by) if entry.labels else None
     index = index_files(
         folder,

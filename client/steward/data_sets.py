@@ -16,7 +16,7 @@ from ...common.files import write_atomically
 from ...common.names import require_name
 from ...common.toml_settings import read_toml, validated
 from ...errors import ConfigurationError, DataError
-from ...model.storage import shipped_base
+from ...model.storage import base_folder
 from ..site import Site
 from .home import SiteHome
 
@@ -195,12 +195,11 @@ def site_with_data_set(
         ConfigurationError: If the site's settings cannot be read.
     """
     settings = home.settings()
-    folder = base or settings.base
     return Site(
         name=settings.name,
         data=Path(data_set.folder),
         state=home.state(data_set.name),
-        base=Path(folder) if folder else shipped_base(),
+        base=base_folder(base or settings.base),
         rows_at_once=settings.rows_at_once,
         home=home.folder,
         labels=Path(data_set.labels) if data_set.labels else None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from ...federation.diagnosis.finding import DoubtError
@@ -15,7 +13,7 @@ from ...model.computing.memory import (
     plan_passes,
 )
 from ...model.settings import TrainableSettings
-from ...model.storage import shipped_base
+from ...model.storage import base_folder
 from ...privacy.engines import most_rows
 from ..policy import SitePolicy
 from ..terms import StudyTerms
@@ -72,9 +70,7 @@ def base_memory(home: SiteHome, policy: SitePolicy) -> str:
     """
     settings = home.settings()
     device = torch.device(site_devices(settings.device, policy)[0])
-    need = measure_need(
-        open_outline(Path(settings.base) if settings.base else shipped_base()), TrainableSettings()
-    )
+    need = measure_need(open_outline(base_folder(settings.base)), TrainableSettings())
     free = free_memory(device)
     room = max(0, free - need.weights)
     plan = plan_passes(need, room, draws=_USUAL_DRAWS, most=_USUAL_DRAWS)
