@@ -60,9 +60,9 @@ def site_of(home: SiteHome, approval: Approval, opted_out: str) -> Site:
         ConfigurationError: If it computes on what its policy does not allow.
         DataError: If the data set is gone.
     """
-    entry = Registry(home).usable(approval.data)
-    site = site_with_data_set(home, entry, approval.base, opted_out=opted_out)
-    device, *others = site_devices(home.settings().device, load_policy(site.policy))
+    entry, settings = Registry(home).usable(approval.data), home.settings()
+    site = site_with_data_set(home, entry, approval.base, settings=settings, opted_out=opted_out)
+    device, *others = site_devices(settings.device, load_policy(site.policy))
     return replace(site, device=device, other_devices=tuple(others))
 
 

@@ -18,7 +18,7 @@ from ...common.toml_settings import read_toml, validated
 from ...errors import ConfigurationError, DataError
 from ...model.storage import base_folder
 from ..site import Site
-from .home import SiteHome
+from .home import SiteHome, SiteSettings
 
 _HINT = "Restore it from a backup, or add the data sets anew under their old names."
 
@@ -180,7 +180,12 @@ class Registry:
 
 
 def site_with_data_set(
-    home: SiteHome, data_set: DataSet, base: str = "", *, opted_out: str = ""
+    home: SiteHome,
+    data_set: DataSet,
+    base: str = "",
+    *,
+    settings: SiteSettings | None = None,
+    opted_out: str = "",
 ) -> Site:
     """Return a home's site with one of its data sets, computing on the CPU.
 
@@ -189,12 +194,13 @@ def site_with_data_set(
         data_set: The data set.
         base: Folder of the generator that a study starts from; the site's own if empty, and the
             one that ships with fedscan if it has none.
+        settings: What is in ``site.toml``, where the caller has read it already.
         opted_out: State of the opt-out list; only what keeps patients in memory needs it.
 
     Raises:
         ConfigurationError: If the site's settings cannot be read.
     """
-    settings = home.settings()
+    settings = settings or home.settings()
     return Site(
         name=settings.name,
         data=Path(data_set.folder),
