@@ -33,7 +33,8 @@ def decline_study(home: SiteHome, invitation: Invitation, reason: str) -> Declin
 
     Raises:
         AuditError: If the disk does not take it.
-        ConfigurationError: If there is no reason, or it is a letter.
+        ConfigurationError: If there is no reason, or it is a letter; or if the study has keys, and
+            what another approved study is about cannot be read: it may go by the same ones.
         LedgerError: If parts of the study's sums were erased, and the secrets of its steps cannot
             be.
         NotApprovedError: If the study is approved: an approval is taken back instead.
@@ -50,6 +51,7 @@ def decline_study(home: SiteHome, invitation: Invitation, reason: str) -> Declin
             f"The study {study[:12]} is approved.",
             hint=f"`fedscan site approve {study[:12]} --withdraw` takes the approval back.",
         )
+    erases = _has_keys_of_its_own(home, invitation)
     decline = Decline(
         study=study,
         name=invitation.name,
@@ -58,20 +60,41 @@ def decline_study(home: SiteHome, invitation: Invitation, reason: str) -> Declin
         invitation=invitation,
     )
     home.log.append("study-declined", study=study, reason=text)
-    _erase(home, invitation)
+    if erases:
+        _erase(home, invitation)
     Declines(home).keep(decline)
     (home.pending / f"{study}.json").unlink(missing_ok=True)
     return decline
 
 
+def _has_keys_of_its_own(home: SiteHome, invitation: Invitation) -> bool:
+    """Return whether there are keys for a study that no approved study goes by.
+
+    Raises:
+        ConfigurationError: If what an approved study is about cannot be read.
+    """
+    draft = without_roster(invitation.request).study()
+    if ROSTER not in invitation.terms and not key_file(study_keys(home.folder), draft).exists():
+        return False
+    approved = list(Approvals(home).approved_invitations())
+    if any(one is not None and without_roster(one.request).study() == draft for _, one in approved):
+        return False
+    for approval, one in approved:
+        if one is None:
+            short = approval.study[:12]
+            raise ConfigurationError(
+                f"What the approved study {short} is about cannot be read, and it may go by the "
+                "keys that would be erased.",
+                hint="Approve the coordinator's file STUDY.invitation.json of that study again, or "
+                f"take its approval back: `fedscan site approve {short} --withdraw`.",
+            )
+    return True
+
+
 def _erase(home: SiteHome, invitation: Invitation) -> None:
-    """Erase a joint study's keys, unless an approved study goes by the same ones."""
+    """Erase a joint study's keys, and what they protected."""
     study, draft = invitation.digest, without_roster(invitation.request).study()
     keys = study_keys(home.folder)
-    has_keys = ROSTER in invitation.terms or key_file(keys, draft).exists()
-    invitations = Approvals(home).approved_invitations()
-    if not has_keys or any(without_roster(one.request).study() == draft for one in invitations):
-        return
     if erase_keys(keys, draft, _roster(invitation), study):
         home.log.append("keys-erased", study=study, by="steward")
     for entry in Registry(home).data_sets().values():

@@ -134,11 +134,19 @@ class Approvals:
             ) from None
         return Invitation.from_json(content)
 
-    def approved_invitations(self) -> Iterator[Invitation]:
-        """Yield what is approved now, but for what was not kept or cannot be read."""
-        for path in self.home.approvals.glob("*.json"):
+    def approved_invitations(self) -> Iterator[tuple[Approval, Invitation | None]]:
+        """Yield each approval, the oldest first, and what it is about.
+
+        In place of an invitation that was not kept or cannot be read comes ``None``.
+
+        Raises:
+            ConfigurationError: If an approval is damaged.
+        """
+        for approval in self.all():
+            invitation = None
             with suppress(OSError, FedscanError):  # of a release that kept none, or wrote another
-                yield self.approved_invitation(path.stem)
+                invitation = self.approved_invitation(approval.study)
+            yield approval, invitation
 
     def take_in(self, content: bytes) -> Invitation:
         """Let a study wait whose invitation came as a file, also one that was declined.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from fedscan.client.steward.approvals import Approvals
 from fedscan.client.steward.data_sets import Registry
 from fedscan.client.steward.proposal import propose
 from fedscan.common.audit import AuditLog, verify
-from fedscan.errors import StudyOverError
+from fedscan.errors import ConfigurationError, StudyOverError
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.joint.roster import ROSTER
 from fedscan.privacy.ledger.view import LedgerView
@@ -66,6 +67,14 @@ def erased_on_record(site: JointSite) -> list[object]:
     return [one.facts for one in entries if one.event == "keys-erased"]
 
 
+def smaller_of(site: JointSite) -> Invitation:
+    """The site's study with one site less: another one, of the same draft and keys."""
+    roster = site.make_roster()
+    members = tuple(member for member in roster.members if member.site != "west")
+    smaller = replace(roster, members=members).to_text()
+    return replace(site.invitation, terms={**site.terms, ROSTER: smaller})
+
+
 def test_keys_of_a_declined_study_are_erased_and_it_is_on_record(site: JointSite) -> None:
     secret = private_key(site)
     decline(site)
@@ -103,15 +112,41 @@ def test_parts_of_a_study_that_was_approved_before_are_erased_with_its_keys(
 
 def test_keys_that_an_approved_study_goes_by_stay(site: JointSite) -> None:
     site.approve()
-    other = site.make_roster()
-    members = tuple(member for member in other.members if member.site != "west")
-    smaller = replace(
-        site.invitation, terms={**site.terms, ROSTER: replace(other, members=members).to_text()}
-    )
+    smaller = smaller_of(site)
     assert smaller.digest != site.invitation.digest
     decline_study(site.home, smaller, WHY)
     assert is_ready(site.begin(site.request()))
     assert erased_on_record(site) == []
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"{")])
+def test_nothing_is_erased_while_what_an_approved_study_is_about_cannot_be_read(
+    site: JointSite, damage: Callable[[Path], object]
+) -> None:
+    site.approve()
+    other, files = smaller_of(site), key_files(site)
+    kept = site.home.invitations / f"{site.invitation.digest}.json"
+    damage(kept)
+    with pytest.raises(ConfigurationError, match="cannot be read") as refused:
+        decline_study(site.home, other, WHY)
+    assert site.invitation.digest[:12] in refused.value.hint
+    assert key_files(site) == files
+    assert overview(site.home).declined == ()
+    assert "study-declined" not in [one.event for one in AuditLog(site.home.audit).entries()]
+    site.approve()  # as the hint says
+    decline_study(site.home, other, WHY)
+    assert is_ready(site.begin(site.request()))
+    assert erased_on_record(site) == []
+
+
+def test_once_the_unreadable_study_s_approval_is_taken_back_the_other_is_declined(
+    site: JointSite,
+) -> None:
+    site.approve()
+    (site.home.invitations / f"{site.invitation.digest}.json").write_bytes(b"{")
+    Approvals(site.home).withdraw(site.invitation.digest)  # as the hint says
+    decline_study(site.home, smaller_of(site), WHY)
+    assert key_files(site) == []
 
 
 def test_declining_a_study_that_names_another_one_s_roster_erases_nothing_of_that(
