@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import FedscanError
 from ..federation.joint.roster import ROSTER, without_roster
 from .answers.joint.pairs import key_file, when_erased
 from .site import study_keys
@@ -65,15 +64,11 @@ def end_study(home: SiteHome, study: str) -> bool:
 
 def joint_studies(home: SiteHome) -> Iterator[JointStudyView]:
     """Yield the approved studies of joint sums, and whether their keys are still here."""
-    approvals = Approvals(home)
-    for approval in approvals.all():
-        try:
-            request = approvals.approved_invitation(approval.study).request
-        except FedscanError:
-            continue  # approved by a release that kept no invitations, and knew no joint sums
-        if ROSTER in request.terms:
-            draft = without_roster(request).study()
-            keys = study_keys(home.folder)
+    keys = study_keys(home.folder)
+    for approval, invitation in Approvals(home).approved_invitations():
+        # A release that kept no invitations knew no joint sums.
+        if invitation is not None and ROSTER in invitation.terms:
+            draft = without_roster(invitation.request).study()
             yield JointStudyView(
                 name=approval.name,
                 study=approval.study,
