@@ -35,7 +35,7 @@ from .indexing import SiteSummary, combinations_seen, index_sites
 from .machine.devices import default_workers, on_devices, require_device
 from .measure import measure
 from .phantoms import phantom_hospitals
-from .ray_engine import RayCluster, named_cluster
+from .ray_engine import named_cluster
 from .results import report_run
 from .run_folder import only_process, require_own
 from .sites import (
@@ -131,40 +131,31 @@ def simulate(
         if study.trainable.subset == "auto" and definite.outlook.reason:
             progress(SubsetChosen(reason=definite.outlook.reason))
         study = definite
-        return _simulate(
-            study,
-            data,
-            sites,
-            out,
-            base,
-            resume,
-            engine,
-            workers,
-            evaluate,
-            place,
-            cluster,
-            progress,
+        runner = Runner(
+            base=base,
+            resume=resume,
+            engine=engine,
+            workers=workers or (len(sites) if cluster else default_workers(sites)),
+            observe=progress,
+            device=place,
+            cluster=cluster,
         )
+        return _simulate(runner, study, sites, data=data, out=out, evaluate=evaluate)
 
 
 def _simulate(
+    runner: Runner,
     study: Study,
-    data: Path,
     sites: list[Site],
+    *,
+    data: Path,
     out: Path,
-    base: Path,
-    resume: bool,
-    engine: Engine,
-    workers: int,
     evaluate: bool,
-    device: str,
-    cluster: RayCluster | None,
-    progress: Observer,
 ) -> SimulationResult:
-    require_own(study, base, out, resume)
+    base, progress = runner.base, runner.observe
+    require_own(study, base, out, runner.resume)
     write_atomically(out / "study.toml", study_to_toml(study).encode())
     write_policies(sites, study)
-    workers = workers or (len(sites) if cluster else default_workers(sites))
 
     progress(StageStarted(stage="Reading the sites' scans"))
     summaries = index_sites(
@@ -172,20 +163,11 @@ def _simulate(
         study.data,
         study.trainable,
         study.vocabulary,
-        workers=workers,
+        workers=runner.workers,
         on_site=lambda summary: progress(_indexed(summary)),
     )
     sites = with_fitting_labels(sites, {one.site: one.labels for one in summaries})
     keep_labels(sites, (out / "sites").resolve())
-    runner = Runner(
-        base=base,
-        resume=resume,
-        engine=engine,
-        workers=workers,
-        observe=progress,
-        device=device,
-        cluster=cluster,
-    )
     study_plan = _study_plan(study, summaries)
     if study_plan and study_plan.as_it_is.signal.ratio < NOISE_BELOW:
         progress(BudgetWasted(verdict=study_plan.verdict))
@@ -201,7 +183,7 @@ def _simulate(
     evaluation = None
     if evaluate:
         progress(StageStarted(stage="Evaluating"))
-        evaluation = _evaluate(generators, sites, study, out, device, progress)
+        evaluation = _evaluate(generators, sites, study, out, runner.device, progress)
     results, report = report_run(
         study,
         sites,
