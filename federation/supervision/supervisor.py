@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .child import Child, ChildSpec
 
@@ -43,7 +43,7 @@ class ChildStatus:
 class _Place:
     spec: ChildSpec
     child: Child
-    start: float = field(default_factory=time.monotonic)
+    start: float
     pause: float = _FIRST_PAUSE_S
     due: float | None = None
     restarts: int = 0
@@ -56,14 +56,21 @@ class Supervisor:
     Args:
         specs: What to run, in the order of starting; stopping goes the other way.
         on_end: Told about each end that nobody asked for.
+        clock: Tells seconds since some moment; never goes back.
     """
 
-    def __init__(self, specs: Sequence[ChildSpec], on_end: Notice) -> None:
-        self._on_end = on_end
+    def __init__(
+        self,
+        specs: Sequence[ChildSpec],
+        on_end: Notice,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_end, self._clock = on_end, clock
         self._places: dict[str, _Place] = {}
         try:
             for spec in specs:
-                self._places[spec.name] = _Place(spec=spec, child=Child(spec))
+                self._places[spec.name] = _Place(spec=spec, child=Child(spec), start=clock())
         except BaseException:
             self.stop()
             raise
@@ -99,7 +106,7 @@ class Supervisor:
         code = place.child.returncode
         if code is None:
             return
-        moment = time.monotonic()
+        moment = self._clock()
         if place.due is None:
             place.last_exit = code
             place.child.sweep()

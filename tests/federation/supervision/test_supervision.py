@@ -54,16 +54,38 @@ def test_a_killed_child_is_started_again_and_reported(tmp_path):
     assert not alive(supervisor.child("sleeper").pid)
 
 
-def test_a_child_that_cannot_run_is_tried_again_at_growing_intervals(tmp_path):
-    ends = []
-    spec = ChildSpec(name="broken", command=[sys.executable, "-c", "1/0"], log=tmp_path / "log")
-    supervisor = Supervisor([spec], lambda *end: ends.append(time.monotonic()))
+def pauses_before(restarts, log, *, runs_s=0.0):
+    """Return the seconds before each restart of a child that ends after ``runs_s`` each time.
+
+    The seconds are those of a clock of its own, so it does not matter how busy the machine is.
+    """
+    moment, pauses, ends = 0.0, [], []
+    spec = ChildSpec(name="broken", command=[sys.executable, "-c", "1/0"], log=log)
+    supervisor = Supervisor([spec], lambda *end: ends.append(end), clock=lambda: moment)
     try:
-        until(lambda: len(ends) == 3, tick=supervisor.tick)
+        for number in range(restarts):
+            until(lambda: not supervisor.status()["broken"].running)
+            moment += runs_s
+            supervisor.tick()
+            end = moment
+            while supervisor.status()["broken"].restarts == number:
+                moment += 0.25
+                supervisor.tick()
+            pauses.append(moment - end)
     finally:
         supervisor.stop()
-    assert ends[2] - ends[1] > ends[1] - ends[0] > 0.5
-    assert b"ZeroDivisionError" in (tmp_path / "log").read_bytes()
+    assert ends == [("broken", 1)] * restarts
+    return pauses
+
+
+def test_a_child_that_cannot_run_is_tried_again_at_growing_intervals(tmp_path):
+    log = tmp_path / "log"
+    assert pauses_before(8, log) == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert log.read_bytes().count(b"ZeroDivisionError") >= 8
+
+
+def test_a_child_that_ran_for_a_while_is_started_again_as_after_its_first_end(tmp_path):
+    assert pauses_before(2, tmp_path / "log", runs_s=61) == [0.5, 0.5]
 
 
 def test_stopping_ends_what_the_child_started_and_what_ignores_the_signal(tmp_path):
