@@ -24,7 +24,7 @@ _CODE = re.compile(r"`([a-z_][\w.-]*(?:/[\w.-]*)*(?:/|\.(?:py|toml)))`")
 _TREE = {"architecture.md", "CONTRIBUTING.md"}
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(fedscan [^`]+)`")
-_PYTEST = re.compile(r"((?:\w+/)*test_\w+\.py)(?:::(\w+))?(?: -k (\w+))?")
+_PYTEST = re.compile(r"((?:\w+/)*test_\w+\.py)(?:::(\w+)(?:\[(\w+)\])?)?(?: -k (\w+))?")
 #: What ends a command within a line of shell.
 _ENDS = {"|", ">", "&&", "&", ";"}
 
@@ -98,15 +98,24 @@ fedscan generate run -n none && fedscan config --set privacy.epsilonn=4 > study.
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_tests_that_are_named_exist(page):
     missing = []
-    for file, function, keyword in _PYTEST.findall(page.read_text("utf-8")):
+    for file, function, value, keyword in _PYTEST.findall(page.read_text("utf-8")):
         # Some pages name a file without the folder that they are about.
         paths = [path for path in TESTS if path.as_posix().endswith(f"/{file}")]
-        names = {name for path in paths for name in re.findall(r"def (test_\w+)", path.read_text())}
+        texts = [path.read_text("utf-8") for path in paths]
+        names = {name for text in texts for name in re.findall(r"def (test_\w+)", text)}
         found = [name for name in names if (name == function if function else keyword in name)]
         if not (found if function or keyword else paths):
             missing.append(f"{file} {function or keyword}")
+        if value and not any(f'"{value}"' in text for text in texts):
+            missing.append(f"{file} {function}[{value}]")
     folders = re.findall(r"pytest (tests[\w/]*)[ `]", page.read_text("utf-8"))
     assert missing + [name for name in folders if not (ROOT / name).exists()] == []
+
+
+def test_each_fault_names_whole_tests():
+    """A part of a name (``-k``) finds other tests, or none, when one is added or renamed."""
+    page = (ROOT / "docs" / "faults.md").read_text("utf-8")
+    assert re.findall(r"`[^`]*(?: -k |… )[^`]*`", page) == []
 
 
 @cache
