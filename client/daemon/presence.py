@@ -1,9 +1,10 @@
 """How a node says that it has no question in hand.
 
-A node works on one message at a time. Whoever asks it whether it is there is answered in turn, after
-everything that was asked before; so the coordinator learns that a question which has no answer then
-never got here, or its answer never left (:mod:`fedscan.server.coordinator.asking_again`). The node
-answers by itself, with an error without words: no app is started, and nothing of the site is opened.
+A node works on one message at a time. Whoever asks it whether it is there is answered in turn,
+after everything that was asked before; so the coordinator learns that a question which has no
+answer then never got here, or its answer never left
+(:mod:`fedscan.server.coordinator.asking_again`). The node answers by itself, with an error without
+words: no app is started, and nothing of the site is opened.
 
 The wrapped function is private to Flower 1.41; a release that lacks it does not start.
 """

@@ -111,7 +111,7 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
     def note_repeat(node: int, kind: str) -> None:
         names = {one.node_id: one.name for one in grid.get_nodes()}
         site = names.get(node) or str(node)
-        _log.warning("%s did not get a question (%s), or its answer was lost: asked again", site, kind)
+        _log.warning("%s is asked again: a question (%s) or its answer was lost", site, kind)
         audit.append("asked-again", study=folder.name, site=site, what=kind)
 
     run_study(AskingAgain(grid, note_repeat), job, observe)

@@ -29,13 +29,14 @@ from flwr.supercore.run import Run
 from ...federation.protocol import PRESENCE
 from ..patience import MOST_REPEATS
 
-#: Silence after which a site is asked whether it is there, in seconds: as long as a site that is gone
+#: Silence after which a site is asked whether it is there, in seconds: as long as one that is gone
 #: counts as connected. Of a question that has less than four times as long, a quarter of its time.
 SILENCE_S = 60.0
 _SHARE = 0.25
 #: How long a query is kept for a site that works: then the next one is sent, for this one may be
 #: lost, too. Much longer than the pause between two looks for answers.
 QUERY_S = 60.0
+
 
 @dataclass(kw_only=True, eq=False)
 class _Question:

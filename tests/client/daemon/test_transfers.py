@@ -48,9 +48,7 @@ class Node:
         }
 
     def take(self, pull_object: Callable[[int, str], bytes]) -> int | None:
-        take = presence.present(
-            transfers.answered(start_client_internal._pull_and_store_message)
-        )
+        take = presence.present(transfers.answered(start_client_internal._pull_and_store_message))
         return take(
             state=self.state,
             object_store=self.store,
