@@ -40,7 +40,10 @@ class FederationSettings:
         600.0, gt=0, description="Longest wait for sites to connect, in seconds."
     )
     round_timeout_s: float = Field(
-        _HOUR, gt=0, description="Longest wait for the results of one round, in seconds."
+        _HOUR,
+        gt=0,
+        description="Longest wait for the results of one round, in seconds. A question that was "
+        "lost on its way is sent again after a quarter of it, or a minute.",
     )
     approval_timeout_s: float = Field(
         _WEEK,

@@ -60,6 +60,9 @@ REVEAL = "reveal"
 SUM = "sum"
 #: Name of the query that tells a site that a joint study is over, and to erase its keys.
 STUDY_END = "study_end"
+#: Name of the query whether a site has a question in hand. Its node answers it in its turn and by
+#: itself, with an error that says nothing: that it does is the answer.
+PRESENCE = "presence"
 #: In the answer that a part is ready, what is encapsulated to other sites, uint8 ``[sites, B]``.
 ENCAPSULATED = "encapsulated"
 

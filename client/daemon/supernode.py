@@ -8,7 +8,7 @@ process.
 
 It also gives the process of an app time to start. Flower takes it for dead after half a minute
 and starts another one, which on a busy machine never ends, because each makes the others slower.
-Nothing is waited for in vain (:mod:`.transfers`), or for long (:mod:`.pace`).
+Nothing is waited for in vain (:mod:`.transfers`, :mod:`.presence`), or for long (:mod:`.pace`).
 
 The changed functions are private to Flower 1.41; a release that lacks one of them does not
 start.
@@ -35,7 +35,7 @@ from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
 from ... import __version__
 from ...federation.bundle import build_bundle, bundle_hash
 from ..steward.home import SiteHome
-from . import pace, transfers
+from . import pace, presence, transfers
 from .marks import ACCEPTED, HOME_VARIABLE, OWN, REFUSED
 
 #: How long an app's process may take to start.
@@ -123,6 +123,7 @@ def main() -> None:
         InMemoryNodeState.claim_task
     )
     transfers.install()
+    presence.install()
     pace.install()
     try:
         flower_supernode()

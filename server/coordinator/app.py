@@ -36,6 +36,7 @@ from ..events import (
 )
 from ..joint.events import PartReady, PartReceived, RosterMade
 from ..joint.roster import roster_text
+from .asking_again import AskingAgain
 from .counter_sign import counter_sign
 from .home import DEVICE_VARIABLE, HOME_VARIABLE, Home
 from .joint_audit import keep_roster, note_joint
@@ -107,7 +108,13 @@ def _serve(grid: Grid, home: Home, folder: StudyFolder) -> None:
         if isinstance(event, RosterMade):
             keep_roster(folder)
 
-    run_study(grid, job, observe)
+    def note_repeat(node: int, kind: str) -> None:
+        names = {one.node_id: one.name for one in grid.get_nodes()}
+        site = names.get(node) or str(node)
+        _log.warning("%s is asked again: a question (%s) or its answer was lost", site, kind)
+        audit.append("asked-again", study=folder.name, site=site, what=kind)
+
+    run_study(AskingAgain(grid, note_repeat), job, observe)
     record = study_record(
         folder.study,
         job,

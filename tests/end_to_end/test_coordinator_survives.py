@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from comparing import check, in_a_round, seen
@@ -17,9 +18,12 @@ from fedscan.client.steward.home import SiteHome
 from fedscan.common.audit import AuditLog
 from fedscan.server.coordinator.service import read_status
 from loopback import Federation, fedscan, until
+from on_import import path_with
 from relay import Relay
 
 pytestmark = pytest.mark.real_processes
+
+FAULTS = Path(__file__).parent / "faults"
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -42,6 +46,24 @@ def test_a_process_dies_in_a_round(federation: Federation, whole: str, name: str
     assert after["running"]
     assert after["restarts"] == before["restarts"] + 1
     assert after["last_exit"] == -signal.SIGKILL
+
+
+def test_the_proxy_dies_while_it_hands_a_question_over(
+    federation: Federation, whole: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flower counts the question as delivered, and the site never got it."""
+    monkeypatch.setenv("HANDED_OVER", str(tmp_path / "handed-over"))
+    monkeypatch.setenv("LOST_KIND", "train")
+    monkeypatch.setenv("PYTHONPATH", path_with(FAULTS))
+    federation.restart("coordinator", lambda: None)
+    monkeypatch.undo()
+    study = federation.submit("handed-over")
+    until((tmp_path / "handed-over").exists, f"the handing over\n{federation.logs()}")
+    start = time.monotonic()
+    os.kill(read_status(federation.home)["processes"]["proxy"]["pid"], signal.SIGKILL)
+    check(federation, study, whole)
+    assert time.monotonic() - start < study.study.federation.round_timeout_s / 2
+    assert seen(federation, study)["asked-again"] == 1
 
 
 def test_the_coordinator_dies_with_all_its_processes(federation: Federation, whole: str) -> None:

@@ -23,6 +23,7 @@ from fedscan.common.audit import AuditLog, verify
 from fedscan.errors import AuditError
 from fedscan.federation.invitation import Invitation
 from fedscan.federation.joint.roster import ROSTER
+from fedscan.federation.protocol import REVEAL
 from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.server.coordinator.service import read_status
@@ -144,6 +145,27 @@ def test_a_process_of_the_coordinator_dies(
     after = read_status(federation.home)["processes"][name]
     assert after["running"]
     assert after["restarts"] == process["restarts"] + 1
+
+
+@pytest.mark.parametrize("kind", ["train", f"query.{REVEAL}"])
+def test_the_proxy_dies_while_it_hands_a_question_over(
+    federation: Federation,
+    study: StudyFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    repeated = seen(federation, study)["asked-again"]
+    monkeypatch.setenv("HANDED_OVER", str(tmp_path / "handed-over"))
+    monkeypatch.setenv("LOST_KIND", kind)
+    monkeypatch.setenv("PYTHONPATH", path_with(FAULTS))
+    federation.restart("coordinator", lambda: None)
+    monkeypatch.undo()
+    until((tmp_path / "handed-over").exists, f"the handing over\n{federation.logs()}")
+    before = finished(federation, study)
+    os.kill(read_status(federation.home)["processes"]["proxy"]["pid"], signal.SIGKILL)
+    goes_on(federation, study, before)
+    assert seen(federation, study)["asked-again"] == repeated + 1
 
 
 def test_the_coordinator_dies_with_all_its_processes(

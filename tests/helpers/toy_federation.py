@@ -19,6 +19,7 @@ from flwr.app import Message
 from flwr.clientapp import ClientApp
 from flwr.proto.node_pb2 import NodeInfo
 from toy_sites import MODEL, Behaviour, toy_app
+from toy_superlink import ToySuperLink
 
 
 class Federation:
@@ -41,7 +42,7 @@ class Federation:
         workers: int = 1,
         start: dict[str, Any] | None = None,
         enrolled: list[str] | None = None,
-        grid: type[InProcessGrid] = InProcessGrid,
+        grid: type[InProcessGrid | ToySuperLink] = InProcessGrid,
         **settings: Any,
     ) -> FederationState:
         chosen = replace(FederationSettings(rounds=2, round_timeout_s=30.0), **settings)

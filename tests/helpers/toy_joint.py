@@ -23,6 +23,8 @@ from fedscan.server.joint.secure_sum import Judge, SecureSums
 from fedscan.simulation.grid import InProcessGrid
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid
+from toy_superlink import ToySuperLink
 
 STUDY = "5" * 64
 SIZE = 1000
@@ -116,6 +118,7 @@ class ToyJointStudy:
             steps=5,
             spare_attempts=spare_attempts,
         )
+        self.grid: type[InProcessGrid | ToySuperLink] = InProcessGrid
         self.events: list[Event] = []
         self.complaints: list[FedscanError] = []
         self.away: set[str] = set()
@@ -141,7 +144,7 @@ class ToyJointStudy:
     ) -> Total:
         """Return the sum of a round, asked for by a coordinator that has just started."""
         chosen = FederationSettings(round_timeout_s=20.0, wait_timeout_s=0.05, **settings)  # type: ignore[arg-type]
-        with InProcessGrid(self._app, [{"site": name} for name in self.sites]) as grid:
+        with self.grid(self._app, [{"site": name} for name in self.sites]) as grid:
             sums = SecureSums(
                 sites=Sites(grid=grid, complain=self.complaints.append),
                 roster=self.roster,
@@ -169,7 +172,7 @@ class ToyJointStudy:
         parts = [self.sites[name].parts[message] for name in total.members]
         return np.sum(parts, axis=0, dtype=np.uint32)
 
-    def _connected(self, grid: InProcessGrid) -> list[int]:
+    def _connected(self, grid: Grid) -> list[int]:
         nodes = zip(grid.get_node_ids(), self.sites, strict=True)
         return [node for node, name in nodes if name not in self.away]
 

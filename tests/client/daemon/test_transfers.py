@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fedscan.client.daemon import transfers
+from fedscan.client.daemon import presence, transfers
+from fedscan.federation.protocol import PRESENCE
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.common.constant import ErrorCode, SubStatus
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
@@ -34,20 +35,20 @@ def task(monkeypatch: pytest.MonkeyPatch) -> None:
 class Node:
     """Flower's node as far as it takes in a message and sends the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "train") -> None:
         factory = ObjectStoreFactory()
         self.state, self.store = NodeStateFactory(factory).state(), factory.store()
         self.state.set_node_id(RUN)
         self.state.store_run(Run.create_empty(RUN))
         self.sent: list[Message] = []
-        self.question = Message(RecordDict({"a": ConfigRecord({"b": 1})}), RUN, "train")
+        self.question = Message(RecordDict({"a": ConfigRecord({"b": 1})}), RUN, kind)
         self.question.metadata.__dict__["_message_id"] = self.question.object_id
         self.parts = {
             name: one.deflate() for name, one in get_all_nested_objects(self.question).items()
         }
 
     def take(self, pull_object: Callable[[int, str], bytes]) -> int | None:
-        take = transfers.answered(start_client_internal._pull_and_store_message)
+        take = presence.present(transfers.answered(start_client_internal._pull_and_store_message))
         return take(
             state=self.state,
             object_store=self.store,
@@ -104,6 +105,17 @@ def test_an_app_that_ends_in_the_middle_of_its_answer_is_not_waited_for() -> Non
     (task,) = node.state.get_tasks(statuses=transfers._UNFINISHED)
     node.state.finish_task(task.task_id, SubStatus.FAILED, "")
     assert len(node.answer()) == 1
+    assert node.state.msg_store == {}
+
+
+def test_a_node_says_by_itself_that_it_has_nothing_in_hand() -> None:
+    node = Node(f"query.{PRESENCE}")
+    assert node.take(breaks_off) == RUN
+    (sent,) = node.answer()
+    assert sent.metadata.reply_to_message_id == node.question.metadata.message_id
+    assert sent.error == presence.HERE
+    # No app was started for it, and nothing of it stays.
+    assert list(node.state.get_tasks()) == []
     assert node.state.msg_store == {}
 
 

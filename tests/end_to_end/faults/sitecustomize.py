@@ -1,6 +1,8 @@
-"""Makes the server of a coordinator's study stop in the middle of sending a model, once.
+"""Makes a process of the coordinator stop in the middle of something, once.
 
-It comes to a halt after the first part, so that a test sees a site wait for the rest, and kills it.
+The server of a study stops after the first part of a model, so that a test sees a site wait for the
+rest, and kills it. The SuperLink stops when it counts a question as delivered, and before it hands
+it to the proxy, so that a test kills that one in between.
 """
 
 from __future__ import annotations
@@ -38,5 +40,21 @@ def _halt_in_the_middle(grid: Any) -> None:
     grid.push_objects = halting
 
 
+def _halt_before_handing_over(handlers: Any) -> None:
+    pull_messages = handlers.pull_messages
+
+    def halting(*arguments: Any, **options: Any) -> Any:
+        response, marker = pull_messages(*arguments, **options), Path(os.environ["HANDED_OVER"])
+        kinds = [one.metadata.message_type for one in response.messages_list]
+        if os.environ["LOST_KIND"] in kinds and not marker.exists():
+            marker.touch()
+            time.sleep(20)
+        return response
+
+    handlers.pull_messages = halting
+
+
+if "HANDED_OVER" in os.environ:
+    change_on_import("flwr.superlink.servicer.fleet.fleet_handlers", _halt_before_handing_over)
 if "HALTED" in os.environ:
     change_on_import("flwr.superlink.grid.http_grid", _halt_in_the_middle)
