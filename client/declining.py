@@ -76,10 +76,12 @@ def _has_keys_of_its_own(home: SiteHome, invitation: Invitation) -> bool:
     draft = without_roster(invitation.request).study()
     if ROSTER not in invitation.terms and not key_file(study_keys(home.folder), draft).exists():
         return False
-    approved = list(Approvals(home).approved_invitations())
-    if any(one is not None and without_roster(one.request).study() == draft for _, one in approved):
+    approvals = list(Approvals(home).approved_invitations())
+    if any(
+        one is not None and without_roster(one.request).study() == draft for _, one in approvals
+    ):
         return False
-    for approval, one in approved:
+    for approval, one in approvals:
         if one is None:
             short = approval.study[:12]
             raise ConfigurationError(

@@ -201,13 +201,13 @@ def find_generator(path: Path) -> Path:
     )
 
 
-def base_folder(named: str) -> Path:
-    """Return the folder of the base that a setting names; the one that ships if it names none.
+def base_folder(setting: str) -> Path:
+    """Return the folder of the base that a setting names; the one that ships if it is empty.
 
     Raises:
-        ModelError: If it names none, and this installation lacks the one that ships.
+        ModelError: If it is empty, and this installation lacks the one that ships.
     """
-    return Path(named) if named else shipped_base()
+    return Path(setting) if setting else shipped_base()
 
 
 def shipped_base() -> Path:

@@ -165,8 +165,8 @@ class _OneSize:
         side = round(rng.uniform(_LEAST_CUT, 1.0) * len(image))
         top, left = rng.integers(len(image) - side + 1, size=2)
         part = torch.from_numpy(image[None, None, top : top + side, left : left + side])
-        enlarged = functional.interpolate(part, size=image.shape, mode="bicubic")
-        return np.asarray(enlarged[0, 0].clamp(-1.0, 1.0))
+        large_part = functional.interpolate(part, size=image.shape, mode="bicubic")
+        return np.asarray(large_part[0, 0].clamp(-1.0, 1.0))
 
     @torch.no_grad()
     def _encoded(self, indices: NDArray[np.int64], cuts: NDArray[np.int64]) -> Tensor:

@@ -114,20 +114,20 @@ class AskingAgain(Grid):
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages; returns the identifiers of those that were sent."""
         questions = list(messages)
-        sent = list(self._grid.push_messages(questions))
+        sent_ids = list(self._grid.push_messages(questions))
         # Nobody asks any more for what nobody answered in its time.
         self._questions = {key: one for key, one in self._questions.items() if one.rest_s() > 0}
         for message in questions:
-            if (identifier := message.metadata.message_id) in sent:
+            if (identifier := message.metadata.message_id) in sent_ids:
                 self._questions[identifier] = _Question(message=message, identifiers={identifier})
-        return sent
+        return sent_ids
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return what has come of these messages; send again those that were lost."""
         first = {identifier: identifier for identifier in message_ids}
-        asked = {key: self._questions[key] for key in first if key in self._questions}
-        queries = {one.query: key for key, one in asked.items() if one.query}
-        for key, question in asked.items():
+        open_questions = {key: self._questions[key] for key in first if key in self._questions}
+        queries = {one.query: key for key, one in open_questions.items() if one.query}
+        for key, question in open_questions.items():
             first |= dict.fromkeys(question.identifiers, key)
         replies = list(self._grid.pull_messages([*first, *queries]))
         answers: dict[str, Message] = {}
@@ -137,17 +137,19 @@ class AskingAgain(Grid):
                 reply.metadata.__dict__["_reply_to_message_id"] = key
                 answers[key] = reply
                 self._questions.pop(key, None)
-                asked.pop(key, None)
-        lost = []
+                open_questions.pop(key, None)
+        lost_questions = []
         for reply in replies:
-            question = asked.get(queries.get(reply.metadata.reply_to_message_id, ""))
+            question = open_questions.get(queries.get(reply.metadata.reply_to_message_id, ""))
             if question is not None:
                 question.query = ""
                 # The SuperLink, which says that a query's time is up, is no site.
                 if reply.metadata.src_node_id == question.node:
-                    lost.append(question)
-        self._send_again([one for one in lost if one.repeats < MOST_REPEATS and one.rest_s() > 0])
-        self._look_for([one for one in asked.values() if _is_silent(one)])
+                    lost_questions.append(question)
+        self._send_again(
+            [one for one in lost_questions if one.repeats < MOST_REPEATS and one.rest_s() > 0]
+        )
+        self._look_for([one for one in open_questions.values() if _is_silent(one)])
         return list(answers.values())
 
     def send_and_receive(
@@ -184,9 +186,9 @@ class AskingAgain(Grid):
         """Send messages; return the identifier of each, empty where it could not be sent."""
         if not messages:
             return []
-        sent = set(self._grid.push_messages(messages))
+        sent_ids = set(self._grid.push_messages(messages))
         identifiers = [message.metadata.message_id for message in messages]
-        return [identifier if identifier in sent else "" for identifier in identifiers]
+        return [identifier if identifier in sent_ids else "" for identifier in identifiers]
 
 
 def _is_silent(question: _Question) -> bool:
