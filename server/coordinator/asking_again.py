@@ -114,20 +114,20 @@ class AskingAgain(Grid):
     def push_messages(self, messages: Iterable[Message]) -> list[str]:
         """Send messages; returns the identifiers of those that were sent."""
         questions = list(messages)
-        sent_ids = list(self._grid.push_messages(questions))
+        identifiers = list(self._grid.push_messages(questions))
         # Nobody asks any more for what nobody answered in its time.
         self._questions = {key: one for key, one in self._questions.items() if one.rest_s() > 0}
         for message in questions:
-            if (identifier := message.metadata.message_id) in sent_ids:
-                self._questions[identifier] = _Question(message=message, identifiers={identifier})
-        return sent_ids
+            if (key := message.metadata.message_id) in identifiers:
+                self._questions[key] = _Question(message=message, identifiers={key})
+        return identifiers
 
     def pull_messages(self, message_ids: Iterable[str]) -> list[Message]:
         """Return what has come of these messages; send again those that were lost."""
         first = {identifier: identifier for identifier in message_ids}
-        open_questions = {key: self._questions[key] for key in first if key in self._questions}
-        queries = {one.query: key for key, one in open_questions.items() if one.query}
-        for key, question in open_questions.items():
+        waiting = {key: self._questions[key] for key in first if key in self._questions}
+        queries = {one.query: key for key, one in waiting.items() if one.query}
+        for key, question in waiting.items():
             first |= dict.fromkeys(question.identifiers, key)
         replies = list(self._grid.pull_messages([*first, *queries]))
         answers: dict[str, Message] = {}
@@ -137,19 +137,18 @@ class AskingAgain(Grid):
                 reply.metadata.__dict__["_reply_to_message_id"] = key
                 answers[key] = reply
                 self._questions.pop(key, None)
-                open_questions.pop(key, None)
-        lost_questions = []
+                waiting.pop(key, None)
+        # Only now: the answer to a question may come together with that to its query.
+        to_repeat = []
         for reply in replies:
-            question = open_questions.get(queries.get(reply.metadata.reply_to_message_id, ""))
-            if question is not None:
-                question.query = ""
+            one = waiting.get(queries.get(reply.metadata.reply_to_message_id, ""))
+            if one is not None:
+                one.query = ""
                 # The SuperLink, which says that a query's time is up, is no site.
-                if reply.metadata.src_node_id == question.node:
-                    lost_questions.append(question)
-        self._send_again(
-            [one for one in lost_questions if one.repeats < MOST_REPEATS and one.rest_s() > 0]
-        )
-        self._look_for([one for one in open_questions.values() if _is_silent(one)])
+                if reply.metadata.src_node_id == one.node:
+                    to_repeat.append(one)
+        self._send_again([one for one in to_repeat if one.rest_s() > 0])
+        self._look_for([one for one in waiting.values() if _is_silent(one)])
         return list(answers.values())
 
     def send_and_receive(
@@ -168,7 +167,7 @@ class AskingAgain(Grid):
             )
             for one in questions
         ]
-        for one, identifier in zip(questions, self._sent(copies), strict=True):
+        for one, identifier in zip(questions, self._send(copies), strict=True):
             one.asked_at, one.repeats = time.monotonic(), one.repeats + 1
             if identifier:
                 one.identifiers.add(identifier)
@@ -179,16 +178,16 @@ class AskingAgain(Grid):
             Message(RecordDict(), one.node, f"query.{PRESENCE}", ttl=min(QUERY_S, one.rest_s()))
             for one in questions
         ]
-        for one, identifier in zip(questions, self._sent(copies), strict=True):
+        for one, identifier in zip(questions, self._send(copies), strict=True):
             one.query, one.asked_at = identifier, time.monotonic()
 
-    def _sent(self, messages: list[Message]) -> list[str]:
+    def _send(self, messages: list[Message]) -> list[str]:
         """Send messages; return the identifier of each, empty where it could not be sent."""
         if not messages:
             return []
-        sent_ids = set(self._grid.push_messages(messages))
+        sendable = set(self._grid.push_messages(messages))
         identifiers = [message.metadata.message_id for message in messages]
-        return [identifier if identifier in sent_ids else "" for identifier in identifiers]
+        return [identifier if identifier in sendable else "" for identifier in identifiers]
 
 
 def _is_silent(question: _Question) -> bool:

@@ -17,7 +17,7 @@ from comparing import check, in_a_round, seen
 from fedscan.client.steward.home import SiteHome
 from fedscan.common.audit import AuditLog
 from fedscan.server.coordinator.service import read_status
-from loopback import Federation, fedscan, until
+from loopback import SITES, Federation, fedscan, until
 from on_import import path_with
 from relay import Relay
 
@@ -57,13 +57,18 @@ def test_the_proxy_dies_while_it_hands_a_question_over(
     monkeypatch.setenv("PYTHONPATH", path_with(FAULTS))
     federation.restart("coordinator", lambda: None)
     monkeypatch.undo()
+    before = [rounds_asked(SiteHome.open(federation.site(site))) for site in SITES]
     study = federation.submit("handed-over")
     until((tmp_path / "handed-over").exists, f"the handing over\n{federation.logs()}")
     start = time.monotonic()
     os.kill(read_status(federation.home)["processes"]["proxy"]["pid"], signal.SIGKILL)
     check(federation, study, whole)
     assert time.monotonic() - start < study.study.federation.round_timeout_s / 2
-    assert seen(federation, study)["asked-again"] == 1
+    # The proxy may have had the other site's question at that moment, too.
+    assert 1 <= seen(federation, study)["asked-again"] <= len(SITES)
+    after = [rounds_asked(SiteHome.open(federation.site(site))) for site in SITES]
+    # A question that was taken for lost and was not would have come to a site twice.
+    assert [new - old for new, old in zip(after, before, strict=True)] == [2] * len(SITES)
 
 
 def test_the_coordinator_dies_with_all_its_processes(federation: Federation, whole: str) -> None:

@@ -165,7 +165,8 @@ def test_the_proxy_dies_while_it_hands_a_question_over(
     before = finished(federation, study)
     os.kill(read_status(federation.home)["processes"]["proxy"]["pid"], signal.SIGKILL)
     goes_on(federation, study, before)
-    assert seen(federation, study)["asked-again"] == repeated + 1
+    # The proxy may have had others' questions at that moment, too.
+    assert repeated < seen(federation, study)["asked-again"] <= repeated + len(SITES)
 
 
 def test_the_coordinator_dies_with_all_its_processes(
