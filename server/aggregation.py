@@ -58,18 +58,12 @@ class ServerOptimizer:
             assert aggregate is not None  # it is None only without replies
             # FedAdam's bias correction is a float64 scalar and would widen the model.
             following = {name: aggregate[name].numpy().astype(model[name].dtype) for name in names}
-        self._require_finite(server_round, {**self.state(names), **following})
+        require_finite_model(
+            {**self.state(names), **following},
+            f"The combined model of round {server_round}",
+            rate="federation.server_learning_rate",
+        )
         return following
-
-    def _require_finite(self, server_round: int, values: Tensors) -> None:
-        for name, value in values.items():
-            if not np.isfinite(value).all():
-                raise RoundFailedError(
-                    f"The combined model of round {server_round} has values that are not finite, "
-                    f"the first in {name}.",
-                    hint="Nothing of this round is kept. Begin the study again in another folder "
-                    "with a smaller federation.server_learning_rate.",
-                )
 
     def state(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return what the next step depends on, as tensors by name; empty for plain averaging."""
@@ -94,6 +88,26 @@ class ServerOptimizer:
             self._strategy.momentum_vector = list(slots["momentum"].values())
         elif isinstance(self._strategy, FedAdam) and slots:
             self._strategy.m_t, self._strategy.v_t = slots["first"], slots["second"]
+
+
+def require_finite_model(values: Tensors, what: str, *, rate: str) -> None:
+    """Refuse the result of a round that has overflowed.
+
+    Args:
+        values: The next model, and what else would be kept of the round.
+        what: What it is, to begin the message with.
+        rate: Setting of the learning rate that may have been too large.
+
+    Raises:
+        RoundFailedError: If a value is not finite.
+    """
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise RoundFailedError(
+                f"{what} has values that are not finite, the first in {name}.",
+                hint="Nothing of this round is kept. Begin the study again in another folder "
+                f"with a smaller {rate}.",
+            )
 
 
 def _strategy(settings: FederationSettings) -> FedAvg:

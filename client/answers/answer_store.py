@@ -17,9 +17,9 @@ from ...federation.protocol import Tensors
 from ...federation.wire import pack, unpack
 
 #: As many rounds as a coordinator may have to go back to.
-_KEPT = 4
+ROUNDS_KEPT = 4
 #: Studies that a data set may well take part in by turns.
-_STUDIES_KEPT = 4
+STUDIES_KEPT = 4
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +56,19 @@ class AnswerStore:
             tensors: The answer.
         """
         write_atomically(self._folder / f"{kind}-{message}.safetensors", pack(tensors))
-        for old in _by_age(self._folder, f"{kind}-*.safetensors")[:-_KEPT]:
+        for old in all_but_newest(self._folder, f"{kind}-*.safetensors", ROUNDS_KEPT):
             old.unlink()
         os.utime(self._folder)
-        for study in _by_age(self._folder.parent, "*")[:-_STUDIES_KEPT]:
+        for study in all_but_newest(self._folder.parent, "*", STUDIES_KEPT):
             shutil.rmtree(study, ignore_errors=True)
 
 
-def _by_age(folder: Path, names: str) -> list[Path]:
-    return sorted(folder.glob(names), key=lambda path: path.stat().st_mtime_ns)
+def all_but_newest(folder: Path, names: str, count: int) -> list[Path]:
+    """Return what of a folder has to make room, the oldest first.
+
+    Args:
+        folder: The folder.
+        names: Pattern of the names that are looked at.
+        count: How many stay, of which the newest was changed last.
+    """
+    return sorted(folder.glob(names), key=lambda path: path.stat().st_mtime_ns)[:-count]

@@ -7,9 +7,9 @@ from dataclasses import fields
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ...common.html_templates import html_templates
 from .controls import DSPT, SATRE
 from .facts import Evidence
 
@@ -21,21 +21,15 @@ def render(evidence: Evidence, signer: str) -> bytes:
         evidence: What it says.
         signer: Fingerprint of the key that will sign it.
     """
-    environment = Environment(
-        loader=PackageLoader("fedscan.client.evidence", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    templates = html_templates(
+        "fedscan.client.evidence",
+        moment=_moment,
+        number=_number,
+        prose=_prose,
+        setting=_setting,
     )
-    environment.filters |= {
-        "moment": _moment,
-        "number": _number,
-        "prose": _prose,
-        "setting": _setting,
-    }
     css = resources.files(__package__).joinpath("evidence.css").read_text("utf-8")
-    text = environment.get_template("evidence.html.j2").render(
+    text = templates.get_template("evidence.html.j2").render(
         **{one.name: getattr(evidence, one.name) for one in fields(evidence)},
         signer=signer,
         satre=SATRE,

@@ -21,16 +21,16 @@ from ...model.statistics.scores import CELLS, SCALE, patient_vector
 from ...privacy.accounting import epsilon as spent_epsilon
 from ...privacy.accounting import noise_multiplier_for
 from ...privacy.gaussian_sum import private_sum
-from ...privacy.ledger import Ledger, release_digest
+from ...privacy.ledger import release_digest
 from ...privacy.ledger.book import Book
 from ...privacy.mechanism import SubsampledGaussian
 from ...privacy.stream import SecretStream
-from ..data.identity import DatasetIdentity
 from ..policy import SitePolicy, load_policy
 from ..site import Site
 from ..spending import spending_under
 from ..steward.approvals import Approvals
 from ..steward.home import SiteHome
+from ..workspace.participation import data_set_ledger
 from .score import SiteScores, scores_file
 
 #: First word of what the ledger says that it was paid for.
@@ -84,15 +84,7 @@ def release_scores(home: SiteHome, site: Site, scores: SiteScores, epsilon: floa
         mechanism = earlier.record.mechanisms[0]
     else:
         _leave_studies_theirs(book, Approvals(home), mechanism, policy)
-    identity = DatasetIdentity.load_or_create(site.state).name
-    with Ledger.open(
-        site.ledger,
-        identity,
-        epsilon_ceiling=policy.epsilon_ceiling,
-        collusion_ceiling=policy.collusion_ceiling_in_force,
-        colluding_sites=policy.max_colluding_sites,
-        delta=policy.delta,
-    ) as ledger:
+    with data_set_ledger(site, policy) as ledger:
         # A study of its own: no study's promise pays for it.
         reservation = ledger.reserve(request, [mechanism], purpose=PURPOSE, study=message)
         stream = SecretStream(reservation.secret, PURPOSE)

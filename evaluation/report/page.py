@@ -7,9 +7,10 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from ...common.html_templates import html_templates
 from ...errors import DataError
 from .measures import style_of
 from .numbers import duration, exact, number, percent, score, size
@@ -24,23 +25,16 @@ _CELL = re.compile(r"<(?P<kind>t[dh])\b(?P<marks>[^>]*)>(?P<content>.*?)</t[dh]>
 
 def templates() -> Environment:
     """The templates of this package, with the filters that they use."""
-    environment = Environment(
-        loader=PackageLoader("fedscan.evaluation.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
+    return html_templates(
+        "fedscan.evaluation.report",
+        number=number,
+        score=score,
+        exact=exact,
+        percent=percent,
+        duration=duration,
+        size=size,
+        style_of=style_of,
     )
-    environment.filters |= {
-        "number": number,
-        "score": score,
-        "exact": exact,
-        "percent": percent,
-        "duration": duration,
-        "size": size,
-        "style_of": style_of,
-    }
-    return environment
 
 
 def with_readable_tables(page: str) -> str:

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ...errors import RoundFailedError
 from ...federation.protocol import Tensors
+from ..aggregation import require_finite_model
 
 
 class JointDescent:
@@ -69,14 +69,7 @@ class JointDescent:
             parameter.grad = part.reshape(parameter.shape).to(parameter)
         self._optimizer.step()
         model = {name: value.detach().numpy().copy() for name, value in self._parameters.items()}
-        for name, value in model.items():
-            if not np.isfinite(value).all():
-                raise RoundFailedError(
-                    f"The model of round {number} has values that are not finite, the first in "
-                    f"{name}.",
-                    hint="Nothing of this round is kept. Begin the study again in another folder "
-                    "with a smaller local.learning_rate.",
-                )
+        require_finite_model(model, f"The model of round {number}", rate="local.learning_rate")
         return model
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from asked_hospital import Hospital
+from fedscan.client.workspace import opened as workspace
 from fedscan.config.study import Study, load_study
+from fedscan.federation.protocol import RoundRequest
+from fedscan.model.storage import generator_digest
+from fedscan.server.terms import site_terms
 from fedscan.simulation.run import SimulationResult, simulate
+from site_homes import begin_anew
 from tiny_generators import save_tiny_generator
 from tiny_hospitals import write_hospitals
 
@@ -75,3 +82,31 @@ def same_secrets() -> Callable[[Path, Path], Path]:
         return new
 
     return copy
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, base: Path) -> Iterator[Hospital]:
+    begin_anew()
+    yield Hospital(tmp_path, base)
+    begin_anew()
+
+
+@pytest.fixture
+def make_request(base: Path, make_study: Callable[..., Study]) -> Callable[..., RoundRequest]:
+    def make(*changes: str, number: int = 1) -> RoundRequest:
+        # Mostly the same steps in all: to plan their noise takes longer than to run them.
+        study = make_study("federation.rounds=6", "local.steps=1", *changes)
+        opened = workspace.open_generator(base, study.trainable, "cpu")
+        tensors = {
+            name: np.full(value.shape, 0.01, np.float32)
+            for name, value in opened.parameters.items()
+        }
+        return RoundRequest(
+            round=number,
+            rounds=study.federation.rounds,
+            base=generator_digest(base),
+            terms=site_terms(study),
+            tensors=tensors,
+        )
+
+    return make

@@ -4,101 +4,24 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from asked_hospital import OPEN, Hospital
 from fedscan.client.answers import opened_round
 from fedscan.client.answers import round as site_round
-from fedscan.client.answers.composition import read_composition
-from fedscan.client.policy import SitePolicy, write_policy
-from fedscan.client.site import Site
+from fedscan.client.policy import SitePolicy
 from fedscan.client.workspace import opened as workspace
-from fedscan.config.study import Study
-from fedscan.evaluation.data_card import data_card_section
 from fedscan.federation.protocol import RoundReply, RoundRequest, tensors_digest
 from fedscan.model.patient_loss import DiffusionLoss
-from fedscan.model.statistics.composition import cells, finer_words, scale
-from fedscan.model.storage import generator_digest
-from fedscan.model.words.tables import read_vocabulary
-from fedscan.privacy.ledger.entries import Reserve
 from fedscan.privacy.ledger.view import LedgerView
-from fedscan.server.composition import collect_compositions, read_compositions
-from fedscan.server.events import CompositionReceived
-from fedscan.server.terms import site_terms
-from fedscan.simulation.apps import load_client_app
-from fedscan.simulation.grid import InProcessGrid
-from flwr.app import ConfigRecord, Message, RecordDict
-from site_homes import begin_anew, paid
+from flwr.app import ConfigRecord, RecordDict
+from site_homes import begin_anew
 from tiny_hospitals import write_hospitals
-
-_OPEN = SitePolicy(min_patients=1, min_noise_multiplier=0.0, epsilon_ceiling=8.0)
-
-
-class Hospital:
-    """One site as its coordinator reaches it."""
-
-    def __init__(self, folder: Path, base: Path) -> None:
-        self.data, self.state = folder / "data" / "site", folder / "state"
-        write_hospitals(self.data.parent, {"site": 4})
-        self.config = {
-            "site": "site",
-            "data": str(self.data),
-            "state": str(self.state),
-            "base": str(base),
-        }
-        self.allow(_OPEN)
-
-    def allow(self, policy: SitePolicy) -> None:
-        write_policy(self.state / "policy.toml", policy)
-
-    def tell(self, records: RecordDict, kind: str = "train") -> RecordDict:
-        with InProcessGrid(load_client_app, [self.config]) as grid:
-            (reply,) = grid.send_and_receive([Message(records, grid.get_node_ids()[0], kind)])
-        assert reply.has_content()
-        return reply.content
-
-    def ask(self, request: RoundRequest, kind: str = "train") -> RoundReply:
-        return RoundReply.from_records(self.tell(request.to_records(), kind))
-
-    def query(self, request: RoundRequest) -> RoundReply:
-        """Ask for the composition of a round's study."""
-        return self.ask(replace(request, round=0, tensors={}), "query.composition")
-
-    def paid(self) -> list[Reserve]:
-        return paid(self.state)
-
-
-@pytest.fixture
-def hospital(tmp_path: Path, base: Path) -> Iterator[Hospital]:
-    begin_anew()
-    yield Hospital(tmp_path, base)
-    begin_anew()
-
-
-@pytest.fixture
-def make_request(base: Path, make_study: Callable[..., Study]) -> Callable[..., RoundRequest]:
-    def make(*changes: str, number: int = 1) -> RoundRequest:
-        # Mostly the same steps in all: to plan their noise takes longer than to run them.
-        study = make_study("federation.rounds=6", "local.steps=1", *changes)
-        opened = workspace.open_generator(base, study.trainable, "cpu")
-        tensors = {
-            name: np.full(value.shape, 0.01, np.float32)
-            for name, value in opened.parameters.items()
-        }
-        return RoundRequest(
-            round=number,
-            rounds=study.federation.rounds,
-            base=generator_digest(base),
-            terms=site_terms(study),
-            tensors=tensors,
-        )
-
-    return make
 
 
 def test_a_repeated_request_gives_the_same_bytes_and_costs_nothing(
@@ -145,7 +68,7 @@ def test_other_data_waits_for_the_next_study(
     hospital: Hospital, make_request: Callable[..., RoundRequest]
 ) -> None:
     # A ceiling above the study's epsilon leaves room for it.
-    hospital.allow(replace(_OPEN, epsilon_ceiling=20.0))
+    hospital.allow(replace(OPEN, epsilon_ceiling=20.0))
     first = hospital.ask(make_request())
     write_hospitals(hospital.data.parent, {"site": 5})
     begin_anew()
@@ -198,13 +121,13 @@ def test_no_word_of_an_error_crosses_the_border(
 @pytest.mark.parametrize(
     ("policy", "changes"),
     [
-        (replace(_OPEN, min_patients=20), ()),
-        (replace(_OPEN, allowed_subsets=("lora",)), ()),
-        (replace(_OPEN, max_sample_rate=0.1), ()),
-        (replace(_OPEN, max_clip_norm=0.5), ()),
-        (replace(_OPEN, max_steps_per_round=1), ("local.steps=2",)),
-        (_OPEN, ("privacy.enabled=false",)),
-        (_OPEN, ("data.burned_in=refuse_marked",)),
+        (replace(OPEN, min_patients=20), ()),
+        (replace(OPEN, allowed_subsets=("lora",)), ()),
+        (replace(OPEN, max_sample_rate=0.1), ()),
+        (replace(OPEN, max_clip_norm=0.5), ()),
+        (replace(OPEN, max_steps_per_round=1), ("local.steps=2",)),
+        (OPEN, ("privacy.enabled=false",)),
+        (OPEN, ("data.burned_in=refuse_marked",)),
     ],
 )
 def test_what_the_policy_does_not_allow_is_not_run(
@@ -248,7 +171,7 @@ def test_without_a_policy_nothing_is_run(
 def test_a_site_pays_up_to_its_ceiling_and_no_further(
     hospital: Hospital, make_request: Callable[..., RoundRequest]
 ) -> None:
-    hospital.allow(replace(_OPEN, epsilon_ceiling=2.0))
+    hospital.allow(replace(OPEN, epsilon_ceiling=2.0))
     short = ("privacy.epsilon=8", "federation.rounds=1")
     assert hospital.ask(make_request(*short)).code == "ok"
     assert hospital.paid()[-1].epsilon <= 2.0
@@ -319,79 +242,3 @@ def test_secrets_older_than_a_resume_can_reach_are_erased(
     view = LedgerView.read(hospital.state / "ledger")
     kept = [one.record.purpose for one in view.book.reservations.values() if not one.erased]
     assert kept == ["round 3", "round 4", "round 5", "round 6"]
-
-
-def test_the_composition_leaves_only_as_the_policy_and_the_ledger_say(
-    hospital: Hospital, make_request: Callable[..., RoundRequest]
-) -> None:
-    request = make_request("privacy.composition_share=0.1")
-    assert hospital.query(request).code == "privacy"
-    assert not (hospital.state / "ledger").exists()
-    hospital.allow(replace(_OPEN, release_composition=True, weight=2.0))
-    assert hospital.query(make_request()).code == "privacy"  # nothing is set aside for it
-    reply = hospital.query(request)
-    assert (reply.code, set(reply.tensors)) == ("ok", {"patients", "deviation"})
-    assert [one.purpose for one in hospital.paid()] == ["composition"]
-    again = hospital.query(request)
-    assert tensors_digest(again.tensors) == tensors_digest(reply.tensors)
-    site = Site.from_config(hospital.config)
-    kept = read_composition(site, request.study())
-    assert kept is not None
-    assert reply.tensors["patients"].tolist() == list(kept.patients)
-    # Training goes on within the same budget, and pays for it no second time.
-    assert hospital.ask(request).code == "ok"
-    purposes = [one.purpose for one in hospital.paid()]
-    assert purposes == ["composition", "patient count", "round 1"]
-    assert hospital.paid()[-1].epsilon <= 8.0
-    # Numbers without this noise are not what was paid for.
-    (file,) = (hospital.state / "studies").glob("*.composition.json")
-    file.write_text(file.read_text().replace(str(kept.patients[0]), "4.0"))
-    refused = hospital.query(request)
-    assert (refused.code, dict(refused.tensors)) == ("egress", {})
-    hospital.allow(_OPEN)
-    assert hospital.query(request).code == "privacy"
-
-
-def test_what_sites_release_becomes_a_data_card(
-    hospital: Hospital, make_request: Callable[..., RoundRequest], tmp_path: Path
-) -> None:
-    hospital.allow(replace(_OPEN, release_composition=True))
-    asked = replace(make_request("privacy.composition_share=0.1"), round=0, tensors={})
-    file, events = tmp_path / "compositions.json", []
-    finer = finer_words(read_vocabulary(Site.from_config(hospital.config).base))
-    with InProcessGrid(load_client_app, [hospital.config]) as grid:
-        for _ in range(2):
-            collect_compositions(
-                file, grid, asked, finer=finer, delta=1e-5, limit_s=60.0, observe=events.append
-            )
-    assert [one.code for one in events if isinstance(one, CompositionReceived)] == ["ok", "ok"]
-    released = read_compositions(file)
-    kept = read_composition(Site.from_config(hospital.config), asked.study())
-    assert kept is not None
-    assert released["site"].patients == kept.patients
-    assert released["site"].finer == kept.finer == finer != {}
-    assert released["site"].noise_multiplier == pytest.approx(kept.noise_multiplier)
-    assert data_card_section(released).measures[0].value is not None
-
-
-def test_the_composition_is_noised_paid_for_once_and_kept_at_the_site(
-    hospital: Hospital, make_request: Callable[..., RoundRequest]
-) -> None:
-    requests = [make_request("privacy.composition_share=0.1", number=number) for number in (1, 2)]
-    replies = [hospital.ask(request) for request in requests]
-    assert [reply.code for reply in replies] == ["ok", "ok"]
-    assert set(replies[0].tensors) == set(requests[0].tensors)
-    purposes = [one.purpose for one in hospital.paid()]
-    assert purposes == ["patient count", "composition", "round 1", "round 2"]
-    # The study's budget holds with the composition in it.
-    assert hospital.paid()[-1].epsilon <= 8.0
-    site = Site.from_config(hospital.config)
-    found = read_composition(site, requests[0].study())
-    assert found is not None
-    assert found.deviation == pytest.approx(found.noise_multiplier / scale(found.finer))
-    # The study's words are counted, too, in the one vector that is paid for.
-    assert ("finding_word", "cardiomegaly") in found.cells
-    section = data_card_section({"site": found})
-    assert 0 < section.measures[1].value < 4
-    # Four patients are lost in the noise, which is what it is for.
-    assert abs(found.patients[cells().index(("sex", "female"))] - 4) < 6 * found.deviation

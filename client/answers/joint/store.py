@@ -18,11 +18,7 @@ from ....errors import ProtocolError
 from ....federation.protocol import SUM
 from ....federation.wire import pack, unpack
 from ....privacy.ledger.durable import erase_file
-
-#: As many sums as a coordinator may have to go back to.
-_KEPT = 4
-#: Studies that a data set may well take part in by turns.
-_STUDIES_KEPT = 4
+from ..answer_store import ROUNDS_KEPT, STUDIES_KEPT, all_but_newest
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +54,9 @@ class SumStore:
         """Keep a part durably; the oldest are erased."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_once(self._path(message), pack({SUM: values}))
-        for old in _by_age(self._folder, "*.sum")[:-_KEPT]:
+        for old in all_but_newest(self._folder, "*.sum", ROUNDS_KEPT):
             erase_file(old)
-        for study in _by_age(self._folder.parent, "*")[:-_STUDIES_KEPT]:
+        for study in all_but_newest(self._folder.parent, "*", STUDIES_KEPT):
             for old in study.glob("*.sum"):
                 erase_file(old)
             shutil.rmtree(study, ignore_errors=True)
@@ -73,7 +69,3 @@ class SumStore:
 
     def _path(self, message: str) -> Path:
         return self._folder / f"{message}.sum"
-
-
-def _by_age(folder: Path, names: str) -> list[Path]:
-    return sorted(folder.glob(names), key=lambda path: path.stat().st_mtime_ns)

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from fedscan.errors import BudgetExceededError, ChangedResultError, LedgerError, PrivacyError
+from fedscan.errors import BudgetExceededError, ChangedResultError, PrivacyError
 from fedscan.privacy.accounting import epsilon
-from fedscan.privacy.joint.plan import plan_joint
 from fedscan.privacy.joint.shares import JointShare
 from fedscan.privacy.ledger import Ledger
-from fedscan.privacy.ledger.entries import Complete, Refuse, Reserve, decode, encode, line_digest
+from fedscan.privacy.ledger.entries import Complete, Refuse
 from fedscan.privacy.ledger.view import LedgerView
 from fedscan.privacy.mechanism import SubsampledGaussian
-from fedscan.privacy.settings import PrivacySettings
 from hypothesis import given
 from hypothesis import strategies as st
-
-DELTA = 1e-5
-#: Written by a release without joint sums.
-EARLIER = Path(__file__).parents[2] / "compatibility/before/private/finished/sites/north/ledger"
-LOCAL = SubsampledGaussian(1.0, 20.0, 1)
-SHARE = JointShare.of(SubsampledGaussian(1.0, 10.0, 1), honest=4, minimum=10.0)
-ROSTER, OTHER, MASKED, RESULT = (f"{number:064x}" for number in (101, 102, 103, 104))
-
-
-def digest(number: int) -> str:
-    return f"{number:064x}"
-
-
-def open_ledger(folder: Path, ceiling: float = 8.0, collusion: float = 20.0) -> Ledger:
-    return Ledger.open(
-        folder, "data", epsilon_ceiling=ceiling, collusion_ceiling=collusion, delta=DELTA
-    )
-
-
-def pay(ledger: Ledger, number: int, share: JointShare = SHARE):
-    return ledger.reserve(
-        digest(number), [share.own], joint=[share.joint], purpose=f"round {number}", study=digest(0)
-    )
+from joint_ledgers import (
+    DELTA,
+    LOCAL,
+    MASKED,
+    OTHER,
+    RESULT,
+    ROSTER,
+    SHARE,
+    digest,
+    open_ledger,
+    pay,
+)
 
 
 def test_a_joint_step_counts_in_both_ways_and_a_local_one_equally_in_both(tmp_path):
@@ -235,153 +220,3 @@ def test_shares_that_do_not_belong_together_are_refused(tmp_path, joint):
         with pytest.raises(PrivacyError):
             ledger.reserve(digest(1), [SHARE.own], joint=joint, purpose="round 1")
         assert len(ledger.entries()) == 1
-
-
-def test_lines_without_joint_sums_are_written_as_before(tmp_path):
-    with open_ledger(tmp_path) as ledger:
-        reservation = ledger.reserve(digest(1), [LOCAL], purpose="round 1")
-        ledger.complete(reservation, RESULT)
-    lines = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_bytes().splitlines()]
-    assert list(lines[1]["record"]) == [
-        *("kind", "request", "study", "purpose", "mechanisms", "delta", "ceiling", "epsilon"),
-        "commitment",
-    ]
-    assert list(lines[2]["record"]) == ["kind", "reservation", "result"]
-
-
-def test_lines_of_joint_sums_are_read_as_they_were_written(tmp_path):
-    with open_ledger(tmp_path) as ledger:
-        ledger.complete(pay(ledger, 1), RESULT, roster=ROSTER, masked_sum=MASKED)
-        entries = ledger.entries()
-    lines = (tmp_path / "ledger.jsonl").read_bytes().splitlines(keepends=True)
-    assert [decode(line) for line in lines] == list(entries)
-    assert [encode(entry) for entry in entries] == lines
-    record = entries[1].record
-    assert isinstance(record, Reserve)
-    assert (record.joint, record.collusion_ceiling) == ((SHARE.joint,), 20.0)
-
-
-def test_an_earlier_releases_ledger_counts_as_before_and_goes_on_with_joint_sums(tmp_path):
-    for name in ("ledger.jsonl", "head.json"):
-        (tmp_path / name).write_bytes((EARLIER / name).read_bytes())
-    view = LedgerView.read(tmp_path)
-    lines = (tmp_path / "ledger.jsonl").read_bytes()
-    assert b"".join(encode(entry) for entry in view.entries) == lines
-    mechanisms = view.book.mechanisms()
-    assert view.book.own_mechanisms() == mechanisms
-    recorded = [row.epsilon for row in view.rows() if row.epsilon is not None][-1]
-    assert epsilon(mechanisms, DELTA) == pytest.approx(recorded, rel=1e-3)
-    with Ledger.open(
-        tmp_path, view.book.data_set, epsilon_ceiling=50.0, collusion_ceiling=60.0, delta=DELTA
-    ) as ledger:
-        pay(ledger, 1)
-        spent = ledger.spent()
-        assert spent.epsilon == epsilon([*mechanisms, SHARE.joint], DELTA)
-        assert spent.collusion_epsilon == epsilon([*mechanisms, SHARE.own], DELTA)
-    assert (tmp_path / "ledger.jsonl").read_bytes().startswith(lines)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (f'"roster":"{ROSTER}",', ""),
-        (f',"masked_sum":"{MASKED}"', ""),
-        ('"collusion_ceiling":20.0', '"collusion_ceiling":0.1'),
-        ('"noise_multiplier":20.0', '"noise_multiplier":2.0'),
-    ],
-)
-def test_lines_that_break_the_rules_of_joint_sums_are_refused(tmp_path, old, new):
-    with open_ledger(tmp_path) as ledger:
-        ledger.complete(pay(ledger, 1), RESULT, roster=ROSTER, masked_sum=MASKED)
-        entries = ledger.entries()
-    text = b"".join(encode(entry) for entry in entries).decode()
-    assert text.count(old) == 1
-    _rewrite(tmp_path, text.replace(old, new))
-    with pytest.raises(LedgerError, match="contradicts"):
-        LedgerView.read(tmp_path)
-
-
-def _rewrite(folder: Path, text: str) -> None:
-    """Write lines as whoever can write the files could: with a new chain and head."""
-    previous, lines = "0" * 64, []
-    for line in text.splitlines():
-        entry = replace(decode(line.encode()), previous=previous)
-        lines.append(encode(entry))
-        previous = line_digest(lines[-1])
-    (folder / "ledger.jsonl").write_bytes(b"".join(lines))
-    head = {"sequence": len(lines) - 1, "digest": previous}
-    (folder / "head.json").write_text(json.dumps(head) + "\n")
-
-
-TERMS = PrivacySettings(
-    sum="joint", epsilon=2.0, collusion_epsilon=3.0, sample_rate=0.5, spare_attempts=1
-)
-
-
-def test_the_plan_is_the_terms_own_where_the_data_set_is_fresh(tmp_path):
-    terms = plan_joint(TERMS, 3)
-    with open_ledger(tmp_path) as ledger:
-        ledger.reserve(
-            digest(1),
-            [share.own for share in terms.once],
-            joint=[share.joint for share in terms.once],
-            purpose="statistics",
-            study=digest(0),
-        )
-        share = ledger.plan_joint(digest(0), TERMS, 3)
-        assert share == terms.training
-        for number in range(2, 6):
-            pay(ledger, number, share.with_steps(1))
-        spent = ledger.spent(digest(0))
-        assert spent.epsilon <= TERMS.epsilon
-        assert spent.collusion_epsilon <= TERMS.collusion_epsilon
-        before = ledger.head()
-        assert ledger.plan_joint(digest(0), TERMS, 3) == share
-        assert ledger.head() == before
-        with pytest.raises(PrivacyError, match="plan is fixed"):
-            ledger.plan_joint(digest(0), TERMS, 4)
-        with pytest.raises(PrivacyError, match="plan is fixed"):
-            ledger.plan_joint(digest(0), TERMS, 3, min_noise_multiplier=9.0)
-
-
-@pytest.mark.parametrize(("ceiling", "collusion"), [(1.5, 20.0), (8.0, 8.0)])
-def test_a_data_set_with_less_left_adds_more_noise(tmp_path, ceiling, collusion):
-    used = JointShare.of(SubsampledGaussian(1.0, 0.64, 1), honest=16, minimum=0.64)
-    if ceiling < 2:
-        used = JointShare.of(SubsampledGaussian(1.0, 4.0, 1), honest=1, minimum=4.0)
-    with open_ledger(tmp_path, ceiling, collusion) as ledger:
-        ledger.reserve(digest(1), [used.own], joint=[used.joint], purpose="before")
-        share = ledger.plan_joint(digest(0), TERMS, 3)
-        assert share.own.noise_multiplier > plan_joint(TERMS, 3).minimum_share
-        for number in range(2, 6):
-            pay(ledger, number, share.with_steps(1))
-        assert ledger.spent().epsilon <= ceiling
-        assert ledger.spent().collusion_epsilon <= collusion
-
-
-def test_a_data_set_with_nothing_left_for_collusion_plans_nothing(tmp_path):
-    used = JointShare.of(SubsampledGaussian(1.0, 0.7, 1), honest=100, minimum=0.7)
-    with open_ledger(tmp_path) as ledger:
-        ledger.reserve(digest(1), [used.own], joint=[used.joint], purpose="before")
-    with open_ledger(tmp_path, 5.0, 6.0) as ledger:
-        assert ledger.spent().epsilon < 1.0
-        with pytest.raises(BudgetExceededError, match="If all other sites worked together"):
-            ledger.plan_joint(digest(0), TERMS, 3)
-        assert len(ledger.entries()) == 2
-
-
-def test_the_site_s_own_least_noise_holds_for_its_share(tmp_path):
-    with open_ledger(tmp_path) as ledger:
-        share = ledger.plan_joint(digest(0), TERMS, 3, min_noise_multiplier=5.0)
-        assert share.own.noise_multiplier == 5.0
-
-
-def test_a_local_plan_leaves_room_under_the_ceiling_of_collusion(tmp_path):
-    with open_ledger(tmp_path, 8.0, 8.0) as ledger:
-        used = JointShare.of(SubsampledGaussian(1.0, 0.9, 1), honest=16, minimum=0.9)
-        ledger.reserve(digest(1), [used.own], joint=[used.joint], purpose="before")
-        plan = ledger.plan(digest(5), epsilon=6.0, sample_rate=0.5, steps=4)
-        ledger.reserve(digest(2), [plan], purpose="round", study=digest(5))
-        spent = ledger.spent()
-        assert spent.epsilon < 8.0
-        assert 7.9 < spent.collusion_epsilon <= 8.0
