@@ -39,7 +39,7 @@ pytestmark = pytest.mark.real_processes
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 SITES = {"north": 6, "south": 5, "west": 4}
-ROUNDS = 30
+ROUNDS = 34
 FAULTS = Path(__file__).parent / "faults"
 
 
