@@ -11,6 +11,7 @@ import typer
 from click.core import ParameterSource
 from rich.text import Text
 
+from ..common.counted import counted
 from ..errors import ConfigurationError
 from .console import output
 from .options import JsonOption
@@ -104,6 +105,5 @@ def _summarise(findings: list[Finding]) -> None:
     if not any(counts.values()):
         output().print(Text(f"All is well ({len(findings)} checks)."))
         return
-    output().print(
-        Text(f"{counts['problem']} problems and {counts['warning']} warnings in {len(findings)}.")
-    )
+    found = " and ".join(counted(number, state) for state, number in counts.items())
+    output().print(Text(f"{found} in {counted(len(findings), 'check')}."))

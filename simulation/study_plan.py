@@ -167,7 +167,7 @@ def definite_study(study: Study) -> Study:
     signals = [(each, _other(own, low_rank, each, base)) for each in _ways(low_rank)]
     trainable, signal = strongest(signals)
     reason = (
-        f"{in_short(trainable)} of {', '.join(in_short(each) for each, _ in signals)}, for "
+        f"{in_short(trainable)}, out of {', '.join(in_short(each) for each, _ in signals)}, for "
         f"{counted(len(patients), 'site')} with {sum(patients):,} training patients at epsilon "
         f"{study.privacy.epsilon:g}: {signal.numbers:,} numbers, of which the signal is expected "
         f"to be {signal.ratio:.2g} times the noise."

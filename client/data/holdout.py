@@ -28,9 +28,11 @@ class PatientNumbers:
         Args:
             fraction: Share of patients that the study keeps from training.
         """
+        kept = self.usable - self.training
+        others = f"{kept} {'is' if kept == 1 else 'are'}" if kept else "none is"
         return (
-            f"{self.training} of {counted(self.usable, 'patient')} would be trained on; the "
-            f"others are kept for evaluation (data.holdout_fraction = {fraction:g})."
+            f"{self.training} of {counted(self.usable, 'patient')} would be trained on; {others} "
+            f"kept for evaluation (data.holdout_fraction = {fraction:g})."
         )
 
 

@@ -231,7 +231,7 @@ def test_the_command_prints_verdict_table_and_recommendation(base):
     result = CliRunner().invoke(app, [*words, *sets])
     assert result.exit_code == 0, result.output
     assert "effective patients" in result.output
-    assert "Trains biases of biases, norms, lora of rank 1" in " ".join(result.output.split())
+    assert "Trains biases, out of biases, norms, lora of rank 1" in " ".join(result.output.split())
     assert "typical, not measured" in result.output
     document = json.loads(CliRunner().invoke(app, [*words, *sets, "--json"]).stdout)
     assert document["verdict"].split(".")[0] in result.output.replace("\n", " ")

@@ -83,7 +83,7 @@ def test_a_simulation_chooses_by_the_patients_that_are_there_and_goes_on_with_it
     first = simulate(study, hospitals, tmp_path, workers=1, evaluate=False, progress=told.append)
     reasons = [one.reason for one in told if isinstance(one, SubsetChosen)]
     assert len(reasons) == 1
-    assert "biases of biases, norms" in reasons[0]
+    assert "biases, out of biases, norms" in reasons[0]
     written = load_study(tmp_path / "study.toml")
     assert written.trainable.subset == "biases"
     patients = sum(site.train_patients or 0 for site in first.results.sites)

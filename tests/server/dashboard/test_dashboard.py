@@ -107,7 +107,7 @@ def test_a_joint_study_is_shown_with_both_of_its_promises(watched: Any) -> None:
 def test_what_was_chosen_to_train_is_shown_with_its_reason(watched: Any) -> None:
     assert seen(watched)["study"]["reason"] == ""
     file = watched.path / "study.toml"
-    study, reason = load_study(file), "biases of biases, norms, for 2 sites."
+    study, reason = load_study(file), "biases, out of biases, norms, for 2 sites."
     outlook = replace(study.outlook, patients=(30, 20), reason=reason)
     file.write_text(study_to_toml(replace(study, outlook=outlook)))
     assert seen(watched)["study"]["reason"] == reason

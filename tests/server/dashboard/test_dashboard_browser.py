@@ -275,7 +275,7 @@ def test_what_trains_is_shown_with_why_it_was_chosen(
     watched: Any, served: Served, tmp_path: Path
 ) -> None:
     file = watched.path / "study.toml"
-    study, reason = load_study(file), "biases of biases, norms, for 2 sites."
+    study, reason = load_study(file), "biases, out of biases, norms, for 2 sites."
     file.write_text(study_to_toml(replace(study, outlook=replace(study.outlook, reason=reason))))
     assert f"chosen from public facts: {reason}" in look(served, tmp_path).text
 
