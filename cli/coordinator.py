@@ -192,6 +192,11 @@ def invite(
     write_atomically(target, invitation.to_json())
     tell(as_json, {"invitation": target, "approval": invitation.digest, **_trains(study)})
     _note_unsaid(study)
+    if study.privacy.sum == "joint":
+        text = "Its sites' keys are still to come: sites approve what `submit` writes then."
+    else:
+        text = f"Next: send {target.name} to the sites; once they approve, submit the same study."
+    status().print(Text(text))
 
 
 def _trains(study: Study) -> dict[str, str]:

@@ -66,6 +66,7 @@ def approve(
     from ..client.steward.approvals import Approvals
     from ..client.steward.data_sets import Registry
     from ..client.steward.home import SiteHome
+    from ..federation.supervision.service import is_running
 
     site = SiteHome.open(home)
     approvals = Approvals(site)
@@ -104,6 +105,8 @@ def approve(
         return
     approvals.approve(invitation, entry.name, folder)
     output().print(Text(f"Approved: {invitation.name} may train on {entry.name}."))
+    if not is_running(site.run):
+        output().print(Text("It takes part while `fedscan site start` runs."))
 
 
 def show(

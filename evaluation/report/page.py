@@ -58,6 +58,9 @@ def _readable(table: re.Match[str]) -> str:
 
         def labelled(cell: re.Match[str]) -> str:
             name, content = next(columns, ""), cell["content"]
+            if cell["kind"] == "th" and content.isdecimal():
+                # A number alone at the head of a list would say nothing.
+                return f'<th{cell["marks"]} data-label="{name}">{content}</th>'
             if cell["kind"] == "th" or not content:
                 return cell[0]
             # In a list its name and all of its content are two parts.

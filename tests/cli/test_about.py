@@ -75,11 +75,13 @@ def test_approving_and_showing_say_what_the_study_is_for(homes: tuple[Path, Path
     coordinator, site = homes
     invitation, said = invited(coordinator)
     assert "does not say" not in said
+    assert f"Next: send {invitation.name} to the sites; once they approve" in said
     for command in (("show", invitation), ("approve", invitation, "--yes"), ("show", "study")):
         shown = fedscan("site", *command, "--home", site)
         for text in SAID.values():
             assert text in shown
         assert "Not said" not in shown
+        assert ("`fedscan site start` runs" in shown) == (command[0] == "approve")
     assert "Approved for chest at " in shown
     approved = json.loads(fedscan("site", "show", "study", "--home", site, "--json"))
     assert approved["approval"]["data"] == "chest"

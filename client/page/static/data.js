@@ -96,6 +96,11 @@ function retireForm(name) {
     ({ withdrawn }) => `Retired; ${counted(withdrawn.length, "approval")} taken back.`, "Retire it", "no");
 }
 
+/** Kinds of a ledger's lines in words that need no explanation. */
+const KINDS = { genesis: "ledger begun", reserve: "paid for", refuse: "refused" };
+
+const told = ({ kind, purpose }) => [KINDS[kind] ?? kind, purpose].filter(Boolean).join(": ");
+
 function ledger({ entry, budget: { ceiling, delta, rows, problem } }, room) {
   const head = element("h3", entry.name);
   if (problem && !rows?.length) return [head, element("p", problem, { class: "bad-text" })];
@@ -105,7 +110,7 @@ function ledger({ entry, budget: { ceiling, delta, rows, problem } }, room) {
   return [
     head, element("p", label), ...(problem ? [element("p", problem, { class: "bad-text" })] : []), ...(spent.length ? [budgetChart(spent, ceiling, label, room)] : []),
     table(`Ledger of ${entry.name}`, ["Time", "What", "Mechanism", "Epsilon so far", "State"],
-      rows.toReversed().map((row) => [when(row.time), row.purpose ? `${row.kind}: ${row.purpose}` : row.kind, row.mechanism, row.epsilon === null ? "" : row.epsilon.toFixed(3), row.state]), { numbers: [3] }),
+      rows.toReversed().map((row) => [when(row.time), told(row), row.mechanism, row.epsilon === null ? "" : row.epsilon.toFixed(3), row.state]), { numbers: [3] }),
   ];
 }
 

@@ -94,6 +94,9 @@ def test_without_the_token_it_shows_nothing_and_asks_for_it(
 def test_the_record_is_told_in_words(browser: Browser, address: str) -> None:
     begin(browser, address)
     browser.until("document.querySelectorAll('#audit tbody tr').length > 3")
+    paid = browser.value("document.getElementById('budgets').innerText")
+    assert "paid for: round 1" in paid
+    assert "ledger begun" in paid
     told = browser.value("document.getElementById('audit').innerText")
     assert "Coordinator asked: training round 1" in told
     assert "Answered with a code alone" in told

@@ -95,6 +95,11 @@ def test_internal_links_lead_somewhere(run, tmp_path, gallery):
     assert links == targets
 
 
+def test_a_number_that_heads_a_row_says_what_it_counts(run, tmp_path):
+    page = write_report(run, tmp_path / "report.html").read_text("utf-8")
+    assert '<th scope="row" data-label="Round">1</th>' in page
+
+
 def test_gallery_is_embedded_and_marked(run, tmp_path, gallery):
     html, seen = page(run, tmp_path, gallery)
     encoded = base64.b64encode((gallery / "01-fedscan.png").read_bytes()).decode()
