@@ -120,7 +120,7 @@ class _OneSize:
         self._generator, self.bank, self._seed = generator, bank, seed
         #: Cuts of each image; where a mask says where things are, the image as it is.
         self._cuts = _CUTS if bank.size == generator.image_size else 1
-        self._has_mask = bank.masks.any((1, 2))
+        self._has_mask = np.asarray(bank.masks.any((1, 2)))
         channels, cells, _ = generator.latent_shape
         cells = cells * bank.size // generator.image_size
         # Half precision: they fill the memory. NaN until an image is first drawn.
