@@ -43,15 +43,12 @@ from fedscan.phantoms.settings import PhantomSettings
 from fedscan.privacy.joint.plan import plan_joint
 from fedscan.privacy.planning import plan_mechanism
 from fedscan.privacy.study_costs import once_mechanisms
-from fedscan.server.events import Event
 from fedscan.simulation.measure import measure, real_sets
 from fedscan.simulation.run import simulate
 from fedscan.simulation.sites import find_sites
 from fedscan.simulation.submitting import as_submitted
 from scipy import stats
 
-STEPS = 24
-STEPS_A_ROUND = 6
 #: Names that the base and the real images go by beside the ways.
 BASE, REAL = "base", "real"
 #: All that the ways share; the classifiers are those of the demo.
@@ -65,19 +62,15 @@ SHARED = (
     "evaluation.classifier_seeds=2",
     "evaluation.preview_prompts=[]",
 )
-ONE_STEP = ("local.steps=1", f"federation.rounds={STEPS}")
-WAYS = {
-    "local": (f"local.steps={STEPS_A_ROUND}", f"federation.rounds={STEPS // STEPS_A_ROUND}"),
-    "one-step": ONE_STEP,
-    "joint": (
-        *ONE_STEP,
-        "privacy.sum=joint",
-        "privacy.min_sites=3",
-        "privacy.colluding_sites=1",
-        "privacy.collusion_epsilon=20",
-        "privacy.spare_attempts=1",
-    ),
-}
+JOINT = (
+    "privacy.sum=joint",
+    "privacy.min_sites=3",
+    "privacy.colluding_sites=1",
+    "privacy.collusion_epsilon=20",
+    "privacy.spare_attempts=1",
+)
+#: Steps a round, and what else a way has of its own.
+WAYS = {"local": (6, ()), "one-step": (1, ()), "joint": (1, JOINT)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +95,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--patients", type=int, nargs="+", default=[110, 90, 70])
     parser.add_argument("--data", type=Path, help="other hospitals, three or more")
+    parser.add_argument("--slices", type=int, default=4, help="of a series")
+    parser.add_argument("--steps", type=int, default=24, help="of a training: a multiple of 6")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=["local", "joint"])
     parser.add_argument("--seed", type=int, default=31, help="of the hospitals")
     parser.add_argument("--loss-only", action="store_true", help="draw no images")
@@ -113,15 +108,22 @@ def main() -> None:
         data = options.data or out / "hospitals"
         if not data.exists():
             settings = PhantomSettings(
-                patients=tuple(options.patients), slices=4, paired_share=0.1, seed=options.seed
+                patients=tuple(options.patients),
+                slices=options.slices,
+                paired_share=0.1,
+                seed=options.seed,
             )
             write_hospitals(data, settings)
         sites = find_sites(data.resolve(), (out / "looking").resolve(), shipped_base())
         shared = [*SHARED, f"federation.expected_sites={len(sites)}", *options.set]
         patients = training_patients(load_study(None, shared), sites)
-        studies = alike(
-            {way: load_study(None, [*shared, *WAYS[way]]) for way in options.ways}, patients
-        )
+        studies = {}
+        for way in options.ways:
+            at_once, own = WAYS[way]
+            rounds = options.steps // at_once
+            own = (*own, f"local.steps={at_once}", f"federation.rounds={rounds}")
+            studies[way] = load_study(None, [*shared, *own])
+        studies = alike(studies, patients)
         # A run of each way before the second of any: whatever is there can be compared.
         folders = {
             f"{way} {number}": train(study, data, out / f"{way}-{number}")
@@ -133,7 +135,7 @@ def main() -> None:
 
 
 def training_patients(study: Study, sites: Sequence[Site]) -> list[int]:
-    """Return the number of each site's patients who are not held out."""
+    """Count each site's patients who are not held out."""
     words = study_words(study.vocabulary, read_vocabulary(shipped_base()))
     return [patient_numbers(site, study.data, words).training for site in sites]
 
@@ -160,14 +162,10 @@ def train(study: Study, data: Path, folder: Path) -> Path:
         begin = time.process_time()
         # One process for all, so that its processor time is that of the whole training.
         options = {"workers": 1, "evaluate": False, "resume": folder.exists()}
-        simulate(study, data, folder, **options, progress=say_nothing)
+        simulate(study, data, folder, **options, progress=lambda event: None)
         record.write_text(json.dumps(time.process_time() - begin))
         print(f"{folder.name} is trained", flush=True)
     return folder
-
-
-def say_nothing(event: Event) -> None:
-    """The table at the end is what is told."""
 
 
 def measured(
