@@ -115,14 +115,14 @@ def main() -> None:
             )
             write_hospitals(data, settings)
         sites = find_sites(data.resolve(), (out / "looking").resolve(), shipped_base())
-        shared = [*SHARED, f"federation.expected_sites={len(sites)}", *options.set]
-        patients = training_patients(load_study(None, shared), sites)
+        terms = [*SHARED, f"federation.expected_sites={len(sites)}", *options.set]
+        patients = training_patients(load_study(None, terms), sites)
         studies = {}
         for way in options.ways:
             at_once, own = WAYS[way]
             rounds = options.steps // at_once
             own = (*own, f"local.steps={at_once}", f"federation.rounds={rounds}")
-            studies[way] = load_study(None, [*shared, *own])
+            studies[way] = load_study(None, [*terms, *own])
         studies = alike(studies, patients)
         # A run of each way before the second of any: whatever is there can be compared.
         folders = {
@@ -177,29 +177,29 @@ def measured(
     runs. The sites that images are read from here keep what they decoded.
     """
     record = out / ("losses.json" if loss_only else "measured.json")
-    known = json.loads(record.read_bytes()) if record.exists() else {}
+    results = json.loads(record.read_bytes()) if record.exists() else {}
     generators = {name: folder / "generator" for name, folder in folders.items()}
     new = {
         name: folder
         for name, folder in {BASE: shipped_base(), **generators}.items()
-        if name not in known
+        if name not in results
     }
     if new:
         holdout = real_sets(sites, study, holdout_images=study.evaluation.real_images).holdout
         for name, folder in new.items():
             generator = load_generator(folder, study.data.image_size)
             errors = loss_errors(generator, holdout, timesteps=4, noises=2, seed=study.seed)
-            known[name] = {"loss": float(np.mean(errors)), "scores": {}}
+            results[name] = {"loss": float(np.mean(errors)), "scores": {}}
         if not loss_only:
             # All at once: what is measured on real images is the same for all of them.
             result = measure(new, sites, study, gallery=out / "gallery")
             for scores in result.generators:
-                known[scores.name]["scores"] = as_row(scores)
-            known.setdefault(REAL, {"loss": math.nan, "scores": as_row(result.real)})
-        record.write_text(json.dumps(known, indent=1))
+                results[scores.name]["scores"] = as_row(scores)
+            results.setdefault(REAL, {"loss": math.nan, "scores": as_row(result.real)})
+        record.write_text(json.dumps(results, indent=1))
     return [
         Run(way=name.split()[0], seconds=seconds_of(folders.get(name)), **values)
-        for name, values in known.items()
+        for name, values in results.items()
         if name in folders or name in (BASE, REAL)
     ]
 

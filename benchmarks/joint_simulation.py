@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data, base, out = (Path(folder, name) for name in ("hospitals", "base", "out"))
         save_generator(build_generator(GeneratorSettings(size="tiny")), base)
-        begin = Moment()
+        begin = TwoClocks()
         for number in range(options.sites):
             write_hospital(data / f"site-{number:03}", number, options.patients)
         say(f"{options.sites} x {options.patients} patients written", begin)
@@ -77,8 +77,8 @@ def main() -> None:
         print(f"largest memory of the {name}: {resource.getrusage(who).ru_maxrss / 2**20:.2f} GiB")
 
 
-class Moment:
-    """A moment by the clock and by this process's processor time."""
+class TwoClocks:
+    """The clock and this process's processor time, from when it is made."""
 
     def __init__(self) -> None:
         self._clock, self._processor = time.monotonic(), time.process_time()
@@ -93,7 +93,7 @@ class RoundTimes:
     """Tells how long each part of a round takes, and the memory in use after it."""
 
     def __init__(self) -> None:
-        self._begin = Moment()
+        self._begin = TwoClocks()
         self._ready = self._begin
         self._sites = self._parts = 0
 
@@ -103,7 +103,7 @@ class RoundTimes:
             self._sites = len(event.sites)
             self._say(f"indexed, keys given, roster of {self._sites} made")
         elif isinstance(event, PartReady):
-            self._ready = Moment()
+            self._ready = TwoClocks()
         elif isinstance(event, PartReceived):
             self._parts += 1
             if event.round == 0 and self._parts == self._sites:
@@ -117,10 +117,10 @@ class RoundTimes:
     def _say(self, what: str) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"{what}: {self._begin.told()}; {memory:.2f} GiB", flush=True)
-        self._begin, self._parts = Moment(), 0
+        self._begin, self._parts = TwoClocks(), 0
 
 
-def say(what: str, begin: Moment) -> None:
+def say(what: str, begin: TwoClocks) -> None:
     print(f"{what}: {begin.told()}", flush=True)
 
 
