@@ -6,7 +6,9 @@ Every site has so many made-up patients of one image of 32 x 32 pixels. They tra
 layers of a tiny generator of random weights, so that what is measured is what sites cost and not
 what a network costs: keys, roster, terms, ledgers, draws, clipping, noise, the masks between all
 pairs of sites, sums, checks and the loss on public images. Memory is the largest of this process
-and of the largest of its workers, PyTorch included.
+and of the largest of its workers, PyTorch included. Beside the time by the clock is the processor
+time of this process, which hardly depends on what else the machine does: with --workers 1 it is
+that of all sites and of the coordinator.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data, base, out = (Path(folder, name) for name in ("hospitals", "base", "out"))
         save_generator(build_generator(GeneratorSettings(size="tiny")), base)
-        begin = time.monotonic()
+        begin = TwoClocks()
         for number in range(options.sites):
             write_hospital(data / f"site-{number:03}", number, options.patients)
         say(f"{options.sites} x {options.patients} patients written", begin)
@@ -75,34 +77,51 @@ def main() -> None:
         print(f"largest memory of the {name}: {resource.getrusage(who).ru_maxrss / 2**20:.2f} GiB")
 
 
+class TwoClocks:
+    """The clock and this process's processor time, from when it is made."""
+
+    def __init__(self) -> None:
+        self._clock, self._processor = time.monotonic(), time.process_time()
+
+    def told(self) -> str:
+        """Return the time since then."""
+        clock, processor = time.monotonic() - self._clock, time.process_time() - self._processor
+        return f"{clock:.1f} s ({processor:.1f} s of the processor)"
+
+
 class RoundTimes:
     """Tells how long each part of a round takes, and the memory in use after it."""
 
     def __init__(self) -> None:
-        self._begin = time.monotonic()
+        self._begin = TwoClocks()
         self._ready = self._begin
+        self._sites = self._parts = 0
 
     def __call__(self, event: Event) -> None:
         """Take an event in."""
         if isinstance(event, RosterMade):
-            say(f"indexed, keys given, roster of {len(event.sites)} made", self._begin)
-            self._begin = time.monotonic()
+            self._sites = len(event.sites)
+            self._say(f"indexed, keys given, roster of {self._sites} made")
         elif isinstance(event, PartReady):
-            self._ready = time.monotonic()
-        elif isinstance(event, PartReceived) and event.round == 0:
-            self._begin = time.monotonic()
+            self._ready = TwoClocks()
+        elif isinstance(event, PartReceived):
+            self._parts += 1
+            if event.round == 0 and self._parts == self._sites:
+                self._say("what is counted once")
         elif isinstance(event, RoundFinished):
-            masks = time.monotonic() - self._ready
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            print(
-                f"round {event.round}: {event.seconds:.1f} s, of which {masks:.1f} s after all "
-                f"parts were ready; {memory:.2f} GiB",
-                flush=True,
+            self._say(
+                f"round {event.round}, {self._parts} parts, of which {self._ready.told()} "
+                "after all were ready"
             )
 
+    def _say(self, what: str) -> None:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(f"{what}: {self._begin.told()}; {memory:.2f} GiB", flush=True)
+        self._begin, self._parts = TwoClocks(), 0
 
-def say(what: str, begin: float) -> None:
-    print(f"{what}: {time.monotonic() - begin:.1f} s", flush=True)
+
+def say(what: str, begin: TwoClocks) -> None:
+    print(f"{what}: {begin.told()}", flush=True)
 
 
 def write_hospital(folder: Path, number: int, patients: int) -> None:
