@@ -105,5 +105,5 @@ def _summarise(findings: list[Finding]) -> None:
     if not any(counts.values()):
         output().print(Text(f"All is well ({len(findings)} checks)."))
         return
-    found = " and ".join(counted(number, state) for state, number in counts.items())
-    output().print(Text(f"{found} in {counted(len(findings), 'check')}."))
+    totals = " and ".join(counted(number, state) for state, number in counts.items())
+    output().print(Text(f"{totals} in {counted(len(findings), 'check')}."))

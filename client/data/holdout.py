@@ -28,8 +28,12 @@ class PatientNumbers:
         Args:
             fraction: Share of patients that the study keeps from training.
         """
-        kept = self.usable - self.training
-        others = f"{kept} {'is' if kept == 1 else 'are'}" if kept else "none is"
+        held_out_count = self.usable - self.training
+        others = (
+            f"{held_out_count} {'is' if held_out_count == 1 else 'are'}"
+            if held_out_count
+            else "none is"
+        )
         return (
             f"{self.training} of {counted(self.usable, 'patient')} would be trained on; {others} "
             f"kept for evaluation (data.holdout_fraction = {fraction:g})."

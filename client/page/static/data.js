@@ -97,9 +97,9 @@ function retireForm(name) {
 }
 
 /** Kinds of a ledger's lines in words that need no explanation. */
-const KINDS = { genesis: "ledger begun", reserve: "paid for", refuse: "refused" };
+const LINES = { genesis: "ledger begun", reserve: "paid for", refuse: "refused" };
 
-const told = ({ kind, purpose }) => [KINDS[kind] ?? kind, purpose].filter(Boolean).join(": ");
+const told = ({ kind, purpose }) => [LINES[kind] ?? kind, purpose].filter(Boolean).join(": ");
 
 function ledger({ entry, budget: { ceiling, delta, rows, problem } }, room) {
   const head = element("h3", entry.name);
