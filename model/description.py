@@ -19,6 +19,8 @@ from .planes import PLANES
 MODALITIES = ("CT", "T1-weighted MR", "T2-weighted MR", "MR", "X-ray", "ultrasound")
 BODY_PARTS = ("head", "neck", "chest", "abdomen", "pelvis", "spine", "limb", "body")
 VIEWS = ("PA", "AP", "lateral")
+#: The view of a film of which no more is known, and the projections that it may be.
+FRONTAL, FRONTAL_VIEWS = "frontal", ("PA", "AP")
 #: "no finding" is itself a statement; an unknown finding is the empty string.
 FINDINGS = ("no finding", "lesion", "pneumonia", "COVID-19", "other finding")
 SEXES = ("female", "male")

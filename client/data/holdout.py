@@ -28,15 +28,11 @@ class PatientNumbers:
         Args:
             fraction: Share of patients that the study keeps from training.
         """
-        held_out_count = self.usable - self.training
-        others = (
-            f"{held_out_count} {'is' if held_out_count == 1 else 'are'}"
-            if held_out_count
-            else "none is"
-        )
+        others = self.usable - self.training
         return (
-            f"{self.training} of {counted(self.usable, 'patient')} would be trained on; {others} "
-            f"kept for evaluation (data.holdout_fraction = {fraction:g})."
+            f"{self.training} of {counted(self.usable, 'patient')} would be trained on; "
+            f"{others or 'none'} {'are' if others > 1 else 'is'} kept for evaluation "
+            f"(data.holdout_fraction = {fraction:g})."
         )
 
 

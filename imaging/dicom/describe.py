@@ -207,12 +207,13 @@ def _contrast(ds: Dataset, words: Vocabulary) -> str:
     return _only(_named(ds, ("SeriesDescription", "ProtocolName"), "contrast", words))
 
 
-_YEARS_PER_UNIT = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
+#: Years in a unit of an age (PS3.5 6.2, Age String).
+YEARS_PER_UNIT = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
 def _age_band(ds: Dataset) -> str:
     if match := re.fullmatch(r"(\d{1,3})([DWMY])", first_text(ds, "PatientAge").upper()):
-        years = int(match[1]) * _YEARS_PER_UNIT[match[2]]
+        years = int(match[1]) * YEARS_PER_UNIT[match[2]]
     else:
         birth = _date(ds, "PatientBirthDate")
         day = next(

@@ -53,12 +53,11 @@ def without_bars(film: Picture) -> Picture:
 
 
 def _content(picture: Picture) -> tuple[int, int, int, int]:
-    """First and last (exclusive) row and column that are not black."""
+    """First and last (exclusive) row and column that are not black; all where everything is."""
     is_bright = picture - picture.min() > _BLACK / 255.0 * float(np.ptp(picture))
-    ends: list[int] = []
-    for axis in (1, 0):
-        inside = np.flatnonzero(is_bright.mean(axis) > _GRAINS)
-        ends += (
-            [int(inside[0]), int(inside[-1]) + 1] if len(inside) else [0, picture.shape[1 - axis]]
-        )
-    return ends[0], ends[1], ends[2], ends[3]
+    return *_ends(is_bright.mean(1) > _GRAINS), *_ends(is_bright.mean(0) > _GRAINS)
+
+
+def _ends(is_inside: NDArray[np.bool_]) -> tuple[int, int]:
+    inside = np.flatnonzero(is_inside)
+    return (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, len(is_inside))

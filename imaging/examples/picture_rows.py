@@ -6,11 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ...errors import ConfigurationError
-from ...model.description import AGE_BANDS, MODALITIES, SEXES, Description, age_band
+from ...model.description import (
+    AGE_BANDS,
+    FRONTAL,
+    FRONTAL_VIEWS,
+    MODALITIES,
+    SEXES,
+    Description,
+    age_band,
+)
 from ...model.planes import PLANES
 from ...model.prompt import read_prompt
 from ...model.words.vocabulary import Vocabulary
 from ..dicom.codes import MODALITY
+from ..dicom.describe import YEARS_PER_UNIT
 from ..labels.columns import plain_names
 
 #: Columns that say what a picture shows, in small letters and digits.
@@ -99,13 +108,15 @@ def describe_row(
     own = _own_description(cells, words, every.modality if every else "")
     if own is None or every is None or _kind(own.modality) != _kind(every.modality):
         return own
+    # "Frontal" leaves open which of two projections it is.
+    is_narrower = own.view == FRONTAL and every.view in FRONTAL_VIEWS
     return Description(
         modality=own.modality,
         body_part=own.body_part if cells["part"] else every.body_part,
         part=own.part if cells["part"] else every.part,
         laterality=every.laterality,
         plane=own.plane or every.plane,
-        view=own.view or every.view,
+        view=every.view if is_narrower else own.view or every.view,
         sequence=own.sequence or every.sequence,
         kernel=every.kernel,
         contrast=own.contrast or every.contrast,
@@ -158,6 +169,6 @@ def _age_band(text: str) -> str:
     if text in AGE_BANDS:
         return text
     if match := re.fullmatch(r"(\d{1,3})(?:\.\d+)? *(y|years?|m|months?|w|weeks?|d|days?|)", text):
-        years = float(match[1]) if match[2][:1] in ("", "y") else 0.0
+        years = int(match[1]) * YEARS_PER_UNIT[match[2][:1].upper() or "Y"]
         return age_band(years) if years <= 130 else ""
     return ""

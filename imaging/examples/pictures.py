@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,8 +41,8 @@ NO_ROW, UNKNOWN_MODALITY, UNREADABLE = (
 )
 
 
-#: Takes black margins off a picture ``[H, W]``.
-Cut = Callable[[np.ndarray], np.ndarray]
+#: Pixels that a picture has at least along a side.
+_LEAST_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,14 @@ class LabelledPicture:
         split: The side that the table wants the patient on.
         source: Which source of several the table says that it is from; empty if it does not say.
         example: The image and what it shows.
+        whole: The picture with its margins, in the form of the image, which may lack them.
     """
 
     patient: str = field(repr=False)
     split: Split | None
     source: str
     example: Example
+    whole: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,9 @@ class LabelledPictures:
         by: What rows are matched by, as for the table.
         all_show: What all pictures show where their rows do not say; see
             :func:`~fedscan.imaging.examples.picture_rows.read_phrase`.
+        evens_out: Whether every second picture loses its black margins. Collections fill films up
+            to squares and leave heads small, hospitals have both, and a base draws what it was
+            shown.
 
     Attributes:
         left_out: Pictures that cannot be used, by reason; known at the end.
@@ -102,6 +107,7 @@ class LabelledPictures:
     image_size: int
     by: str = ""
     all_show: str = ""
+    evens_out: bool = False
     left_out: Counter[str] = field(default_factory=Counter, init=False)
     fit: LabelReport = field(init=False)
 
@@ -163,25 +169,24 @@ class LabelledPictures:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[LabelledPicture]:
-        """Read the pictures whose rows say enough, in the order of their paths.
-
-        Every second one loses its black margins: collections fill films up to squares and leave
-        heads small, hospitals have both, and a base draws what it was shown.
-        """
+        """Read the pictures whose rows say enough, in the order of their paths."""
         for number, (one, split) in enumerate(self._entries):
-            cut: Cut | None = None
-            if number % 2:
-                is_film = one.description.modality == "X-ray"
-                cut = without_bars if is_film else without_margins
-            image = read_picture(self.folder / one.path, self.image_size, cut)
-            if image is None:
+            values = _decoded(self.folder / one.path)
+            if values is None:
                 self.left_out[UNREADABLE] += 1
                 continue
+            image = whole = _as_image(values, self.image_size)
+            if self.evens_out and number % 2:
+                is_film = one.description.modality == "X-ray"
+                inner = (without_bars if is_film else without_margins)(values)
+                if min(inner.shape) >= _LEAST_SIDE:
+                    image = _as_image(inner, self.image_size)
             yield LabelledPicture(
                 patient=one.patient,
                 split=split,
                 source=one.source,
                 example=Example(image=image, description=one.description),
+                whole=whole,
             )
 
 
@@ -210,27 +215,28 @@ def _is_dicom(path: Path) -> bool:
     return True
 
 
-def read_picture(path: Path, side: int, cut: Cut | None = None) -> np.ndarray | None:
+def read_picture(path: Path, side: int) -> np.ndarray | None:
     """Read a picture as an image of a side in pixels, ``[side, side]`` in [-1, 1].
-
-    Args:
-        path: A PNG or JPEG file.
-        side: Side in pixels.
-        cut: What takes off black margins; they stay without it.
 
     Returns:
         The image, padded with black; nothing if it is no picture or too small for one.
     """
+    values = _decoded(path)
+    return None if values is None else _as_image(values, side)
+
+
+def _decoded(path: Path) -> np.ndarray | None:
+    """Decode a picture, ``[H, W]``; nothing if it is none or too small for one."""
     try:
         with Image.open(path) as picture:
             wide = picture.mode.startswith(("I", "F"))
             values = np.asarray(picture if wide else picture.convert("L"), np.float32)
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
         return None
-    if cut is not None:
-        values = cut(values)
-    if min(values.shape) < 8:
-        return None
+    return values if min(values.shape) >= _LEAST_SIDE else None
+
+
+def _as_image(values: np.ndarray, side: int) -> np.ndarray:
     size, _ = fitted_size(values.shape, (1.0, 1.0), side)
     image = percentile_to_model(resize_images(values[None], size)[0])
     return np.asarray(pad_square(image[None], side, -1.0)[0], np.float32)

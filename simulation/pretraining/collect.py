@@ -117,7 +117,7 @@ def collect_public(
             table that was asked for is about no image of any folder.
     """
     collection = Collected()
-    folders = [source.open(vocabulary, image_size) for source in sources]
+    folders = [source.open(vocabulary, image_size, evens_out=True) for source in sources]
     if not any(one.requested_fit is not None and one.requested_fit.matched for one in folders):
         for one in folders:
             require_fitting(one.requested_fit)
@@ -133,8 +133,7 @@ def collect_public(
             collection.left_out[str(source.folder)] = dict(images.left_out)
         use = np.ones(len(examples), np.bool_)
         if forbidden is not None:
-            pixels = np.stack([example.image for example in examples])
-            same, of_patients = forbidden.among(pixels, patients)
+            same, of_patients = forbidden.among(images.thumbnails, patients)
             same_count += int(same.sum())
             patient_count += int((of_patients & ~same).sum())
             use = ~(same | of_patients)

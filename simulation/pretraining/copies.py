@@ -35,22 +35,22 @@ class Forbidden:
     patients: frozenset[str]
 
     def among(
-        self, images: NDArray[np.floating], patients: list[str]
+        self, candidates: NDArray[np.float32], patients: list[str]
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Tell which images are forbidden.
 
         Args:
-            images: ``[N, H, W]`` in [-1, 1].
+            candidates: Thumbnails of images, ``[N, D]``.
             patients: Whose each is; an empty one is nobody's.
 
         Returns:
             Which are (nearly) the same picture, and which are of a patient who is there, ``[N]``.
         """
-        same = np.zeros(len(images), np.bool_)
-        own = thumbnails(images)
+        same = np.zeros(len(candidates), np.bool_)
         for start in range(0, len(self.thumbnails), _BLOCK):
-            for first in range(0, len(own), _BLOCK):
-                likeness = own[first : first + _BLOCK] @ self.thumbnails[start : start + _BLOCK].T
+            for first in range(0, len(candidates), _BLOCK):
+                own = candidates[first : first + _BLOCK]
+                likeness = own @ self.thumbnails[start : start + _BLOCK].T
                 same[first : first + _BLOCK] |= likeness.max(1) >= _SAME
         of_patients = np.array([bool(one) and one in self.patients for one in patients], np.bool_)
         return same, of_patients

@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...common.progress import Progress, no_progress
 from ...errors import DataError
 from ...imaging.dicom.index import SiteIndex
@@ -15,13 +18,14 @@ from ...imaging.examples.pictures import LabelledPictures
 from ...imaging.examples.series import series_examples
 from ...imaging.labels.source import LabelReport, Split
 from ...imaging.settings import DataSettings
+from ...model.description import FRONTAL, FRONTAL_VIEWS
 from ...model.example import Example
+from .copies import thumbnails
 
 #: Why a patient's images are not trained on though they could be.
 HELD_OUT = "held out by the table"
-#: What a film is called of which a table says no more than that it is frontal: it is one of two
-#: projections, and prompts and headers name one of them.
-FRONTAL_NAMES = ("frontal", "PA", "AP")
+#: What a frontal film is called in turn: prompts and headers name one of the projections.
+_FRONTAL_NAMES = (FRONTAL, *FRONTAL_VIEWS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +36,14 @@ class PublicImages:
         examples: The images and what they show.
         patients: Whose each is.
         sources: From which source each is; empty where no table says.
+        thumbnails: Of each with all of its margins, from :func:`.copies.thumbnails`.
         left_out: Files (or blank slices) that are not used, by reason.
     """
 
     examples: list[Example]
     patients: list[str]
     sources: list[str]
+    thumbnails: NDArray[np.float32]
     left_out: Mapping[str, int]
 
 
@@ -96,12 +102,16 @@ class PublicPictures:
         examples: list[Example] = []
         patients: list[str] = []
         sources: list[str] = []
+        thumbs: list[NDArray[np.float32]] = []
         for number, picture in enumerate(pictures, start=1):
             report("pictures", number, len(pictures))
             if picture.split is Split.HELD_OUT:
                 held_out += 1
                 continue
-            examples.append(_named(picture.example, number))
+            example = picture.example
+            examples.append(_named(example, number) if pictures.evens_out else example)
+            # A copy is known by all of it: what is cut out of an image is not found.
+            thumbs.append(thumbnails(picture.whole[None]))
             patients.append(picture.patient)
             sources.append(picture.source)
         left_out = +(Counter(pictures.left_out) + Counter({HELD_OUT: held_out}))
@@ -114,16 +124,20 @@ class PublicPictures:
                 "`body_part`.",
             )
         return PublicImages(
-            examples=examples, patients=patients, sources=sources, left_out=left_out
+            examples=examples,
+            patients=patients,
+            sources=sources,
+            thumbnails=np.concatenate(thumbs),
+            left_out=left_out,
         )
 
 
 def _named(example: Example, number: int) -> Example:
     """Let a frontal film be heard under each name in turn."""
     description = example.description
-    if description.view != FRONTAL_NAMES[0]:
+    if description.view != FRONTAL:
         return example
-    view = FRONTAL_NAMES[number % len(FRONTAL_NAMES)]
+    view = _FRONTAL_NAMES[number % len(_FRONTAL_NAMES)]
     return replace(example, description=replace(description, view=view))
 
 
@@ -155,6 +169,7 @@ class PublicScans:
             examples=examples,
             patients=patients,
             sources=[""] * len(examples),
+            thumbnails=thumbnails(np.stack([example.image for example in examples])),
             left_out=dict(left_out.most_common()),
         )
 

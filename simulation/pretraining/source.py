@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,17 @@ class PublicSource:
         """What decides about the images, as JSON."""
         return {"folder": self.folder.name, "weight": self.weight, "digest": self.digest()}
 
-    def open(self, vocabulary: Vocabulary, image_size: int) -> OpenSource:
+    def open(
+        self, vocabulary: Vocabulary, image_size: int, *, evens_out: bool = False
+    ) -> OpenSource:
         """Read tables and headers, and no pixel yet.
 
         Args:
             vocabulary: The words of captions.
             image_size: Side of the images, pixels.
+            evens_out: Whether pictures lose, each in its turn, what collections have and hospitals
+                have not: black margins, and films known only as frontal. For training, not for
+                what is measured with.
 
         Returns:
             The folder, with the table that is used.
@@ -113,7 +119,7 @@ class PublicSource:
                 f"{self.folder} holds pictures and DICOM files.",
                 hint="Put them in folders of their own, and give each with --data.",
             )
-        read = self._pictures if has_pictures else self._scans
+        read = partial(self._pictures, evens_out) if has_pictures else self._scans
         requested_fit: LabelReport | None = None
         if self.labels is not None:
             images = read(self.labels, self.labels_by, vocabulary, image_size)
@@ -133,11 +139,22 @@ class PublicSource:
         return OpenSource(images=images, requested_fit=requested_fit)
 
     def _pictures(
-        self, table: Path | None, by: str, vocabulary: Vocabulary, image_size: int
+        self,
+        evens_out: bool,
+        table: Path | None,
+        by: str,
+        vocabulary: Vocabulary,
+        image_size: int,
     ) -> PublicPictures:
         assert table is not None  # pictures without one are refused before
         pictures = LabelledPictures(
-            self.folder, table, vocabulary, image_size, by=by, all_show=self.all_show
+            self.folder,
+            table,
+            vocabulary,
+            image_size,
+            by=by,
+            all_show=self.all_show,
+            evens_out=evens_out,
         )
         return PublicPictures(pictures)
 

@@ -63,7 +63,7 @@ def public(tmp_path):
 
 def test_pictures_are_read_with_what_their_table_says(public):
     source = PublicSource(folder=public)
-    read = source.open(shipped_words(), 64).read()
+    read = source.open(shipped_words(), 64, evens_out=True).read()
     examples, patients, names = read.examples, read.patients, read.sources
     assert [example.description.caption() for example in examples] == [
         "hand X-ray, PA view, fracture",
@@ -129,6 +129,30 @@ def test_an_image_that_a_hospital_has_is_not_trained_on_however_it_was_saved(
     assert sum(collected.images.values()) == 3
 
 
+def test_an_image_that_a_hospital_has_is_known_also_where_its_margins_go(tmp_path):
+    kind = ("CR", "CHEST", "AP", "", "Normal")
+    films = [(f"{n}.png", f"p{n}", *kind, "films") for n in range(4)]
+    public = write_folder(tmp_path / "films", [ROWS[0], *films])
+    hospital = write_folder(
+        tmp_path / "hospital",
+        [ROWS[0], ("0.png", "q0", *kind, ""), ("1.png", "q1", *kind, "")],
+    )
+    for folder, count in ((public, 4), (hospital, 2)):
+        for number in range(count):
+            barred = np.pad(picture(number), ((24, 24), (0, 0)))
+            Image.fromarray(barred).save(folder / "pictures" / f"{number}.png")
+    sources = (PublicSource(folder=public),)
+    collected = collect_public(sources, shipped_words(), 64, never=(hospital,))
+    # One of the two has lost its bars by then.
+    assert collected.refusals.same == 2
+
+
+def test_what_is_measured_with_is_read_as_it_is(public):
+    opened = PublicSource(folder=public).open(shipped_words(), 32).read()
+    captions = [example.description.caption() for example in opened.examples]
+    assert captions[0] == "hand X-ray, frontal view, fracture"
+
+
 def test_other_images_of_a_patient_who_is_in_a_hospital_are_not_trained_on(tmp_path, public):
     never = tmp_path / "hospital"
     write_folder(never, [ROWS[0], ("z.png", "p1", "CR", "HAND", "", "", "", "")], first_seed=70)
@@ -185,6 +209,6 @@ def test_a_frontal_film_is_heard_as_frontal_and_by_both_projections(tmp_path):
         (f"{n}.png", f"p{n}", "CR", "CHEST", "frontal", "", "Normal", "films") for n in range(6)
     ]
     folder = write_folder(tmp_path / "films", [ROWS[0], *films])
-    public = PublicSource(folder=folder).open(shipped_words(), 32).read()
+    public = PublicSource(folder=folder).open(shipped_words(), 32, evens_out=True).read()
     views = Counter(one.description.view for one in public.examples)
     assert views == {"frontal": 2, "PA": 2, "AP": 2}
